@@ -1,0 +1,268 @@
+/* conf.h - the typed configuration: what conf/weir.yaml and the policy file say, checked.
+ *
+ * A struct conf is immutable once loaded and freed as a whole; a reload makes a new one. Every
+ * struct carries `pos`, where it stands in its file, so that later checks can still point there.
+ * Strings are NUL-terminated and live in the configuration's arena. Paths are absolute (resolved
+ * against the folder of the file that names them).
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct conf_pos {
+    const char *file;
+    int line, col; /* from 1; 0: not from a file (a default) */
+};
+
+/* All that is wrong with a configuration, in file order: `weir check` prints every one of them as
+ * FILE:LINE:COL: text. */
+struct conf_problem {
+    struct conf_pos pos;
+    const char *text;
+    bool warning;
+};
+
+struct conf_problems {
+    struct base_arena *arena;
+    struct conf_problem *v;
+    size_t n, cap;
+    size_t n_errors;
+};
+
+struct conf_address {
+    const char *host; /* as written, without brackets */
+    int port;
+};
+
+struct conf_limits {
+    uint32_t header_bytes, body_bytes, connections;
+    uint32_t idle_s, header_s, body_s;
+    uint32_t first_token_s; /* upstream deadline until the first content */
+    uint32_t total_s;       /* a whole request */
+    uint32_t drain_s;
+};
+
+struct conf_server {
+    struct conf_pos pos;
+    struct conf_address listen, admin;
+    const char *tls_certificate, *tls_key, *tls_client_ca; /* client_ca: NULL if not asked for */
+    bool tls_self_signed;
+    int workers; /* 0 = auto: one a core */
+    struct conf_limits limits;
+};
+
+enum conf_device { CONF_DEVICE_AUTO, CONF_DEVICE_CPU, CONF_DEVICE_CUDA };
+
+struct conf_local_model {
+    struct conf_pos pos;
+    const char *name, *file;
+    uint32_t context, slots;
+    bool has_price; /* of running it at home, for the report; default 0 */
+    double price_input, price_output;
+};
+
+struct conf_engine {
+    bool present;
+    struct conf_pos pos;
+    enum conf_device device;
+    uint32_t threads; /* 0 = one a core */
+    uint32_t queue;   /* waiting requests a model before overflow applies */
+    struct conf_local_model *models;
+    size_t n_models;
+};
+
+enum conf_api {
+    CONF_API_OPENAI,
+    CONF_API_OPENAI_COMPATIBLE,
+    CONF_API_ANTHROPIC,
+    CONF_API_GEMINI,
+    CONF_API_AZURE_OPENAI,
+    CONF_API_BEDROCK,
+    CONF_API_MISTRAL,
+    CONF_API_COHERE
+};
+
+enum conf_basis {
+    CONF_BASIS_NONE,
+    CONF_BASIS_DPA,
+    CONF_BASIS_ADEQUACY,
+    CONF_BASIS_DPF,
+    CONF_BASIS_SCC,
+    CONF_BASIS_BCR
+};
+
+#define CONF_BASIS_BIT(b) (1u << (b))
+
+/* Places: two-letter ISO 3166 codes in upper case, "EU", "EEA", or "on_premises". */
+struct conf_places {
+    const char **v;
+    size_t n;
+};
+
+struct conf_residency {
+    struct conf_pos pos;
+    bool on_premises; /* location is exactly [on_premises] */
+    struct conf_places location;
+    const char *entity;
+    int32_t retention_days; /* -1 unknown */
+    bool trains_on_data;    /* true when not stated: fail closed */
+    enum conf_basis basis;
+    const char *reference;  /* NULL if none */
+    const char *expires;    /* "YYYY-MM-DD" or NULL */
+    int64_t expires_day;    /* days since 1970-01-01 of `expires`, the last day it holds; INT64_MAX */
+};
+
+struct conf_remote_model {
+    struct conf_pos pos;
+    const char *name;
+    double price_input, price_output; /* per million tokens */
+    uint32_t context;
+};
+
+struct conf_backend {
+    struct conf_pos pos;
+    const char *name;
+    enum conf_api api;
+    const char *url; /* as written, without a trailing slash */
+    bool tls;        /* https; http only to loopback */
+    const char *host;
+    int port;
+    const char *path; /* "" or "/v1" */
+    const char *key;  /* secret: never printed; NULL if none */
+    const char *ca;   /* file, or NULL for the system's */
+    struct conf_remote_model *models;
+    size_t n_models;
+    struct conf_residency residency;
+};
+
+/* One entry of routing.commodity, routing.hard or an alias: a local model or a back end's. */
+struct conf_target {
+    struct conf_pos pos;
+    const char *text; /* "local/smollm2", "openai-eu/gpt-x": also how decisions name it */
+    const struct conf_local_model *local; /* exactly one of local and backend is set */
+    const struct conf_backend *backend;
+    const struct conf_remote_model *model;
+};
+
+struct conf_targets {
+    struct conf_target *v;
+    size_t n;
+};
+
+struct conf_alias {
+    struct conf_pos pos;
+    const char *name;
+    struct conf_targets targets;
+};
+
+enum conf_hard_denied { CONF_HARD_DENIED_LOCAL, CONF_HARD_DENIED_DENY };
+enum conf_overflow { CONF_OVERFLOW_QUEUE, CONF_OVERFLOW_HARD, CONF_OVERFLOW_REJECT };
+
+struct conf_routing {
+    struct conf_pos pos;
+    struct conf_targets commodity, hard;
+    struct conf_alias *aliases;
+    size_t n_aliases;
+    double threshold;      /* difficulty at or above it is hard */
+    double target_quality; /* 0 = not given; else threshold follows from the score's calibration */
+    enum conf_hard_denied when_hard_is_denied;
+    enum conf_overflow overflow;
+};
+
+enum conf_audit_failure { CONF_AUDIT_REFUSE };
+
+struct conf_audit {
+    struct conf_pos pos;
+    const char *directory, *origin;
+    enum conf_audit_failure on_failure;
+    bool content; /* must be off: content logging is not built */
+};
+
+/* ---- the policy file, typed but not yet compiled (policy/ does that) ---- */
+
+struct conf_names {
+    const char **v;
+    struct conf_pos *pos; /* of each */
+    size_t n;
+};
+
+struct conf_use_case {
+    struct conf_pos pos;
+    const char *id, *purpose, *legal_basis, *ai_act;
+    bool human_review;
+    struct conf_names data; /* classes that the use case declares */
+};
+
+struct conf_rule {
+    struct conf_pos pos;
+    const char *id;
+    struct conf_names when_data, when_use_case, when_tier, when_task; /* n == 0: not a condition */
+    bool has_location;
+    struct conf_places location;
+    uint32_t basis; /* CONF_BASIS_BITs; 0 = any but none */
+    struct conf_names redact;
+    struct conf_names obligations; /* such as label-output */
+    const char *deny;              /* the reason, or NULL */
+};
+
+struct conf_policy_test {
+    struct conf_pos pos;
+    const char *text, *use_case, *name;
+    struct conf_names expect_data; /* n == 0 and !has_data: not checked */
+    bool has_data;
+    const char *expect_outcome, *expect_location, *expect_rule, *expect_tier; /* NULL: unchecked */
+    struct conf_names expect_redact;
+};
+
+struct conf_policy {
+    struct conf_pos pos;
+    const char *file;
+    uint8_t sha256[32]; /* of the file's bytes */
+    char id[80];        /* "sha256:<64 hex>" */
+    int version;
+    struct conf_places default_location;
+    struct conf_use_case *use_cases;
+    size_t n_use_cases;
+    struct conf_rule *rules;
+    size_t n_rules;
+    struct conf_policy_test *tests;
+    size_t n_tests;
+};
+
+struct conf {
+    struct base_arena *arena;
+    const char *file;
+    uint8_t sha256[32]; /* of the file's bytes */
+    struct conf_server server;
+    const char *keys_file;
+    struct conf_engine engine;
+    struct conf_backend *backends;
+    size_t n_backends;
+    struct conf_targets targets; /* every one there is, local/ first: what /v1/models lists */
+    struct conf_routing routing;
+    struct conf_policy policy;
+    struct conf_audit audit;
+};
+
+/* Loads and checks file and the policy it names. Blocks on files; any thread, not a loop.
+ * Returns BASE_OK and an owned *out only if there is no error among the problems; warnings may
+ * remain. *problems (owned by the caller, release with conf_problems_release) always tells all. */
+enum base_status conf_load(const char *file, struct conf **out,
+                           struct conf_problems *problems) BASE_MUST_CHECK;
+void conf_free(struct conf *c); /* wipes the secrets */
+void conf_problems_release(struct conf_problems *p);
+
+/* Finds what a name such as "local/smollm2" or "openai-eu/gpt-x" means; BASE_ENOENT if nothing.
+ * Does not look at aliases. out->pos is left zero. */
+enum base_status conf_target_find(const struct conf *c, struct base_str name,
+                                  struct conf_target *out) BASE_MUST_CHECK;
+const struct conf_alias *conf_alias_find(const struct conf *c, struct base_str name);
+const char *conf_basis_name(enum conf_basis b); /* "dpa", ... */
+const char *conf_api_name(enum conf_api a);
+/* The defaults that `weir check --defaults` prints, as YAML. Static storage. */
+const char *conf_defaults_yaml(void);
+
+#endif
