@@ -1,0 +1,98 @@
+/* model.h - a language model from a GGUF file, its key/value cache, and the forward pass.
+ *
+ * The model (weights, hyper-parameters) never changes after eng_model_open. A cache belongs to one
+ * model and holds `n_seq` independent sequences of up to `n_ctx` tokens each. eng_forward runs a
+ * batch that may mix tokens of several sequences: prompt pieces and single generated tokens alike.
+ *
+ * Threads: eng_forward uses the model's own thread pool and scratch memory, so one call at a time
+ * per model, from any thread; two models are independent. Everything else here is as thread safe
+ * as its arguments.
+ */
+#ifndef ENG_MODEL_H
+#define ENG_MODEL_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct eng_gguf;
+struct eng_model;
+struct eng_cache;
+
+enum eng_device {
+    ENG_DEVICE_CPU, /* fast kernels: quantised weights times activations rounded to int8 */
+    ENG_DEVICE_REF  /* the textbook operators of cpu/ops_ref.c: weights widened to f32; slow */
+};
+
+struct eng_model_opts {
+    enum eng_device device;
+    int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
+};
+
+/* What the file says about itself. Strings borrow from the model. */
+struct eng_model_info {
+    struct base_str arch; /* general.architecture */
+    struct base_str name; /* general.name, may be empty */
+    const char *quant;    /* the type that most of the weights have: "Q4_1" */
+    uint32_t n_vocab;     /* width of a row of logits */
+    uint32_t n_ctx_train; /* the context length it was trained for */
+    uint32_t n_layer, n_embd, n_head, n_head_kv, n_head_dim;
+    uint32_t n_expert, n_expert_used; /* 0 for dense models */
+    uint64_t params_total;
+    uint64_t params_active; /* used by one token: of the routed experts only those chosen */
+    uint64_t file_bytes;
+    uint64_t weight_bytes; /* memory that the weights take beyond the mapped file */
+};
+
+/* Opens path, checks every tensor that its architecture needs and prepares the weights. opts may be
+ * NULL (CPU, all threads). Blocks for as long as reading the file takes. *out is owned by the
+ * caller; on failure it is NULL and err names the file, and the tensor or key at fault:
+ * BASE_EINVAL the file does not hold or its architecture is not built in, BASE_ENOENT/BASE_EIO it
+ * cannot be read, BASE_ENOMEM. */
+enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
+                                struct eng_model **out, struct base_err *err) BASE_MUST_CHECK;
+/* NULL is fine. Caches of the model must be freed before. */
+void eng_model_free(struct eng_model *m);
+const struct eng_model_info *eng_model_get_info(const struct eng_model *m);
+/* The file's metadata: tokenizer, chat template, recommended sampling. Lives as long as m. */
+const struct eng_gguf *eng_model_gguf(const struct eng_model *m);
+/* The built-in architectures, comma separated, for messages. Static. */
+const char *eng_model_archs(void);
+
+#define ENG_SEQ_MAX 256
+
+/* n_seq sequences (1 to ENG_SEQ_MAX) of up to n_ctx tokens each (1 to 2^20). All memory is taken
+ * here: BASE_ENOMEM tells if there is none. n_ctx may exceed n_ctx_train; quality is then the
+ * caller's concern. */
+enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
+                               struct eng_cache **out, struct base_err *err) BASE_MUST_CHECK;
+void eng_cache_free(struct eng_cache *c);
+/* Bytes that such a cache takes. */
+uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx);
+uint32_t eng_cache_n_ctx(const struct eng_cache *c);
+uint32_t eng_cache_n_seq(const struct eng_cache *c);
+/* How many tokens of sequence seq are in the cache. */
+uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq);
+/* Forgets all but the first n tokens of seq (n >= its length does nothing): n = 0 clears it, n =
+ * the length of a shared prefix keeps that prefix for the next prompt. */
+void eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n);
+/* Makes dst start with the first n tokens of src (dst is overwritten; n is cut to src's length). */
+void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n);
+
+struct eng_batch {
+    size_t n;              /* tokens in the batch; any number, cut internally to bound memory */
+    const int32_t *tokens; /* [n] token ids */
+    const uint32_t *seqs;  /* [n] sequence of each token; NULL = all 0 */
+    const uint32_t *pos;   /* [n] positions, or NULL = continue each sequence where it ends. In a
+                              sequence positions go up by one; the first token of an empty sequence
+                              may start anywhere */
+    const bool *want;      /* [n] which tokens' logits to return; NULL = all */
+};
+
+/* Appends the batch to its sequences and writes, for every wanted token in batch order, one row of
+ * n_vocab float logits to `logits` (room for all wanted rows; owned by the caller). BASE_EINVAL for
+ * an id outside the vocabulary, an unknown sequence or a position that does not follow;
+ * BASE_LIMIT when a sequence would pass n_ctx; BASE_ENOMEM. On failure the cache is as before. */
+enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b,
+                             float *logits, struct base_err *err) BASE_MUST_CHECK;
+
+#endif

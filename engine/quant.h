@@ -1,0 +1,60 @@
+/* quant.h - the weight types of GGUF files: sizes, and rows widened to f32.
+ *
+ * Pure functions over bytes; layouts stand in quant.c. Dequantising is exact: bit for bit what the
+ * file format defines, whatever the machine.
+ */
+#ifndef ENG_QUANT_H
+#define ENG_QUANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ids as in the file */
+enum eng_type {
+    ENG_F32 = 0,
+    ENG_F16 = 1,
+    ENG_Q4_0 = 2,
+    ENG_Q4_1 = 3,
+    ENG_Q5_0 = 6,
+    ENG_Q5_1 = 7,
+    ENG_Q8_0 = 8,
+    ENG_Q4_K = 12,
+    ENG_Q5_K = 13,
+    ENG_Q6_K = 14,
+    ENG_I8 = 24,
+    ENG_I16 = 25,
+    ENG_I32 = 26,
+    ENG_I64 = 27,
+    ENG_F64 = 28,
+    ENG_BF16 = 30,
+    ENG_MXFP4 = 39
+};
+
+struct eng_type_info {
+    const char *name;
+    uint32_t block_values; /* values per block; a row is a whole number of blocks */
+    uint32_t block_bytes;
+    bool weights; /* rows can be dequantised; the others are only stored */
+};
+
+/* NULL for a type this build does not know. */
+const struct eng_type_info *eng_type_info(uint32_t type);
+/* The name of any type id that the format defines, for messages ("Q2_K"), else "unknown". */
+const char *eng_type_name(uint32_t type);
+
+/* x[0..n) = the first n values of a row of `type`; n is a multiple of the type's block_values and
+ * the type one with `weights` set. */
+void eng_dequant_row(uint32_t type, const void *row, float *x, size_t n);
+
+float eng_f16_to_f32(uint16_t h);
+uint16_t eng_f32_to_f16(float f); /* round to nearest even */
+
+/* Activations for the integer kernels: blocks of 32 values. */
+#define ENG_QBLOCK 32
+/* For n a multiple of 32: per block d[b] = max|x| / 127, q = round(x / d) in -127..127, and
+ * sum16[2b], sum16[2b+1] = the sums of q over the two halves of the block. A block of zeros has
+ * d = 0. Plain C; cpu/ has faster versions with the same results. */
+void eng_quant_q8(const float *x, size_t n, int8_t *q, float *d, int32_t *sum16);
+
+#endif
