@@ -9,6 +9,7 @@
 #define CONF_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -25,11 +26,15 @@ struct conf_problem {
     bool warning;
 };
 
+#define CONF_PROBLEM_FILES_MAX 8
+
 struct conf_problems {
     struct base_arena *arena;
     struct conf_problem *v;
     size_t n, cap;
-    size_t n_errors;
+    size_t n_errors;                           /* counts also what there was no room to keep */
+    const char *files[CONF_PROBLEM_FILES_MAX]; /* in order of first mention */
+    size_t n_files;
 };
 
 struct conf_address {
@@ -110,9 +115,9 @@ struct conf_residency {
     int32_t retention_days; /* -1 unknown */
     bool trains_on_data;    /* true when not stated: fail closed */
     enum conf_basis basis;
-    const char *reference;  /* NULL if none */
-    const char *expires;    /* "YYYY-MM-DD" or NULL */
-    int64_t expires_day;    /* days since 1970-01-01 of `expires`, the last day it holds; INT64_MAX */
+    const char *reference; /* NULL if none */
+    const char *expires;   /* "YYYY-MM-DD" or NULL */
+    int64_t expires_day; /* days since 1970-01-01 of `expires`, the last day it holds; INT64_MAX */
 };
 
 struct conf_remote_model {
@@ -254,12 +259,23 @@ enum base_status conf_load(const char *file, struct conf **out,
                            struct conf_problems *problems) BASE_MUST_CHECK;
 void conf_free(struct conf *c); /* wipes the secrets */
 void conf_problems_release(struct conf_problems *p);
+/* Adds one problem (p zeroed or filled by conf_load; text and pos.file are copied). A problem that
+ * says the same of the same place again is dropped. fmt never gets a secret to print. */
+void conf_problem_add(struct conf_problems *p, struct conf_pos pos, bool warning, const char *fmt,
+                      ...) BASE_PRINTF(4, 5);
+/* Into file order: files as first mentioned, then line and column; stable. conf_load has done so;
+ * who adds more (the policy's compiler, its tests) sorts again before printing. */
+void conf_problems_sort(struct conf_problems *p);
+/* "FILE:LINE:COL: text", without a newline; positions without a file print the text alone. */
+void conf_problem_print(const struct conf_problem *p, struct base_buf *out);
 
 /* Finds what a name such as "local/smollm2" or "openai-eu/gpt-x" means; BASE_ENOENT if nothing.
  * Does not look at aliases. out->pos is left zero. */
 enum base_status conf_target_find(const struct conf *c, struct base_str name,
                                   struct conf_target *out) BASE_MUST_CHECK;
 const struct conf_alias *conf_alias_find(const struct conf *c, struct base_str name);
+/* True for an ISO 3166-1 alpha-2 code in upper case, "EU", "EEA" or "on_premises". */
+bool conf_place_known(struct base_str place);
 const char *conf_basis_name(enum conf_basis b); /* "dpa", ... */
 const char *conf_api_name(enum conf_api a);
 /* The defaults that `weir check --defaults` prints, as YAML. Static storage. */
