@@ -1,0 +1,210 @@
+# Weir's build. `make help` lists the targets.
+#
+# One static library a folder, linked upward only (base < conf < audit, policy, engine < gateway);
+# one test program a file of tests/unit, linked with the library its name begins with and those
+# below it, so that a floor is tested without the floors above. BUILD=dir keeps builds apart;
+# SAN=1 is ASan and UBSan, TSAN=1 is TSan.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+ifdef SAN
+BUILD ?= build/asan
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT ?= -O1
+else ifdef TSAN
+BUILD ?= build/tsan
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+OPT ?= -O1
+endif
+BUILD ?= build
+OPT ?= -O2
+CC ?= gcc
+PYTHON ?= /usr/bin/python3
+VERSION := 0.1.0
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
+        -Wpointer-arith -Werror
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+ifndef SANFLAGS
+HARDEN += -D_FORTIFY_SOURCE=2
+endif
+ifneq ($(shell uname -m),x86_64)
+HARDEN := $(filter-out -fcf-protection,$(HARDEN))
+endif
+PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+
+ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(SANFLAGS) -D_GNU_SOURCE -I. $(PKG_CFLAGS) \
+             -DWEIR_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANFLAGS) $(LDFLAGS)
+LIBS = $(PKG_LIBS) -lm -lpthread
+
+FOLDERS := base conf audit policy engine gateway
+SRC_base := $(wildcard base/*.c)
+SRC_conf := $(wildcard conf/*.c)
+SRC_audit := $(wildcard audit/*.c)
+SRC_policy := $(wildcard policy/*.c)
+SRC_engine := $(wildcard engine/*.c engine/cpu/*.c)
+SRC_gateway := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/dialect/*.c \
+               gateway/upstream/*.c gateway/route/*.c))
+
+lib = $(BUILD)/lib$(1).a
+$(foreach f,$(FOLDERS),$(eval $(call lib,$(f)): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(f)))))
+
+# What a program of each folder links, top floor first.
+LIBS_base := $(call lib,base)
+LIBS_conf := $(call lib,conf) $(LIBS_base)
+LIBS_audit := $(call lib,audit) $(LIBS_conf)
+LIBS_policy := $(call lib,policy) $(LIBS_conf)
+LIBS_engine := $(call lib,engine) $(LIBS_conf)
+LIBS_gateway := $(call lib,gateway) $(call lib,engine) $(call lib,policy) $(call lib,audit) \
+                $(LIBS_conf)
+
+.PHONY: all
+all: $(BUILD)/weir
+
+$(BUILD)/weir: $(BUILD)/obj/gateway/main.o $(LIBS_gateway)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@command -v nvcc > /dev/null && echo "built $@ (CPU engine; the CUDA back end is not built yet)" \
+	  || echo "built $@ (CPU engine only: nvcc not found)"
+
+$(BUILD)/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# One clear sentence where the compiler would say "file not found".
+$(BUILD)/.have-libraries:
+	@mkdir -p $(@D)
+	@pkg-config --exists $(PKGS) || { echo "Weir needs libraries that are not installed:" >&2; \
+	  pkg-config --print-errors --exists $(PKGS) >&2; \
+	  echo "run: tools/install_deps.sh   (make demo and make test do it themselves)" >&2; exit 1; }
+	@touch $@
+
+# ---- tests ----
+
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+folder_of = $(firstword $(subst _, ,$(notdir $(1))))
+
+define unit_rule
+$(1): $(BUILD)/obj/tests/unit/$(notdir $(1)).o $(LIBS_$(call folder_of,$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+endef
+$(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
+
+# Helpers that tests and benchmarks start as programs of their own: tests/{fault,bench}/FOLDER_x.c
+TOOLS_C := $(wildcard tests/fault/*.c tests/bench/*.c)
+TOOLS_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOLS_C))
+define tool_rule
+$(1): $(BUILD)/obj/$(patsubst $(BUILD)/%,%,$(1)).o $(or $(LIBS_$(call folder_of,$(1))),$(LIBS_gateway))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach t,$(TOOLS_BIN),$(eval $(call tool_rule,$(t))))
+
+.PHONY: unit unit-% test-programs
+unit: $(UNIT)
+	$(PYTHON) tests/run_tests.py --build $(BUILD) --only unit
+unit-%: 
+	$(MAKE) $(filter $(BUILD)/unit/$*_%,$(UNIT))
+	$(PYTHON) tests/run_tests.py --build $(BUILD) --only unit --match '$*_'
+test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir
+
+.PHONY: test
+test: deps
+	$(MAKE) test-programs
+	$(MAKE) build/venv/.ready
+	$(PYTHON) tests/run_tests.py --build $(BUILD)
+
+.PHONY: demo
+demo: deps
+	$(MAKE) all
+	$(MAKE) build/venv/.ready run/models/smollm2-135m-moe.gguf
+	build/venv/bin/python tools/demo.py --weir $(BUILD)/weir
+
+.PHONY: run
+run: deps
+	$(MAKE) all run/models/smollm2-135m-moe.gguf
+	$(BUILD)/weir serve -c conf/weir.yaml
+
+run/models/smollm2-135m-instruct.gguf:
+	$(PYTHON) tools/get_demo_model.py
+run/models/smollm2-135m-moe.gguf: run/models/smollm2-135m-instruct.gguf tools/dense_to_moe.py
+	$(PYTHON) tools/dense_to_moe.py run/models/smollm2-135m-instruct.gguf $@
+
+build/venv/.ready: tests/requirements.txt
+	$(PYTHON) -m venv build/venv
+	build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+.PHONY: deps
+deps:
+	@tools/install_deps.sh
+
+.PHONY: check
+check: deps
+	$(PYTHON) tools/check.py
+
+.PHONY: bench
+bench: deps
+	$(MAKE) test-programs
+	$(PYTHON) tests/bench/run.py --build $(BUILD)
+
+.PHONY: asan tsan
+asan: deps
+	$(MAKE) SAN=1 test-programs
+	$(PYTHON) tests/run_tests.py --build build/asan --only unit
+tsan: deps
+	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(BUILD)/unit/base_% $(BUILD)/unit/audit_%,$(UNIT)))
+	$(PYTHON) tests/run_tests.py --build build/tsan --only unit --match 'base_,audit_'
+
+# libFuzzer targets: tests/fuzz/FOLDER_x.c or x_fuzz.c, linked with everything; FUZZ_S seconds each.
+FUZZ_S ?= 60
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SRC = $(foreach f,$(FOLDERS),$(SRC_$(f)))
+build/fuzz/%: tests/fuzz/%.c build/fuzz/libweir.a
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. $(PKG_CFLAGS) \
+	  -o $@ $^ $(LIBS)
+build/fuzz/libweir.a: $(FUZZ_SRC)
+	@mkdir -p build/fuzz
+	$(MAKE) CC=clang BUILD=build/fuzz OPT=-O1 SANFLAGS=-fsanitize=fuzzer-no-link,address,undefined \
+	  WARN= $(foreach f,$(FOLDERS),build/fuzz/lib$(f).a)
+	@rm -f $@
+	@printf 'create $@\n$(foreach f,$(FOLDERS),addlib build/fuzz/lib$(f).a\n)save\nend\n' | $(AR) -M
+.PHONY: fuzz
+fuzz: deps
+	$(MAKE) $(FUZZ)
+	$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_S) $(FUZZ)
+
+PREFIX ?= /usr/local
+.PHONY: install deb
+install: all
+	install -D -m 0755 $(BUILD)/weir $(DESTDIR)$(PREFIX)/bin/weir
+	install -D -m 0644 conf/weir.yaml $(DESTDIR)$(PREFIX)/share/weir/weir.yaml
+	install -D -m 0644 conf/policy.yaml $(DESTDIR)$(PREFIX)/share/weir/policy.yaml
+deb:
+	@echo "make deb: the Debian package is not built yet (packaging/ is empty)" >&2; exit 2
+
+.PHONY: clean help
+clean:
+	rm -rf build
+help:
+	@echo "make            build build/weir"
+	@echo "make demo       install what is missing, build, get the demo model, show the whole path"
+	@echo "make test       unit, end-to-end and fault tests; last line: N passed, N failed"
+	@echo "make run        serve with conf/weir.yaml"
+	@echo "make check      style and structure rules"
+	@echo "make bench      benchmarks (docs/benchmarks.md)"
+	@echo "make fuzz       libFuzzer targets, FUZZ_S seconds each"
+	@echo "make asan tsan  unit tests under the sanitizers"
+	@echo "make install    to PREFIX (/usr/local)"
+	@echo "make deb        not built yet: says so and fails"
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')

@@ -1,0 +1,77 @@
+/* audit.h - the append-only log: what the gateway did, in an order nobody can quietly change.
+ *
+ * Loops call aud_log_submit with finished leaf bytes and get a callback when the leaf is durable;
+ * one writer thread owns the files. Everything else (verify, show) works on a directory, offline.
+ */
+#ifndef AUDIT_H
+#define AUDIT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define AUD_LEAF_BYTES_MAX 32768
+
+struct aud_log;
+
+struct aud_options {
+    const char *directory;
+    const char *origin;     /* C2SP checkpoint origin = key name */
+    uint32_t ring_leaves;   /* bound of the queue; 0 = default (4096) */
+    uint32_t segment_bytes; /* 0 = default (64 MiB) */
+    uint32_t checkpoint_ms; /* at most this long between durable and signed; 0 = default */
+};
+
+/* Opens or creates the log, recovers it (cuts an uncommitted tail, rebuilds the tree, compares with
+ * the last signed state; refuses rollback, fork and damage with BASE_EINVAL), writes
+ * req.outcome{status:"unknown"} for intents without outcome, starts the writer thread. Blocks. */
+enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
+                              struct base_err *err) BASE_MUST_CHECK;
+/* Drains the ring, signs a checkpoint over every record, stops the thread, wipes the key. Blocks.
+ */
+enum base_status aud_log_close(struct aud_log *l, struct base_err *err);
+
+/* Told once for each submitted leaf, ON THE WRITER THREAD: it must only hand over (push to a loop's
+ * queue and wake it) and never block. status BASE_OK: durable, index is final. Else the log has
+ * failed and the leaf may or may not exist. */
+typedef void (*aud_done_fn)(void *ctx, enum base_status status, uint64_t index);
+
+/* Queues a copy of leaf (one JSON object, at most AUD_LEAF_BYTES_MAX). Any thread, never blocks.
+ * BASE_LIMIT: the ring is full (answer 503 with retry-after); BASE_EIO: the log has FAILED for
+ * good; in both cases done is not called. */
+enum base_status aud_log_submit(struct aud_log *l, struct base_str leaf, aud_done_fn done,
+                                void *ctx) BASE_MUST_CHECK;
+
+struct aud_stats {
+    uint64_t leaves, commits, syncs, checkpoints, bytes;
+    uint64_t size_durable, size_signed;
+    uint64_t ring_used, ring_max;
+    uint64_t sync_us_last, sync_us_max;
+    bool failed;
+    char failure[256];
+};
+void aud_log_stats(struct aud_log *l, struct aud_stats *out); /* any thread */
+
+/* ---- offline ---- */
+
+struct aud_verify_report {
+    uint64_t leaves, size_signed, intents, outcomes, unknown_outcomes, open_intents;
+    char origin[256], root_hex[65], vkey[512];
+    bool holds;
+    uint64_t first_bad; /* the first index that does not hold; UINT64_MAX if not about an index */
+    char problem[512];  /* in plain words, names the file */
+};
+
+/* Checks all of a directory: signature, every frame, every leaf, tree, tiles where they are there,
+ * order, intents and outcomes. vkey NULL: the one in log.conf (and the report says so). BASE_OK
+ * when it could be checked (see holds); an error when it could not be read at all. */
+enum base_status aud_verify(const char *directory, const char *vkey, struct aud_verify_report *out,
+                            struct base_err *err) BASE_MUST_CHECK;
+
+/* Calls fn for each leaf from index `from` on, in order; stops when fn returns other than BASE_OK.
+ */
+typedef enum base_status (*aud_leaf_fn)(void *ctx, uint64_t index, struct base_str leaf);
+enum base_status aud_each(const char *directory, uint64_t from, aud_leaf_fn fn, void *ctx,
+                          struct base_err *err) BASE_MUST_CHECK;
+
+#endif

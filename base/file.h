@@ -1,0 +1,25 @@
+/* file.h - whole files, in and out. May block: never call from a loop. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Reads all of path into out (appending); BASE_LIMIT if it would pass out->max. "-" is no
+ * special name. */
+enum base_status base_file_read(const char *path, struct base_buf *out,
+                                struct base_err *err) BASE_MUST_CHECK;
+/* Reads all of an open descriptor (standard input, say). */
+enum base_status base_fd_read_all(int fd, struct base_buf *out,
+                                  struct base_err *err) BASE_MUST_CHECK;
+/* Temporary file beside path, write, fsync, rename, fsync of the directory: after it the file is
+ * either the old one or the new one, whole. mode as in open(2). */
+enum base_status base_file_replace(const char *path, struct base_str content, unsigned mode,
+                                   struct base_err *err) BASE_MUST_CHECK;
+/* mkdir -p with mode 0700 for what it makes. */
+enum base_status base_mkdirs(const char *path, struct base_err *err) BASE_MUST_CHECK;
+/* write(2) until all is written or it fails. */
+enum base_status base_write_all(int fd, const void *p, size_t n,
+                                struct base_err *err) BASE_MUST_CHECK;
+
+#endif

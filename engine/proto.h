@@ -1,0 +1,59 @@
+/* proto.h - what the gateway and the engine process say to each other over a socketpair.
+ *
+ * A frame is u32 length (of what follows, little endian, 5 to ENG_FRAME_MAX), u8 type, u32 id
+ * (the request, chosen by the gateway, never 0; 0 for frames about the engine itself), payload.
+ * Both sides check every frame as if the peer were hostile; a bad frame ends the connection, which
+ * ends the engine (it is restarted) or fails the requests on that link (another route is taken).
+ *
+ *   gateway -> engine
+ *     SUBMIT  JSON object (below)
+ *     CANCEL  empty: the client has gone; no more frames with this id follow the engine's FINISH
+ *   engine -> gateway
+ *     STATUS  JSON:
+ * {"models":[{"name","ready","slots","active","queued","context","expected_wait_ms"}]} sent on
+ * connect, on change, and at least once a second while busy START   JSON:
+ * {"model","prompt_tokens"}: prompt accepted, prefill begins TEXT    UTF-8, whole sequences, never
+ * empty FINISH  JSON: {"reason":"stop|length|stop_sequence|cancelled","stop":"...","prompt_tokens",
+ *                    "completion_tokens","cached_tokens","prompt_ms","generate_ms"}
+ *     ERROR   JSON: {"status":400|404|413|429|500|503,"type","message"}: instead of FINISH
+ *
+ * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls and
+ * results in OpenAI's form),"tools":[...],"max_tokens","temperature","top_k","top_p","min_p",
+ * "presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],"tenant":STRING}.
+ * Absent numbers take the model's recommended or our default values.
+ */
+#ifndef ENG_PROTO_H
+#define ENG_PROTO_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define ENG_FRAME_MAX  (16u << 20) /* payload and header of one frame */
+#define ENG_FRAME_HEAD 9           /* length, type, id */
+
+enum eng_frame_type {
+    ENG_FRAME_SUBMIT = 1,
+    ENG_FRAME_CANCEL = 2,
+    ENG_FRAME_STATUS = 16,
+    ENG_FRAME_START = 17,
+    ENG_FRAME_TEXT = 18,
+    ENG_FRAME_FINISH = 19,
+    ENG_FRAME_ERROR = 20
+};
+
+struct eng_frame {
+    enum eng_frame_type type;
+    uint32_t id;
+    struct base_str payload; /* borrows the input */
+};
+
+/* Takes one frame from the front of in. BASE_OK: *out is it and *used how many bytes it took;
+ * BASE_AGAIN: not whole yet; BASE_EPROTO: bad length or type. Pure. */
+enum base_status eng_frame_parse(struct base_str in, struct eng_frame *out, size_t *used,
+                                 struct base_err *err) BASE_MUST_CHECK;
+/* Appends a frame; false when out's maximum would be passed. */
+bool eng_frame_put(struct base_buf *out, enum eng_frame_type type, uint32_t id,
+                   struct base_str payload);
+
+#endif

@@ -1,0 +1,49 @@
+/* route.h - how hard is a request, and what is it about: a score in [0,1] from the text alone.
+ *
+ * In-process, calls nobody, allocates nothing after gw_route_model_new: a hashed n-gram and feature
+ * linear model whose weights are embedded (route_weights.h, trained by tools/train_router.py).
+ * The score estimates P(the commodity model's answer is not good enough), calibrated.
+ */
+#ifndef GW_ROUTE_H
+#define GW_ROUTE_H
+
+#include "base/chat.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum gw_task {
+    GW_TASK_UNKNOWN,
+    GW_TASK_QUESTION,
+    GW_TASK_TRANSLATE,
+    GW_TASK_SUMMARISE,
+    GW_TASK_EXTRACT,
+    GW_TASK_CLASSIFY,
+    GW_TASK_CODE,
+    GW_TASK_MATHS,
+    GW_TASK_REASON,
+    GW_TASK_WRITE,
+    GW_TASK_AGENT,
+    GW_TASK_CHAT,
+    GW_TASK_COUNT
+};
+const char *gw_task_name(enum gw_task t); /* "question", "translate", ... */
+
+struct gw_score {
+    double difficulty; /* 0 easy to 1 hard; 1 when `no_signal` */
+    enum gw_task task;
+    bool no_signal;  /* nothing to judge (empty, unknown script, ...): goes up, not down */
+    const char *why; /* static: the dominant reason, for the log */
+};
+
+/* Scores one prompt text (as `weir eval router` does). Never blocks; a few microseconds. */
+void gw_route_score_text(struct base_str text, struct gw_score *out);
+/* Scores a request: the last user turn plus decayed history; system prompts, tool definitions and
+ * harness blocks do not count; tools in use and tool results make it an agent's work. */
+void gw_route_score(const struct chat_request *r, struct gw_score *out);
+/* The threshold at which `quality` (0 to 1) of answers was good enough on the calibration set. */
+double gw_route_threshold_for_quality(double quality);
+
+/* `weir eval router ...`. Returns the exit status. */
+int gw_route_eval_command(int argc, char **argv);
+
+#endif

@@ -1,0 +1,80 @@
+/* source.h - where answers come from: the engine or an upstream, behind one small interface.
+ *
+ * A source takes one attempt (one canonical request to one target) and delivers chat_events on the
+ * loop's thread, ending in exactly one CHAT_EV_END or CHAT_EV_ERROR unless cancelled. Sources know
+ * nothing of policy or retries: gateway/request.c decides what is attempted and when.
+ */
+#ifndef GW_SOURCE_H
+#define GW_SOURCE_H
+
+#include "base/chat.h"
+#include "conf/conf.h"
+
+struct gw_attempt; /* a running one; owned by the source, valid until END, ERROR or cancel */
+
+/* What the upstream said in its response head, for passing on. Strings borrowed. */
+struct gw_attempt_headers {
+    struct base_str retry_after, retry_after_ms, x_should_retry, request_id;
+    /* "name: value" pairs such as x-ratelimit-*, anthropic-ratelimit-* */
+    struct base_str rate_name[16], rate_value[16];
+    size_t n_rate;
+};
+
+struct gw_attempt_spec {
+    const struct conf_target *target;
+    struct chat_request *request; /* already redacted where the decision says so; borrowed until
+                                     the attempt ends */
+    struct base_str request_id;
+    struct base_str tenant;
+    uint32_t first_token_ms; /* deadline until first content: then ERROR (retryable, 504) */
+    uint32_t total_ms;
+    chat_event_fn event;
+    /* Once, before the first event, when a response head came (upstreams only); may be NULL. */
+    void (*headers)(void *ctx, const struct gw_attempt_headers *h);
+    /* Once, when the request body is about to be written to the peer (nothing has left before). */
+    void *ctx;
+};
+
+/* upstream/: starts an attempt on loop's connection pool. Never calls back before it returns.
+ * NULL with err when it cannot even be tried. */
+struct gw_upstreams; /* per loop */
+struct event_base;
+/* conf may be swapped on reload: a new gw_upstreams is made for it, the old one is freed when its
+ * last attempt ends. */
+struct gw_upstreams *gw_upstreams_new(struct event_base *base, const struct conf *c,
+                                      struct base_err *err);
+void gw_upstreams_free(struct gw_upstreams *u); /* cancels what runs, closes the pool */
+size_t gw_upstreams_active(const struct gw_upstreams *u);
+struct gw_attempt *gw_upstream_start(struct gw_upstreams *u, const struct gw_attempt_spec *spec,
+                                     struct base_err *err);
+
+/* engine_link.c: the same towards the engine process. */
+struct gw_engine_link; /* per loop: one socket to the engine, replaced when the engine restarts */
+struct gw_engine_link *gw_engine_link_new(struct event_base *base);
+void gw_engine_link_free(struct gw_engine_link *l);
+/* Takes fd; what ran on the old one ends in ERROR (retryable, 503 "engine_restarted"). */
+void gw_engine_link_attach(struct gw_engine_link *l, int fd);
+/* False while the engine is down, loading, or lacks the model; *queued and *slots may be NULL. */
+bool gw_engine_link_ready(const struct gw_engine_link *l, const char *model, uint32_t *queued,
+                          uint32_t *active, uint32_t *slots);
+struct gw_attempt *gw_engine_start(struct gw_engine_link *l, const struct gw_attempt_spec *spec,
+                                   struct base_err *err);
+
+/* Both: the client has gone or another route is taken. No callback after it. Idempotent in effect:
+ * call it once, before END or ERROR. */
+void gw_attempt_cancel(struct gw_attempt *a);
+/* Back-pressure: stop and go on delivering events. */
+void gw_attempt_pause(struct gw_attempt *a);
+void gw_attempt_resume(struct gw_attempt *a);
+
+/* For implementers: every gw_attempt starts with this. */
+struct gw_attempt_ops {
+    void (*cancel)(struct gw_attempt *a);
+    void (*pause)(struct gw_attempt *a);
+    void (*resume)(struct gw_attempt *a);
+};
+struct gw_attempt {
+    const struct gw_attempt_ops *ops;
+};
+
+#endif

@@ -1,0 +1,48 @@
+/* wire.h - the wire formats that providers speak: canonical request -> bytes, bytes -> events.
+ *
+ * Pure translators, one file each: openai.c (also openai-compatible), anthropic.c. transport.c
+ * carries the bytes.
+ */
+#ifndef GW_UPSTREAM_WIRE_H
+#define GW_UPSTREAM_WIRE_H
+
+#include "base/chat.h"
+#include "base/json.h"
+#include "conf/conf.h"
+
+struct gw_wire_request {
+    const char *path; /* appended to the back end's path: "/chat/completions" */
+    struct base_str header_name[8], header_value[8]; /* auth and version headers; secret values */
+    size_t n_headers;
+};
+
+struct gw_wire_reader; /* turns one response into events */
+
+struct gw_wire {
+    const char *name;
+    /* Fills *head and appends the JSON body. dropped gets the names of canonical or extra fields
+     * that this wire cannot carry, comma separated (for x-weir-dropped). */
+    enum base_status (*write)(const struct conf_target *t, struct chat_request *r,
+                              struct gw_wire_request *head, struct base_buf *body,
+                              struct base_buf *dropped, struct base_arena *a, struct base_err *err);
+    /* stream: the response is SSE; else one JSON body. Events go to fn(ctx). */
+    struct gw_wire_reader *(*reader_new)(bool stream, chat_event_fn fn, void *ctx);
+    void (*reader_free)(struct gw_wire_reader *w);
+    /* Body bytes as they come. A status other than BASE_OK ends the attempt (EPROTO: the upstream
+     * broke its dialect; otherwise what fn returned). */
+    enum base_status (*reader_feed)(struct gw_wire_reader *w, struct base_str bytes,
+                                    struct base_err *err);
+    /* The body is complete: emits CHAT_EV_END, or BASE_EPROTO if the dialect's own end was missing
+     * (a stream without [DONE] / message_stop is truncated, never a success). */
+    enum base_status (*reader_end)(struct gw_wire_reader *w, struct base_err *err);
+    /* A non-2xx response's body -> *out (strings in a). */
+    void (*error_parse)(int status, struct base_str body, struct base_arena *a,
+                        struct chat_error *out);
+};
+
+extern const struct gw_wire gw_wire_openai;
+extern const struct gw_wire gw_wire_anthropic;
+/* NULL when the api has no translator yet (the configuration check says so). */
+const struct gw_wire *gw_wire_for(enum conf_api api);
+
+#endif

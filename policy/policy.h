@@ -1,0 +1,245 @@
+/* policy.h - what may leave, to whom, on which basis: detect, decide, redact, restore.
+ *
+ * Data flow: text slots of a request -> pol_scan_request -> findings -> pol_facts
+ *            -> pol_decide (pure) -> pol_decision -> (route off premises) pol_redact_request,
+ *            answer events -> pol_restore_* -> client.
+ *
+ * Everything here is in-process and calls nobody. Detectors are built once (pol_detector_new) and
+ * shared read-only; scratch space is per thread (pol_scratch_new).
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/chat.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "conf/conf.h"
+
+/* ---- types and classes ---- */
+
+/* The contract's types, in its order; pol_type_name gives the word. Types without a detector yet
+ * exist so that a policy can name them. */
+enum pol_type {
+    POL_PERSON,
+    POL_ORG,
+    POL_LOCATION,
+    POL_ADDRESS,
+    POL_POSTAL_CODE,
+    POL_DOB,
+    POL_DATE,
+    POL_PHONE,
+    POL_EMAIL,
+    POL_URL,
+    POL_IP,
+    POL_MAC,
+    POL_IBAN,
+    POL_BIC,
+    POL_BANK_ACCOUNT,
+    POL_CREDIT_CARD,
+    POL_NATIONAL_ID,
+    POL_NATIONAL_ID_CARD,
+    POL_TAX_ID,
+    POL_VAT_ID,
+    POL_PASSPORT,
+    POL_PASSPORT_MRZ,
+    POL_DRIVER_LICENSE,
+    POL_LICENSE_PLATE,
+    POL_VIN,
+    POL_HEALTH_ID,
+    POL_EMPLOYEE_ID,
+    POL_USERNAME,
+    POL_DEVICE_ID,
+    POL_GPS,
+    POL_CRYPTO,
+    POL_SECRET,
+    POL_SPECIAL_HEALTH,
+    POL_SPECIAL_RELIGION,
+    POL_SPECIAL_ETHNIC,
+    POL_SPECIAL_POLITICAL,
+    POL_SPECIAL_UNION,
+    POL_SPECIAL_ORIENTATION,
+    POL_SPECIAL_GENETIC,
+    POL_SPECIAL_BIOMETRIC,
+    POL_SPECIAL_CRIMINAL,
+    POL_TYPE_COUNT
+};
+
+typedef uint64_t pol_types; /* one bit a type */
+#define POL_TYPE_BIT(t) (1ull << (t))
+
+enum pol_class { /* bits */
+                 POL_CLASS_NONE = 0,
+                 POL_CLASS_PERSONAL = 1,
+                 POL_CLASS_SPECIAL = 2,  /* GDPR Art. 9; implies personal */
+                 POL_CLASS_CRIMINAL = 4, /* GDPR Art. 10; implies personal */
+                 POL_CLASS_SECRET = 8
+};
+
+enum pol_level { POL_SHAPE, POL_CHECK, POL_CONTEXT };
+
+const char *pol_type_name(enum pol_type t);
+const char *pol_level_name(enum pol_level l);
+/* False if the word is no type. */
+bool pol_type_find(struct base_str word, enum pol_type *out);
+unsigned pol_type_class(enum pol_type t); /* the class that a finding of the type puts on a text */
+/* Writes ["personal","special"], or ["none"]. */
+void pol_classes_json(struct base_json *j, unsigned classes);
+
+/* ---- detectors ---- */
+
+struct pol_detector; /* immutable after creation, any thread */
+struct pol_scratch;  /* one thread */
+
+enum base_status pol_detector_new(struct pol_detector **out, struct base_err *err) BASE_MUST_CHECK;
+void pol_detector_free(struct pol_detector *d);
+enum base_status pol_scratch_new(const struct pol_detector *d, struct pol_scratch **out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+void pol_scratch_free(struct pol_scratch *s);
+
+struct pol_span {
+    size_t start, end; /* byte offsets into the text as given, before normalising */
+    enum pol_type type;
+    enum pol_level level;
+    const char *subtype; /* static ("pl_pesel", "aws_access_key"), or NULL */
+};
+
+struct pol_spans {
+    struct pol_span *v; /* in the arena given; sorted by start, not overlapping */
+    size_t n;
+    bool truncated; /* more than the built-in maximum: the text counts as everything it could be */
+};
+
+/* Finds spans in one text. Never blocks. BASE_ENOMEM when the arena is full: the caller must then
+ * refuse the request (fail closed). */
+enum base_status pol_scan_text(const struct pol_detector *d, struct pol_scratch *s,
+                               struct base_str text, struct base_arena *a, struct pol_spans *out,
+                               struct base_err *err) BASE_MUST_CHECK;
+
+/* What was found in a whole request, added up. */
+struct pol_finding {
+    enum pol_type type;
+    enum pol_level level; /* the highest seen */
+    uint32_t count;
+};
+
+struct pol_findings {
+    struct pol_finding v[POL_TYPE_COUNT];
+    size_t n; /* in order of type */
+    pol_types types;
+    unsigned classes; /* pol_class bits, implications applied */
+    bool unscannable; /* an opaque part, or a text that could not be scanned whole */
+};
+
+enum base_status pol_scan_request(const struct pol_detector *d, struct pol_scratch *s,
+                                  struct chat_request *r, struct pol_findings *out,
+                                  struct base_err *err) BASE_MUST_CHECK;
+
+/* ---- decision ---- */
+
+struct pol_policy; /* compiled; immutable; borrows the struct conf it came from */
+
+/* Compiles the policy of c; what does not hold is added to problems (unknown types, classes,
+ * places, duplicate ids, unreachable rules as warnings). NULL if there is an error. */
+struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *problems);
+void pol_policy_free(struct pol_policy *p);
+const struct conf_use_case *pol_use_case_find(const struct pol_policy *p, struct base_str id);
+
+enum pol_tier { POL_TIER_COMMODITY, POL_TIER_HARD };
+
+/* One way to answer, in order of preference. */
+struct pol_candidate {
+    const struct conf_target *target;
+    bool available;          /* false: not now (engine down, overflow); reason says why */
+    const char *unavailable; /* static text */
+};
+
+#define POL_CANDIDATES_MAX 64
+
+/* Everything a decision depends on; the same facts with the same policy give the same bytes. */
+struct pol_facts {
+    struct pol_findings findings;
+    unsigned declared_classes; /* by key, use case or headers; only add */
+    struct base_str use_case;  /* empty: none */
+    struct base_str region;    /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
+    enum pol_tier tier;
+    double difficulty; /* 0 to 1 */
+    const char *task;  /* static: "summarise", "code", ... */
+    bool pinned;       /* the caller named one model: anything else is no answer */
+    int64_t today;     /* days since 1970-01-01, UTC */
+    const struct pol_candidate *candidates;
+    size_t n_candidates;
+};
+
+struct pol_verdict {
+    const struct conf_target *target;
+    bool allowed;
+    const char *reason; /* in the arena; empty when allowed */
+    const char *rule;   /* the rule that refuses, "default", or "" */
+};
+
+struct pol_decision {
+    bool routed;   /* else denied */
+    size_t chosen; /* index of the candidate, when routed */
+    const struct conf_target *target;
+    bool off_premises;
+    unsigned classes;   /* effective */
+    const char **rules; /* ids of all rules that applied, in policy order */
+    size_t n_rules;
+    pol_types redact; /* to replace before the bytes leave; 0 for on premises */
+    const char **obligations;
+    size_t n_obligations;
+    struct pol_verdict *verdicts; /* one a candidate, in order */
+    size_t n_verdicts;
+    const char *deny_rule; /* when denied: x-weir code */
+    const char *reason;    /* one plain sentence: why this outcome */
+    const char *remedy;    /* when denied: what the caller can do */
+};
+
+/* Pure: no clock, no I/O, no allocation outside the arena. */
+enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *f,
+                            struct base_arena *a, struct pol_decision *out,
+                            struct base_err *err) BASE_MUST_CHECK;
+
+/* The decision as the contract's JSON object (explain and the audit leaf share it). */
+void pol_decision_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
+                       const struct pol_decision *d);
+
+/* Runs the policy's `tests:`. route_fn lets the gateway supply tier and candidates for a text as it
+ * would for a request. Failures are added to problems. */
+typedef enum base_status (*pol_test_route_fn)(void *ctx, const struct conf_policy_test *t,
+                                              struct pol_facts *f, struct base_arena *a);
+void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector *d,
+                          pol_test_route_fn route_fn, void *ctx, struct conf_problems *problems,
+                          size_t *n_run);
+
+/* ---- redaction ---- */
+
+struct pol_vault; /* placeholder <-> original, one request, in memory only, wiped when freed */
+
+/* Replaces every span of the types in `types` in all slots of r by stable placeholders such as
+ * [EMAIL_1] (same original, same placeholder within the request; a placeholder never collides with
+ * text already there). r's slots then point to arena bytes. counts[type] += replacements. A JSON
+ * slot stays valid JSON (a bare number becomes a string). */
+enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scratch *s,
+                                    pol_types types, struct chat_request *r,
+                                    struct pol_vault **vault, uint32_t counts[POL_TYPE_COUNT],
+                                    struct base_err *err) BASE_MUST_CHECK;
+void pol_vault_free(struct pol_vault *v);
+
+/* Puts the originals back into one stream of text, whatever the chunk split. Holds back at most
+ * POL_RESTORE_HOLD_MAX bytes. */
+#define POL_RESTORE_HOLD_MAX 64
+struct pol_restore;
+/* json_text: the stream is JSON text (tool arguments), originals are escaped for inside strings. */
+struct pol_restore *pol_restore_new(const struct pol_vault *v, bool json_text);
+void pol_restore_free(struct pol_restore *r);
+/* Appends to out what can be given out now. */
+enum base_status pol_restore_feed(struct pol_restore *r, struct base_str in, struct base_buf *out,
+                                  struct base_err *err) BASE_MUST_CHECK;
+/* Appends what was held. */
+enum base_status pol_restore_end(struct pol_restore *r, struct base_buf *out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+
+#endif

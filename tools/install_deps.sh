@@ -1,0 +1,25 @@
+#!/bin/sh
+# Installs what Weir's build and tests need from Debian's packages; does nothing when all is there.
+# Needs root (or sudo without a prompt) only if something is missing.
+set -eu
+want="gcc make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
+libutf8proc-dev libcmocka-dev python3 python3-venv openssl clang-format-14 strace"
+missing=""
+for p in $want; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+echo "installing:$missing" >&2
+run=""
+if [ "$(id -u)" -ne 0 ]; then
+    run="sudo -n"
+    $run true 2>/dev/null || {
+        echo "not root and no sudo: run as root: apt-get install$missing" >&2
+        exit 1
+    }
+fi
+export DEBIAN_FRONTEND=noninteractive
+# A list that is days old misses packages; a fresh machine has none at all.
+$run apt-get update -qq
+# shellcheck disable=SC2086
+$run apt-get install -y -qq --no-install-recommends $missing >/dev/null
