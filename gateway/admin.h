@@ -1,0 +1,12 @@
+/* admin.h - the admin listener's requests: /metrics, /healthz, /readyz, the status page at /, and
+ * /admin/v1/ for the pipeline. Never served by the main listener.
+ */
+#ifndef GW_ADMIN_H
+#define GW_ADMIN_H
+
+#include "gateway/server.h"
+
+/* Handlers for gw_server_new's admin_ops; they find the app through gw_loop_child. */
+extern const struct gw_server_ops gw_admin_ops;
+
+#endif
