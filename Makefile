@@ -19,7 +19,9 @@ OPT ?= -O1
 endif
 BUILD ?= build
 OPT ?= -O2
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
@@ -27,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -W
         -Wpointer-arith -Werror
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 ifndef SANFLAGS
-HARDEN += -D_FORTIFY_SOURCE=2
+HARDEN += -D_FORTIFY_SOURCE=3
 endif
 ifneq ($(shell uname -m),x86_64)
 HARDEN := $(filter-out -fcf-protection,$(HARDEN))
