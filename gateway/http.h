@@ -50,8 +50,12 @@ struct gw_http_parser {
     uint64_t body_seen; /* decoded bytes so far */
     uint64_t left;      /* of the current chunk or length */
     int chunk_state;
-    size_t scanned;  /* of the head, already searched for its end */
-    int fail_status; /* after BASE_EPROTO/BASE_LIMIT on a request: 400, 413, 431, 501, 505 */
+    int chunk_digits;
+    uint32_t overhead; /* bytes of chunk extensions and trailers so far; bounded */
+    size_t scanned;    /* of the head, already searched for its end */
+    bool blank_seen;   /* one empty line before a request line is forgiven (RFC 9112, 2.2) */
+    bool head_only;    /* set by the caller after init: the response is to a HEAD request */
+    int fail_status;   /* after BASE_EPROTO/BASE_LIMIT on a request: 400, 413, 417, 431, 501, 505 */
     struct gw_http_head head; /* strings in the arena given to gw_http_feed */
 };
 
@@ -60,8 +64,9 @@ void gw_http_parser_init(struct gw_http_parser *p, enum gw_http_kind kind, size_
 /* Consumes what it can from in[0..n): *used says how much. Heads are copied to the arena. Decoded
  * body bytes are appended to body. Returns BASE_OK when the state has changed to GW_HTTP_BODY or
  * GW_HTTP_COMPLETE (look at p->state, call again with the rest), BASE_AGAIN when more input is
- * needed, BASE_EPROTO or BASE_LIMIT with fail_status. A response to HEAD, 204 or 304 has no body.
- */
+ * needed, BASE_EPROTO or BASE_LIMIT with fail_status. What *used does not cover is given
+ * again, with more behind it. A response to HEAD, 204 or 304 has no body; interim responses (1xx
+ * but 101) are checked and skipped; trailers are checked and dropped. */
 enum base_status gw_http_feed(struct gw_http_parser *p, struct base_str in, size_t *used,
                               struct base_arena *a, struct base_buf *body,
                               struct base_err *err) BASE_MUST_CHECK;
@@ -89,6 +94,8 @@ struct gw_sse_parser {
     struct base_buf line, event, data;
     bool last_cr;
     bool has_data;
+    bool started; /* the first line has been seen (a byte order mark is dropped there) */
+    bool given;   /* the last call returned an event: event and data are cleared first */
 };
 
 void gw_sse_parser_init(struct gw_sse_parser *p, size_t event_bytes_max);
