@@ -1,0 +1,658 @@
+/* openai_parse.c - OpenAI's POST /v1/chat/completions body -> chat_request.
+ *
+ * Owns       nothing: the JSON tree lives for the duration of the call, everything kept is copied
+ *            into the request's arena.
+ * Runs on    the connection's loop; no I/O.
+ * Invariants every member of the body ends up in exactly one place: a canonical field, the `extra`
+ *            object of the level it stood on, or a 400 that names it. Nothing is dropped here.
+ *            A part that is not text (image, audio, file, unknown) is CHAT_PART_OPAQUE.
+ * Mapping    - a tool message becomes one CHAT_PART_TOOL_RESULT a text part, all with its id;
+ *            - a call's or tool's `extra` holds the members of the outer object; unknown members of
+ *              its inner `function` object stand there under "function";
+ *            - an entry of `tools` that is no function has an empty name and its whole JSON in
+ *              `extra`; an entry of `tool_calls` that is no function is an opaque part named
+ *              "tool_calls";
+ *            - `stream_options` without include_usage, a `tool_choice` that is neither a word nor a
+ *              function, a seed beyond 2^53 stay in `extra`.
+ * Fails by   BASE_EINVAL with api_err in OpenAI's words (400, param such as
+ *            "messages[2].content"); BASE_LIMIT (413) when the arena is exhausted.
+ */
+#include "gateway/dialect/jsonx.h"
+#include "gateway/dialect/openai_int.h"
+#include <math.h>
+
+#define TOOLS_MAX 1024
+
+struct px {
+    struct base_arena *a;
+    struct gw_api_error *e;
+    int message, part, call, tool; /* where we are; -1: not there */
+};
+
+/* "messages[2].content[0]" + field */
+static struct base_str param_of(const struct px *p, const char *field)
+{
+    char where[64] = "";
+    int n = 0;
+
+    if (p->tool >= 0)
+        n = snprintf(where, sizeof where, "tools[%d]", p->tool);
+    else if (p->call >= 0)
+        n = snprintf(where, sizeof where, "messages[%d].tool_calls[%d]", p->message, p->call);
+    else if (p->part >= 0)
+        n = snprintf(where, sizeof where, "messages[%d].content[%d]", p->message, p->part);
+    else if (p->message >= 0)
+        n = snprintf(where, sizeof where, "messages[%d]", p->message);
+    if (!field)
+        return base_arena_dup(p->a, base_str_n(where, (size_t)n));
+    return base_arena_printf(p->a, "%s%s%s", where, n > 0 ? "." : "", field);
+}
+
+static enum base_status bad(const struct px *p, const char *code, const char *field,
+                            const char *what)
+{
+    struct base_str param = param_of(p, field);
+    *p->e = (struct gw_api_error){.status = 400,
+                                  .type = "invalid_request_error",
+                                  .code = base_str_c(code),
+                                  .param = param,
+                                  .message = base_arena_printf(p->a, "Invalid request: %s%.*s%s%s.",
+                                                               param.n ? "'" : "", BASE_FMT(param),
+                                                               param.n ? "' " : "", what)};
+    return BASE_EINVAL;
+}
+
+static enum base_status bad_type(const struct px *p, const char *field, const char *what)
+{
+    return bad(p, "invalid_type", field, what);
+}
+
+static enum base_status no_room(const struct px *p)
+{
+    *p->e = (struct gw_api_error){.status = 413,
+                                  .type = "invalid_request_error",
+                                  .code = BASE_STR("request_too_large"),
+                                  .message = BASE_STR("The request is too large to process.")};
+    return BASE_LIMIT;
+}
+
+/* Copies a string member into the arena. *out stays as it is when v is absent or null. */
+static enum base_status take_str(const struct px *p, const json_t *v, const char *field,
+                                 struct base_str *out)
+{
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (!json_is_string(v))
+        return bad_type(p, field, "must be a string");
+    *out = base_arena_dup(p->a, gw_json_str(v));
+    return out->p ? BASE_OK : no_room(p);
+}
+
+static bool is_one_of(const char *key, const char *const *known)
+{
+    for (; *known; known++)
+        if (strcmp(key, *known) == 0)
+            return true;
+    return false;
+}
+
+/* Everything in obj that known does not name -> *out. */
+static enum base_status take_extra(const struct px *p, const json_t *obj, const char *const *known,
+                                   struct base_str *out)
+{
+    struct gw_json_extra x;
+    const char *key;
+    json_t *v;
+    json_t *o = (json_t *)(uintptr_t)obj;
+
+    gw_json_extra_init(&x);
+    json_object_foreach(o, key, v)
+    {
+        if (!is_one_of(key, known))
+            gw_json_extra_add(&x, key, v);
+    }
+    return gw_json_extra_end(&x, p->a, out) == BASE_OK ? BASE_OK : no_room(p);
+}
+
+/* As take_extra for an object with an inner `function` object: see Mapping above. */
+static enum base_status take_function_extra(const struct px *p, const json_t *obj,
+                                            const json_t *inner, const char *const *outer_known,
+                                            const char *const *inner_known, struct base_str *out)
+{
+    struct base_str unknown = BASE_STR_NULL;
+    enum base_status st = take_extra(p, inner, inner_known, &unknown);
+    if (st == BASE_OK)
+        st = take_extra(p, obj, outer_known, out);
+    if (st != BASE_OK || unknown.n == 0)
+        return st;
+    *out = out->n ? base_arena_printf(p->a, "%.*s,\"function\":%.*s}", (int)(out->n - 1), out->p,
+                                      BASE_FMT(unknown))
+                  : base_arena_printf(p->a, "{\"function\":%.*s}", BASE_FMT(unknown));
+    return out->p ? BASE_OK : no_room(p);
+}
+
+static enum base_status take_opaque(const struct px *p, const json_t *v, struct base_str name,
+                                    struct chat_part *out)
+{
+    *out = (struct chat_part){.kind = CHAT_PART_OPAQUE, .name = name, .raw = gw_json_text(p->a, v)};
+    return out->raw.p ? BASE_OK : no_room(p);
+}
+
+/* ---- messages ---- */
+
+/* One element of an array content. as_result: the message is a tool's; id is its call. */
+static enum base_status take_part(const struct px *p, const json_t *v, bool as_result,
+                                  struct base_str id, struct chat_part *out)
+{
+    static const char *const text_known[] = {"type", "text", NULL};
+    static const char *const refusal_known[] = {"type", "refusal", NULL};
+
+    if (!json_is_object(v))
+        return bad_type(p, NULL, "must be an object with a 'type'");
+    struct base_str type = gw_json_get_str(v, "type");
+    if (type.n == 0)
+        return bad(p, "missing_required_parameter", "type", "must be a non-empty string");
+    bool text = base_str_is(type, "text");
+    bool refusal = base_str_is(type, "refusal") && !as_result;
+    if (!text && !refusal)
+        return take_opaque(p, v, BASE_STR_NULL, out);
+
+    const char *field = text ? "text" : "refusal";
+    const json_t *s = json_object_get(v, field);
+    if (!json_is_string(s))
+        return bad_type(p, field, "must be a string");
+    *out = (struct chat_part){.kind = refusal     ? CHAT_PART_REFUSAL
+                                      : as_result ? CHAT_PART_TOOL_RESULT
+                                                  : CHAT_PART_TEXT,
+                              .id = as_result ? id : BASE_STR_NULL};
+    enum base_status st = take_str(p, s, field, &out->text);
+    return st == BASE_OK ? take_extra(p, v, text ? text_known : refusal_known, &out->extra) : st;
+}
+
+static enum base_status take_content(struct px *p, const json_t *content, bool as_result,
+                                     struct base_str id, struct chat_message *m)
+{
+    enum base_status st = BASE_OK;
+
+    if (json_is_string(content)) {
+        struct chat_part *part = &m->parts[m->n_parts++];
+        part->kind = as_result ? CHAT_PART_TOOL_RESULT : CHAT_PART_TEXT;
+        part->id = as_result ? id : BASE_STR_NULL;
+        return take_str(p, content, "content", &part->text);
+    }
+    for (size_t i = 0; i < json_array_size(content) && st == BASE_OK; i++) {
+        p->part = (int)i;
+        st = take_part(p, json_array_get(content, i), as_result, id, &m->parts[m->n_parts++]);
+    }
+    if (st == BASE_OK)
+        p->part = -1;
+    return st;
+}
+
+static enum base_status take_call(const struct px *p, const json_t *v, struct chat_part *out)
+{
+    static const char *const outer[] = {"id", "type", "function", NULL};
+    static const char *const inner[] = {"name", "arguments", NULL};
+
+    if (!json_is_object(v))
+        return bad_type(p, NULL, "must be an object");
+    const json_t *type = json_object_get(v, "type");
+    if (type && !json_is_string(type))
+        return bad_type(p, "type", "must be a string");
+    if (type && !base_str_is(gw_json_str(type), "function"))
+        return take_opaque(p, v, BASE_STR("tool_calls"), out);
+    const json_t *f = gw_json_get_obj(v, "function");
+    if (!f)
+        return bad_type(p, "function", "must be an object");
+    if (!json_is_string(json_object_get(v, "id")))
+        return bad_type(p, "id", "must be a string");
+    if (gw_json_get_str(f, "name").n == 0)
+        return bad_type(p, "function.name", "must be a non-empty string");
+    if (!json_is_string(json_object_get(f, "arguments")))
+        return bad_type(p, "function.arguments", "must be a string of JSON");
+    out->kind = CHAT_PART_TOOL_CALL;
+    enum base_status st = take_str(p, json_object_get(v, "id"), "id", &out->id);
+    if (st == BASE_OK)
+        st = take_str(p, json_object_get(f, "name"), "function.name", &out->name);
+    if (st == BASE_OK)
+        st = take_str(p, json_object_get(f, "arguments"), "function.arguments", &out->text);
+    return st == BASE_OK ? take_function_extra(p, v, f, outer, inner, &out->extra) : st;
+}
+
+static enum base_status take_text_member(const struct px *p, const json_t *m, const char *field,
+                                         enum chat_part_kind kind, struct chat_message *out)
+{
+    const json_t *v = json_object_get(m, field);
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    struct chat_part *part = &out->parts[out->n_parts++];
+    part->kind = kind;
+    return take_str(p, v, field, &part->text);
+}
+
+static bool role_of(struct base_str s, enum chat_role *out)
+{
+    for (enum chat_role r = CHAT_SYSTEM; r <= CHAT_TOOL; r++) {
+        if (base_str_is(s, chat_role_name(r))) {
+            *out = r;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An assistant's reasoning, refusal and calls stand beside its content. */
+static enum base_status take_assistant(struct px *p, const json_t *m, const json_t *content,
+                                       const json_t *calls, struct chat_message *out)
+{
+    enum base_status st = take_text_member(p, m, "reasoning_content", CHAT_PART_REASONING, out);
+    if (st == BASE_OK)
+        st = take_content(p, content, false, BASE_STR_NULL, out);
+    if (st == BASE_OK)
+        st = take_text_member(p, m, "refusal", CHAT_PART_REFUSAL, out);
+    for (size_t i = 0; i < json_array_size(calls) && st == BASE_OK; i++) {
+        p->call = (int)i;
+        st = take_call(p, json_array_get(calls, i), &out->parts[out->n_parts++]);
+    }
+    if (st == BASE_OK)
+        p->call = -1;
+    return st;
+}
+
+static enum base_status check_content(const struct px *p, enum chat_role role, const json_t *m,
+                                      const json_t *content)
+{
+    if (content && !json_is_null(content) && !json_is_string(content) && !json_is_array(content))
+        return bad_type(p, "content", "must be a string or an array of content parts");
+    bool has = json_is_string(content) || json_array_size(content) > 0;
+    if (has || role == CHAT_ASSISTANT)
+        return BASE_OK;
+    if (json_is_array(content))
+        return bad(p, "invalid_value", "content", "must not be an empty array");
+    return bad(p, "missing_required_parameter", "content",
+               json_object_get(m, "content") ? "must not be null for this role" : "is required");
+}
+
+static enum base_status take_message(struct px *p, const json_t *m, struct chat_message *out)
+{
+    static const char *const known[] = {"role", "content", "name", NULL};
+    static const char *const assistant_known[] = {
+        "role", "content", "name", "tool_calls", "refusal", "reasoning_content", NULL};
+    static const char *const tool_known[] = {"role", "content", "name", "tool_call_id", NULL};
+
+    if (!json_is_object(m))
+        return bad_type(p, NULL, "must be an object");
+    if (!json_is_string(json_object_get(m, "role")))
+        return bad_type(p, "role", "must be a string");
+    if (!role_of(gw_json_get_str(m, "role"), &out->role))
+        return bad(p, "invalid_value", "role",
+                   "must be one of system, developer, user, assistant, tool");
+    bool assistant = out->role == CHAT_ASSISTANT, tool = out->role == CHAT_TOOL;
+    const json_t *content = json_object_get(m, "content");
+    const json_t *calls = assistant ? json_object_get(m, "tool_calls") : NULL;
+    enum base_status st = check_content(p, out->role, m, content);
+    if (st != BASE_OK)
+        return st;
+    if (calls && !json_is_null(calls) && !json_is_array(calls))
+        return bad_type(p, "tool_calls", "must be an array");
+
+    size_t parts = json_array_size(content) + json_array_size(calls) + 3;
+    out->parts = base_arena_array(p->a, parts, sizeof *out->parts);
+    if (!out->parts)
+        return no_room(p);
+    st = take_str(p, json_object_get(m, "name"), "name", &out->name);
+    if (st == BASE_OK && tool) {
+        struct base_str id = BASE_STR_NULL;
+        if (!json_is_string(json_object_get(m, "tool_call_id")))
+            return bad_type(p, "tool_call_id", "must be a string");
+        st = take_str(p, json_object_get(m, "tool_call_id"), "tool_call_id", &id);
+        if (st == BASE_OK)
+            st = take_content(p, content, true, id, out);
+    } else if (st == BASE_OK) {
+        st = assistant ? take_assistant(p, m, content, calls, out)
+                       : take_content(p, content, false, BASE_STR_NULL, out);
+    }
+    if (st != BASE_OK)
+        return st;
+    return take_extra(p, m, assistant ? assistant_known : tool ? tool_known : known, &out->extra);
+}
+
+static enum base_status take_messages(struct px *p, const json_t *root, struct chat_request *r)
+{
+    const json_t *v = json_object_get(root, "messages");
+    enum base_status st = BASE_OK;
+
+    if (!v)
+        return bad(p, "missing_required_parameter", "messages", "is required");
+    if (!json_is_array(v))
+        return bad_type(p, "messages", "must be an array");
+    if (json_array_size(v) == 0)
+        return bad(p, "invalid_value", "messages", "must not be empty");
+    r->messages = base_arena_array(p->a, json_array_size(v), sizeof *r->messages);
+    if (!r->messages)
+        return no_room(p);
+    r->n_messages = json_array_size(v);
+    for (size_t i = 0; i < r->n_messages && st == BASE_OK; i++) {
+        p->message = (int)i;
+        st = take_message(p, json_array_get(v, i), &r->messages[i]);
+    }
+    p->message = -1;
+    return st;
+}
+
+/* ---- tools ---- */
+
+static enum base_status take_tool(const struct px *p, const json_t *v, struct chat_tool *out)
+{
+    static const char *const outer[] = {"type", "function", NULL};
+    static const char *const inner[] = {"name", "description", "parameters", NULL};
+
+    if (!json_is_object(v))
+        return bad_type(p, NULL, "must be an object");
+    if (!json_is_string(json_object_get(v, "type")))
+        return bad_type(p, "type", "must be a string");
+    if (!base_str_is(gw_json_get_str(v, "type"), "function")) {
+        out->extra = gw_json_text(p->a, v);
+        return out->extra.p ? BASE_OK : no_room(p);
+    }
+    const json_t *f = gw_json_get_obj(v, "function");
+    if (!f)
+        return bad_type(p, "function", "must be an object");
+    if (gw_json_get_str(f, "name").n == 0)
+        return bad_type(p, "function.name", "must be a non-empty string");
+    const json_t *schema = json_object_get(f, "parameters");
+    if (schema && !json_is_null(schema) && !json_is_object(schema))
+        return bad_type(p, "function.parameters", "must be a JSON Schema object");
+    enum base_status st = take_str(p, json_object_get(f, "name"), "function.name", &out->name);
+    if (st == BASE_OK)
+        st = take_str(p, json_object_get(f, "description"), "function.description",
+                      &out->description);
+    if (st == BASE_OK && json_is_object(schema)) {
+        out->schema = gw_json_text(p->a, schema);
+        st = out->schema.p ? BASE_OK : no_room(p);
+    }
+    return st == BASE_OK ? take_function_extra(p, v, f, outer, inner, &out->extra) : st;
+}
+
+static enum base_status take_tools(struct px *p, const json_t *root, struct chat_request *r)
+{
+    const json_t *v = json_object_get(root, "tools");
+    enum base_status st = BASE_OK;
+
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (!json_is_array(v))
+        return bad_type(p, "tools", "must be an array");
+    if (json_array_size(v) > TOOLS_MAX)
+        return bad(p, "invalid_value", "tools", "has more than 1024 entries");
+    r->tools = base_arena_array(p->a, json_array_size(v), sizeof *r->tools);
+    if (!r->tools)
+        return no_room(p);
+    r->n_tools = json_array_size(v);
+    for (size_t i = 0; i < r->n_tools && st == BASE_OK; i++) {
+        p->tool = (int)i;
+        st = take_tool(p, json_array_get(v, i), &r->tools[i]);
+    }
+    p->tool = -1;
+    return st;
+}
+
+/* *keep turns true when the value must stay in `extra`. */
+static enum base_status take_tool_choice(const struct px *p, const json_t *root,
+                                         struct chat_request *r, bool *keep)
+{
+    const json_t *v = json_object_get(root, "tool_choice");
+    struct base_str s = gw_json_str(v);
+
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (json_is_object(v)) {
+        const json_t *f = gw_json_get_obj(v, "function");
+        struct base_str name = gw_json_get_str(f, "name");
+        if (!base_str_is(gw_json_get_str(v, "type"), "function")) {
+            *keep = true; /* allowed_tools, custom, ...: not ours to read */
+            return BASE_OK;
+        }
+        if (name.n == 0)
+            return bad_type(p, "tool_choice.function.name", "must be a non-empty string");
+        r->tool_choice = CHAT_TOOLS_NAMED;
+        return take_str(p, json_object_get(f, "name"), "tool_choice.function.name",
+                        &r->tool_choice_name);
+    }
+    if (base_str_is(s, "auto"))
+        r->tool_choice = CHAT_TOOLS_AUTO;
+    else if (base_str_is(s, "none"))
+        r->tool_choice = CHAT_TOOLS_NONE;
+    else if (base_str_is(s, "required"))
+        r->tool_choice = CHAT_TOOLS_REQUIRED;
+    else
+        return bad(p, "invalid_value", "tool_choice",
+                   "must be 'auto', 'none', 'required' or an object");
+    return BASE_OK;
+}
+
+/* ---- the rest of the top level ---- */
+
+struct number_rule {
+    const char *key;
+    size_t offset; /* of the chat_opt_num in chat_request */
+    double min, max;
+    bool integer;
+};
+
+static const struct number_rule number_rules[] = {
+    {"temperature", offsetof(struct chat_request, temperature), 0, 2, false},
+    {"top_p", offsetof(struct chat_request, top_p), 0, 1, false},
+    {"presence_penalty", offsetof(struct chat_request, presence_penalty), -2, 2, false},
+    {"frequency_penalty", offsetof(struct chat_request, frequency_penalty), -2, 2, false},
+    {"max_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true},
+    {"max_completion_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true},
+    /* not OpenAI's own, but what compatible servers take */
+    {"top_k", offsetof(struct chat_request, top_k), -1, 2147483647, true},
+    {"min_p", offsetof(struct chat_request, min_p), 0, 1, false},
+    {"repeat_penalty", offsetof(struct chat_request, repeat_penalty), 0, 100, false},
+};
+
+static enum base_status take_number(const struct px *p, const json_t *root,
+                                    const struct number_rule *rule, struct chat_request *r)
+{
+    struct chat_opt_num *out = (struct chat_opt_num *)((char *)r + rule->offset);
+    const json_t *v = json_object_get(root, rule->key);
+
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (!json_is_number(v))
+        return bad_type(p, rule->key, rule->integer ? "must be an integer" : "must be a number");
+    double d = json_number_value(v);
+    if (rule->integer && d != floor(d))
+        return bad_type(p, rule->key, "must be an integer");
+    if (d < rule->min || d > rule->max) {
+        struct base_str what =
+            base_arena_printf(p->a, "must be between %.10g and %.10g", rule->min, rule->max);
+        return bad(p, "invalid_value", rule->key, what.p ? what.p : "is out of range");
+    }
+    if (out->set)
+        return bad(p, "invalid_value", rule->key,
+                   "and 'max_tokens' say the same thing: send only one of them");
+    *out = (struct chat_opt_num){.set = true, .v = d};
+    return BASE_OK;
+}
+
+static enum base_status take_bool(const struct px *p, const json_t *v, const char *field, bool *out)
+{
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (!json_is_boolean(v))
+        return bad_type(p, field, "must be true or false");
+    *out = json_is_true(v);
+    return BASE_OK;
+}
+
+/* A double holds integers up to 2^53; a larger seed goes on unread. */
+static enum base_status take_seed(const struct px *p, const json_t *root, struct chat_request *r,
+                                  bool *keep)
+{
+    const json_t *v = json_object_get(root, "seed");
+    const json_int_t exact = (json_int_t)1 << 53;
+
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (!json_is_integer(v))
+        return bad_type(p, "seed", "must be an integer");
+    if (json_integer_value(v) > exact || json_integer_value(v) < -exact)
+        *keep = true;
+    else
+        r->seed = (struct chat_opt_num){.set = true, .v = (double)json_integer_value(v)};
+    return BASE_OK;
+}
+
+static enum base_status take_stop(const struct px *p, const json_t *root, struct chat_request *r)
+{
+    const json_t *v = json_object_get(root, "stop");
+    enum base_status st = BASE_OK;
+
+    if (!v || json_is_null(v))
+        return BASE_OK;
+    if (json_is_string(v)) {
+        r->n_stop = 1;
+        return take_str(p, v, "stop", &r->stop[0]);
+    }
+    if (!json_is_array(v))
+        return bad_type(p, "stop", "must be a string or an array of strings");
+    if (json_array_size(v) > CHAT_STOP_MAX)
+        return bad(p, "invalid_value", "stop", "has more than 16 entries");
+    for (size_t i = 0; i < json_array_size(v) && st == BASE_OK; i++) {
+        if (!json_is_string(json_array_get(v, i)))
+            return bad_type(p, "stop", "must be a string or an array of strings");
+        st = take_str(p, json_array_get(v, i), "stop", &r->stop[r->n_stop++]);
+    }
+    return st;
+}
+
+static enum base_status take_stream(const struct px *p, const json_t *root, struct chat_request *r,
+                                    struct gw_json_extra *x)
+{
+    static const char *const known[] = {"include_usage", NULL};
+    const json_t *o = json_object_get(root, "stream_options");
+    enum base_status st = take_bool(p, json_object_get(root, "stream"), "stream", &r->stream);
+
+    if (st != BASE_OK || !o || json_is_null(o))
+        return st;
+    if (!json_is_object(o))
+        return bad_type(p, "stream_options", "must be an object");
+    if (!r->stream)
+        return bad(p, "invalid_value", "stream_options", "is only allowed when 'stream' is true");
+    st = take_bool(p, json_object_get(o, "include_usage"), "stream_options.include_usage",
+                   &r->include_usage);
+    json_t *rest = st == BASE_OK ? json_copy((json_t *)(uintptr_t)o) : NULL;
+    if (rest) {
+        json_object_del(rest, known[0]);
+        if (json_object_size(rest) > 0)
+            gw_json_extra_add(x, "stream_options", rest);
+        json_decref(rest);
+    }
+    return st;
+}
+
+static enum base_status take_unsupported(const struct px *p, const json_t *root)
+{
+    static const char *const old[] = {"functions", "function_call", NULL};
+    const json_t *n = json_object_get(root, "n");
+
+    if (n && !json_is_null(n)) {
+        if (!json_is_integer(n))
+            return bad_type(p, "n", "must be an integer");
+        if (json_integer_value(n) != 1)
+            return bad(p, "unsupported_value", "n",
+                       "must be 1: this gateway gives one choice a request");
+    }
+    for (const char *const *k = old; *k; k++)
+        if (json_object_get(root, *k) && !json_is_null(json_object_get(root, *k)))
+            return bad(p, "unsupported_value", *k,
+                       "is not supported: use 'tools' and 'tool_choice', which replaced it");
+    return BASE_OK;
+}
+
+static enum base_status take_top(struct px *p, const json_t *root, struct chat_request *r)
+{
+    static const char *const known[] = {"model",
+                                        "messages",
+                                        "tools",
+                                        "tool_choice",
+                                        "stream",
+                                        "stream_options",
+                                        "temperature",
+                                        "top_p",
+                                        "top_k",
+                                        "min_p",
+                                        "presence_penalty",
+                                        "frequency_penalty",
+                                        "repeat_penalty",
+                                        "seed",
+                                        "max_tokens",
+                                        "max_completion_tokens",
+                                        "stop",
+                                        "user",
+                                        "n",
+                                        "functions",
+                                        "function_call",
+                                        NULL};
+    bool keep_choice = false, keep_seed = false;
+    struct gw_json_extra x;
+    const char *key;
+    json_t *v;
+
+    gw_json_extra_init(&x);
+    enum base_status st = BASE_OK;
+    if (gw_json_get_str(root, "model").n == 0)
+        st = bad(p, "missing_required_parameter", "model", "must be a non-empty string");
+    if (st == BASE_OK)
+        st = take_str(p, json_object_get(root, "model"), "model", &r->model);
+    if (st == BASE_OK)
+        st = take_unsupported(p, root);
+    if (st == BASE_OK)
+        st = take_messages(p, root, r);
+    if (st == BASE_OK)
+        st = take_tools(p, root, r);
+    if (st == BASE_OK)
+        st = take_tool_choice(p, root, r, &keep_choice);
+    for (size_t i = 0; i < sizeof number_rules / sizeof number_rules[0] && st == BASE_OK; i++)
+        st = take_number(p, root, &number_rules[i], r);
+    if (st == BASE_OK)
+        st = take_seed(p, root, r, &keep_seed);
+    if (st == BASE_OK)
+        st = take_stop(p, root, r);
+    if (st == BASE_OK)
+        st = take_str(p, json_object_get(root, "user"), "user", &r->user);
+    if (st == BASE_OK)
+        st = take_stream(p, root, r, &x);
+    if (st == BASE_OK) {
+        json_t *o = (json_t *)(uintptr_t)root;
+        json_object_foreach(o, key, v)
+        {
+            bool keep = (keep_choice && strcmp(key, "tool_choice") == 0) ||
+                        (keep_seed && strcmp(key, "seed") == 0);
+            if (keep || !is_one_of(key, known))
+                gw_json_extra_add(&x, key, v);
+        }
+    }
+    enum base_status ended = gw_json_extra_end(&x, p->a, &r->extra);
+    if (st == BASE_OK && ended != BASE_OK)
+        st = no_room(p);
+    return st;
+}
+
+enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
+                                 struct chat_request *out, struct gw_api_error *api_err)
+{
+    struct px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
+    struct base_err err;
+
+    *out = (struct chat_request){.arena = a, .dialect = CHAT_DIALECT_OPENAI_CHAT};
+    json_t *root = gw_json_load(body, false, &err);
+    if (!root)
+        return bad(&p, "invalid_json", NULL, err.text);
+    enum base_status st = take_top(&p, root, out);
+    json_decref(root);
+    return st;
+}
