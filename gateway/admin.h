@@ -6,7 +6,7 @@
 
 #include "gateway/server.h"
 
-/* Handlers for gw_server_new's admin_ops; they find the app through gw_loop_child. */
+/* Handlers for gw_server_new's admin_ops; they find the app through loop->child. */
 extern const struct gw_server_ops gw_admin_ops;
 
 #endif

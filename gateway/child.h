@@ -56,8 +56,6 @@ unsigned gw_workers(const struct conf *c);
 /* Any thread. */
 struct gw_loop *gw_child_loop(struct gw_child *c, unsigned i);
 unsigned gw_child_loops(const struct gw_child *c);
-/* The child that a loop belongs to. */
-struct gw_child *gw_loop_child(const struct gw_loop *l);
 const struct gw_app *gw_child_app(const struct gw_child *c);
 /* Asks for a reload, as SIGHUP does; any thread. */
 void gw_child_reload(struct gw_child *c);

@@ -48,6 +48,7 @@ void gw_loop_post(struct gw_loop *l, struct gw_post *p);
 
 /* ---- the loop ---- */
 
+struct gw_child;
 struct gw_server; /* server.h: the connections of this loop */
 
 struct gw_loop {
@@ -57,7 +58,8 @@ struct gw_loop {
     struct gw_metrics_shard *metrics;
     struct gw_engine_link *engine; /* always there; not ready without an engine */
     struct gw_server *server;
-    void *app; /* the pipeline's per-loop state (struct gw_app, child.h) */
+    void *app;              /* the pipeline's per-loop state (struct gw_app, child.h) */
+    struct gw_child *child; /* the process it belongs to (child.h); NULL in tests */
     struct gw_loop_private *own;
 };
 

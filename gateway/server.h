@@ -49,7 +49,9 @@ struct gw_server_ops {
     void (*gone)(struct gw_server_request *r);
     /* gw_resp_full was true and is false now. */
     void (*drained)(struct gw_server_request *r);
-    /* Optional. The server has refused something by itself (400, 408, 413, 431, 501, 503, 505). */
+    /* Optional. The server has refused something by itself (400, 413, 417, 431, 501, 503, 505), or
+     * a request did not become whole in time (408: the connection just closes). For the record;
+     * there is no request object. */
     void (*refused)(struct gw_loop *l, int status, const char *id, const char *peer,
                     const char *why);
 };
@@ -69,8 +71,9 @@ enum base_status gw_resp_write(struct gw_server_request *r, struct base_str byte
 /* The body is complete. r is gone after this call. If fewer bytes came than start promised, the
  * connection is cut instead. */
 void gw_resp_end(struct gw_server_request *r);
-/* Cuts the connection so that the client sees the answer broken off (TCP close without the last
- * chunk, without close_notify). r is gone after this call. */
+/* Ends the connection so that the client sees the answer broken off: what is queued goes out, then
+ * it closes without the last chunk or the promised length (an answer that ends with the connection
+ * is cut without close_notify). r is gone after this call. */
 void gw_resp_abort(struct gw_server_request *r);
 /* start + write + end in one, with content-type. headers may be empty. */
 void gw_resp_send(struct gw_server_request *r, int status, const char *content_type,
