@@ -92,6 +92,30 @@ enum base_status chat_request_slots(struct chat_request *r, chat_slot_fn fn, voi
     return st;
 }
 
+enum base_status chat_request_clone(const struct chat_request *r, struct base_arena *arena,
+                                    struct chat_request *out)
+{
+    *out = *r;
+    out->arena = arena;
+    out->messages = base_arena_array(arena, r->n_messages, sizeof *out->messages);
+    out->tools = base_arena_array(arena, r->n_tools, sizeof *out->tools);
+    if (!out->messages || !out->tools)
+        return BASE_ENOMEM;
+    if (r->n_tools)
+        memcpy(out->tools, r->tools, r->n_tools * sizeof *r->tools);
+    for (size_t i = 0; i < r->n_messages; i++) {
+        const struct chat_message *from = &r->messages[i];
+        struct chat_message *to = &out->messages[i];
+        *to = *from;
+        to->parts = base_arena_array(arena, from->n_parts, sizeof *to->parts);
+        if (!to->parts)
+            return BASE_ENOMEM;
+        if (from->n_parts)
+            memcpy(to->parts, from->parts, from->n_parts * sizeof *from->parts);
+    }
+    return BASE_OK;
+}
+
 bool chat_request_has_opaque(const struct chat_request *r)
 {
     for (size_t i = 0; i < r->n_messages; i++)

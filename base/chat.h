@@ -111,6 +111,10 @@ typedef enum base_status (*chat_slot_fn)(void *ctx, const struct chat_slot *slot
 /* Visits every slot in document order; stops at and returns the first status that is not BASE_OK.
  * Opaque parts are visited as JSON (their strings still count; that they exist is a fact apart). */
 enum base_status chat_request_slots(struct chat_request *r, chat_slot_fn fn, void *ctx);
+/* Copies r into *out so that replacing slots of one leaves the other alone: the arrays are new (in
+ * arena), the strings are shared. */
+enum base_status chat_request_clone(const struct chat_request *r, struct base_arena *arena,
+                                    struct chat_request *out) BASE_MUST_CHECK;
 /* True if a part is CHAT_PART_OPAQUE. */
 bool chat_request_has_opaque(const struct chat_request *r);
 

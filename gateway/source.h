@@ -18,6 +18,9 @@ struct gw_attempt_headers {
     /* "name: value" pairs such as x-ratelimit-*, anthropic-ratelimit-* */
     struct base_str rate_name[16], rate_value[16];
     size_t n_rate;
+    /* Names of fields that this wire could not carry, comma separated (x-weir-dropped), or empty.
+     */
+    struct base_str dropped;
 };
 
 struct gw_attempt_spec {
@@ -31,7 +34,6 @@ struct gw_attempt_spec {
     chat_event_fn event;
     /* Once, before the first event, when a response head came (upstreams only); may be NULL. */
     void (*headers)(void *ctx, const struct gw_attempt_headers *h);
-    /* Once, when the request body is about to be written to the peer (nothing has left before). */
     void *ctx;
 };
 

@@ -1,0 +1,583 @@
+/* answer.c - from a recorded decision to the last byte of the answer.
+ *
+ * Owns       the attempt that is under way and the reply writer of one request.
+ * Runs on    the loop's thread.
+ * Order      events -> restore (originals for placeholders) -> reply writer -> client. On the end:
+ *            outcome leaf durable -> the last bytes. A denial, an error and a client that left end
+ *            through the same gw_answer_finish.
+ * Invariants until the first content another candidate may be tried, after a fresh decision and a
+ *            durable req.fallback leaf; never after it. What leaves the premises is `sent`, a
+ *            redacted copy; what stays is the request as it came. A stream that breaks gets the
+ *            dialect's error event and no terminator.
+ * Fails by   status 502/503/504 with a message that names no secret; a pinned model gets the
+ *            upstream's own words.
+ */
+#include "gateway/app.h"
+#include "gateway/metrics.h"
+#include "gateway/record.h"
+#include "gateway/request.h"
+#include <stdio.h>
+
+static enum base_status on_event(void *ctx, const struct chat_event *ev);
+
+/* ---- headers ---- */
+
+static void redacted_header(const struct gw_request *q, struct base_buf *out)
+{
+    bool any = false;
+    for (int t = 0; t < POL_TYPE_COUNT; t++) {
+        if (!q->redacted[t])
+            continue;
+        base_buf_printf(out, "%s%s=%u",
+                        any ? "," : "x-weir-redacted: ", pol_type_name((enum pol_type)t),
+                        q->redacted[t]);
+        any = true;
+    }
+    if (any)
+        base_buf_z(out, "\r\n");
+}
+
+void gw_answer_headers(const struct gw_request *q, struct base_buf *out)
+{
+    const struct conf *c = q->http->gen->conf;
+    base_buf_printf(out, "x-weir-route: %s\r\n",
+                    q->decided && q->decision.routed ? q->decision.target->text : "none");
+    base_buf_printf(out, "x-weir-tier: %s\r\n",
+                    !q->decided                     ? "none"
+                    : q->plan.tier == POL_TIER_HARD ? "hard"
+                                                    : "commodity");
+    if (q->scored)
+        base_buf_printf(out, "x-weir-difficulty: %.2f\r\n", q->score.difficulty);
+    else
+        base_buf_z(out, "x-weir-difficulty: none\r\n");
+    base_buf_printf(out, "x-weir-policy: %s\r\n", c->policy.id);
+    if (q->has_log_index)
+        base_buf_printf(out, "x-weir-log-index: %llu\r\n", (unsigned long long)q->log_index);
+    redacted_header(q, out);
+    if (q->dropped.n)
+        gw_http_put_header(out, "x-weir-dropped", q->dropped);
+    base_buf_str(out, base_buf_view(&q->passed_on));
+}
+
+void gw_answer_send_error(struct gw_request *q)
+{
+    struct base_buf headers, body;
+    struct gw_server_request *http = q->http;
+    base_buf_init(&headers, 16384);
+    base_buf_init(&body, 1 << 20);
+    gw_answer_headers(q, &headers);
+    if (q->status == 503 &&
+        base_str_find(base_buf_view(&headers), BASE_STR("retry-after"), 0) == SIZE_MAX)
+        base_buf_z(&headers, "retry-after: 1\r\n");
+    if (q->error_raw.n)
+        base_buf_str(&body, q->error_raw);
+    else
+        q->dialect->error_body(&body, &q->error, base_str_c(http->id));
+    gw_metrics_request(http->loop->metrics,
+                       q->decided && q->decision.routed ? q->decision.target->text : "none",
+                       q->decided && q->plan.tier == POL_TIER_HARD ? "hard" : "commodity",
+                       q->status, base_mono_us() - http->first_byte_us);
+    int status = q->status;
+    gw_request_release(q);
+    gw_resp_send(http, status, "application/json", base_buf_view(&headers), base_buf_view(&body));
+    base_buf_release(&headers);
+    base_buf_release(&body);
+}
+
+/* ---- the end ---- */
+
+/* The outcome is durable (or can never be): the last bytes go out. */
+static void send_last(struct gw_request *q)
+{
+    struct gw_server_request *http = q->http;
+    struct base_buf headers;
+
+    if (q->client_gone) {
+        gw_request_release(q);
+        gw_resp_abort(http);
+        return;
+    }
+    if (q->status != 200 && !gw_resp_started(http)) {
+        gw_answer_send_error(q);
+        return;
+    }
+    gw_metrics_request(http->loop->metrics, q->decision.target->text,
+                       q->plan.tier == POL_TIER_HARD ? "hard" : "commodity", q->status,
+                       base_mono_us() - http->first_byte_us);
+    enum base_status st = BASE_OK;
+    if (!gw_resp_started(http)) {
+        base_buf_init(&headers, 16384);
+        gw_answer_headers(q, &headers);
+        base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: application/json\r\n");
+        st = gw_resp_start(http, 200, base_buf_view(&headers), (int64_t)q->out.n);
+        base_buf_release(&headers);
+    }
+    if (st == BASE_OK && q->out.n)
+        st = gw_resp_write(http, base_buf_view(&q->out));
+    gw_request_release(q);
+    if (st == BASE_OK)
+        gw_resp_end(http);
+    else
+        gw_resp_abort(http);
+}
+
+void gw_answer_outcome_recorded(void *ctx, enum base_status st, uint64_t index)
+{
+    struct gw_request *q = ctx;
+    struct base_err err;
+    (void)index;
+    q->ticket = NULL;
+    evtimer_del(&q->timer);
+    if (st == BASE_OK) {
+        send_last(q);
+        return;
+    }
+    /* The answer cannot be called complete: it is cut with the dialect's error. */
+    if (st == BASE_EIO)
+        q->app->log_failed = true;
+    gw_request_fail(q, 503, "server_error", "audit_failed", NULL,
+                    "The audit log failed before the end of this answer was recorded.");
+    base_buf_clear(&q->out);
+    if (gw_resp_started(q->http) && q->reply) {
+        struct chat_event ev = {.kind = CHAT_EV_ERROR};
+        ev.error.status = 503;
+        ev.error.type = BASE_STR("server_error");
+        ev.error.message = q->error.message;
+        if (q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
+            base_buf_clear(&q->out);
+    }
+    send_last(q);
+}
+
+void gw_answer_finish(struct gw_request *q)
+{
+    struct base_buf leaf;
+    base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
+    q->attempt = NULL;
+    q->state = GW_Q_OUTCOME;
+    enum base_status st = BASE_LIMIT;
+    if (gw_leaf_outcome(&leaf, q))
+        st = gw_record(q->app->recorder, base_buf_view(&leaf), gw_answer_outcome_recorded, q,
+                       &q->ticket);
+    base_buf_release(&leaf);
+    if (st == BASE_OK)
+        gw_request_arm(q);
+    else
+        gw_answer_outcome_recorded(q, st, 0);
+}
+
+/* ---- the answer ---- */
+
+static void denied(struct gw_request *q)
+{
+    const struct pol_decision *d = &q->decision;
+    for (size_t i = 0; i < d->n_verdicts; i++) {
+        /* An allowed candidate that cannot answer now: that is no matter of policy. */
+        if (d->verdicts[i].allowed || d->verdicts[i].rule[0] || q->plan.candidates[i].available)
+            continue;
+        gw_request_fail(q, 503, "server_error", "no_route_available", NULL,
+                        "Every model that may answer this request is unavailable now (%s: %s).",
+                        q->plan.candidates[i].target->text, q->plan.candidates[i].unavailable);
+        q->outcome = "error";
+        gw_answer_finish(q);
+        return;
+    }
+    gw_request_fail(q, 403, "policy_denied", d->deny_rule ? d->deny_rule : "default", NULL,
+                    "%s%s%s", d->reason ? d->reason : "", d->remedy && d->remedy[0] ? " " : "",
+                    d->remedy ? d->remedy : "");
+    gw_metrics_add(q->http->loop->metrics, GW_F_DENIED, d->deny_rule, NULL, NULL, 1);
+    q->outcome = "denied";
+    gw_answer_finish(q);
+}
+
+/* Makes `sent`: the request itself on premises, a redacted copy of it elsewhere. */
+static bool prepare(struct gw_request *q)
+{
+    struct base_err err;
+    if (!q->decision.off_premises || !q->decision.redact) {
+        q->sent = q->chat;
+        return true;
+    }
+    pol_vault_free(q->vault); /* of an earlier attempt */
+    q->vault = NULL;
+    memset(q->redacted, 0, sizeof q->redacted);
+    enum base_status st = chat_request_clone(&q->chat, q->arena, &q->sent);
+    if (st == BASE_OK)
+        st = pol_redact_request(q->app->detector, q->app->scratch, q->decision.redact, &q->sent,
+                                &q->vault, q->redacted, &err);
+    if (st != BASE_OK) {
+        base_warn("policy", "request %s could not be redacted: %s", q->http->id, err.text);
+        gw_request_fail(
+            q, 403, "policy_denied", "redaction", NULL,
+            "Personal data in this request could not be replaced safely, so it does not "
+            "leave the premises.");
+        return false;
+    }
+    q->restore_text = pol_restore_new(q->vault, false);
+    q->restore_reasoning = pol_restore_new(q->vault, false);
+    if (!q->restore_text || !q->restore_reasoning) {
+        gw_request_fail(q, 503, "server_error", "out_of_memory", NULL, "Out of memory.");
+        return false;
+    }
+    for (int t = 0; t < POL_TYPE_COUNT; t++)
+        if (q->redacted[t])
+            gw_metrics_add(q->http->loop->metrics, GW_F_REDACTIONS, pol_type_name((enum pol_type)t),
+                           NULL, NULL, q->redacted[t]);
+    return true;
+}
+
+static void on_headers(void *ctx, const struct gw_attempt_headers *h)
+{
+    struct gw_request *q = ctx;
+    const struct {
+        const char *name;
+        struct base_str value;
+    } one[] = {{"retry-after", h->retry_after},
+               {"retry-after-ms", h->retry_after_ms},
+               {"x-should-retry", h->x_should_retry}};
+    base_buf_clear(&q->passed_on);
+    for (size_t i = 0; i < 3; i++)
+        if (one[i].value.n)
+            gw_http_put_header(&q->passed_on, one[i].name, one[i].value);
+    for (size_t i = 0; i < h->n_rate; i++) {
+        char name[80];
+        if (h->rate_name[i].n >= sizeof name)
+            continue;
+        memcpy(name, h->rate_name[i].p, h->rate_name[i].n);
+        name[h->rate_name[i].n] = '\0';
+        gw_http_put_header(&q->passed_on, name, h->rate_value[i]);
+    }
+    q->dropped = base_arena_dup(q->arena, h->dropped);
+}
+
+static void start_attempt(struct gw_request *q)
+{
+    const struct conf_limits *lim = &q->http->gen->conf->server.limits;
+    const struct conf_target *t = q->decision.target;
+    uint64_t used_ms = (base_mono_us() - q->http->complete_us) / 1000;
+    uint64_t total_ms = (uint64_t)lim->total_s * 1000;
+    struct gw_reply_meta meta = {
+        .id = base_arena_printf(q->arena, "chatcmpl-%s", q->http->id),
+        .model = base_str_c(t->text),
+        .created_s = (int64_t)(q->start_wall_us / 1000000),
+        .include_usage = q->chat.include_usage,
+    };
+    struct gw_attempt_spec spec = {
+        .target = t,
+        .request = &q->sent,
+        .request_id = base_str_c(q->http->id),
+        .tenant = base_str_c(q->key.tenant),
+        .first_token_ms = lim->first_token_s * 1000,
+        .total_ms = used_ms < total_ms ? (uint32_t)(total_ms - used_ms) : 1,
+        .event = on_event,
+        .headers = on_headers,
+        .ctx = q,
+    };
+    struct base_err err;
+
+    q->reply = q->dialect->reply_new(q->arena, &meta, q->chat.stream);
+    q->state = GW_Q_RUNNING;
+    q->attempts++;
+    if (q->reply && t->local)
+        q->attempt = gw_engine_start(q->http->loop->engine, &spec, &err);
+    else if (q->reply)
+        q->attempt = gw_upstream_start(q->upstreams->u, &spec, &err);
+    if (q->attempt)
+        return;
+    struct chat_event ev = {.kind = CHAT_EV_ERROR};
+    ev.error.retryable = true;
+    ev.error.type = BASE_STR("server_error");
+    ev.error.message = q->reply ? base_str_c(err.text) : BASE_STR("out of memory");
+    enum base_status ignored = on_event(q, &ev);
+    (void)ignored; /* there is no source to tell */
+}
+
+void gw_answer_start(struct gw_request *q)
+{
+    if (q->client_gone) {
+        q->status = 499;
+        q->outcome = "client_gone";
+        gw_answer_finish(q);
+    } else if (!q->decision.routed) {
+        denied(q);
+    } else if (!prepare(q)) {
+        q->outcome = q->status == 403 ? "denied" : "error";
+        gw_answer_finish(q);
+    } else {
+        if (!q->upstreams) {
+            q->upstreams = q->app->upstreams;
+            q->upstreams->refs++;
+        }
+        start_attempt(q);
+    }
+}
+
+void gw_answer_gone(struct gw_request *q)
+{
+    gw_attempt_cancel(q->attempt);
+    q->status = 499; /* the client closed the request: no standard code exists; as nginx logs it */
+    q->outcome = "client_gone";
+    gw_answer_finish(q);
+}
+
+void gw_answer_drained(struct gw_request *q)
+{
+    if (q->state != GW_Q_RUNNING || !q->paused)
+        return;
+    q->paused = false;
+    gw_attempt_resume(q->attempt);
+}
+
+/* Hands what is in q->out to the client; opens the answer with the first bytes. */
+static enum base_status flush(struct gw_request *q)
+{
+    enum base_status st = BASE_OK;
+    if (!q->chat.stream || q->out.n == 0)
+        return BASE_OK; /* one JSON body is complete only at the end */
+    if (!gw_resp_started(q->http)) {
+        struct base_buf headers;
+        base_buf_init(&headers, 16384);
+        gw_answer_headers(q, &headers);
+        base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: text/event-stream\r\n"
+                             "cache-control: no-cache\r\n");
+        st = gw_resp_start(q->http, 200, base_buf_view(&headers), -1);
+        base_buf_release(&headers);
+    }
+    if (st == BASE_OK)
+        st = gw_resp_write(q->http, base_buf_view(&q->out));
+    base_buf_clear(&q->out);
+    if (st == BASE_OK && gw_resp_full(q->http) && !q->paused && q->attempt) {
+        q->paused = true;
+        gw_attempt_pause(q->attempt);
+    }
+    return st;
+}
+
+static enum base_status emit(struct gw_request *q, const struct chat_event *ev)
+{
+    struct base_err err;
+    if (!q->committed) {
+        q->committed = true;
+        q->status = 200;
+        q->first_content_us = base_mono_us();
+        gw_metrics_observe(q->http->loop->metrics, GW_H_TTFT,
+                           q->first_content_us - q->http->complete_us);
+    }
+    enum base_status st = q->dialect->reply_event(q->reply, ev, &q->out, &err);
+    if (st == BASE_OK)
+        st = flush(q);
+    return st;
+}
+
+/* Passes a piece of text through its restorer. last: also what it holds back. */
+static enum base_status emit_restored(struct gw_request *q, struct pol_restore *r,
+                                      const struct chat_event *ev, bool last)
+{
+    struct base_buf text;
+    struct base_err err;
+    if (!r)
+        return last ? BASE_OK : emit(q, ev);
+    base_buf_init(&text, GW_RESP_OUT_MAX);
+    enum base_status st =
+        last ? pol_restore_end(r, &text, &err) : pol_restore_feed(r, ev->text, &text, &err);
+    if (st == BASE_OK && text.n) {
+        struct chat_event out = *ev;
+        out.text = base_buf_view(&text);
+        st = emit(q, &out);
+    }
+    base_buf_wipe(&text);
+    return st;
+}
+
+static enum base_status tool_event(struct gw_request *q, const struct chat_event *ev)
+{
+    if (ev->index < 0 || ev->index >= GW_TOOL_CALLS_MAX)
+        return BASE_LIMIT;
+    struct pol_restore **r = &q->restore_tool[ev->index];
+    if (ev->kind == CHAT_EV_TOOL_CALL)
+        return emit(q, ev);
+    if (q->vault && !*r && !(*r = pol_restore_new(q->vault, true)))
+        return BASE_ENOMEM;
+    return emit_restored(q, *r, ev, false);
+}
+
+/* No more content will come: what the restorers hold goes out, in order. */
+static enum base_status flush_restorers(struct gw_request *q)
+{
+    struct chat_event ev = {.kind = CHAT_EV_REASONING};
+    enum base_status st = emit_restored(q, q->restore_reasoning, &ev, true);
+    ev.kind = CHAT_EV_TEXT;
+    if (st == BASE_OK)
+        st = emit_restored(q, q->restore_text, &ev, true);
+    ev.kind = CHAT_EV_TOOL_ARGS;
+    for (int i = 0; i < GW_TOOL_CALLS_MAX && st == BASE_OK; i++) {
+        ev.index = i;
+        st = emit_restored(q, q->restore_tool[i], &ev, true);
+    }
+    return st;
+}
+
+/* ---- what goes wrong ---- */
+
+static const char *why_tried(const struct chat_error *e)
+{
+    if (e->status == 429)
+        return "already tried: rate limited (429)";
+    if (e->status == 408 || e->status == 504)
+        return "already tried: timed out";
+    if (e->status >= 500)
+        return "already tried: server error";
+    return "already tried: could not be reached";
+}
+
+/* Tries the next candidate after a fresh decision; false if there is none. */
+static bool fall_back(struct gw_request *q, const struct chat_error *e)
+{
+    struct pol_decision last = q->decision;
+    const char *from = q->decision.target->text;
+    if (q->plan.pinned || !e->retryable)
+        return false;
+    q->tried[q->decision.chosen] = why_tried(e);
+    if (!gw_request_decide(q) || !q->decision.routed) {
+        q->decision = last; /* the outcome names the last route that was tried */
+        return false;
+    }
+    gw_metrics_add(q->http->loop->metrics, GW_F_FALLBACKS, from, q->decision.target->text, NULL, 1);
+    base_buf_clear(&q->passed_on);
+    base_buf_clear(&q->out);
+    pol_restore_free(q->restore_text);
+    pol_restore_free(q->restore_reasoning);
+    q->restore_text = q->restore_reasoning = NULL;
+    memset(q->redacted, 0, sizeof q->redacted);
+    gw_request_record_intent(q, "req.fallback");
+    return true;
+}
+
+/* The status that the client gets for an upstream's failure. */
+static int client_status(const struct chat_error *e)
+{
+    if (e->status == 401 || e->status == 403)
+        return 502; /* our key there is bad: the caller's is not */
+    if (e->status >= 400)
+        return e->status;
+    return 502;
+}
+
+static void attempt_failed(struct gw_request *q, const struct chat_error *e)
+{
+    const struct conf_target *t = q->decision.target;
+    struct base_err err;
+    char reason[16];
+
+    q->attempt = NULL;
+    snprintf(reason, sizeof reason, "%d", e->status);
+    gw_metrics_add(q->http->loop->metrics, GW_F_UPSTREAM_ERRORS,
+                   t->backend ? t->backend->name : "local", e->status ? reason : "unreachable",
+                   NULL, 1);
+    if (!q->committed && fall_back(q, e))
+        return;
+    int status = client_status(e);
+    bool ours = status != e->status;
+    gw_request_fail(q, status, NULL, NULL, NULL, "%s: %.*s%s", t->text,
+                    (int)(e->message.n > 600 ? 600 : e->message.n),
+                    e->message.p ? e->message.p : "",
+                    ours && e->status ? " (the gateway's own credentials were refused there)" : "");
+    q->error.type = status == 429  ? "rate_limit_error"
+                    : status < 500 ? "invalid_request_error"
+                                   : "server_error";
+    if (e->code.n)
+        q->error.code = base_arena_dup(q->arena, e->code);
+    else
+        q->error.code = base_arena_dup(
+            q->arena, base_str_c(e->status ? "upstream_error" : "upstream_unreachable"));
+    /* Same dialect on both sides: the upstream's own words. */
+    if (!ours && !q->committed && e->body.n && e->body.p[0] == '{' && t->backend &&
+        (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE) &&
+        q->chat.dialect == CHAT_DIALECT_OPENAI_CHAT)
+        q->error_raw = base_arena_dup(q->arena, e->body);
+    if (q->committed) {
+        struct chat_event ev = {.kind = CHAT_EV_ERROR, .error = *e};
+        ev.error.type = base_str_c(q->error.type);
+        ev.error.code = q->error.code;
+        ev.error.message = q->error.message;
+        base_buf_clear(&q->out);
+        if (q->chat.stream && q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
+            base_buf_clear(&q->out);
+    }
+    q->outcome = "error";
+    gw_answer_finish(q);
+}
+
+static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
+{
+    struct base_err err;
+    q->attempt = NULL;
+    q->status = 200;
+    q->committed = true;
+    /* The terminator (or the whole body) is made now and kept back until the outcome is durable. */
+    if (q->dialect->reply_event(q->reply, ev, &q->out, &err) != BASE_OK) {
+        struct chat_error e = {.status = 502, .message = BASE_STR("the answer does not fit")};
+        attempt_failed(q, &e);
+        return;
+    }
+    q->outcome = "ok";
+    const char *route = q->decision.target->text;
+    gw_metrics_add(q->http->loop->metrics, GW_F_TOKENS, route, "input", NULL,
+                   (uint64_t)q->usage.input_tokens);
+    gw_metrics_add(q->http->loop->metrics, GW_F_TOKENS, route, "output", NULL,
+                   (uint64_t)q->usage.output_tokens);
+    gw_answer_finish(q);
+}
+
+static enum base_status on_event(void *ctx, const struct chat_event *ev)
+{
+    struct gw_request *q = ctx;
+    enum base_status st = BASE_OK;
+
+    switch (ev->kind) {
+    case CHAT_EV_START:
+        return BASE_OK; /* ids of ours are shown; nothing is committed yet */
+    case CHAT_EV_TEXT:
+        st = emit_restored(q, q->restore_text, ev, false);
+        break;
+    case CHAT_EV_REASONING:
+        st = emit_restored(q, q->restore_reasoning, ev, false);
+        break;
+    case CHAT_EV_REFUSAL:
+        st = emit(q, ev);
+        break;
+    case CHAT_EV_TOOL_CALL:
+    case CHAT_EV_TOOL_ARGS:
+        st = tool_event(q, ev);
+        break;
+    case CHAT_EV_USAGE: {
+        struct base_err err;
+        q->usage = ev->usage;
+        q->usage.set = true;
+        st = q->dialect->reply_event(q->reply, ev, &q->out, &err);
+        if (st == BASE_OK && q->committed)
+            st = flush(q);
+        break;
+    }
+    case CHAT_EV_FINISH:
+        q->finish = ev->finish;
+        q->finished = true;
+        st = flush_restorers(q);
+        if (st == BASE_OK)
+            st = emit(q, ev);
+        break;
+    case CHAT_EV_END:
+        attempt_ended(q, ev);
+        return BASE_OK;
+    case CHAT_EV_ERROR:
+        attempt_failed(q, &ev->error);
+        return BASE_OK;
+    }
+    if (st == BASE_OK || q->client_gone)
+        return BASE_OK; /* gone() ends it, outside of this call */
+    if (q->attempt)
+        gw_attempt_cancel(q->attempt);
+    struct chat_error e = {.status = 502, .message = BASE_STR("the answer could not be passed on")};
+    attempt_failed(q, &e);
+    return st;
+}

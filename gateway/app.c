@@ -1,0 +1,408 @@
+/* app.c - what the pipeline holds: detectors, the log, compiled policies, keys, pools.
+ *
+ * Owns       process-wide: the detector database, the audit log, the key watcher's thread;
+ *            per configuration: the compiled policy; per loop: scratch, recorder, pools.
+ * Runs on    start, stop and gen_new on the main thread (they may block); loop_* on each loop's;
+ *            the key watcher on a thread of its own, because loops touch no files.
+ * Invariants the log is open before the first loop serves and closed after the last ticket is back;
+ *            a loop swaps its key snapshot by post, never under a request.
+ * Fails by   refusing to start. A key file that becomes unreadable keeps the old snapshot and says
+ *            so: keys already revoked stay revoked, new ones are not known until it is mended.
+ */
+#include "gateway/app.h"
+#include "base/log.h"
+#include "gateway/request.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define KEYS_POLL_MS 500
+
+static struct {
+    struct gw_child *child;
+    struct pol_detector *detector;
+    struct aud_log *log;
+    struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
+    pthread_mutex_t keys_lock;
+    pthread_t watcher;
+    bool watching;
+    atomic_bool stopping;
+    char *keys_file;
+} app = {.keys_lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- keys ---- */
+
+static struct gw_keys_ref *keys_ref(struct gw_keys_ref *k)
+{
+    atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
+    return k;
+}
+
+static void keys_unref(struct gw_keys_ref *k)
+{
+    if (k && atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) == 1) {
+        gw_keys_free(k->keys);
+        free(k);
+    }
+}
+
+static struct gw_keys_ref *keys_load(const char *file, struct base_err *err)
+{
+    struct gw_keys_ref *k = calloc(1, sizeof *k);
+    if (!k) {
+        base_err_set(err, BASE_ENOMEM, "out of memory");
+        return NULL;
+    }
+    atomic_init(&k->refs, 1);
+    if (gw_keys_load(file, &k->keys, err) == BASE_OK)
+        return k;
+    free(k);
+    return NULL;
+}
+
+struct keys_post {
+    struct gw_post post;
+    struct gw_keys_ref *keys;
+};
+
+static void keys_arrive(struct gw_loop *l, void *arg)
+{
+    struct keys_post *p = arg;
+    struct gw_app_loop *al = l->app;
+    if (al) {
+        keys_unref(al->keys);
+        al->keys = p->keys;
+    } else {
+        keys_unref(p->keys);
+    }
+    free(p);
+}
+
+static void keys_publish(struct gw_keys_ref *k)
+{
+    pthread_mutex_lock(&app.keys_lock);
+    struct gw_keys_ref *old = app.keys;
+    app.keys = k;
+    for (unsigned i = 0; i < gw_child_loops(app.child); i++) {
+        struct gw_loop *l = gw_child_loop(app.child, i);
+        struct keys_post *p = l ? calloc(1, sizeof *p) : NULL;
+        if (!p)
+            continue;
+        p->keys = keys_ref(k);
+        p->post.fn = keys_arrive;
+        p->post.arg = p;
+        gw_loop_post(l, &p->post);
+    }
+    pthread_mutex_unlock(&app.keys_lock);
+    keys_unref(old);
+}
+
+static void *watch_keys(void *arg)
+{
+    struct gw_keys_stamp stamp = *(struct gw_keys_stamp *)arg;
+    struct base_err err;
+    bool complained = false;
+    free(arg);
+    while (!atomic_load(&app.stopping)) {
+        const struct timespec pause = {0, KEYS_POLL_MS * 1000000L};
+        nanosleep(&pause, NULL);
+        if (!gw_keys_changed(app.keys_file, &stamp))
+            continue;
+        struct gw_keys_ref *k = keys_load(app.keys_file, &err);
+        if (k) {
+            keys_publish(k);
+            base_info("keys", "read again: %s", app.keys_file);
+        } else if (!complained) {
+            base_error("keys", "kept the old keys: %s", err.text);
+        }
+        complained = !k;
+    }
+    return NULL;
+}
+
+/* ---- per configuration ---- */
+
+static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, void **out,
+                                struct base_err *err)
+{
+    struct conf_problems problems = {0};
+    struct gw_app_gen *g;
+    if (old && (strcmp(old->conf->audit.directory, c->audit.directory) != 0 ||
+                strcmp(old->conf->audit.origin, c->audit.origin) != 0))
+        return base_err_set(err, BASE_EINVAL,
+                            "%s: the audit log's directory and origin cannot change "
+                            "while it is written: restart instead",
+                            c->file);
+    if (old && strcmp(old->conf->keys_file, c->keys_file) != 0)
+        return base_err_set(err, BASE_EINVAL,
+                            "%s: keys cannot move to another file on reload: "
+                            "restart instead",
+                            c->file);
+    g = calloc(1, sizeof *g);
+    if (!g)
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
+    g->policy = pol_policy_new(c, &problems);
+    if (!g->policy) {
+        base_err_set(
+            err, BASE_EINVAL, "%s:%d:%d: %s", problems.n ? problems.v[0].pos.file : c->file,
+            problems.n ? problems.v[0].pos.line : 0, problems.n ? problems.v[0].pos.col : 0,
+            problems.n ? problems.v[0].text : "the policy does not compile");
+        conf_problems_release(&problems);
+        free(g);
+        return BASE_EINVAL;
+    }
+    conf_problems_release(&problems);
+    int n = snprintf(g->conf_id, sizeof g->conf_id, "sha256:");
+    for (size_t i = 0; i < sizeof c->sha256; i++)
+        n += snprintf(g->conf_id + n, sizeof g->conf_id - (size_t)n, "%02x", c->sha256[i]);
+    *out = g;
+    return BASE_OK;
+}
+
+static void gen_free(void *gen_app)
+{
+    struct gw_app_gen *g = gen_app;
+    if (!g)
+        return;
+    pol_policy_free(g->policy);
+    free(g);
+}
+
+/* ---- the process ---- */
+
+static enum base_status start(struct gw_child *child, const struct gw_gen *g, struct base_err *err)
+{
+    const struct conf *c = g->conf;
+    struct aud_options o = {.directory = c->audit.directory, .origin = c->audit.origin};
+    enum base_status st;
+
+    app.child = child;
+    st = pol_detector_new(&app.detector, err);
+    if (st != BASE_OK)
+        return st;
+    struct gw_keys_stamp *stamp = calloc(1, sizeof *stamp);
+    app.keys_file = strdup(c->keys_file);
+    if (!stamp || !app.keys_file) {
+        free(stamp);
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
+    }
+    bool there = gw_keys_changed(app.keys_file, stamp); /* the stamp before the load: a change
+                                                           in between is seen by the watcher */
+    (void)there;
+    app.keys = keys_load(app.keys_file, err);
+    st = app.keys ? aud_log_open(&o, &app.log, err) : err->code;
+    if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
+        app.watching = true;
+        return BASE_OK;
+    }
+    free(stamp);
+    return st != BASE_OK ? st : base_err_set(err, BASE_ENOMEM, "no thread for the key watcher");
+}
+
+static void stop(void)
+{
+    struct base_err err;
+    atomic_store(&app.stopping, true);
+    if (app.watching)
+        pthread_join(app.watcher, NULL);
+    if (app.log && aud_log_close(app.log, &err) != BASE_OK)
+        base_error("audit", "the log did not close in good order: %s", err.text);
+    keys_unref(app.keys);
+    pol_detector_free(app.detector);
+    free(app.keys_file);
+    app.log = NULL;
+    app.keys = NULL;
+    app.detector = NULL;
+    app.keys_file = NULL;
+    app.watching = false;
+}
+
+/* ---- per loop ---- */
+
+void gw_upstreams_unref(struct gw_upstreams_ref *u)
+{
+    if (u && --u->refs == 0) {
+        gw_upstreams_free(u->u);
+        free(u);
+    }
+}
+
+static struct gw_upstreams_ref *upstreams_new(struct gw_loop *l, struct base_err *err)
+{
+    struct gw_upstreams_ref *u = calloc(1, sizeof *u);
+    if (!u) {
+        base_err_set(err, BASE_ENOMEM, "out of memory");
+        return NULL;
+    }
+    u->refs = 1;
+    u->u = gw_upstreams_new(l->base, l->gen->conf, err);
+    if (u->u)
+        return u;
+    free(u);
+    return NULL;
+}
+
+static void loop_free(struct gw_loop *l)
+{
+    struct gw_app_loop *al = l->app;
+    if (!al)
+        return;
+    l->app = NULL;
+    gw_upstreams_unref(al->upstreams);
+    gw_recorder_free(al->recorder);
+    pol_scratch_free(al->scratch);
+    keys_unref(al->keys);
+    free(al);
+}
+
+static void *loop_new(struct gw_loop *l, struct base_err *err)
+{
+    struct gw_app_loop *al = calloc(1, sizeof *al);
+    if (!al) {
+        base_err_set(err, BASE_ENOMEM, "out of memory");
+        return NULL;
+    }
+    al->loop = l;
+    al->detector = app.detector;
+    pthread_mutex_lock(&app.keys_lock);
+    al->keys = keys_ref(app.keys);
+    pthread_mutex_unlock(&app.keys_lock);
+    al->recorder = gw_recorder_new(l, app.log);
+    al->upstreams = upstreams_new(l, err);
+    if (al->recorder && al->upstreams &&
+        pol_scratch_new(app.detector, &al->scratch, err) == BASE_OK)
+        return al;
+    if (!al->recorder)
+        base_err_set(err, BASE_ENOMEM, "out of memory");
+    l->app = al;
+    loop_free(l);
+    return NULL;
+}
+
+static void loop_gen(struct gw_loop *l)
+{
+    struct gw_app_loop *al = l->app;
+    struct base_err err;
+    struct gw_upstreams_ref *u = upstreams_new(l, &err);
+    if (!u) { /* requests name their targets by the new configuration: the old pool would not do */
+        base_error("gateway", "worker %u has no upstream pool: %s; it refuses requests", l->index,
+                   err.text);
+        al->log_failed = true;
+        return;
+    }
+    gw_upstreams_unref(al->upstreams);
+    al->upstreams = u;
+}
+
+/* ---- the server's own refusals, and the admin side ---- */
+
+static void refused(struct gw_loop *l, int status, const char *id, const char *peer,
+                    const char *why)
+{
+    struct gw_app_loop *al = l->app;
+    struct base_buf leaf;
+    (void)peer; /* an address is personal data: the log does without it */
+    base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
+    if (al && !al->log_failed &&
+        gw_leaf_refused(&leaf, id, BASE_STR_NULL, status, "malformed", why) &&
+        gw_record(al->recorder, base_buf_view(&leaf), NULL, NULL, NULL) == BASE_EIO)
+        al->log_failed = true;
+    base_buf_release(&leaf);
+}
+
+struct base_str gw_request_secret(const struct gw_http_head *h)
+{
+    const struct gw_http_header *a = gw_http_find(h, "authorization");
+    const struct gw_http_header *x = gw_http_find(h, "x-api-key");
+    if (a && a->value.n > 7 && base_str_ieq(base_str_n(a->value.p, 7), BASE_STR("Bearer ")))
+        return base_str_trim(base_str_n(a->value.p + 7, a->value.n - 7));
+    return x ? x->value : BASE_STR_NULL;
+}
+
+static enum base_status admin_auth(struct gw_server_request *r)
+{
+    struct gw_app_loop *al = r->loop->app;
+    struct gw_key_info info;
+    enum base_status st = gw_keys_lookup(al->keys->keys, gw_request_secret(r->head), &info);
+    if (st == BASE_OK && info.role != GW_ROLE_ADMIN)
+        return BASE_DENIED;
+    return st;
+}
+
+static bool ready(struct gw_loop *l, const char **why)
+{
+    struct gw_app_loop *al = l->app;
+    const struct conf *c = l->gen->conf;
+    if (!al || al->log_failed) {
+        *why = "the audit log has failed";
+        return false;
+    }
+    for (size_t i = 0; i < c->engine.n_models; i++)
+        if (!gw_engine_link_ready(l->engine, c->engine.models[i].name, NULL, NULL, NULL)) {
+            *why = "the engine is starting or a local model is not ready";
+            return false;
+        }
+    *why = "";
+    return true;
+}
+
+static void metrics(struct gw_loop *l, struct base_buf *out)
+{
+    const struct conf *c = l->gen->conf;
+    struct aud_stats a;
+    uint32_t queued, active, slots;
+    aud_log_stats(app.log, &a);
+    gw_metrics_put_audit(out, &a);
+    for (size_t i = 0; i < c->engine.n_models; i++) {
+        bool up =
+            gw_engine_link_ready(l->engine, c->engine.models[i].name, &queued, &active, &slots);
+        base_buf_printf(
+            out,
+            "%sweir_engine_model_ready{model=\"%s\"} %d\n"
+            "weir_engine_queued{model=\"%s\"} %u\nweir_engine_active{model=\"%s\"} %u\n",
+            i ? ""
+              : "# HELP weir_engine_model_ready 1 while the engine serves it.\n"
+                "# TYPE weir_engine_model_ready gauge\n",
+            c->engine.models[i].name, up, c->engine.models[i].name, up ? queued : 0,
+            c->engine.models[i].name, up ? active : 0);
+    }
+}
+
+static void status_rows(struct gw_loop *l, struct base_buf *out)
+{
+    struct aud_stats a;
+    const struct conf *c = l->gen->conf;
+    aud_log_stats(app.log, &a);
+    base_buf_printf(out,
+                    "<tr><th>audit log</th><td>%s, %llu records durable, %llu signed</td></tr>"
+                    "<tr><th>policy</th><td>%s</td></tr>",
+                    a.failed ? "FAILED" : "ok", (unsigned long long)a.size_durable,
+                    (unsigned long long)a.size_signed, c->policy.id);
+    for (size_t i = 0; i < c->engine.n_models; i++)
+        base_buf_printf(out, "<tr><th>local/%s</th><td>%s</td></tr>", c->engine.models[i].name,
+                        gw_engine_link_ready(l->engine, c->engine.models[i].name, NULL, NULL, NULL)
+                            ? "ready"
+                            : "not ready");
+}
+
+const struct gw_app gw_weir_app = {
+    .gen_new = gen_new,
+    .gen_free = gen_free,
+    .start = start,
+    .stop = stop,
+    .loop_new = loop_new,
+    .loop_gen = loop_gen,
+    .loop_free = loop_free,
+    .ops =
+        {
+            .request = gw_request_begin,
+            .gone = gw_request_gone,
+            .drained = gw_request_drained,
+            .refused = refused,
+        },
+    .admin_auth = admin_auth,
+    .ready = ready,
+    .metrics = metrics,
+    .status_rows = status_rows,
+};

@@ -1,0 +1,49 @@
+/* app.h - the pipeline's own state: what is made once, per configuration and per loop.
+ */
+#ifndef GW_APP_H
+#define GW_APP_H
+
+#include "audit/audit.h"
+#include "gateway/child.h"
+#include "gateway/keys.h"
+#include "gateway/record.h"
+#include "policy/policy.h"
+
+/* One snapshot of the key file, shared by the loops. */
+struct gw_keys_ref {
+    atomic_int refs;
+    struct gw_keys *keys;
+};
+
+/* The upstream pools of one loop for one configuration; requests hold it while they run. */
+struct gw_upstreams_ref {
+    unsigned refs; /* loop thread only */
+    struct gw_upstreams *u;
+};
+
+/* gen->app */
+struct gw_app_gen {
+    struct pol_policy *policy;
+    char conf_id[80]; /* "sha256:..." of the configuration file */
+};
+
+/* loop->app */
+struct gw_app_loop {
+    struct gw_loop *loop;
+    const struct pol_detector *detector; /* borrowed: the process' one */
+    struct pol_scratch *scratch;
+    struct gw_recorder *recorder;
+    struct gw_keys_ref *keys;
+    struct gw_upstreams_ref *upstreams; /* for loop->gen */
+    bool log_failed;                    /* seen by this loop: everything is refused */
+};
+
+/* What gw_child_main runs. */
+extern const struct gw_app gw_weir_app;
+
+void gw_upstreams_unref(struct gw_upstreams_ref *u);
+
+/* The bearer token or x-api-key of a request, or an empty string. */
+struct base_str gw_request_secret(const struct gw_http_head *h);
+
+#endif
