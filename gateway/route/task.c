@@ -1,0 +1,104 @@
+/* task.c - what kind of work a text asks for, and what that alone says about its difficulty.
+ *
+ * The learned head (route.c) was trained on exam questions, school maths, code traces and trivia:
+ * it ranks those, but has never seen a greeting, a translation or a deployment. The prior here
+ * covers the rest of the day: a task category from cue words (cues.c), a base for that category and
+ * saturating bonuses for what makes work hard (proof, design, fault finding, law and medicine,
+ * constraints, several goals), in log-odds. Every term is capped and so is the sum, so that no
+ * phrase or repetition of it decides alone. In multiple-choice form the prior counts little, since
+ * there the learned head has evidence. Pure functions; nothing can fail.
+ */
+#include "gateway/route/task.h"
+
+#include <math.h>
+
+static const char *const task_names[GW_TASK_COUNT] = {
+    [GW_TASK_UNKNOWN] = "unknown",     [GW_TASK_QUESTION] = "question",
+    [GW_TASK_TRANSLATE] = "translate", [GW_TASK_SUMMARISE] = "summarise",
+    [GW_TASK_EXTRACT] = "extract",     [GW_TASK_CLASSIFY] = "classify",
+    [GW_TASK_CODE] = "code",           [GW_TASK_MATHS] = "maths",
+    [GW_TASK_REASON] = "reason",       [GW_TASK_WRITE] = "write",
+    [GW_TASK_AGENT] = "agent",         [GW_TASK_CHAT] = "chat",
+};
+
+const char *gw_task_name(enum gw_task t)
+{
+    return (unsigned)t < GW_TASK_COUNT ? task_names[t] : "unknown";
+}
+
+static int at_most(int v, int cap)
+{
+    return v < cap ? v : cap;
+}
+
+/* How strongly the text asks for each task: words at its start weigh most, since that is where an
+ * instruction stands; words in a payload behind it weigh little. */
+enum gw_task gw_task_of(const struct gw_features *f)
+{
+    int s[GW_TASK_COUNT] = {0}, best = GW_TASK_UNKNOWN;
+    const uint16_t *c = f->cues, *l = f->lead, *a = f->first;
+
+    s[GW_TASK_TRANSLATE] = 12 * at_most(a[GW_CUE_TRANSLATE], 1);
+    s[GW_TASK_SUMMARISE] = 11 * at_most(a[GW_CUE_SUMMARISE], 1);
+    s[GW_TASK_EXTRACT] = 6 * at_most(a[GW_CUE_EXTRACT], 1) + at_most(c[GW_CUE_EXTRACT], 2);
+    s[GW_TASK_CLASSIFY] = 7 * at_most(a[GW_CUE_CLASSIFY], 1) + at_most(c[GW_CUE_CLASSIFY], 2);
+    s[GW_TASK_WRITE] = 5 * at_most(a[GW_CUE_WRITE], 2) + 6 * at_most(a[GW_CUE_REWRITE], 1);
+    s[GW_TASK_CODE] = 5 * at_most(a[GW_CUE_CODE], 2) + at_most(c[GW_CUE_CODE], 4) +
+                      2 * at_most((int)f->n_code_lines, 4);
+    s[GW_TASK_MATHS] = 4 * at_most(l[GW_CUE_MATHS], 2) + at_most(c[GW_CUE_MATHS], 3) +
+                       at_most(c[GW_CUE_QUANT], 3) * (f->n_numbers >= 2) +
+                       3 * (f->n_numbers >= 2 && f->n_ops >= 1 && f->n_words < 12);
+    s[GW_TASK_REASON] = 9 * at_most(l[GW_CUE_PROOF], 1) + 5 * at_most(l[GW_CUE_REASON], 2) +
+                        3 * at_most(c[GW_CUE_DESIGN], 3) + 3 * at_most(c[GW_CUE_DEBUG], 3) +
+                        2 * at_most(c[GW_CUE_LEGAL] + c[GW_CUE_MEDICAL], 4);
+    s[GW_TASK_AGENT] = c[GW_CUE_AGENT] >= 3 ? 4 * at_most(c[GW_CUE_AGENT], 4) : 0;
+    s[GW_TASK_QUESTION] = 3 * at_most(l[GW_CUE_FACT] + l[GW_CUE_HOW], 2) +
+                          3 * at_most(a[GW_CUE_EXPLAIN] + a[GW_CUE_LIST], 1) +
+                          2 * at_most((int)f->n_questions, 1) + 2 * (f->n_options >= 3);
+    s[GW_TASK_CHAT] = f->n_words <= 12 ? 7 * at_most(a[GW_CUE_GREET], 1) : 0;
+    for (int t = 1; t < GW_TASK_COUNT; t++) {
+        if (s[t] > s[best])
+            best = t;
+    }
+    return (enum gw_task)best;
+}
+
+/* A bonus in log-odds per word of a class, and how many words of it count at most. */
+struct bonus {
+    enum gw_cue cue;
+    float each;
+    int most;
+};
+
+static const struct bonus bonuses[] = {
+    {GW_CUE_PROOF, 1.2f, 2},      {GW_CUE_REASON, 0.5f, 4},  {GW_CUE_DESIGN, 0.6f, 4},
+    {GW_CUE_DEBUG, 0.6f, 4},      {GW_CUE_AGENT, 0.5f, 4},   {GW_CUE_LEGAL, 0.6f, 4},
+    {GW_CUE_MEDICAL, 0.6f, 4},    {GW_CUE_FINANCE, 0.4f, 4}, {GW_CUE_SAFETY, 0.6f, 4},
+    {GW_CUE_CONSTRAINT, 0.3f, 5}, {GW_CUE_MULTI, 0.25f, 4},  {GW_CUE_LOGIC, 0.15f, 4},
+    {GW_CUE_SCIENCE, 0.4f, 3},    {GW_CUE_QUANT, 0.15f, 3},
+};
+
+static const float task_base[GW_TASK_COUNT] = {
+    [GW_TASK_UNKNOWN] = -0.8f,   [GW_TASK_QUESTION] = -1.4f, [GW_TASK_TRANSLATE] = -2.0f,
+    [GW_TASK_SUMMARISE] = -2.0f, [GW_TASK_EXTRACT] = -1.8f,  [GW_TASK_CLASSIFY] = -1.8f,
+    [GW_TASK_CODE] = -1.2f,      [GW_TASK_MATHS] = -0.6f,    [GW_TASK_REASON] = -0.6f,
+    [GW_TASK_WRITE] = -1.6f,     [GW_TASK_AGENT] = 0.2f,     [GW_TASK_CHAT] = -2.4f,
+};
+
+#define PRIOR_MAX 3.0f
+
+float gw_task_prior(const struct gw_features *f, enum gw_task task)
+{
+    float base = task_base[task], hard = 0.0f;
+    bool payload = task == GW_TASK_TRANSLATE || task == GW_TASK_SUMMARISE ||
+                   task == GW_TASK_EXTRACT || task == GW_TASK_CLASSIFY;
+
+    for (size_t i = 0; i < sizeof bonuses / sizeof *bonuses; i++)
+        hard += bonuses[i].each * (float)at_most(f->cues[bonuses[i].cue], bonuses[i].most);
+    if (f->n_words > 16)
+        hard += 0.5f * fminf(logf((float)f->n_words / 16.0f), 2.0f);
+    if (payload) /* these words are the material, not the work */
+        hard *= 0.25f;
+    base = fmaxf(-PRIOR_MAX, fminf(PRIOR_MAX, base + hard));
+    return f->n_options >= 3 ? 0.25f * base : base;
+}
