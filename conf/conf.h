@@ -257,6 +257,10 @@ struct conf {
  * remain. *problems (owned by the caller, release with conf_problems_release) always tells all. */
 enum base_status conf_load(const char *file, struct conf **out,
                            struct conf_problems *problems) BASE_MUST_CHECK;
+/* Only where `keys:` points, so that keys can be made before models, variables and certificates are
+ * in place. path gets it, absolute. BASE_EINVAL with problems told, as conf_load. */
+enum base_status conf_load_keys_file(const char *file, char *path, size_t path_bytes,
+                                     struct conf_problems *problems) BASE_MUST_CHECK;
 void conf_free(struct conf *c); /* wipes the secrets */
 void conf_problems_release(struct conf_problems *p);
 /* Adds one problem (p zeroed or filled by conf_load; text and pos.file are copied). A problem that

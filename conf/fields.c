@@ -348,8 +348,8 @@ static void read_places(struct conf_loader *l, const struct conf_node *n, struct
 
 /* ---- the mapping ---- */
 
-static void read_field(struct conf_loader *l, const struct conf_node *n, const struct conf_field *f,
-                       void *dst)
+void conf_value(struct conf_loader *l, const struct conf_node *n, const struct conf_field *f,
+                void *dst)
 {
     void *at = (char *)dst + f->offset;
     double v;
@@ -445,7 +445,7 @@ bool conf_map(struct conf_loader *l, const struct conf_node *n, const char *what
             continue;
         }
         seen |= 1ull << i;
-        read_field(l, c, &fields[i], dst);
+        conf_value(l, c, &fields[i], dst);
     }
     for (size_t i = 0; i < n_fields; i++)
         if (fields[i].required && !(seen & 1ull << i))

@@ -18,8 +18,10 @@ struct conf_loader {
     struct conf *c;
     struct base_arena *a;
     struct conf_problems *pr;
-    const char *file;   /* being read, as problems show it */
-    const char *folder; /* its folder, absolute: relative paths start there */
+    const char *file;                /* being read, as problems show it */
+    const char *folder;              /* its folder, absolute: relative paths start there */
+    const struct conf_node *routing; /* read last: it names what the other sections define */
+    const struct conf_node *policy;
 };
 
 enum conf_kind {
@@ -56,6 +58,9 @@ struct conf_field {
  * if it is no mapping at all (told). */
 bool conf_map(struct conf_loader *l, const struct conf_node *n, const char *what,
               const struct conf_field *fields, size_t n_fields, void *dst);
+/* Reads one value as f says into dst + f->offset. */
+void conf_value(struct conf_loader *l, const struct conf_node *n, const struct conf_field *f,
+                void *dst);
 /* True if n is a sequence of 1 to max values; tells otherwise. */
 bool conf_is_list(struct conf_loader *l, const struct conf_node *n, size_t max);
 /* True if n is a scalar with text; tells otherwise. */

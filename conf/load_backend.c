@@ -1,0 +1,243 @@
+/* load_backend.c - the section backends: who may be asked outside, where they are, what they cost.
+ *
+ * Residency fails closed: a back end without a location is an error, one that does not say whether
+ * it trains on data is taken to do so. Whether a transfer basis suffices is policy's decision for
+ * every request; here only warnings say early what will be refused. Keys are secrets: no message
+ * quotes them, conf_free wipes them.
+ */
+#include "conf/load.h"
+
+#include "base/clock.h"
+
+#define AT(type, member) offsetof(struct type, member)
+#define BACKENDS_MAX     64
+#define MODELS_MAX       256
+
+static const char *const apis[] = {
+    "openai",  "openai-compatible", "anthropic", "gemini", "azure-openai",
+    "bedrock", "mistral",           "cohere",    NULL};
+static const char *const bases[] = {"none", "dpa", "adequacy", "dpf", "scc", "bcr", NULL};
+
+const char *conf_basis_name(enum conf_basis b)
+{
+    return (unsigned)b <= CONF_BASIS_BCR ? bases[b] : "?";
+}
+
+const char *conf_api_name(enum conf_api a)
+{
+    return (unsigned)a <= CONF_API_COHERE ? apis[a] : "?";
+}
+
+void conf_load_price(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "input", .kind = CONF_NUM, .required = true, .max = 1e6},
+        {.name = "output",
+         .kind = CONF_NUM,
+         .offset = sizeof(double),
+         .required = true,
+         .max = 1e6},
+    };
+    conf_map(l, n, "price", CONF_FIELDS(fields), dst);
+}
+
+static void load_api(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field field = {.name = "api", .kind = CONF_WORD, .words = apis};
+    int *api = dst;
+    if (!conf_is_text(l, n))
+        return;
+    conf_value(l, n, &field, api);
+    if (*api > CONF_API_ANTHROPIC)
+        conf_wrong(l, n, "api %s is not built yet; openai, openai-compatible and anthropic are",
+                   apis[*api]);
+}
+
+static void load_key(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    if (!conf_is_text(l, n))
+        return;
+    for (size_t i = 0; i < n->text.n; i++) {
+        if (n->text.p[i] <= 0x20 || n->text.p[i] >= 0x7f) {
+            conf_wrong(l, n, "the key holds a blank or a character that a header cannot carry");
+            return;
+        }
+    }
+    if (!n->expanded)
+        conf_warn(l, n,
+                  "a secret stands in the file itself; ${NAME} takes it from the environment");
+    *(const char **)dst = n->text.p;
+}
+
+/* The model's name at the provider: anything visible, slashes included ("org/model"). */
+static void load_remote_name(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    if (!conf_is_text(l, n))
+        return;
+    bool good = n->text.n <= 128;
+    for (size_t i = 0; good && i < n->text.n; i++)
+        good = n->text.p[i] > 0x20 && n->text.p[i] < 0x7f && n->text.p[i] != '"';
+    if (good)
+        *(const char **)dst = n->text.p;
+    else
+        conf_wrong(l, n, "\"%.*s\" is no model name: at most 128 visible characters", CONF_SHOW(n));
+}
+
+static void load_models(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "name",
+         .kind = CONF_SUB,
+         .offset = AT(conf_remote_model, name),
+         .required = true,
+         .fn = load_remote_name},
+        {.name = "price",
+         .kind = CONF_SUB,
+         .offset = AT(conf_remote_model, price_input),
+         .fn = conf_load_price},
+        {.name = "context",
+         .kind = CONF_UINT,
+         .offset = AT(conf_remote_model, context),
+         .min = 1,
+         .max = 100e6},
+    };
+    struct conf_backend *b = dst;
+    if (!conf_is_list(l, n, MODELS_MAX))
+        return;
+    b->models = conf_array(l, n, n->n, sizeof(*b->models));
+    for (const struct conf_node *c = n->child; b->models && c; c = c->next) {
+        struct conf_remote_model *m = &b->models[b->n_models];
+        *m = (struct conf_remote_model){.pos = conf_pos(l, c)};
+        if (!conf_map(l, c, "this model", CONF_FIELDS(fields), m) || !m->name)
+            continue;
+        bool twice = false;
+        for (size_t i = 0; i < b->n_models && !twice; i++)
+            twice = strcmp(b->models[i].name, m->name) == 0;
+        if (twice)
+            conf_problem_add(l->pr, m->pos, false, "a second model is named \"%s\"", m->name);
+        else
+            b->n_models++;
+    }
+}
+
+/* ---- residency ---- */
+
+static void load_date(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    struct conf_residency *r = dst;
+    if (!conf_is_text(l, n))
+        return;
+    int64_t day = base_days_from_date(n->text.p, n->text.n);
+    if (day < 0) {
+        conf_wrong(l, n, "\"%.*s\" is no date: write YYYY-MM-DD", CONF_SHOW(n));
+        return;
+    }
+    r->expires = n->text.p;
+    r->expires_day = day;
+    if (day < base_wall_us() / 1000000 / 86400)
+        conf_warn(l, n, "the transfer basis expired on %s: policy will refuse this back end",
+                  r->expires);
+}
+
+static void load_transfer(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "basis",
+         .kind = CONF_WORD,
+         .offset = AT(conf_residency, basis),
+         .required = true,
+         .words = bases},
+        {.name = "reference", .kind = CONF_STR, .offset = AT(conf_residency, reference)},
+        {.name = "expires", .kind = CONF_SUB, .fn = load_date},
+    };
+    struct conf_residency *r = dst;
+    if (!conf_map(l, n, "transfer", CONF_FIELDS(fields), r))
+        return;
+    if (r->basis != CONF_BASIS_NONE && !r->reference)
+        conf_warn(l, n, "the transfer has no reference: policy will refuse this back end");
+}
+
+static void load_residency(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "location",
+         .kind = CONF_PLACES,
+         .offset = AT(conf_residency, location),
+         .required = true},
+        {.name = "entity", .kind = CONF_STR, .offset = AT(conf_residency, entity)},
+        {.name = "retention_days",
+         .kind = CONF_INT,
+         .offset = AT(conf_residency, retention_days),
+         .max = 36500},
+        {.name = "trains_on_data", .kind = CONF_BOOL, .offset = AT(conf_residency, trains_on_data)},
+        {.name = "transfer", .kind = CONF_SUB, .fn = load_transfer},
+    };
+    struct conf_residency *r = dst;
+    r->pos = conf_pos(l, n);
+    if (!conf_map(l, n, "residency", CONF_FIELDS(fields), r))
+        return;
+    bool home = false;
+    for (size_t i = 0; i < r->location.n; i++)
+        home |= strcmp(r->location.v[i], "on_premises") == 0;
+    r->on_premises = home && r->location.n == 1;
+    for (const struct conf_node *c = n->child; c; c = c->next)
+        if (home && !r->on_premises && base_str_is(c->key, "location"))
+            conf_wrong(l, c, "on_premises stands alone: a back end is here or elsewhere");
+    if (r->location.n && !home && r->basis == CONF_BASIS_NONE)
+        conf_warn(l, n, "off premises without a transfer basis: policy will refuse this back end");
+}
+
+/* ---- the list ---- */
+
+static void load_backend(struct conf_loader *l, const struct conf_node *n, struct conf_backend *b)
+{
+    static const struct conf_field fields[] = {
+        {.name = "name", .kind = CONF_NAME, .offset = AT(conf_backend, name), .required = true},
+        {.name = "api",
+         .kind = CONF_SUB,
+         .offset = AT(conf_backend, api),
+         .required = true,
+         .fn = load_api},
+        {.name = "url", .kind = CONF_SUB, .required = true, .fn = conf_load_url},
+        {.name = "key", .kind = CONF_SUB, .offset = AT(conf_backend, key), .fn = load_key},
+        {.name = "ca", .kind = CONF_FILE, .offset = AT(conf_backend, ca)},
+        {.name = "models", .kind = CONF_SUB, .required = true, .fn = load_models},
+        {.name = "residency",
+         .kind = CONF_SUB,
+         .offset = AT(conf_backend, residency),
+         .required = true,
+         .fn = load_residency},
+    };
+    b->pos = conf_pos(l, n);
+    b->path = "";
+    b->residency.retention_days = -1;
+    b->residency.trains_on_data = true;
+    b->residency.expires_day = INT64_MAX;
+    conf_map(l, n, "this back end", CONF_FIELDS(fields), b);
+    for (const struct conf_node *c = n->child; n->kind == CONF_NODE_MAP && c; c = c->next) {
+        if (base_str_is(c->key, "name") && b->name && strcmp(b->name, "local") == 0) {
+            conf_wrong(l, c, "the name local is taken by the engine");
+            b->name = NULL;
+        } else if (base_str_is(c->key, "ca") && b->url && !b->tls) {
+            conf_wrong(l, c, "has no effect with http://");
+        }
+    }
+}
+
+void conf_load_backends(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    struct conf *c = dst;
+    if (n->kind == CONF_NODE_SEQ && n->n == 0)
+        return; /* nothing may leave: a fine configuration */
+    if (!conf_is_list(l, n, BACKENDS_MAX))
+        return;
+    c->backends = conf_array(l, n, n->n, sizeof(*c->backends));
+    for (const struct conf_node *k = n->child; c->backends && k; k = k->next) {
+        struct conf_backend *b = &c->backends[c->n_backends++];
+        load_backend(l, k, b);
+        for (size_t i = 0; b->name && i + 1 < c->n_backends; i++)
+            if (c->backends[i].name && strcmp(c->backends[i].name, b->name) == 0)
+                conf_problem_add(l->pr, b->pos, false, "a second back end is named \"%s\"",
+                                 b->name);
+    }
+}
