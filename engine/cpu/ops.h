@@ -1,0 +1,122 @@
+/* ops.h - the operators that the forward pass is made of, in several versions chosen at run time.
+ *
+ * `ref` is the textbook (ops_ref.c): plain C, weights widened to f32. The others have the same
+ * meaning on faster instructions, and are held against ref by tests. All are pure functions on the
+ * memory they are given; a thread calls them on its own outputs.
+ *
+ * Shapes are written [rows][columns], columns adjacent in memory.
+ */
+#ifndef ENG_CPU_OPS_H
+#define ENG_CPU_OPS_H
+
+#include "engine/gguf.h"
+#include "engine/quant.h"
+
+#define ENG_TILE 16 /* weight rows that a kernel takes at a time */
+
+/* A weight matrix [n_out][n_in], or n_mat of them (one per expert): y[o] = sum_i W[o][i] x[i]. */
+struct eng_weight {
+    const struct eng_tensor *tensor;
+    uint32_t type;
+    uint32_t n_in, n_out, n_mat;
+    uint64_t row_bytes;
+    const uint8_t *data; /* rows as in the file */
+    uint8_t *tiles;      /* repacked (tile.h), or NULL; owned */
+    uint64_t tile_bytes; /* of 16 rows */
+    uint64_t mat_tiles;  /* tiles per matrix */
+    float *bias;         /* [n_mat][n_out] or NULL; owned */
+};
+
+/* Rows of activations, [n_rows][n_in], with what the integer kernels need beside the floats. */
+struct eng_acts {
+    const float *x; /* always */
+    uint32_t n_in;
+    /* filled only when a quantised weight is to be applied by an integer kernel: */
+    const int8_t *q;      /* [n_rows][n_in] */
+    const float *d;       /* [n_rows][n_in / 32] */
+    const int32_t *sum16; /* [n_rows][n_in / 16] */
+};
+
+/* Part of a matrix product: outputs out0 <= o < out1 (out0 a multiple of ENG_TILE) of n_rows rows:
+ * y[r * ldy + o] = sum_i W[mat][o][i] * x[rows ? rows[r] : r][i] + bias[o]. */
+struct eng_mm {
+    const struct eng_weight *w;
+    uint32_t mat;
+    uint32_t out0, out1;
+    const struct eng_acts *a;
+    const uint32_t *rows;
+    uint32_t n_rows;
+    float *y;
+    size_t ldy;
+};
+
+/* One query group: the n_q query heads that share one key/value head, at one position. */
+struct eng_attend {
+    const float *q;     /* [n_q][n_dim] */
+    const float *k, *v; /* [n_kv][n_dim] each */
+    uint32_t n_q, n_kv, n_dim;
+    float scale;
+    float *scores; /* scratch [n_q][n_kv] */
+    float *out;    /* [n_q][n_dim] */
+};
+
+struct eng_kernels {
+    const char *name;
+    /* y[i] = x[i] / sqrt(mean(x^2) + eps) * w[i]; y may be x */
+    void (*rmsnorm)(float *y, const float *x, const float *w, size_t n, float eps);
+    /* y[i] += a x[i] */
+    void (*axpy)(float *y, float a, const float *x, size_t n);
+    /* g[i] = silu(g[i]) u[i], silu(x) = x / (1 + exp(-x)) */
+    void (*swiglu)(float *g, const float *u, size_t n);
+    /* out = softmax(scale q K^T) V, per query head */
+    void (*attend)(const struct eng_attend *a);
+    /* as eng_quant_q8 */
+    void (*quant)(const float *x, size_t n, int8_t *q, float *d, int32_t *sum16);
+    /* The product for weights as they lie in the file. */
+    void (*mm_rows)(const struct eng_mm *mm);
+    /* The product for repacked weights; NULL in ref. */
+    void (*mm_tiles)(const struct eng_mm *mm);
+};
+
+extern const struct eng_kernels eng_kernels_ref;
+extern const struct eng_kernels eng_kernels_c; /* integer kernels in plain C */
+#if defined(__x86_64__)
+extern const struct eng_kernels eng_kernels_avx2;
+extern const struct eng_kernels eng_kernels_avx512;
+extern const struct eng_kernels eng_kernels_vnni;
+#endif
+/* The best version for this machine. The environment's WEIR_CPU (c, avx2, avx512, vnni) lowers the
+ * choice, for tests; a name that the machine cannot run is ignored. */
+const struct eng_kernels *eng_kernels_best(void);
+/* The version called name if this machine can run it, else NULL. */
+const struct eng_kernels *eng_kernels_named(const char *name);
+
+/* Rotary position embedding of one head [n_dim], in place, on its first n_rot dimensions: pairs are
+ * (2i, 2i+1), or with neox (i, i + n_rot/2); pair i turns by the angle whose cosine and sine stand
+ * in cs[2i], cs[2i+1]. */
+void eng_rope(float *x, uint32_t n_rot, bool neox, const float *cs);
+
+/* Mixture-of-Experts routing as parameters; see eng_route. */
+enum eng_gating {
+    ENG_GATE_SOFTMAX = 1,
+    ENG_GATE_SIGMOID = 2,
+    ENG_GATE_SOFTMAX_SELECTED = 3,
+    ENG_GATE_SQRT_SOFTPLUS = 4
+};
+
+struct eng_moe_params {
+    uint32_t n_expert, n_used;
+    uint32_t n_group, n_group_used; /* n_group <= 1: no groups */
+    enum eng_gating gating;
+    bool normalise; /* weights sum to 1 */
+    float scale;    /* of the weights; 0 and 1 do nothing */
+};
+#define ENG_EXPERT_MAX      1024
+#define ENG_EXPERT_USED_MAX 64
+
+/* Picks the experts of one token: logits[n_expert] from the router, bias[n_expert] (selection only)
+ * or NULL -> ids[n_used] in descending order of selection score, weights[n_used]. */
+void eng_route(const struct eng_moe_params *p, const float *logits, const float *bias,
+               uint32_t *ids, float *weights);
+
+#endif

@@ -1,0 +1,293 @@
+/* model.c - opening models, caches, and cutting batches into slices.
+ *
+ * Owns struct eng_model (mapped file, weights, threads, scratch) and struct eng_cache. The forward
+ * pass itself is model_forward.c. A batch is checked as a whole before anything is written, and
+ * nothing can fail after that, so a failed call leaves the cache as it was.
+ *
+ * Scratch is sized at open for slices of SLICE_MAX tokens, fewer where the model is so wide that
+ * this would pass SCRATCH_BYTES_MAX; a cache takes all its memory when made (as zero pages, which
+ * the system hands out when they are first written).
+ */
+#include "engine/model_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SLICE_MAX         512
+#define SLICE_MIN         16
+#define SCRATCH_BYTES_MAX ((size_t)256 << 20)
+
+/* ---- scratch ---- */
+
+struct part {
+    void **at;
+    size_t bytes;
+};
+
+/* Lists the parts of scratch for slices of s->rows tokens; returns the sum of their bytes. */
+static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_parts)
+{
+    const struct eng_hparams *hp = &m->hp;
+    struct eng_scratch *s = &m->s;
+    size_t rows = s->rows, used = hp->moe.n_used ? hp->moe.n_used : 1;
+    size_t pairs = rows * used, d = hp->n_embd, q = (size_t)hp->n_head * hp->n_dim;
+    size_t kv = (size_t)hp->n_head_kv * hp->n_dim, ff = m->n_ff_max;
+    size_t wide = rows * (d > q ? d : q);
+    if (pairs * ff > wide)
+        wide = pairs * ff;
+    s->pairs = (uint32_t)pairs;
+    struct part p[] = {
+        {(void **)&s->x, rows * d * 4},
+        {(void **)&s->xn, rows * d * 4},
+        {(void **)&s->q, rows * q * 4},
+        {(void **)&s->k, rows * kv * 4},
+        {(void **)&s->v, rows * kv * 4},
+        {(void **)&s->att, rows * q * 4},
+        {(void **)&s->proj, rows * d * 4},
+        {(void **)&s->cs, rows * hp->n_rot * 4},
+        {(void **)&s->hg, pairs * ff * 4},
+        {(void **)&s->hu, pairs * ff * 4},
+        {(void **)&s->hy, pairs * d * 4},
+        {(void **)&s->router, rows * (hp->moe.n_expert + 1) * 4},
+        {(void **)&s->ids, pairs * 4},
+        {(void **)&s->weights, pairs * 4},
+        {(void **)&s->pair_of, pairs * 4},
+        {(void **)&s->pair_row, pairs * 4},
+        {(void **)&s->cell, rows * 4},
+        {(void **)&s->seq, rows * 4},
+        {(void **)&s->aq, wide},
+        {(void **)&s->ad, wide / 32 * 4 + 64},
+        {(void **)&s->asum, wide / 16 * 4 + 64},
+    };
+    size_t total = 0;
+    *n_parts = sizeof(p) / sizeof(p[0]);
+    memcpy(parts, p, sizeof(p));
+    for (size_t i = 0; i < *n_parts; i++)
+        total += p[i].bytes;
+    return total;
+}
+
+static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
+{
+    struct part parts[32];
+    size_t n;
+    m->s.rows = SLICE_MAX;
+    while (scratch_parts(m, parts, &n) > SCRATCH_BYTES_MAX && m->s.rows > SLICE_MIN)
+        m->s.rows /= 2;
+    (void)scratch_parts(m, parts, &n);
+    for (size_t i = 0; i < n; i++)
+        if (posix_memalign(parts[i].at, 64, (parts[i].bytes + 127) / 64 * 64) != 0) {
+            *parts[i].at = NULL;
+            return base_err_set(err, BASE_ENOMEM, "%s: out of memory for %zu bytes of scratch",
+                                eng_gguf_path(m->gguf), parts[i].bytes);
+        }
+    return BASE_OK;
+}
+
+/* ---- model ---- */
+
+enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
+                                struct eng_model **out, struct base_err *err)
+{
+    static const struct eng_model_opts defaults = {ENG_DEVICE_CPU, 0};
+    *out = NULL;
+    if (!opts)
+        opts = &defaults;
+    struct eng_model *m = calloc(1, sizeof(*m));
+    if (!m)
+        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
+    m->device = opts->device;
+    m->kernels = opts->device == ENG_DEVICE_REF ? &eng_kernels_ref : eng_kernels_best();
+    enum base_status st = eng_gguf_open(path, &m->gguf, err);
+    if (st == BASE_OK)
+        st = eng_hparams_read(m, err);
+    if (st == BASE_OK)
+        st = eng_pool_new(opts->n_threads, &m->pool, err);
+    if (st == BASE_OK)
+        st = eng_weights_load(m, err);
+    if (st == BASE_OK)
+        st = scratch_init(m, err);
+    if (st != BASE_OK)
+        eng_model_free(m);
+    else
+        *out = m;
+    return st;
+}
+
+void eng_model_free(struct eng_model *m)
+{
+    if (!m)
+        return;
+    struct part parts[32];
+    size_t n;
+    (void)scratch_parts(m, parts, &n);
+    for (size_t i = 0; i < n; i++)
+        free(*parts[i].at);
+    eng_weights_free(m);
+    eng_pool_free(m->pool);
+    free(m->hp.rope_freq);
+    eng_gguf_free(m->gguf);
+    free(m);
+}
+
+const struct eng_model_info *eng_model_get_info(const struct eng_model *m)
+{
+    return &m->info;
+}
+
+const struct eng_gguf *eng_model_gguf(const struct eng_model *m)
+{
+    return m->gguf;
+}
+
+/* ---- cache ---- */
+
+uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
+{
+    const struct eng_hparams *hp = &m->hp;
+    uint64_t cells = (uint64_t)n_seq * n_ctx;                              /* below 2^28 */
+    uint64_t each = 8 * (uint64_t)hp->n_head_kv * hp->n_dim * hp->n_layer; /* below 2^37 */
+    uint64_t scores =
+        4 * (uint64_t)eng_pool_threads(m->pool) * n_ctx * (hp->n_head / hp->n_head_kv);
+    uint64_t bytes;
+    if (__builtin_mul_overflow(cells, each, &bytes) ||
+        __builtin_add_overflow(bytes, scores + 8 * (uint64_t)n_seq, &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
+                               struct eng_cache **out, struct base_err *err)
+{
+    *out = NULL;
+    if (n_seq < 1 || n_seq > ENG_SEQ_MAX || n_ctx < 1 || n_ctx > 1u << 20)
+        return base_err_set(err, BASE_EINVAL,
+                            "a cache holds 1 to %d sequences of 1 to %u tokens, not %u of %u",
+                            ENG_SEQ_MAX, 1u << 20, n_seq, n_ctx);
+    const struct eng_hparams *hp = &m->hp;
+    uint64_t bytes = eng_cache_bytes(m, n_seq, n_ctx);
+    size_t half = (size_t)hp->n_layer * n_seq * hp->n_head_kv * n_ctx * hp->n_dim;
+    size_t scores = (size_t)eng_pool_threads(m->pool) * n_ctx * (hp->n_head / hp->n_head_kv);
+    struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
+    if (c) {
+        *c = (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx};
+        c->len = calloc(n_seq, sizeof(*c->len));
+        c->base = calloc(n_seq, sizeof(*c->base));
+        c->k = calloc(half, sizeof(*c->k));
+        c->v = calloc(half, sizeof(*c->v));
+        c->scores = calloc(scores, sizeof(*c->scores));
+    }
+    if (!c || !c->len || !c->base || !c->k || !c->v || !c->scores) {
+        eng_cache_free(c);
+        return base_err_set(err, BASE_ENOMEM,
+                            "out of memory for a cache of %u x %u tokens (%llu MiB): take fewer "
+                            "slots or a shorter context",
+                            n_seq, n_ctx, (unsigned long long)(bytes >> 20));
+    }
+    *out = c;
+    return BASE_OK;
+}
+
+void eng_cache_free(struct eng_cache *c)
+{
+    if (!c)
+        return;
+    free(c->len);
+    free(c->base);
+    free(c->k);
+    free(c->v);
+    free(c->scores);
+    free(c);
+}
+
+uint32_t eng_cache_n_ctx(const struct eng_cache *c)
+{
+    return c->n_ctx;
+}
+
+uint32_t eng_cache_n_seq(const struct eng_cache *c)
+{
+    return c->n_seq;
+}
+
+uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq)
+{
+    return seq < c->n_seq ? c->len[seq] : 0;
+}
+
+void eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n)
+{
+    if (seq < c->n_seq && n < c->len[seq])
+        c->len[seq] = n;
+    if (seq < c->n_seq && c->len[seq] == 0)
+        c->base[seq] = 0;
+}
+
+void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n)
+{
+    if (dst >= c->n_seq || src >= c->n_seq || dst == src)
+        return;
+    if (n > c->len[src])
+        n = c->len[src];
+    size_t bytes = (size_t)n * c->m->hp.n_dim * sizeof(float);
+    for (uint32_t l = 0; l < c->m->hp.n_layer; l++)
+        for (uint32_t h = 0; h < c->m->hp.n_head_kv; h++) {
+            size_t to = eng_cache_at(c, l, dst, h), from = eng_cache_at(c, l, src, h);
+            memcpy(c->k + to, c->k + from, bytes);
+            memcpy(c->v + to, c->v + from, bytes);
+        }
+    c->len[dst] = n;
+    c->base[dst] = n ? c->base[src] : 0;
+}
+
+/* ---- batches ---- */
+
+static enum base_status check_batch(const struct eng_model *m, const struct eng_cache *c,
+                                    const struct eng_batch *b, struct base_err *err)
+{
+    uint32_t len[ENG_SEQ_MAX], base[ENG_SEQ_MAX];
+    memcpy(len, c->len, c->n_seq * sizeof(*len));
+    memcpy(base, c->base, c->n_seq * sizeof(*base));
+    for (size_t i = 0; i < b->n; i++) {
+        uint32_t seq = b->seqs ? b->seqs[i] : 0;
+        if (b->tokens[i] < 0 || (uint32_t)b->tokens[i] >= m->hp.n_vocab)
+            return base_err_set(err, BASE_EINVAL, "token %d is outside the vocabulary of %u",
+                                b->tokens[i], m->hp.n_vocab);
+        if (seq >= c->n_seq)
+            return base_err_set(err, BASE_EINVAL, "there is no sequence %u", seq);
+        if (len[seq] >= c->n_ctx)
+            return base_err_set(err, BASE_LIMIT, "the context of %u tokens is full", c->n_ctx);
+        if (b->pos && len[seq] == 0)
+            base[seq] = b->pos[i];
+        if (b->pos && (b->pos[i] != base[seq] + len[seq] || b->pos[i] > INT32_MAX))
+            return base_err_set(err, BASE_EINVAL, "position %u does not follow in sequence %u",
+                                b->pos[i], seq);
+        len[seq]++;
+    }
+    return BASE_OK;
+}
+
+enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b,
+                             float *logits, struct base_err *err)
+{
+    if (c->m != m)
+        return base_err_set(err, BASE_EINVAL, "the cache belongs to another model");
+    enum base_status st = check_batch(m, c, b, err);
+    if (st != BASE_OK)
+        return st;
+    for (size_t i = 0; i < b->n; i += m->s.rows) {
+        size_t n = b->n - i < m->s.rows ? b->n - i : m->s.rows;
+        for (size_t t = 0; t < n; t++) {
+            uint32_t seq = b->seqs ? b->seqs[i + t] : 0;
+            if (b->pos && c->len[seq] == 0)
+                c->base[seq] = b->pos[i + t];
+            m->s.seq[t] = seq;
+            m->s.cell[t] = c->len[seq]++;
+        }
+        size_t rows =
+            eng_forward_slice(m, c, b->tokens + i, b->want ? b->want + i : NULL, n, logits);
+        logits += rows * m->hp.n_vocab;
+    }
+    return BASE_OK;
+}

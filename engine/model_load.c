@@ -1,0 +1,329 @@
+/* model_load.c - a model's weights: finding tensors, checking shapes, repacking.
+ *
+ * Matrices are used where they lie in the mapped file, except that on the fast CPU path quantised
+ * ones are copied once into the order that the kernels like (cpu/tile.h; about the same size), and
+ * the file's pages given back to the system. Norms and biases are small and copied as f32.
+ *
+ * Fails with the tensor's name, its shape and the shape wanted. Everything taken is released by
+ * eng_weights_free, also after a failure half way.
+ */
+#include "engine/cpu/tile.h"
+#include "engine/model_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct loader {
+    struct eng_model *m;
+    struct base_err *err;
+    enum base_status st;  /* the first failure sticks */
+    uint64_t by_type[64]; /* values per type, to name the file's quantisation */
+};
+
+static const struct eng_tensor *find(struct loader *l, const char *name, bool required)
+{
+    const struct eng_tensor *t = eng_gguf_tensor(l->m->gguf, name);
+    if (!t && required && l->st == BASE_OK)
+        l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is missing",
+                             eng_gguf_path(l->m->gguf), name);
+    if (t && !eng_type_info(t->type)->weights && l->st == BASE_OK)
+        l->st = base_err_set(l->err, BASE_EINVAL,
+                             "%s: the tensor \"%s\" is of type %s, which this build cannot compute "
+                             "with; take F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, "
+                             "Q6_K or MXFP4",
+                             eng_gguf_path(l->m->gguf), name, eng_type_name(t->type));
+    return l->st == BASE_OK ? t : NULL;
+}
+
+static bool check_shape(struct loader *l, const struct eng_tensor *t, uint64_t n_in, uint64_t n_out,
+                        uint64_t n_mat)
+{
+    if (t->ne[0] == n_in && t->ne[1] == n_out && t->ne[2] == n_mat && t->ne[3] == 1)
+        return true;
+    l->st = base_err_set(l->err, BASE_EINVAL,
+                         "%s: the tensor \"%.*s\" has the shape [%llu, %llu, %llu, %llu] where "
+                         "[%llu, %llu, %llu, 1] is needed",
+                         eng_gguf_path(l->m->gguf), BASE_FMT(t->name), (unsigned long long)t->ne[0],
+                         (unsigned long long)t->ne[1], (unsigned long long)t->ne[2],
+                         (unsigned long long)t->ne[3], (unsigned long long)n_in,
+                         (unsigned long long)n_out, (unsigned long long)n_mat);
+    return false;
+}
+
+/* A tensor of n values as f32 of our own; NULL if absent. */
+static float *load_floats(struct loader *l, const char *name, uint64_t n_in, uint64_t n_out,
+                          bool required)
+{
+    const struct eng_tensor *t = find(l, name, required);
+    if (!t || !check_shape(l, t, n_in, n_out, 1))
+        return NULL;
+    float *x = malloc(n_in * n_out * sizeof(*x));
+    if (!x) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(l->m->gguf));
+        return NULL;
+    }
+    for (uint64_t r = 0; r < n_out; r++)
+        eng_dequant_row(t->type, t->data + r * t->row_bytes, x + r * n_in, n_in);
+    return x;
+}
+
+struct pack_job {
+    struct eng_weight *w;
+};
+
+static void pack_task(void *ctx, uint32_t task, uint32_t thread)
+{
+    struct pack_job *j = ctx;
+    (void)thread;
+    for (uint64_t i = 0; i < j->w->mat_tiles; i++)
+        eng_tile_pack(j->w, task, (uint32_t)i);
+}
+
+/* Gives the mapped pages that only this tensor covers back to the system; they are read again from
+ * the file if ever needed. */
+static void drop_pages(const struct eng_tensor *t)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t a = ((uintptr_t)t->data + page - 1) / page * page;
+    uintptr_t b = ((uintptr_t)t->data + t->nbytes) / page * page;
+    if (b > a)
+        (void)madvise((void *)a, b - a, MADV_DONTNEED);
+}
+
+static void repack(struct loader *l, struct eng_weight *w)
+{
+    struct eng_model *m = l->m;
+    w->mat_tiles = (w->n_out + ENG_TILE - 1) / ENG_TILE;
+    w->tile_bytes = eng_tile_bytes(w->type, w->n_in);
+    if (!m->kernels->mm_tiles || !w->tile_bytes)
+        return;
+    size_t bytes = w->tile_bytes * w->mat_tiles * w->n_mat;
+    void *p = NULL;
+    if (posix_memalign(&p, bytes >= 1u << 21 ? 1u << 21 : 64, bytes) != 0) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory for weights (%zu bytes)",
+                             eng_gguf_path(m->gguf), bytes);
+        return;
+    }
+    if (bytes >= 1u << 21)
+        (void)madvise(p, bytes, MADV_HUGEPAGE);
+    w->tiles = p;
+    struct pack_job j = {w};
+    if (w->n_mat > 1) {
+        eng_pool_run(m->pool, w->n_mat, pack_task, &j);
+    } else {
+        pack_task(&j, 0, 0);
+    }
+    drop_pages(w->tensor);
+    m->info.weight_bytes += bytes;
+}
+
+static void load_weight(struct loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                        uint32_t n_out, uint32_t n_mat, bool required)
+{
+    const struct eng_tensor *t = find(l, name, required);
+    if (!t || !check_shape(l, t, n_in, n_out, n_mat))
+        return;
+    *w = (struct eng_weight){.tensor = t,
+                             .type = t->type,
+                             .n_in = n_in,
+                             .n_out = n_out,
+                             .n_mat = n_mat,
+                             .row_bytes = t->row_bytes,
+                             .data = t->data};
+    l->by_type[t->type & 63] += t->n_values;
+    repack(l, w);
+}
+
+/* blk.LAYER.NAME.weight and, if there, blk.LAYER.NAME.bias */
+static void layer_weight(struct loader *l, struct eng_weight *w, uint32_t layer, const char *name,
+                         uint32_t n_in, uint32_t n_out, uint32_t n_mat, bool required)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
+    load_weight(l, w, full, n_in, n_out, n_mat, required);
+    snprintf(full, sizeof(full), "blk.%u.%s.bias", layer, name);
+    if (w->tensor && l->st == BASE_OK)
+        w->bias = load_floats(l, full, n_out, n_mat, false);
+}
+
+static float *layer_floats(struct loader *l, uint32_t layer, const char *name, uint64_t n,
+                           bool required)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s", layer, name);
+    return load_floats(l, full, n, 1, required);
+}
+
+static void load_attention(struct loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    uint32_t q_out = hp->n_head * hp->n_dim, kv_out = hp->n_head_kv * hp->n_dim;
+    y->attn_norm = layer_floats(l, i, "attn_norm.weight", hp->n_embd, true);
+    layer_weight(l, &y->q, i, "attn_q", hp->n_embd, q_out, 1, true);
+    layer_weight(l, &y->k, i, "attn_k", hp->n_embd, kv_out, 1, true);
+    layer_weight(l, &y->v, i, "attn_v", hp->n_embd, kv_out, 1, true);
+    layer_weight(l, &y->o, i, "attn_output", q_out, hp->n_embd, 1, true);
+    if (hp->family->qk_norm != ENG_QK_NORM_NONE) {
+        bool all = hp->family->qk_norm == ENG_QK_NORM_ALL;
+        y->q_norm = layer_floats(l, i, "attn_q_norm.weight", all ? q_out : hp->n_dim, true);
+        y->k_norm = layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : hp->n_dim, true);
+    }
+}
+
+/* The width of an FFN is what its tensor says; bounded, so that sizes of scratch stay sane. */
+static uint32_t width_of(struct loader *l, uint32_t layer, const char *name, uint32_t *out_max)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
+    const struct eng_tensor *t = find(l, full, true);
+    if (!t)
+        return 0;
+    if (t->ne[1] > 1u << 20) {
+        l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is too wide",
+                             eng_gguf_path(l->m->gguf), full);
+        return 0;
+    }
+    if (t->ne[1] > *out_max)
+        *out_max = (uint32_t)t->ne[1];
+    return (uint32_t)t->ne[1];
+}
+
+static void load_ffn(struct loader *l, struct eng_layer *y, uint32_t i)
+{
+    struct eng_model *m = l->m;
+    const struct eng_hparams *hp = &m->hp;
+    uint32_t d = hp->n_embd, e = hp->moe.n_expert, ff;
+    char full[96];
+    y->ffn_norm = layer_floats(l, i, "ffn_norm.weight", d, true);
+    y->moe = e && i >= hp->n_dense_lead;
+    if (!y->moe) {
+        ff = width_of(l, i, "ffn_up", &m->n_ff_max);
+        layer_weight(l, &y->gate, i, "ffn_gate", d, ff, 1, true);
+        layer_weight(l, &y->up, i, "ffn_up", d, ff, 1, true);
+        layer_weight(l, &y->down, i, "ffn_down", ff, d, 1, true);
+        return;
+    }
+    ff = width_of(l, i, "ffn_up_exps", &m->n_ff_max);
+    layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1, true);
+    y->router_bias = layer_floats(l, i, "exp_probs_b.bias", e, false);
+    layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e, true);
+    layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e, true);
+    layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e, true);
+    snprintf(full, sizeof(full), "blk.%u.ffn_up_shexp.weight", i);
+    y->shared = eng_gguf_tensor(m->gguf, full) != NULL || hp->family->shared_gated;
+    if (!y->shared)
+        return;
+    ff = width_of(l, i, "ffn_up_shexp", &m->n_ff_max);
+    layer_weight(l, &y->shared_gate, i, "ffn_gate_shexp", d, ff, 1, true);
+    layer_weight(l, &y->shared_up, i, "ffn_up_shexp", d, ff, 1, true);
+    layer_weight(l, &y->shared_down, i, "ffn_down_shexp", ff, d, 1, true);
+    if (hp->family->shared_gated)
+        y->shared_scale = layer_floats(l, i, "ffn_gate_inp_shexp.weight", d, true);
+}
+
+static void load_ends(struct loader *l)
+{
+    struct eng_model *m = l->m;
+    struct eng_hparams *hp = &m->hp;
+    const struct eng_tensor *t = find(l, "token_embd.weight", true);
+    if (!t)
+        return;
+    if (t->ne[1] > 1u << 24 || t->ne[0] != hp->n_embd || t->n_values != t->ne[0] * t->ne[1]) {
+        (void)check_shape(l, t, hp->n_embd, 0, 1);
+        return;
+    }
+    hp->n_vocab = (uint32_t)t->ne[1];
+    m->embd = (struct eng_weight){.tensor = t,
+                                  .type = t->type,
+                                  .n_in = hp->n_embd,
+                                  .n_out = hp->n_vocab,
+                                  .n_mat = 1,
+                                  .row_bytes = t->row_bytes,
+                                  .data = t->data};
+    m->output_norm = load_floats(l, "output_norm.weight", hp->n_embd, 1, true);
+    bool tied = eng_gguf_tensor(m->gguf, "output.weight") == NULL;
+    load_weight(l, &m->output, tied ? "token_embd.weight" : "output.weight", hp->n_embd,
+                hp->n_vocab, 1, true);
+    float *factors = load_floats(l, "rope_freqs.weight", hp->n_rot / 2, 1, false);
+    for (uint32_t i = 0; factors && i < hp->n_rot / 2; i++)
+        hp->rope_freq[i] /= factors[i];
+    free(factors);
+}
+
+static void fill_info(struct loader *l)
+{
+    struct eng_model *m = l->m;
+    struct eng_model_info *info = &m->info;
+    const struct eng_hparams *hp = &m->hp;
+    uint64_t routed = 0;
+    for (size_t i = 0; i < eng_gguf_n_tensors(m->gguf); i++)
+        info->params_total += eng_gguf_tensor_at(m->gguf, i)->n_values;
+    for (uint32_t i = 0; i < hp->n_layer; i++) {
+        const struct eng_layer *y = &m->layers[i];
+        if (y->moe)
+            routed += y->gate.tensor->n_values + y->up.tensor->n_values + y->down.tensor->n_values;
+    }
+    info->params_active = info->params_total - routed;
+    if (routed)
+        info->params_active += routed / hp->moe.n_expert * hp->moe.n_used;
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < 64; i++)
+        if (l->by_type[i] > l->by_type[best])
+            best = i;
+    info->quant = eng_type_name(best);
+    (void)eng_gguf_str(m->gguf, "general.name", &info->name);
+    info->n_vocab = hp->n_vocab;
+    info->n_ctx_train = hp->n_ctx_train;
+    info->n_layer = hp->n_layer;
+    info->n_embd = hp->n_embd;
+    info->n_head = hp->n_head;
+    info->n_head_kv = hp->n_head_kv;
+    info->n_head_dim = hp->n_dim;
+    info->n_expert = hp->moe.n_expert;
+    info->n_expert_used = hp->moe.n_used;
+    info->file_bytes = eng_gguf_file_bytes(m->gguf);
+}
+
+enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
+{
+    struct loader l = {.m = m, .err = err, .st = BASE_OK};
+    m->layers = calloc(m->hp.n_layer, sizeof(*m->layers));
+    if (!m->layers)
+        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
+    load_ends(&l);
+    for (uint32_t i = 0; i < m->hp.n_layer && l.st == BASE_OK; i++) {
+        load_attention(&l, &m->layers[i], i);
+        load_ffn(&l, &m->layers[i], i);
+    }
+    if (l.st == BASE_OK)
+        fill_info(&l);
+    return l.st;
+}
+
+static void weight_release(struct eng_weight *w)
+{
+    free(w->tiles);
+    free(w->bias);
+}
+
+void eng_weights_free(struct eng_model *m)
+{
+    for (uint32_t i = 0; m->layers && i < m->hp.n_layer; i++) {
+        struct eng_layer *y = &m->layers[i];
+        struct eng_weight *w[] = {&y->q,           &y->k,         &y->v,          &y->o,
+                                  &y->router,      &y->gate,      &y->up,         &y->down,
+                                  &y->shared_gate, &y->shared_up, &y->shared_down};
+        for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
+            weight_release(w[j]);
+        float *f[] = {y->attn_norm, y->ffn_norm,    y->q_norm,
+                      y->k_norm,    y->router_bias, y->shared_scale};
+        for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
+            free(f[j]);
+    }
+    weight_release(&m->output);
+    free(m->output_norm);
+    free(m->layers);
+    m->layers = NULL;
+}
