@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "policy/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,6 @@
 #define ARENA_BYTES_MAX (256u << 20)
 #define SALT_BYTES      16
 #define SECRET_CHARS    43 /* 62^43 > 2^256 */
-#define NAME_MAX_BYTES  64
 #define DATA_MAX        8
 #define KEY_CHARS       (5 + GW_KEY_ID_BYTES + 1 + SECRET_CHARS)
 
@@ -47,6 +47,7 @@ _Static_assert(KEY_CHARS < GW_KEY_BYTES_MAX, "a key and its NUL must fit");
 
 struct entry {
     struct gw_key pub;
+    unsigned classes; /* pub.data as bits */
     uint8_t salt[SALT_BYTES], verifier[32];
 };
 
@@ -56,7 +57,6 @@ struct gw_keys {
     size_t n;
     uint32_t *buckets; /* open addressing by id: index + 1, 0 empty */
     size_t n_buckets;  /* a power of two, more than 2n */
-    struct gw_keys_stamp stamp;
 };
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -73,7 +73,7 @@ static bool is_base62(struct base_str s)
 
 static bool is_name(struct base_str s)
 {
-    if (s.n == 0 || s.n > NAME_MAX_BYTES)
+    if (s.n == 0 || s.n > GW_KEY_NAME_MAX)
         return false;
     for (size_t i = 0; i < s.n; i++)
         if (!is_base62(base_str_n(s.p + i, 1)) && !memchr("._:@-", s.p[i], 5))
@@ -113,12 +113,6 @@ static bool from_hex(const char *hex, uint8_t *out, size_t n)
     return true;
 }
 
-static void get_stamp(const struct stat *st, struct gw_keys_stamp *out)
-{
-    *out = (struct gw_keys_stamp){st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_size, st->st_ino,
-                                  st->st_dev};
-}
-
 /* A string member that may be null or missing; *bad if it is something else. */
 static const char *member(struct base_arena *a, json_t *o, const char *name, bool *bad)
 {
@@ -135,7 +129,25 @@ static const char *member(struct base_arena *a, json_t *o, const char *name, boo
     return z;
 }
 
-static bool read_data(struct base_arena *a, json_t *o, struct gw_key *k)
+static bool class_bit(const char *word, unsigned *bits)
+{
+    static const struct {
+        const char *word;
+        unsigned bits;
+    } classes[] = {{"personal", POL_CLASS_PERSONAL},
+                   {"special", POL_CLASS_SPECIAL | POL_CLASS_PERSONAL},
+                   {"criminal", POL_CLASS_CRIMINAL | POL_CLASS_PERSONAL},
+                   {"secret", POL_CLASS_SECRET}};
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (strcmp(word, classes[i].word) == 0) {
+            *bits |= classes[i].bits;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_data(struct base_arena *a, json_t *o, struct entry *e)
 {
     json_t *list = json_object_get(o, "data");
     if (!list)
@@ -147,11 +159,11 @@ static bool read_data(struct base_arena *a, json_t *o, struct gw_key *k)
     for (size_t i = 0; v && i < n; i++) {
         const char *word = json_string_value(json_array_get(list, i));
         v[i] = word ? base_arena_dupz(a, base_str_c(word)) : NULL;
-        if (!v[i])
+        if (!v[i] || !class_bit(v[i], &e->classes))
             return false;
     }
-    k->data = v;
-    k->n_data = n;
+    e->pub.data = v;
+    e->pub.n_data = n;
     return v != NULL;
 }
 
@@ -169,7 +181,8 @@ static bool read_entry(struct base_arena *a, json_t *o, struct entry *e)
         return false;
     struct base_str id = base_str_c(e->pub.id);
     if (id.n != GW_KEY_ID_BYTES || !is_base62(id) || !is_name(base_str_c(e->pub.name)) ||
-        !is_name(base_str_c(e->pub.tenant)))
+        !is_name(base_str_c(e->pub.tenant)) ||
+        (e->pub.use_case && !is_name(base_str_c(e->pub.use_case))))
         return false;
     if (strcmp(role, "admin") == 0)
         e->pub.role = GW_ROLE_ADMIN;
@@ -177,7 +190,7 @@ static bool read_entry(struct base_arena *a, json_t *o, struct entry *e)
         return false;
     return from_hex(json_string_value(json_object_get(o, "salt")), e->salt, SALT_BYTES) &&
            from_hex(json_string_value(json_object_get(o, "verifier")), e->verifier, 32) &&
-           read_data(a, o, &e->pub);
+           read_data(a, o, e);
 }
 
 /* Puts entry i into the buckets; false if its id is there already. */
@@ -237,7 +250,6 @@ enum base_status gw_keys_load(const char *path, struct gw_keys **out, struct bas
     struct base_arena *a = base_arena_new(ARENA_BYTES_MAX);
     struct gw_keys *k = a ? base_arena_alloc(a, sizeof(*k)) : NULL;
     struct base_buf text;
-    struct stat st_file;
     enum base_status st = BASE_OK;
     *out = NULL;
     base_buf_init(&text, FILE_BYTES_MAX);
@@ -246,15 +258,14 @@ enum base_status gw_keys_load(const char *path, struct gw_keys **out, struct bas
         return base_err_set(err, BASE_ENOMEM, "not enough memory for the keys");
     }
     k->arena = a;
-    /* Stamp first: a file replaced in between is seen as changed, and read again. */
-    if (stat(path, &st_file) == 0) {
-        get_stamp(&st_file, &k->stamp);
+    /* ENOENT is looked for here, before the read: a file that comes and goes is read when it is
+     * there, and the next change tells. */
+    if (access(path, F_OK) == 0)
         st = base_file_read(path, &text, err);
-    } else if (errno != ENOENT) {
-        st = base_err_sys(err, "%s", path);
-    } else {
+    else if (errno == ENOENT)
         base_buf_z(&text, "{\"version\":1,\"keys\":[]}");
-    }
+    else
+        st = base_err_sys(err, "%s", path);
     if (st == BASE_OK)
         st = read_entries(k, base_buf_view(&text), path, err);
     if (st == BASE_OK)
@@ -281,15 +292,17 @@ const struct gw_key *gw_keys_at(const struct gw_keys *k, size_t index)
     return index < k->n ? &k->v[index].pub : NULL;
 }
 
-bool gw_keys_changed(const struct gw_keys *k, const char *path)
+bool gw_keys_changed(const char *path, struct gw_keys_stamp *stamp)
 {
     struct stat st;
     struct gw_keys_stamp now = {0};
     if (stat(path, &st) == 0)
-        get_stamp(&st, &now);
-    const struct gw_keys_stamp *was = &k->stamp;
-    return now.mtime_s != was->mtime_s || now.mtime_ns != was->mtime_ns || now.size != was->size ||
-           now.inode != was->inode || now.device != was->device;
+        now = (struct gw_keys_stamp){st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size, st.st_ino,
+                                     st.st_dev};
+    bool same = now.mtime_s == stamp->mtime_s && now.mtime_ns == stamp->mtime_ns &&
+                now.size == stamp->size && now.inode == stamp->inode && now.device == stamp->device;
+    *stamp = now;
+    return !same;
 }
 
 /* ---- checking ---- */
@@ -301,15 +314,25 @@ struct base_str gw_keys_bearer(struct base_str h)
     return base_str_trim(base_str_n(h.p + 7, h.n - 7));
 }
 
-const struct gw_key *gw_keys_lookup(const struct gw_keys *k, struct base_str presented)
+/* z into out[GW_KEY_NAME_MAX + 1]; entries hold no longer names. */
+static void copy_name(char *out, const char *z)
 {
-    static const struct entry decoy = {{0}, {0}, {0}};
+    size_t n = z ? strnlen(z, GW_KEY_NAME_MAX) : 0;
+    memcpy(out, z ? z : "", n);
+    out[n] = 0;
+}
+
+enum base_status gw_keys_lookup(const struct gw_keys *k, struct base_str presented,
+                                struct gw_key_info *out)
+{
+    static const struct entry decoy = {{0}, 0, {0}, {0}};
+    memset(out, 0, sizeof(*out));
     bool form = presented.n == KEY_CHARS && memcmp(presented.p, "weir_", 5) == 0 &&
                 presented.p[5 + GW_KEY_ID_BYTES] == '_' &&
                 is_base62(base_str_n(presented.p + 5, GW_KEY_ID_BYTES)) &&
                 is_base62(base_str_n(presented.p + KEY_CHARS - SECRET_CHARS, SECRET_CHARS));
     if (!form)
-        return NULL; /* says nothing about any entry: its form is public */
+        return BASE_DENIED; /* says nothing about any entry: its form is public */
     struct base_str id = base_str_n(presented.p + 5, GW_KEY_ID_BYTES);
     const struct entry *e = &decoy;
     size_t at = id_hash(id) & (k->n_buckets - 1);
@@ -324,7 +347,15 @@ const struct gw_key *gw_keys_lookup(const struct gw_keys *k, struct base_str pre
     bool made = verifier_of(e->salt, presented, got);
     bool equal = base_str_eq_secret(base_str_n(got, 32), base_str_n(e->verifier, 32));
     base_wipe(got, sizeof(got));
-    return made && equal && e != &decoy && !e->pub.revoked ? &e->pub : NULL;
+    if (!made || !equal || e == &decoy || e->pub.revoked)
+        return BASE_DENIED;
+    memcpy(out->id, e->pub.id, sizeof(out->id));
+    copy_name(out->name, e->pub.name);
+    copy_name(out->tenant, e->pub.tenant);
+    copy_name(out->use_case, e->pub.use_case);
+    out->role = e->pub.role;
+    out->classes = e->classes;
+    return BASE_OK;
 }
 
 /* ---- writing ---- */
@@ -449,12 +480,18 @@ static enum base_status check_new(const struct gw_keys *k, const struct gw_key_n
         return base_err_set(
             err, BASE_EINVAL,
             "names, tenants and use cases are 1 to %d letters, digits and . _ : @ -",
-            NAME_MAX_BYTES);
+            GW_KEY_NAME_MAX);
     if (w->n_data > DATA_MAX)
         return base_err_set(err, BASE_EINVAL, "at most %d data classes", DATA_MAX);
-    for (size_t i = 0; i < w->n_data; i++)
-        if (!is_name(w->data[i]))
-            return base_err_set(err, BASE_EINVAL, "a data class is a word");
+    for (size_t i = 0; i < w->n_data; i++) {
+        char word[GW_KEY_NAME_MAX + 1] = "";
+        unsigned bits = 0;
+        if (w->data[i].n < sizeof(word))
+            memcpy(word, w->data[i].p, w->data[i].n);
+        if (!class_bit(word, &bits))
+            return base_err_set(err, BASE_EINVAL,
+                                "a data class is personal, special, criminal or secret");
+    }
     for (size_t i = 0; i < k->n; i++)
         if (!k->v[i].pub.revoked && base_str_is(w->name, k->v[i].pub.name))
             return base_err_set(
@@ -499,7 +536,7 @@ enum base_status gw_keys_add(const char *path, const struct gw_key_new *what,
                              char out[GW_KEY_BYTES_MAX], struct base_err *err)
 {
     struct gw_keys *k = NULL;
-    struct entry e = {{0}, {0}, {0}};
+    struct entry e = {{0}, 0, {0}, {0}};
     enum base_status st = BASE_EIO;
     memset(out, 0, GW_KEY_BYTES_MAX);
     int lock = lock_writers(path, err);

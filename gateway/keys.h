@@ -14,6 +14,7 @@
 
 #define GW_KEYS_MAX      100000
 #define GW_KEY_ID_BYTES  12
+#define GW_KEY_NAME_MAX  64
 #define GW_KEY_BYTES_MAX 64 /* of a whole key with its NUL */
 
 enum gw_role { GW_ROLE_USER, GW_ROLE_ADMIN };
@@ -28,6 +29,15 @@ struct gw_key {
     size_t n_data;
     const char *created; /* RFC 3339 */
     const char *revoked; /* RFC 3339, or NULL */
+};
+
+/* What a request needs to know of its key. A value: it outlives the snapshot. */
+struct gw_key_info {
+    char id[GW_KEY_ID_BYTES + 1];
+    char name[GW_KEY_NAME_MAX + 1], tenant[GW_KEY_NAME_MAX + 1];
+    char use_case[GW_KEY_NAME_MAX + 1]; /* "" if not declared */
+    enum gw_role role;
+    unsigned classes; /* pol_class bits that the key declares */
 };
 
 struct gw_keys; /* immutable snapshot: any number of threads may look up at once */
@@ -46,13 +56,15 @@ enum base_status gw_keys_load(const char *path, struct gw_keys **out,
 void gw_keys_free(struct gw_keys *k);
 size_t gw_keys_count(const struct gw_keys *k);                          /* revoked ones too */
 const struct gw_key *gw_keys_at(const struct gw_keys *k, size_t index); /* in order of creation */
-/* True if the file is another than the one k was loaded from. One stat(2). */
-bool gw_keys_changed(const struct gw_keys *k, const char *path);
+/* True if the file at path is another than *stamp says (a zeroed one: no file); *stamp then is what
+ * the file is now. One stat(2). Take the stamp before loading: what comes in between is seen. */
+bool gw_keys_changed(const char *path, struct gw_keys_stamp *stamp);
 
-/* The entry whose key was presented, or NULL (unknown, wrong, revoked: the caller must not tell
- * which). Pure, no allocation; takes the same time whether or not the id exists. presented is what
- * the client sent, any bytes of any length; valid as long as the snapshot. */
-const struct gw_key *gw_keys_lookup(const struct gw_keys *k, struct base_str presented);
+/* Fills *out and returns BASE_OK if presented is a key in force, else BASE_DENIED (unknown, wrong,
+ * revoked: the caller must not tell which). Pure, no allocation; takes the same time whether or not
+ * the id exists. presented is what the client sent, any bytes of any length. */
+enum base_status gw_keys_lookup(const struct gw_keys *k, struct base_str presented,
+                                struct gw_key_info *out) BASE_MUST_CHECK;
 
 /* The credential in a header: what stands behind "Bearer " (any case), or empty. */
 struct base_str gw_keys_bearer(struct base_str authorization);
