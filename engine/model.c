@@ -141,6 +141,11 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m)
     return m->gguf;
 }
 
+const char *eng_model_kernels(const struct eng_model *m)
+{
+    return m->kernels->name;
+}
+
 /* ---- cache ---- */
 
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)

@@ -55,6 +55,8 @@ void eng_model_free(struct eng_model *m);
 const struct eng_model_info *eng_model_get_info(const struct eng_model *m);
 /* The file's metadata: tokenizer, chat template, recommended sampling. Lives as long as m. */
 const struct eng_gguf *eng_model_gguf(const struct eng_model *m);
+/* The kernels in use: "ref", "c", "avx2", "avx512", "vnni". Static. */
+const char *eng_model_kernels(const struct eng_model *m);
 /* The built-in architectures, comma separated, for messages. Static. */
 const char *eng_model_archs(void);
 
