@@ -120,7 +120,7 @@ unit-%:
 test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir
 
 .PHONY: test
-test: deps
+test: deps run/models/smollm2-135m-moe.gguf
 	$(MAKE) test-programs
 	$(MAKE) build/venv/.ready
 	$(PYTHON) tests/run_tests.py --build $(BUILD)

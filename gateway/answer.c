@@ -12,6 +12,7 @@
  * Fails by   status 502/503/504 with a message that names no secret; a pinned model gets the
  *            upstream's own words.
  */
+#include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
 #include "gateway/record.h"

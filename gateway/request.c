@@ -12,6 +12,7 @@
  * Fails by   an error in the caller's dialect; see gw_request_fail.
  */
 #include "gateway/request.h"
+#include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
 #include "gateway/models.h"
@@ -175,7 +176,7 @@ static bool read_headers(struct gw_request *q)
     }
     q->facts.region = header(q, "x-weir-region");
     q->facts.declared_classes = q->key.classes;
-    if (!use_case.n && q->key.use_case)
+    if (!use_case.n && q->key.use_case[0])
         use_case = base_str_c(q->key.use_case);
     if (use_case.n && !pol_use_case_find(gen->policy, use_case)) {
         gw_request_fail(q, 400, "invalid_request_error", "unknown_use_case", "x-weir-use-case",
