@@ -9,8 +9,9 @@
  *            - "data: [DONE]" follows CHAT_EV_END and nothing else; CHAT_EV_ERROR writes one
  *              `error` object, after which the SDKs raise;
  *            - finish_reason is only what an event said, null otherwise;
- *            - a second CHAT_EV_START (another route, before content) forgets what the first said.
- * Format     chunk: {"id","object":"chat.completion.chunk","created","model","choices":[{"index":0,
+ *            - a second CHAT_EV_START (another route; nothing is written yet) forgets what the
+ * first said. Format     chunk:
+ * {"id","object":"chat.completion.chunk","created","model","choices":[{"index":0,
  *            "delta":{...},"logprobs":null,"finish_reason":...}],"usage":null}; `usage` stands
  * there only with stream_options.include_usage, and a last chunk with choices [] carries it.
  *            Reasoning goes out as `reasoning_content`, as open models' servers do.
@@ -40,6 +41,7 @@ struct gw_reply {
     size_t n_calls, cap_calls;
 };
 
+/* Forgets what was collected; also the arena's cleanup. */
 static void reply_release(void *arg)
 {
     struct gw_reply *r = arg;
@@ -48,6 +50,7 @@ static void reply_release(void *arg)
     base_buf_release(&r->refusal);
     for (size_t i = 0; i < r->n_calls; i++)
         base_buf_release(&r->calls[i].args);
+    r->n_calls = 0;
 }
 
 static bool render_prefix(struct gw_reply *r)
@@ -424,6 +427,7 @@ static void note(struct gw_reply *r, const struct chat_event *ev)
         if (!r->role_sent) {
             r->finished = false;
             r->usage = (struct chat_usage){0};
+            reply_release(r);
         }
         break;
     case CHAT_EV_USAGE:

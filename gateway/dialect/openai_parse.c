@@ -6,7 +6,8 @@
  * Invariants every member of the body ends up in exactly one place: a canonical field, the `extra`
  *            object of the level it stood on, or a 400 that names it. Nothing is dropped here.
  *            A part that is not text (image, audio, file, unknown) is CHAT_PART_OPAQUE.
- * Mapping    - a tool message becomes one CHAT_PART_TOOL_RESULT a text part, all with its id;
+ * Mapping    - a tool message becomes one CHAT_PART_TOOL_RESULT a text part, all with its id
+ *              (an opaque part in it carries the id too);
  *            - a call's or tool's `extra` holds the members of the outer object; unknown members of
  *              its inner `function` object stand there under "function";
  *            - an entry of `tools` that is no function has an empty name and its whole JSON in
@@ -132,9 +133,10 @@ static enum base_status take_function_extra(const struct px *p, const json_t *ob
 }
 
 static enum base_status take_opaque(const struct px *p, const json_t *v, struct base_str name,
-                                    struct chat_part *out)
+                                    struct base_str id, struct chat_part *out)
 {
-    *out = (struct chat_part){.kind = CHAT_PART_OPAQUE, .name = name, .raw = gw_json_text(p->a, v)};
+    *out = (struct chat_part){
+        .kind = CHAT_PART_OPAQUE, .name = name, .id = id, .raw = gw_json_text(p->a, v)};
     return out->raw.p ? BASE_OK : no_room(p);
 }
 
@@ -155,7 +157,7 @@ static enum base_status take_part(const struct px *p, const json_t *v, bool as_r
     bool text = base_str_is(type, "text");
     bool refusal = base_str_is(type, "refusal") && !as_result;
     if (!text && !refusal)
-        return take_opaque(p, v, BASE_STR_NULL, out);
+        return take_opaque(p, v, BASE_STR_NULL, id, out);
 
     const char *field = text ? "text" : "refusal";
     const json_t *s = json_object_get(v, field);
@@ -200,7 +202,7 @@ static enum base_status take_call(const struct px *p, const json_t *v, struct ch
     if (type && !json_is_string(type))
         return bad_type(p, "type", "must be a string");
     if (type && !base_str_is(gw_json_str(type), "function"))
-        return take_opaque(p, v, BASE_STR("tool_calls"), out);
+        return take_opaque(p, v, BASE_STR("tool_calls"), BASE_STR_NULL, out);
     const json_t *f = gw_json_get_obj(v, "function");
     if (!f)
         return bad_type(p, "function", "must be an object");

@@ -1,7 +1,7 @@
 /* wire.h - the wire formats that providers speak: canonical request -> bytes, bytes -> events.
  *
- * Pure translators, one file each: openai.c (also openai-compatible), anthropic.c. transport.c
- * carries the bytes.
+ * Pure translators: openai_write.c and openai_read.c (also openai-compatible), anthropic_write.c
+ * and anthropic_read.c; wire.c holds what the readers share. transport.c carries the bytes.
  */
 #ifndef GW_UPSTREAM_WIRE_H
 #define GW_UPSTREAM_WIRE_H
@@ -28,14 +28,17 @@ struct gw_wire {
     /* stream: the response is SSE; else one JSON body. Events go to fn(ctx). */
     struct gw_wire_reader *(*reader_new)(bool stream, chat_event_fn fn, void *ctx);
     void (*reader_free)(struct gw_wire_reader *w);
-    /* Body bytes as they come. A status other than BASE_OK ends the attempt (EPROTO: the upstream
-     * broke its dialect; otherwise what fn returned). */
+    /* Body bytes as they come. BASE_DONE: the dialect's own end (or its own error event) has been
+     * seen, call reader_end now, further bytes are of no interest. Any other status but BASE_OK
+     * ends the attempt (EPROTO: the upstream broke its dialect; otherwise what fn returned). */
     enum base_status (*reader_feed)(struct gw_wire_reader *w, struct base_str bytes,
                                     struct base_err *err);
-    /* The body is complete: emits CHAT_EV_END, or BASE_EPROTO if the dialect's own end was missing
-     * (a stream without [DONE] / message_stop is truncated, never a success). */
+    /* The body is complete: emits CHAT_EV_END, or CHAT_EV_ERROR if the answer carried the
+     * dialect's own error; or emits nothing and returns BASE_EPROTO if the dialect's own end was
+     * missing (a stream without [DONE] / message_stop is truncated, never a success). */
     enum base_status (*reader_end)(struct gw_wire_reader *w, struct base_err *err);
-    /* A non-2xx response's body -> *out (strings in a). */
+    /* A non-2xx response's body -> *out, all of it (strings in a): status, retryable, and body with
+     * the verbatim bytes. Never fails: what it cannot read it describes. */
     void (*error_parse)(int status, struct base_str body, struct base_arena *a,
                         struct chat_error *out);
 };
