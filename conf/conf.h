@@ -257,6 +257,18 @@ struct conf {
  * remain. *problems (owned by the caller, release with conf_problems_release) always tells all. */
 enum base_status conf_load(const char *file, struct conf **out,
                            struct conf_problems *problems) BASE_MUST_CHECK;
+/* As conf_load, for who checks: *out comes back even with errors (then BASE_EINVAL), and of it only
+ * `policy` may be used, and that only if no error stands in the policy's own file
+ * (conf_policy_sound). NULL when nothing at all could be read. The problems' pos.file of the policy
+ * is policy.pos.file. */
+enum base_status conf_load_partial(const char *file, struct conf **out,
+                                   struct conf_problems *problems) BASE_MUST_CHECK;
+/* The policy file was read and none of problems' errors is in it. */
+bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems);
+/* Wipes the back ends' keys and sets them to NULL: for processes that call no back end. */
+void conf_secrets_wipe(struct conf *c);
+/* The word of words (NULL-ended) that s was perhaps meant to be, or NULL. */
+const char *conf_nearest(struct base_str s, const char *const *words);
 /* Only where `keys:` points, so that keys can be made before models, variables and certificates are
  * in place. path gets it, absolute. BASE_EINVAL with problems told, as conf_load. */
 enum base_status conf_load_keys_file(const char *file, char *path, size_t path_bytes,

@@ -219,7 +219,8 @@ static void load_all(struct conf_loader *l, const char *file)
     load_policy_file(l);
 }
 
-enum base_status conf_load(const char *file, struct conf **out, struct conf_problems *problems)
+enum base_status conf_load_partial(const char *file, struct conf **out,
+                                   struct conf_problems *problems)
 {
     *out = NULL;
     *problems = (struct conf_problems){0};
@@ -236,12 +237,30 @@ enum base_status conf_load(const char *file, struct conf **out, struct conf_prob
     struct conf_loader l = {.c = c, .a = a, .pr = problems, .file = shown};
     load_all(&l, file);
     conf_problems_sort(problems);
-    if (problems->n_errors) {
-        conf_free(c);
-        return BASE_EINVAL;
-    }
     *out = c;
-    return BASE_OK;
+    return problems->n_errors ? BASE_EINVAL : BASE_OK;
+}
+
+enum base_status conf_load(const char *file, struct conf **out, struct conf_problems *problems)
+{
+    struct conf *c;
+    enum base_status st = conf_load_partial(file, &c, problems);
+    if (st != BASE_OK)
+        conf_free(c);
+    *out = st == BASE_OK ? c : NULL;
+    return st;
+}
+
+bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems)
+{
+    if (!c->policy.pos.file)
+        return false;
+    for (size_t i = 0; i < problems->n; i++) {
+        const struct conf_problem *p = &problems->v[i];
+        if (!p->warning && p->pos.file && strcmp(p->pos.file, c->policy.pos.file) == 0)
+            return false;
+    }
+    return true;
 }
 
 enum base_status conf_load_keys_file(const char *file, char *path, size_t path_bytes,
@@ -279,12 +298,19 @@ out:
     return good ? BASE_OK : BASE_EINVAL;
 }
 
+void conf_secrets_wipe(struct conf *c)
+{
+    for (size_t i = 0; i < c->n_backends; i++) {
+        if (c->backends[i].key)
+            base_wipe((char *)(uintptr_t)c->backends[i].key, strlen(c->backends[i].key));
+        c->backends[i].key = NULL;
+    }
+}
+
 void conf_free(struct conf *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_backends; i++)
-        if (c->backends[i].key)
-            base_wipe((char *)(uintptr_t)c->backends[i].key, strlen(c->backends[i].key));
+    conf_secrets_wipe(c);
     base_arena_free(c->arena);
 }

@@ -77,8 +77,6 @@ const char *conf_strdup(struct conf_loader *l, const struct conf_node *n, struct
 /* s against the loader's folder: absolute, leading ./ and ../ resolved. */
 const char *conf_path(struct conf_loader *l, const struct conf_node *n, struct base_str s);
 bool conf_file_readable(const char *path, const char **why);
-/* The word of words (NULL-ended) nearest to s, or NULL if none is near. */
-const char *conf_nearest(struct base_str s, const char *const *words);
 /* Printable part of a scalar for messages: as written in the file, never what it expands to. */
 #define CONF_SHOW(node) (int)((node)->raw.n > 60 ? 60 : (node)->raw.n), (node)->raw.p
 

@@ -47,7 +47,6 @@ _Static_assert(KEY_CHARS < GW_KEY_BYTES_MAX, "a key and its NUL must fit");
 
 struct entry {
     struct gw_key pub;
-    unsigned classes; /* pub.data as bits */
     uint8_t salt[SALT_BYTES], verifier[32];
 };
 
@@ -159,7 +158,7 @@ static bool read_data(struct base_arena *a, json_t *o, struct entry *e)
     for (size_t i = 0; v && i < n; i++) {
         const char *word = json_string_value(json_array_get(list, i));
         v[i] = word ? base_arena_dupz(a, base_str_c(word)) : NULL;
-        if (!v[i] || !class_bit(v[i], &e->classes))
+        if (!v[i] || !class_bit(v[i], &e->pub.classes))
             return false;
     }
     e->pub.data = v;
@@ -325,7 +324,7 @@ static void copy_name(char *out, const char *z)
 enum base_status gw_keys_lookup(const struct gw_keys *k, struct base_str presented,
                                 struct gw_key_info *out)
 {
-    static const struct entry decoy = {{0}, 0, {0}, {0}};
+    static const struct entry decoy = {{0}, {0}, {0}};
     memset(out, 0, sizeof(*out));
     bool form = presented.n == KEY_CHARS && memcmp(presented.p, "weir_", 5) == 0 &&
                 presented.p[5 + GW_KEY_ID_BYTES] == '_' &&
@@ -354,7 +353,7 @@ enum base_status gw_keys_lookup(const struct gw_keys *k, struct base_str present
     copy_name(out->tenant, e->pub.tenant);
     copy_name(out->use_case, e->pub.use_case);
     out->role = e->pub.role;
-    out->classes = e->classes;
+    out->classes = e->pub.classes;
     return BASE_OK;
 }
 
@@ -536,7 +535,7 @@ enum base_status gw_keys_add(const char *path, const struct gw_key_new *what,
                              char out[GW_KEY_BYTES_MAX], struct base_err *err)
 {
     struct gw_keys *k = NULL;
-    struct entry e = {{0}, 0, {0}, {0}};
+    struct entry e = {{0}, {0}, {0}};
     enum base_status st = BASE_EIO;
     memset(out, 0, GW_KEY_BYTES_MAX);
     int lock = lock_writers(path, err);

@@ -27,6 +27,7 @@ struct gw_key {
         *use_case; /* what its requests are for, unless a header says; NULL if not declared */
     const char *const *data; /* data classes that the key declares: "personal", ... */
     size_t n_data;
+    unsigned classes;    /* the same as pol_class bits, implications applied */
     const char *created; /* RFC 3339 */
     const char *revoked; /* RFC 3339, or NULL */
 };
