@@ -1,0 +1,195 @@
+"""Goal: bad input gets a clear error, loses nothing and leaves the gateway standing.
+
+Method: raw bytes over TLS for HTTP (ambiguous framing must be a 400 and the end of the connection), JSON bodies
+for the dialect, hostile credentials for the door. After each one the gateway must still answer.
+"""
+import json
+import socket
+import ssl
+import time
+
+import pytest
+
+CHAT = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+
+
+def raw(gateway, data, timeout_s=8.0, shutdown=False):
+    """Sends bytes, returns all that comes until the peer closes or the time is over."""
+    ctx = gateway.context()
+    ctx.check_hostname = False
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout_s) as s:
+        with ctx.wrap_socket(s, server_hostname="localhost") as t:
+            t.settimeout(timeout_s)
+            t.sendall(data)
+            got = b""
+            try:
+                while True:
+                    more = t.recv(65536)
+                    if not more:
+                        break
+                    got += more
+            except (socket.timeout, ssl.SSLError, ConnectionError):
+                return got, False
+            return got, True
+
+
+HTTP = {
+    "conflicting lengths": CHAT + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "repeated length": CHAT + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "length list": CHAT + "Content-Length: 2, 2\r\n\r\n{}",
+    "length and chunked": CHAT + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "negative length": CHAT + "Content-Length: -1\r\n\r\n",
+    "hex length": CHAT + "Content-Length: 0x2\r\n\r\n{}",
+    "plus length": CHAT + "Content-Length: +2\r\n\r\n{}",
+    "huge length": CHAT + "Content-Length: 99999999999999999999\r\n\r\n",
+    "unknown coding": CHAT + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "coding twice": CHAT + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bad chunk size": CHAT + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "chunk size overflow": CHAT + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+    "chunk without end": CHAT + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
+    "bare LF": "POST /v1/chat/completions HTTP/1.1\nHost: x\n\n",
+    "folded header": CHAT + "X-A: 1\r\n  2\r\n\r\n",
+    "space before colon": CHAT + "X-A : 1\r\n\r\n",
+    "NUL in header": CHAT + "X-A: 1\x002\r\n\r\n",
+    "no colon": CHAT + "nonsense\r\n\r\n",
+    "no host": "GET /healthz HTTP/1.1\r\n\r\n",
+    "two hosts": "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "host with path": "GET /healthz HTTP/1.1\r\nHost: h/?\r\n\r\n",
+    "host with fragment": "GET /healthz HTTP/1.1\r\nHost: h/#\r\n\r\n",
+    "host with userinfo": "GET /healthz HTTP/1.1\r\nHost: a@b\r\n\r\n",
+    "control in target": "GET /heal\x01thz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "space in target": "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no version": "GET /healthz\r\nHost: x\r\n\r\n",
+    "lower-case version": "GET /healthz http/1.1\r\nHost: x\r\n\r\n",
+    "version 3": "GET /healthz HTTP/3.0\r\nHost: x\r\n\r\n",
+    "HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "not HTTP": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n",
+    "method with comma": "GE,T /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "huge header": "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + "a" * 70000 + "\r\n\r\n",
+    "many headers": "GET /healthz HTTP/1.1\r\nHost: x\r\n" + "A: b\r\n" * 500 + "\r\n",
+}
+
+
+@pytest.mark.parametrize("name", list(HTTP))
+def test_ambiguous_framing_is_refused_and_the_connection_closed(gateway, name):
+    got, closed = raw(gateway, HTTP[name].encode("latin-1"))
+    first = got.split(b"\r\n")[0].decode("latin-1")
+    assert first.startswith("HTTP/1.1 4") or first.startswith("HTTP/1.1 50"), (name, got[:200])
+    assert closed, f"{name}: the connection stayed open"
+    assert got.count(b"HTTP/1.1 ") == 1, "what follows a malformed request is not answered"
+    assert gateway.get("/healthz")[0] == 200
+
+
+def bodies():
+    ok = {"role": "user", "content": "x"}
+    yield "not JSON", b"{"
+    yield "empty", b""
+    yield "an array", b"[]"
+    yield "a number", b"7"
+    yield "duplicate key", b'{"model":"auto","model":"eu/gpt-x","messages":[{"role":"user","content":"x"}]}'
+    yield "duplicate key deep", b'{"model":"auto","messages":[{"role":"user","role":"user","content":"x"}]}'
+    yield "invalid UTF-8", b'{"model":"auto","messages":[{"role":"user","content":"\xff"}]}'
+    yield "lone surrogate", b'{"model":"auto","messages":[{"role":"user","content":"\\ud800"}]}'
+    yield "trailing bytes", b'{"model":"auto","messages":[{"role":"user","content":"x"}]} x'
+    yield "deep nesting", b'{"model":"auto","messages":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    for name, body in {
+        "no messages": {"model": "auto"},
+        "empty messages": {"model": "auto", "messages": []},
+        "messages an object": {"model": "auto", "messages": {}},
+        "message a string": {"model": "auto", "messages": ["x"]},
+        "no role": {"model": "auto", "messages": [{"content": "x"}]},
+        "unknown role": {"model": "auto", "messages": [{"role": "wizard", "content": "x"}]},
+        "content a number": {"model": "auto", "messages": [{"role": "user", "content": 7}]},
+        "part a string": {"model": "auto", "messages": [{"role": "user", "content": ["x"]}]},
+        "text part without text": {"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        "no model": {"messages": [ok]},
+        "model a number": {"model": 7, "messages": [ok]},
+        "stream a string": {"model": "auto", "messages": [ok], "stream": "yes"},
+        "temperature a string": {"model": "auto", "messages": [ok], "temperature": "hot"},
+        "max_tokens negative": {"model": "auto", "messages": [ok], "max_tokens": -1},
+        "n two": {"model": "auto", "messages": [ok], "n": 2},
+        "stop an object": {"model": "auto", "messages": [ok], "stop": {}},
+        "tools an object": {"model": "auto", "messages": [ok], "tools": {}},
+        "tool without function": {"model": "auto", "messages": [ok], "tools": [{"type": "function"}]},
+        "tool result without id": {"model": "auto", "messages": [ok, {"role": "tool", "content": "x"}]},
+    }.items():
+        yield name, json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("name,body", list(bodies()), ids=[n for n, _ in bodies()])
+def test_bad_bodies_are_400_in_the_dialect(gateway, name, body):
+    status, head, raw_body = gateway.request("POST", "/v1/chat/completions", body)
+    assert status == 400, (name, status, raw_body[:300])
+    error = json.loads(raw_body)["error"]
+    assert set(error) == {"message", "type", "param", "code"} and error["type"] == "invalid_request_error"
+    assert error["message"] and head["x-request-id"] and head["x-weir-log-index"].isdigit()
+
+
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer ' OR 1=1 --", "Bearer " + "A" * 8000,
+                                   "Bearer weir_x_y", "Bearer \xfc\xff", "bearer  weir__", 'Bearer {"a":1}'])
+def test_hostile_credentials_are_401(gateway, value):
+    head = CHAT + f"Authorization: {value}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    got, _ = raw(gateway, head.encode("latin-1"))
+    assert b" 401 " in got.split(b"\r\n")[0], got[:200]
+    assert b"SQL" not in got and b"OR 1=1" not in got
+
+
+def test_a_stored_verifier_is_no_credential(gateway):
+    with open(f"{gateway.folder}/keys.json", encoding="utf-8") as f:
+        stored = json.load(f)
+
+    def strings(v):
+        if isinstance(v, str):
+            yield v
+        elif isinstance(v, dict):
+            for x in v.values():
+                yield from strings(x)
+        elif isinstance(v, list):
+            for x in v:
+                yield from strings(x)
+    for s in set(strings(stored)):
+        if s.isascii() and s.isprintable():
+            assert gateway.chat("hi", key=s)[0] == 401
+
+
+def test_a_body_over_the_limit_is_413(gateway):
+    got, closed = raw(gateway, (CHAT + f"Authorization: Bearer {gateway.key}\r\n"
+                                "Content-Length: 999999999\r\n\r\n").encode())
+    assert b" 413 " in got.split(b"\r\n")[0] and closed
+
+
+def test_unknown_paths_and_methods(gateway):
+    for path in ("/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1/../healthz", "/admin/v1/x", "/v1/embeddings"):
+        status, _, body = gateway.get(path)
+        assert status == 404 and json.loads(body)["error"]["message"]
+    assert gateway.get("/v1/chat/completions")[0] == 405
+    status, _, body = gateway.request("POST", "/v1/messages", {"model": "x"})
+    assert status == 404 and json.loads(body)["type"] == "error"
+
+
+def test_a_slow_head_is_cut(gateway):
+    """A client that sends one byte now and then is cut when header_s is over (2 s here)."""
+    start = time.monotonic()
+    ctx = gateway.context()
+    ctx.check_hostname = False
+    with socket.create_connection(("127.0.0.1", gateway.port)) as s, ctx.wrap_socket(s) as t:
+        t.settimeout(30)
+        t.sendall(b"GET /healthz HTTP/1.1\r\n")
+        got = t.recv(4096)
+        assert got == b"" or b" 408 " in got
+    assert time.monotonic() - start < 20
+
+
+def test_pipelined_requests_are_answered_in_order(gateway):
+    one = f"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.key}\r\n\r\n"
+    two = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    got, closed = raw(gateway, (one + two).encode())
+    assert closed and got.count(b"HTTP/1.1 200") == 2
+    assert got.index(b'"object":"list"') < got.index(b'"status"')
+
+
+def test_the_log_holds_after_all_that(gateway):
+    code, text = gateway.verify()
+    assert code == 0, text
+    refused = [x for x in gateway.leaves() if x["ev"] == "req.refused"]
+    assert len(refused) >= 60
