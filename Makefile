@@ -1,4 +1,4 @@
-# Weir's build. `make help` lists the targets.
+# Weir's build. `make help` lists the targets; V=1 shows the commands.
 #
 # One static library a folder, linked upward only (base < conf < audit, policy, engine < gateway);
 # one test program a file of tests/unit, linked with the library its name begins with and those
@@ -19,6 +19,7 @@ OPT ?= -O1
 endif
 BUILD ?= build
 OPT ?= -O2
+Q := $(if $(V),,@)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -68,18 +69,20 @@ LIBS_gateway := $(call lib,gateway) $(call lib,engine) $(call lib,policy) $(call
 all: $(BUILD)/weir
 
 $(BUILD)/weir: $(BUILD)/obj/gateway/main.o $(LIBS_gateway)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(if $(V),,@echo '  LD   $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 	@command -v nvcc > /dev/null && echo "built $@ (CPU engine; the CUDA back end is not built yet)" \
 	  || echo "built $@ (CPU engine only: nvcc not found)"
 
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(if $(V),,@echo '  CC   $<')
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # One clear sentence where the compiler would say "file not found".
 $(BUILD)/.have-libraries:
@@ -97,7 +100,8 @@ folder_of = $(firstword $(subst _, ,$(notdir $(1))))
 define unit_rule
 $(1): $(BUILD)/obj/tests/unit/$(notdir $(1)).o $(LIBS_$(call folder_of,$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+	$$(if $$(V),,@echo '  LD   $$@')
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
@@ -107,7 +111,8 @@ TOOLS_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOLS_C))
 define tool_rule
 $(1): $(BUILD)/obj/$(patsubst $(BUILD)/%,%,$(1)).o $(or $(LIBS_$(call folder_of,$(1))),$(LIBS_gateway))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(if $$(V),,@echo '  LD   $$@')
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach t,$(TOOLS_BIN),$(eval $(call tool_rule,$(t))))
 
