@@ -92,6 +92,8 @@ void gw_cli_print_problems(const struct conf_problems *p, void *errors, void *wa
     struct base_buf line;
     base_buf_init(&line, 16384);
     for (size_t i = 0; i < p->n; i++) {
+        if (p->v[i].warning && !warnings)
+            continue;
         base_buf_clear(&line);
         conf_problem_print(&p->v[i], &line);
         fprintf(p->v[i].warning ? warnings : errors, "%s\n", line.p ? line.p : "out of memory");
@@ -108,7 +110,7 @@ struct conf *gw_cli_load(const char *file, struct pol_policy **policy, int *stat
     if (c && policy && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
     conf_problems_sort(&problems);
-    gw_cli_print_problems(&problems, stderr, stderr);
+    gw_cli_print_problems(&problems, stderr, policy ? stderr : NULL);
     bool good = st == BASE_OK && problems.n_errors == 0 && (!policy || p);
     conf_problems_release(&problems);
     if (policy)

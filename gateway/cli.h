@@ -28,10 +28,11 @@ bool gw_cli_parse(const char *command, int argc, char **argv, const struct gw_cl
 int gw_cli_fail(const char *fmt, ...) BASE_PRINTF(1, 2);
 /* True if escapes may be written to fd: a terminal, and NO_COLOR is not set. */
 bool gw_cli_colour(int fd);
-/* Prints errors to the one stream and warnings to the other (FILE *). */
+/* Prints errors to the one stream and warnings to the other (FILE *; NULL: not at all). */
 void gw_cli_print_problems(const struct conf_problems *p, void *errors, void *warnings);
 /* Loads file and compiles its policy: all problems of both, to standard error. NULL with the
- * exit status in *status. *policy NULL: not wanted. */
+ * exit status in *status. policy NULL: not wanted, and then warnings are not told either (a child
+ * of a process that has told them). */
 struct conf *gw_cli_load(const char *file, struct pol_policy **policy, int *status);
 
 int gw_cli_check(int argc, char **argv);

@@ -1,0 +1,276 @@
+/* main.c - `weir`: finds the command, shows help, and starts what serves.
+ *
+ * A table of commands; each returns the exit status (0 done, 1 the thing checked does not hold, 2
+ * bad usage, configuration or input). What is asked for goes to standard output, everything said
+ * about it to standard error; colours only where that is a terminal and NO_COLOR is not set.
+ * `gateway-child` and `engine-child` are what the supervisor starts; they are not for people.
+ *
+ * WEIR_LOG=error|warn|info|debug in the environment sets how much is logged.
+ */
+#include "gateway/cli.h"
+
+#include "audit/cmd.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "gateway/app.h"
+#include "gateway/supervisor.h"
+#include "policy/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifndef WEIR_VERSION
+#define WEIR_VERSION "unknown"
+#endif
+
+#define LINKS_MAX GW_CTL_FDS_MAX
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is what stands behind the name */
+    const char *summary;
+    const char *help;
+};
+
+/* ---- serving ---- */
+
+static const char *file_of(const char *command, int argc, char **argv)
+{
+    const char *file = NULL;
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {0}};
+    if (!gw_cli_parse(command, argc, argv, opts, NULL, 0))
+        return NULL;
+    if (!file)
+        gw_cli_fail("%s: say which configuration: weir %s -c FILE", command, command);
+    return file;
+}
+
+static int run_serve(int argc, char **argv)
+{
+    const char *file = file_of("serve", argc, argv);
+    struct pol_policy *policy;
+    int status;
+    if (!file)
+        return GW_CLI_BAD;
+    /* The children load it again for themselves; here it is about telling everything at once. */
+    struct conf *c = gw_cli_load(file, &policy, &status);
+    if (!c)
+        return status;
+    pol_policy_free(policy);
+    conf_secrets_wipe(c);
+    status = gw_supervise(file, c);
+    conf_free(c);
+    return status;
+}
+
+/* "7,8,9" into fds; the number of them, or -1. */
+static int parse_fds(const char *list, int fds[LINKS_MAX])
+{
+    struct base_str rest = base_str_c(list);
+    int n = 0;
+    while (rest.p && rest.n) {
+        uint64_t v;
+        if (n == LINKS_MAX || !base_str_u64(base_str_cut(&rest, ','), &v) || v > 1u << 20)
+            return -1;
+        fds[n++] = (int)v;
+    }
+    return n;
+}
+
+static int run_gateway_child(int argc, char **argv)
+{
+    const char *file = NULL, *fd = NULL;
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--control-fd", &fd, NULL}, {0}};
+    int fds[LINKS_MAX];
+    if (!gw_cli_parse("gateway-child", argc, argv, opts, NULL, 0))
+        return GW_CLI_BAD;
+    if (!file || !fd || parse_fds(fd, fds) != 1)
+        return gw_cli_fail("gateway-child is started by weir serve");
+    return gw_child_main(file, fds[0], &gw_weir_app);
+}
+
+static int run_engine_child(int argc, char **argv)
+{
+    const char *file = NULL, *links = NULL;
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--links", &links, NULL}, {0}};
+    int fds[LINKS_MAX], n, status;
+    if (!gw_cli_parse("engine-child", argc, argv, opts, NULL, 0))
+        return GW_CLI_BAD;
+    if (!file || !links || (n = parse_fds(links, fds)) < 1)
+        return gw_cli_fail("engine-child is started by weir serve");
+    struct conf *c = gw_cli_load(file, NULL, &status);
+    if (!c)
+        return status;
+    conf_secrets_wipe(c); /* the engine calls nobody */
+    status = eng_process_main(c, fds, (size_t)n);
+    conf_free(c);
+    return status;
+}
+
+/* ---- the rest ---- */
+
+static int run_eval(int argc, char **argv)
+{
+    if (argc < 1 || strcmp(argv[0], "router") != 0)
+        return gw_cli_fail("eval: say what: weir eval router --data FILE.tsv");
+    return gw_route_eval_command(argc - 1, argv + 1);
+}
+
+static int run_model(int argc, char **argv)
+{
+    if (argc < 1)
+        return gw_cli_fail("model: say what; `weir help model` shows the verbs");
+    return eng_model_command(argc, argv);
+}
+
+static int run_audit(int argc, char **argv)
+{
+    if (argc < 1)
+        return gw_cli_fail("audit: say what; `weir help audit` shows the verbs");
+    return aud_command(argc, argv);
+}
+
+static int run_report(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return gw_cli_fail(
+        "report is not built yet; `weir audit show DIR` prints the log it will add up");
+}
+
+static const struct command commands[] = {
+    {"serve", run_serve, "answer requests",
+     "usage: weir serve -c FILE\n\n"
+     "Starts the gateway and the engine and runs until SIGTERM, which drains and ends with 0.\n"
+     "SIGHUP loads the configuration again, whole or not at all.\n"},
+    {"check", gw_cli_check, "say what is wrong with a configuration and its policy",
+     "usage: weir check -c FILE\n       weir check --defaults\n\n"
+     "Prints ok, or every problem as FILE:LINE:COL: text (exit status 1), and runs the policy's\n"
+     "tests. --defaults prints what holds where the configuration says nothing.\n"},
+    {"explain", gw_cli_explain, "the decision for a request, nothing sent",
+     "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
+     "                    [--region PLACE] < BODY\n\n"
+     "Reads the body of a POST /v1/chat/completions and prints the decision as JSON: where it\n"
+     "would go, which rules apply, why each back end was refused. --key takes what that key\n"
+     "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"},
+    {"scan", pol_scan_command, "find personal data and secrets in texts",
+     "usage: weir scan [-c FILE] < JSONL\n\n"
+     "A line {\"id\",\"text\"} in, a line "
+     "{\"id\",\"data\",\"spans\":[{\"start\",\"end\",\"type\",...}]} out;\n"
+     "offsets are bytes of UTF-8.\n"},
+    {"eval", run_eval, "measure the router on labelled prompts",
+     "usage: weir eval router --data FILE.tsv [--scores OUT.tsv]\n\n"
+     "One JSON line per data set: n, auc, apgr, cpt50, cpt80, us_per_prompt.\n"},
+    {"model", run_model, "look into a model file, run it, measure it",
+     "usage: weir model info     FILE.gguf\n"
+     "       weir model logits   FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
+     "                           [--device cpu|ref]\n"
+     "       weir model tokenize FILE.gguf [--parse-special] < TEXT\n"
+     "       weir model detokenize FILE.gguf < IDS\n"
+     "       weir model template FILE.gguf|FILE.jinja < JSON\n"
+     "       weir model run      FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
+     "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"},
+    {"audit", run_audit, "verify and read the log",
+     "usage: weir audit verify DIR [--vkey KEY]\n       weir audit show   DIR\n\n"
+     "verify ends with 0 if the whole log holds, else with 1 and the first index that does not.\n"},
+    {"key", gw_cli_key, "make, list and revoke API keys",
+     "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin]\n"
+     "                       [--use-case ID] [--data CLASS,...]\n"
+     "       weir key list   -c FILE [--json]\n"
+     "       weir key revoke -c FILE ID|NAME\n\n"
+     "new prints the secret once and nothing else on standard output. A running gateway sees new\n"
+     "and revoked keys within a second. --data and --use-case are what the key's requests "
+     "declare.\n"},
+    {"report", run_report, "traffic, tiering, cost and residency (not built yet)",
+     "usage: weir report -c FILE [--since T] [--html OUT]\n\nNot built yet.\n"},
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[N_COMMANDS + 1];
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    names[N_COMMANDS] = NULL;
+    const char *near = conf_nearest(base_str_c(name), names);
+    if (near)
+        return gw_cli_fail("there is no command \"%s\"; did you mean %s?", name, near);
+    return gw_cli_fail("there is no command \"%s\"; `weir help` lists them", name);
+}
+
+static void print_overview(FILE *to)
+{
+    bool colour = gw_cli_colour(fileno(to));
+    fprintf(to,
+            "Weir: one endpoint for all LLM traffic. Answers commodity work at home, lets only\n"
+            "what the policy allows go out, and can prove what went where.\n\n"
+            "usage: weir COMMAND ...\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %s%-8s%s  %s\n", colour ? "\033[1m" : "", commands[i].name,
+                colour ? "\033[0m" : "", commands[i].summary);
+    fprintf(to, "  %s%-8s%s  %s\n\n", colour ? "\033[1m" : "", "help", colour ? "\033[0m" : "",
+            "weir help COMMAND shows its usage");
+    fprintf(to, "First steps: weir check -c conf/weir.yaml, weir key new -c conf/weir.yaml,\n"
+                "weir serve -c conf/weir.yaml\n");
+}
+
+static int run_help(int argc, char **argv)
+{
+    if (argc < 1) {
+        print_overview(stdout);
+        return 0;
+    }
+    const struct command *c = find_command(argv[0]);
+    if (!c)
+        return unknown_command(argv[0]);
+    printf("weir %s: %s\n\n%s", c->name, c->summary, c->help);
+    return 0;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static void set_log_level(void)
+{
+    static const char *const words[] = {"error", "warn", "info", "debug"};
+    const char *w = getenv("WEIR_LOG");
+    for (int i = 0; w && i < 4; i++)
+        if (strcmp(w, words[i]) == 0)
+            base_log_level_set((enum base_log_level)i);
+}
+
+int main(int argc, char **argv)
+{
+    set_log_level();
+    if (argc < 2) {
+        print_overview(stderr);
+        return GW_CLI_BAD;
+    }
+    const char *name = argv[1];
+    if (is_help(name))
+        return run_help(argc - 2, argv + 2);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        printf("weir %s\n", WEIR_VERSION);
+        return 0;
+    }
+    if (strcmp(name, "gateway-child") == 0)
+        return run_gateway_child(argc - 2, argv + 2);
+    if (strcmp(name, "engine-child") == 0)
+        return run_engine_child(argc - 2, argv + 2);
+    const struct command *c = find_command(name);
+    if (!c)
+        return unknown_command(name);
+    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+        return run_help(1, argv + 1);
+    return c->run(argc - 2, argv + 2);
+}
