@@ -38,27 +38,16 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         wide = pairs * ff;
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
-        {(void **)&s->x, rows * d * 4},
-        {(void **)&s->xn, rows * d * 4},
-        {(void **)&s->q, rows * q * 4},
-        {(void **)&s->k, rows * kv * 4},
-        {(void **)&s->v, rows * kv * 4},
-        {(void **)&s->att, rows * q * 4},
-        {(void **)&s->proj, rows * d * 4},
-        {(void **)&s->cs, rows * hp->n_rot * 4},
-        {(void **)&s->hg, pairs * ff * 4},
-        {(void **)&s->hu, pairs * ff * 4},
-        {(void **)&s->hy, pairs * d * 4},
-        {(void **)&s->router, rows * (hp->moe.n_expert + 1) * 4},
-        {(void **)&s->ids, pairs * 4},
-        {(void **)&s->weights, pairs * 4},
-        {(void **)&s->pair_of, pairs * 4},
-        {(void **)&s->pair_row, pairs * 4},
-        {(void **)&s->cell, rows * 4},
-        {(void **)&s->seq, rows * 4},
-        {(void **)&s->aq, wide},
-        {(void **)&s->ad, wide / 32 * 4 + 64},
-        {(void **)&s->asum, wide / 16 * 4 + 64},
+        {(void **)&s->x, rows * d * 4},    {(void **)&s->xn, rows * d * 4},
+        {(void **)&s->q, rows * q * 4},    {(void **)&s->k, rows * kv * 4},
+        {(void **)&s->v, rows * kv * 4},   {(void **)&s->att, rows * q * 4},
+        {(void **)&s->proj, rows * d * 4}, {(void **)&s->cs, rows * hp->n_rot * 4},
+        {(void **)&s->hg, pairs * ff * 4}, {(void **)&s->hu, pairs * ff * 4},
+        {(void **)&s->hy, pairs * d * 4},  {(void **)&s->router, rows * (hp->moe.n_expert + 1) * 4},
+        {(void **)&s->ids, pairs * 4},     {(void **)&s->weights, pairs * 4},
+        {(void **)&s->pair_of, pairs * 4}, {(void **)&s->pair_row, pairs * 4},
+        {(void **)&s->cell, rows * 4},     {(void **)&s->seq, rows * 4},
+        {(void **)&s->aq, wide},           {(void **)&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
     };
     size_t total = 0;
     *n_parts = sizeof(p) / sizeof(p[0]);

@@ -132,8 +132,7 @@ static void prep_row(const struct prep_job *j, uint32_t r)
     }
     if (j->int8)
         j->m->kernels->quant(x, j->n_in, s->aq + (size_t)r * j->n_in,
-                             s->ad + (size_t)r * (j->n_in / 32),
-                             s->asum + (size_t)r * (j->n_in / 16));
+                             s->aqi + (size_t)r * (j->n_in / 32));
 }
 
 #define ROWS_PER_TASK 16
@@ -172,8 +171,7 @@ static struct eng_acts prepare(struct eng_model *m, const float *x, const float 
     struct prep_job j = {m, x, norm, y, n_in, int8};
     if (norm || int8)
         for_rows(m, n, prep_row_fn, &j);
-    return (struct eng_acts){
-        .x = norm ? y : x, .n_in = n_in, .q = m->s.aq, .d = m->s.ad, .sum16 = m->s.asum};
+    return (struct eng_acts){.x = norm ? y : x, .n_in = n_in, .q = m->s.aq, .qi = m->s.aqi};
 }
 
 /* ---- attention ---- */
@@ -323,8 +321,7 @@ static void down_task(void *ctx, uint32_t task, uint32_t thread)
     struct eng_acts a = {.x = j->a->x + (size_t)g->first * j->a->n_in,
                          .n_in = j->a->n_in,
                          .q = j->a->q + (size_t)g->first * j->a->n_in,
-                         .d = j->a->d + (size_t)g->first * (j->a->n_in / 32),
-                         .sum16 = j->a->sum16 + (size_t)g->first * (j->a->n_in / 16)};
+                         .qi = j->a->qi + (size_t)g->first * (j->a->n_in / 32)};
     struct eng_mm mm = {.w = j->down,
                         .mat = g->mat,
                         .out0 = o0,

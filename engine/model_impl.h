@@ -70,8 +70,7 @@ struct eng_scratch {
     uint32_t *cell;               /* [rows] index of the token in its sequence */
     uint32_t *seq;                /* [rows] */
     int8_t *aq;                   /* quantised activations of the widest kind */
-    float *ad;
-    int32_t *asum;
+    struct eng_qinfo *aqi;
 };
 
 struct eng_model {

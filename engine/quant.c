@@ -131,8 +131,7 @@ static void dequant_q5(const uint8_t *b, bool has_min, float *x)
     }
 }
 
-/* Scale and minimum of sub-block j (0 to 7) from the 12 packed bytes s. */
-static void k_scale(const uint8_t *s, int j, int *sc, int *mn)
+void eng_k_scale(const uint8_t *s, int j, int *sc, int *mn)
 {
     if (j < 4) {
         *sc = s[j] & 63;
@@ -149,7 +148,7 @@ static void dequant_q45_k(const uint8_t *b, bool five, float *x)
     const uint8_t *s = b + 4, *qh = b + 16, *qs = five ? b + 48 : b + 16;
     for (int j = 0; j < 8; j++) {
         int sc, mn;
-        k_scale(s, j, &sc, &mn);
+        eng_k_scale(s, j, &sc, &mn);
         float ds = d * (float)sc, m = dmin * (float)mn;
         for (int l = 0; l < 32; l++) {
             uint8_t byte = qs[j / 2 * 32 + l];
@@ -240,19 +239,20 @@ void eng_dequant_row(uint32_t type, const void *row, float *x, size_t n)
     }
 }
 
-void eng_quant_q8(const float *x, size_t n, int8_t *q, float *d, int32_t *sum16)
+void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
 {
     for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += ENG_QBLOCK) {
         float max = 0;
+        int sum[2] = {0, 0};
         for (int j = 0; j < ENG_QBLOCK; j++)
             max = fmaxf(max, fabsf(x[j]));
         /* so small that 127 / max would overflow: nothing is lost by calling it zero */
-        float inv = max > 1e-35f ? 127.0f / max : 0;
-        d[b] = inv > 0 ? max / 127.0f : 0;
-        sum16[2 * b] = sum16[2 * b + 1] = 0;
+        float inv = max > 1e-35f ? 127.0f / max : 0, d = inv > 0 ? max / 127.0f : 0;
         for (int j = 0; j < ENG_QBLOCK; j++) {
             q[j] = (int8_t)lrintf(x[j] * inv);
-            sum16[2 * b + j / 16] += q[j];
+            sum[j / 16] += q[j];
         }
+        info[b] = (struct eng_qinfo){d, d * (float)(sum[0] + sum[1]), d * (float)sum[0],
+                                     d * (float)sum[1]};
     }
 }

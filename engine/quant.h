@@ -47,14 +47,22 @@ const char *eng_type_name(uint32_t type);
  * the type one with `weights` set. */
 void eng_dequant_row(uint32_t type, const void *row, float *x, size_t n);
 
+/* Scale and minimum (6 bits each) of sub-block j (0 to 7) from the 12 packed bytes of Q4_K, Q5_K.
+ */
+void eng_k_scale(const uint8_t *s, int j, int *sc, int *mn);
+
 float eng_f16_to_f32(uint16_t h);
 uint16_t eng_f32_to_f16(float f); /* round to nearest even */
 
-/* Activations for the integer kernels: blocks of 32 values. */
+/* Activations for the integer kernels: blocks of 32 values x, rounded to q = x / d. */
 #define ENG_QBLOCK 32
-/* For n a multiple of 32: per block d[b] = max|x| / 127, q = round(x / d) in -127..127, and
- * sum16[2b], sum16[2b+1] = the sums of q over the two halves of the block. A block of zeros has
- * d = 0. Plain C; cpu/ has faster versions with the same results. */
-void eng_quant_q8(const float *x, size_t n, int8_t *q, float *d, int32_t *sum16);
+struct eng_qinfo {
+    float d;            /* max|x| / 127, 0 for a block of zeros */
+    float ds;           /* d times the sum of the block's q: what a weight's minimum multiplies */
+    float ds_lo, ds_hi; /* the same for the two halves of the block */
+};
+/* For n a multiple of 32: q[n] in -127..127 and one info a block. Plain C; cpu/ has faster versions
+ * with the same results. */
+void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
 
 #endif

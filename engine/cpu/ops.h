@@ -32,9 +32,8 @@ struct eng_acts {
     const float *x; /* always */
     uint32_t n_in;
     /* filled only when a quantised weight is to be applied by an integer kernel: */
-    const int8_t *q;      /* [n_rows][n_in] */
-    const float *d;       /* [n_rows][n_in / 32] */
-    const int32_t *sum16; /* [n_rows][n_in / 16] */
+    const int8_t *q;            /* [n_rows][n_in] */
+    const struct eng_qinfo *qi; /* [n_rows][n_in / 32] */
 };
 
 /* Part of a matrix product: outputs out0 <= o < out1 (out0 a multiple of ENG_TILE) of n_rows rows:
@@ -71,13 +70,14 @@ struct eng_kernels {
     /* out = softmax(scale q K^T) V, per query head */
     void (*attend)(const struct eng_attend *a);
     /* as eng_quant_q8 */
-    void (*quant)(const float *x, size_t n, int8_t *q, float *d, int32_t *sum16);
+    void (*quant)(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
     /* The product for weights as they lie in the file. */
     void (*mm_rows)(const struct eng_mm *mm);
     /* The product for repacked weights; NULL in ref. */
     void (*mm_tiles)(const struct eng_mm *mm);
 };
 
+extern const uint8_t eng_mxfp4_codes[16];
 extern const struct eng_kernels eng_kernels_ref;
 extern const struct eng_kernels eng_kernels_c; /* integer kernels in plain C */
 #if defined(__x86_64__)
