@@ -1,0 +1,11 @@
+/* engine_submit.h - a request for the engine as JSON. */
+#ifndef GW_ENGINE_SUBMIT_H
+#define GW_ENGINE_SUBMIT_H
+
+#include "base/buf.h"
+#include "gateway/source.h"
+
+/* Appends the SUBMIT payload for spec (its target is a local model). False: out is full. */
+bool gw_engine_submit(struct base_buf *out, const struct gw_attempt_spec *spec);
+
+#endif
