@@ -1,0 +1,92 @@
+/* head.c - an upstream's response head and error texts: what is accepted, what is passed on.
+ *
+ * Owns       nothing; pure but for copies into the attempt's arena.
+ * Runs on    the loop's thread.
+ * Invariants no error that leaves here contains the back end's key; a 401's own text is replaced,
+ *            since providers quote parts of the key in it.
+ */
+#include "gateway/upstream/transport_int.h"
+
+static struct base_str value_of(const struct gw_http_head *h, const char *name)
+{
+    const struct gw_http_header *f = gw_http_find(h, name);
+    return f ? f->value : BASE_STR_NULL;
+}
+
+static bool starts_ieq(struct base_str s, struct base_str prefix)
+{
+    return s.n >= prefix.n && base_str_ieq(base_str_n(s.p, prefix.n), prefix);
+}
+
+static bool is_rate_header(struct base_str name)
+{
+    return starts_ieq(name, BASE_STR("x-ratelimit-")) ||
+           starts_ieq(name, BASE_STR("anthropic-ratelimit-"));
+}
+
+void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out)
+{
+    *out = (struct gw_attempt_headers){.retry_after = value_of(h, "retry-after"),
+                                       .retry_after_ms = value_of(h, "retry-after-ms"),
+                                       .x_should_retry = value_of(h, "x-should-retry"),
+                                       .request_id = value_of(h, "x-request-id")};
+    if (out->request_id.n == 0)
+        out->request_id = value_of(h, "request-id");
+    size_t room = sizeof out->rate_name / sizeof out->rate_name[0];
+    for (size_t i = 0; i < h->n_headers && out->n_rate < room; i++) {
+        if (!is_rate_header(h->headers[i].name))
+            continue;
+        out->rate_name[out->n_rate] = h->headers[i].name;
+        out->rate_value[out->n_rate++] = h->headers[i].value;
+    }
+}
+
+struct base_str up_head_refused(const struct gw_http_head *h, bool stream)
+{
+    struct base_str coding = value_of(h, "content-encoding");
+    struct base_str type = value_of(h, "content-type");
+
+    if (h->status >= 300 && h->status < 400)
+        return BASE_STR("the upstream answered with a redirect, which is never followed");
+    if (h->status < 200 || (h->status > 200 && h->status < 300))
+        return BASE_STR("the upstream answered with a success status that is not 200");
+    if (coding.n > 0 && !base_str_ieq(coding, BASE_STR("identity")))
+        return BASE_STR("the upstream answered in a content-encoding that was not asked for");
+    if (h->status != 200)
+        return BASE_STR_NULL;
+    bool events = starts_ieq(type, BASE_STR("text/event-stream"));
+    bool json = starts_ieq(type, BASE_STR("application/json"));
+    bool html = starts_ieq(type, BASE_STR("text/html"));
+    if (html || (stream ? json : events))
+        return BASE_STR("the upstream's content-type is not what was asked for");
+    return BASE_STR_NULL;
+}
+
+/* s without the key; a copy only if it is in there. */
+static struct base_str without(struct base_arena *a, struct base_str s, struct base_str key)
+{
+    if (key.n == 0 || s.n == 0 || base_str_find(s, key, 0) == SIZE_MAX)
+        return s;
+    char *copy = base_arena_dupz(a, s);
+    if (!copy)
+        return BASE_STR_NULL;
+    struct base_str out = base_str_n(copy, s.n);
+    for (size_t at = 0; (at = base_str_find(out, key, at)) != SIZE_MAX; at += key.n)
+        memset(copy + at, '*', key.n);
+    return out;
+}
+
+void up_error_clean(struct up_attempt *a, struct chat_error *e)
+{
+    struct base_str key = base_str_c(a->backend->conf->key);
+
+    if (e->status == 401) {
+        e->message = BASE_STR("the upstream refused the gateway's credentials");
+        e->body = BASE_STR_NULL;
+        return;
+    }
+    e->type = without(a->arena, e->type, key);
+    e->code = without(a->arena, e->code, key);
+    e->message = without(a->arena, e->message, key);
+    e->body = without(a->arena, e->body, key);
+}
