@@ -1,0 +1,386 @@
+/* detect.c - one scan of one text: normalise, prefilter, look exactly, settle overlaps.
+ *
+ * Owns the compiled prefilter (one Hyperscan database for all cue words and all patterns, built
+ * once in pol_detector_new and read-only afterwards) and the per-thread scratch: Hyperscan's own,
+ * the normaliser's buffers, and the lists of matches and findings. All of that memory grows to
+ * what the largest text needed and is kept; findings are copied into the caller's arena.
+ *
+ * The prefilter runs once over the normalised text and yields matches; cue words go to one list,
+ * ordered by their end, the others are handed to their recogniser afterwards, when all cues are
+ * known. Recognisers report candidates; of overlapping ones the higher rank wins and is widened to
+ * the union, so that redaction never leaves the rest of a loser behind.
+ *
+ * Bounds: HITS_MAX matches, CANDS_MAX candidates, POL_TEXT_MAX bytes. Past any of them the result
+ * is marked truncated, and the caller must treat the text as unscannable: it fails closed.
+ */
+#include "policy/detect.h"
+
+#include "base/clock.h"
+
+#include <hs/hs.h>
+#include <stdlib.h>
+
+#define HITS_MAX  (1u << 21)
+#define CANDS_MAX (1u << 18)
+
+struct hit {
+    uint32_t pat, from, to;
+};
+
+struct pol_detector {
+    hs_database_t *db;
+    const struct pol_pat **pats; /* by pattern id - number of cues */
+    size_t n_pats;
+    uint8_t *cue_len; /* of each cue, folded */
+};
+
+struct pol_scratch {
+    hs_scratch_t *hs;
+    struct pol_norm norm;
+    struct hit *hits;
+    size_t n_hits, cap_hits;
+    struct pol_cue_hit *cues;
+    size_t n_cues, cap_cues;
+    struct pol_cand *cands;
+    size_t cap_cands;
+    bool truncated;
+};
+
+/* ---- building ---- */
+
+static const struct {
+    const struct pol_pat *v;
+    const size_t *n;
+} families[] = {
+    {pol_pats_net, &pol_pats_net_n},         {pol_pats_bank, &pol_pats_bank_n},
+    {pol_pats_ids, &pol_pats_ids_n},         {pol_pats_secret, &pol_pats_secret_n},
+    {pol_pats_special, &pol_pats_special_n}, {pol_pats_other, &pol_pats_other_n},
+};
+#define N_FAMILIES (sizeof(families) / sizeof(families[0]))
+
+/* Folds a cue word as text is folded and writes it as an expression. Returns its folded length. */
+static size_t cue_expr(const char *word, struct base_buf *out)
+{
+    size_t n = strlen(word), i = 0, len = 0;
+    char last = 0;
+    bool open = n > 0 && word[n - 1] == '*';
+
+    n -= open;
+    while (i < n) {
+        uint32_t cp;
+        size_t k = base_utf8_decode(word + i, n - i, &cp);
+        char b[32];
+        size_t m = pol_norm_fold(cp, b);
+
+        if (len == 0 && pol_is_word(b[0]) && (unsigned char)b[0] < 0x80)
+            base_buf_z(out, "\\b");
+        for (size_t j = 0; j < m; j++) {
+            base_buf_printf(out, "\\x%02x", (unsigned char)b[j]);
+            last = b[j];
+        }
+        len += m;
+        i += k ? k : 1;
+    }
+    if (!open && pol_is_word(last) && (unsigned char)last < 0x80)
+        base_buf_z(out, "\\b");
+    return len;
+}
+
+enum base_status pol_detector_new(struct pol_detector **out, struct base_err *err)
+{
+    struct pol_detector *d = calloc(1, sizeof(*d));
+    struct base_buf text;
+    const char **expr = NULL;
+    unsigned *flags = NULL, *ids = NULL;
+    size_t *at = NULL, n = pol_cues_n, k = 0;
+    hs_compile_error_t *ce = NULL;
+    enum base_status st = BASE_ENOMEM;
+
+    *out = NULL;
+    pol_norm_setup();
+    base_buf_init(&text, 1u << 20);
+    for (size_t f = 0; f < N_FAMILIES; f++)
+        n += *families[f].n;
+    expr = calloc(n, sizeof(*expr));
+    flags = calloc(n, sizeof(*flags));
+    ids = calloc(n, sizeof(*ids));
+    at = calloc(n, sizeof(*at));
+    if (!d || !expr || !flags || !ids || !at)
+        goto out;
+    d->n_pats = n - pol_cues_n;
+    d->pats = calloc(d->n_pats, sizeof(*d->pats));
+    d->cue_len = calloc(pol_cues_n, 1);
+    if (!d->pats || !d->cue_len)
+        goto out;
+    for (; k < pol_cues_n; k++) {
+        at[k] = text.n;
+        d->cue_len[k] = (uint8_t)cue_expr(pol_cues[k].word, &text);
+        base_buf_byte(&text, 0);
+        flags[k] = HS_FLAG_CASELESS;
+    }
+    if (!base_buf_ok(&text))
+        goto out;
+    for (size_t i = 0; i < pol_cues_n; i++)
+        expr[i] = text.p + at[i];
+    for (size_t f = 0; f < N_FAMILIES; f++) {
+        for (size_t i = 0; i < *families[f].n; i++, k++) {
+            const struct pol_pat *p = &families[f].v[i];
+
+            d->pats[k - pol_cues_n] = p;
+            expr[k] = p->expr;
+            flags[k] = (p->flags & PAT_SOM ? HS_FLAG_SOM_LEFTMOST : 0) |
+                       (p->flags & PAT_CASELESS ? HS_FLAG_CASELESS : 0);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (unsigned)i;
+    if (hs_compile_multi(expr, flags, ids, (unsigned)n, HS_MODE_BLOCK, NULL, &d->db, &ce) !=
+        HS_SUCCESS) {
+        st = base_err_set(err, BASE_EBUG, "detector: pattern %d (%s): %s", ce ? ce->expression : -1,
+                          ce && ce->expression >= 0 ? expr[ce->expression] : "",
+                          ce ? ce->message : "cannot be compiled");
+        goto out;
+    }
+    *out = d;
+    d = NULL;
+    st = BASE_OK;
+out:
+    if (ce)
+        hs_free_compile_error(ce);
+    if (st == BASE_ENOMEM)
+        base_err_set(err, BASE_ENOMEM, "detector: out of memory");
+    base_buf_release(&text);
+    free(expr);
+    free(flags);
+    free(ids);
+    free(at);
+    pol_detector_free(d);
+    return st;
+}
+
+void pol_detector_free(struct pol_detector *d)
+{
+    if (!d)
+        return;
+    if (d->db)
+        hs_free_database(d->db);
+    free(d->pats);
+    free(d->cue_len);
+    free(d);
+}
+
+enum base_status pol_scratch_new(const struct pol_detector *d, struct pol_scratch **out,
+                                 struct base_err *err)
+{
+    struct pol_scratch *s = calloc(1, sizeof(*s));
+
+    *out = NULL;
+    if (!s || hs_alloc_scratch(d->db, &s->hs) != HS_SUCCESS) {
+        free(s);
+        return base_err_set(err, BASE_ENOMEM, "detector: out of memory for scratch space");
+    }
+    *out = s;
+    return BASE_OK;
+}
+
+void pol_scratch_free(struct pol_scratch *s)
+{
+    if (!s)
+        return;
+    hs_free_scratch(s->hs);
+    pol_norm_release(&s->norm);
+    free(s->hits);
+    free(s->cues);
+    free(s->cands);
+    free(s);
+}
+
+/* ---- scanning ---- */
+
+static bool grow(void **p, size_t *cap, size_t need, size_t size)
+{
+    size_t c = *cap ? *cap : 256;
+    void *q;
+
+    if (need <= *cap)
+        return true;
+    while (c < need)
+        c *= 2;
+    if ((q = realloc(*p, c * size)) == NULL)
+        return false;
+    *p = q;
+    *cap = c;
+    return true;
+}
+
+struct match_ctx {
+    const struct pol_detector *d;
+    struct pol_scratch *s;
+};
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                    void *arg)
+{
+    struct match_ctx *c = arg;
+    struct pol_scratch *s = c->s;
+
+    (void)flags;
+    if (id < pol_cues_n) {
+        uint32_t len = c->d->cue_len[id];
+
+        if (s->n_cues >= HITS_MAX ||
+            !grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
+            s->truncated = true;
+            return 1;
+        }
+        s->cues[s->n_cues++] = (struct pol_cue_hit){(uint32_t)to - len, (uint32_t)to,
+                                                    pol_cues[id].what, pol_cues[id].where};
+        return 0;
+    }
+    if (s->n_hits >= HITS_MAX ||
+        !grow((void **)&s->hits, &s->cap_hits, s->n_hits + 1, sizeof(*s->hits))) {
+        s->truncated = true;
+        return 1;
+    }
+    s->hits[s->n_hits++] = (struct hit){id - (unsigned)pol_cues_n, (uint32_t)from, (uint32_t)to};
+    return 0;
+}
+
+void pol_found(struct pol_scan *s, size_t from, size_t to, enum pol_type type, enum pol_level level,
+               const char *subtype, unsigned rank)
+{
+    struct pol_cand *c;
+
+    if (from >= to || to > s->n)
+        return;
+    if (s->n_v >= CANDS_MAX || !grow((void **)&s->v, &s->cap, s->n_v + 1, sizeof(*s->v))) {
+        s->truncated = true;
+        return;
+    }
+    c = &s->v[s->n_v++];
+    c->from = (uint32_t)from;
+    c->to = (uint32_t)to;
+    c->type = (uint8_t)type;
+    c->level = (uint8_t)level;
+    c->rank = (uint8_t)rank;
+    c->subtype = subtype;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct pol_cand *x = a, *y = b;
+
+    if (x->from != y->from)
+        return x->from < y->from ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    if (x->to != y->to)
+        return x->to > y->to ? -1 : 1;
+    if (x->type != y->type)
+        return x->type < y->type ? -1 : 1;
+    return strcmp(x->subtype ? x->subtype : "", y->subtype ? y->subtype : "");
+}
+
+/* Merges overlapping candidates in place; returns how many are left. */
+static size_t settle(struct pol_cand *v, size_t n)
+{
+    size_t k = 0;
+
+    if (n == 0)
+        return 0;
+    qsort(v, n, sizeof(*v), by_start);
+    for (size_t i = 1; i < n; i++) {
+        struct pol_cand *a = &v[k], b = v[i];
+        uint32_t to = a->to > b.to ? a->to : b.to, from = a->from;
+
+        if (b.from >= a->to) {
+            v[++k] = b;
+            continue;
+        }
+        if (b.rank > a->rank || (b.rank == a->rank && b.to - b.from > a->to - a->from))
+            *a = b;
+        a->from = from;
+        a->to = to;
+    }
+    return k + 1;
+}
+
+static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
+                            struct pol_scan *sc)
+{
+    for (size_t i = 0; i < s->n_hits; i++) {
+        const struct pol_pat *p = d->pats[s->hits[i].pat];
+
+        p->fn(sc, p, s->hits[i].from, s->hits[i].to);
+    }
+    pol_scan_numbers(sc);
+    pol_scan_keyed(sc);
+}
+
+enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
+                                struct base_str text, pol_types types, struct base_arena *a,
+                                struct pol_spans *out, unsigned *classes, struct base_err *err)
+{
+    struct match_ctx ctx = {d, s};
+    struct pol_scan sc = {0};
+    size_t n = 0;
+
+    memset(out, 0, sizeof(*out));
+    switch (pol_norm_run(&s->norm, text)) {
+    case BASE_OK:
+        break;
+    case BASE_LIMIT:
+        out->truncated = true;
+        return BASE_OK;
+    default:
+        return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
+    }
+    s->n_hits = s->n_cues = 0;
+    s->truncated = false;
+    if (s->norm.n > 0) {
+        hs_error_t e = hs_scan(d->db, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_match, &ctx);
+
+        if (e != HS_SUCCESS && e != HS_SCAN_TERMINATED)
+            return base_err_set(err, BASE_EBUG, "detector: scan failed (%d)", (int)e);
+    }
+    sc = (struct pol_scan){s->norm.p, s->norm.n, s->cues,      s->n_cues,
+                           s->cands,  0,         s->cap_cands, s->truncated};
+    run_recognisers(d, s, &sc);
+    s->cands = sc.v;
+    s->cap_cands = sc.cap;
+    out->truncated = sc.truncated;
+    for (size_t i = 0; i < sc.n_v; i++) {
+        if (classes)
+            *classes |= pol_type_class((enum pol_type)sc.v[i].type);
+        if (types & POL_TYPE_BIT(sc.v[i].type))
+            sc.v[n++] = sc.v[i];
+    }
+    n = settle(sc.v, n);
+    if (n == 0)
+        return BASE_OK;
+    out->v = base_arena_array(a, n, sizeof(*out->v));
+    if (!out->v)
+        return base_err_set(err, BASE_ENOMEM, "detector: the request's memory is used up");
+    for (size_t i = 0; i < n; i++) {
+        struct pol_span *sp = &out->v[i];
+
+        sp->start = pol_norm_start(&s->norm, sc.v[i].from);
+        sp->end = pol_norm_end(&s->norm, sc.v[i].to);
+        sp->type = (enum pol_type)sc.v[i].type;
+        sp->level = (enum pol_level)sc.v[i].level;
+        sp->subtype = sc.v[i].subtype;
+        if (i > 0 && sp->start < out->v[i - 1].end) /* one input character opened into several */
+            sp->start = out->v[i - 1].end;
+        if (sp->end < sp->start)
+            sp->end = sp->start;
+    }
+    out->n = n;
+    return BASE_OK;
+}
+
+enum base_status pol_scan_text(const struct pol_detector *d, struct pol_scratch *s,
+                               struct base_str text, struct base_arena *a, struct pol_spans *out,
+                               struct base_err *err)
+{
+    return pol_scan_types(d, s, text, ~(pol_types)0, a, out, NULL, err);
+}

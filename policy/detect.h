@@ -1,0 +1,108 @@
+/* detect.h - how recognisers plug into one scan. Internal to policy/.
+ *
+ * A recogniser is a pattern for the prefilter plus a function that looks exactly. The function is
+ * called for each match of its pattern, with cue words already known, and reports what holds with
+ * pol_found. Recognisers of digits need no pattern: pol_scan_numbers walks all of them.
+ */
+#ifndef POLICY_DETECT_H
+#define POLICY_DETECT_H
+
+#include "policy/cues.h"
+#include "policy/norm.h"
+#include "policy/policy.h"
+
+struct pol_cue_hit {
+    uint32_t from, to, what, where;
+};
+
+struct pol_cand {
+    uint32_t from, to; /* in the normalised text */
+    uint8_t type, level, rank;
+    const char *subtype;
+};
+
+/* One text being scanned. */
+struct pol_scan {
+    const char *p; /* normalised */
+    size_t n;
+    const struct pol_cue_hit *cues; /* by end */
+    size_t n_cues;
+    struct pol_cand *v;
+    size_t n_v, cap;
+    bool truncated;
+};
+
+struct pol_pat;
+typedef void (*pol_pat_fn)(struct pol_scan *s, const struct pol_pat *pat, size_t from, size_t to);
+
+enum { PAT_SOM = 1, PAT_CASELESS = 2 }; /* SOM: `from` is the start of the match, else 0 */
+
+struct pol_pat {
+    const char *expr;
+    unsigned flags;
+    pol_pat_fn fn;
+    enum pol_type type;
+    const char *subtype;
+    unsigned arg, arg2;
+};
+
+/* The recognisers, a table a subject. */
+extern const struct pol_pat pol_pats_net[], pol_pats_bank[], pol_pats_ids[], pol_pats_secret[],
+    pol_pats_special[], pol_pats_other[];
+extern const size_t pol_pats_net_n, pol_pats_bank_n, pol_pats_ids_n, pol_pats_secret_n,
+    pol_pats_special_n, pol_pats_other_n;
+
+/* Every run of digits and separators in the text: national numbers, cards, telephones. */
+void pol_scan_numbers(struct pol_scan *s);
+/* Values that a cue announces ("passport no. X123"): called once, after the patterns. */
+void pol_scan_keyed(struct pol_scan *s);
+/* Telephone numbers; from pol_scan_numbers at every place where one may begin. Returns the end of
+ * the number found, or 0. */
+size_t pol_phone_at(struct pol_scan *s, size_t from);
+/* A window of n digits between from and to: card or device number? */
+void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, size_t to,
+                 const char *sig);
+
+/* Reports a finding; rank decides between overlapping ones (higher wins, then longer). */
+void pol_found(struct pol_scan *s, size_t from, size_t to, enum pol_type type, enum pol_level level,
+               const char *subtype, unsigned rank);
+
+/* A cue of one of the meanings, for one of the countries (0: any), ending at most `before` bytes
+ * before from or beginning at most `after` bytes behind to, at most one line away. */
+bool pol_cue_near(const struct pol_scan *s, size_t from, size_t to, uint32_t what, uint32_t where,
+                  size_t before, size_t after);
+/* A cue of that meaning directly before: nothing but a few words without digits between. */
+bool pol_cue_leads(const struct pol_scan *s, size_t from, uint32_t what, size_t before);
+/* Something that looks like a person's name, or says that one is near, stands before or behind. */
+bool pol_person_near(const struct pol_scan *s, size_t from, size_t to);
+
+static inline bool pol_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool pol_is_alpha(char c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+
+/* Letters of other scripts count: a number glued to a word is part of a word. */
+static inline bool pol_is_word(char c)
+{
+    return pol_is_digit(c) || pol_is_alpha(c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* [from, to) is a whole token: no letter or digit touches it, and it is no part of a longer run
+ * such as a UUID, a path, a version or a decimal. */
+bool pol_stands_alone(const struct pol_scan *s, size_t from, size_t to);
+/* Only that no letter or digit touches it. */
+bool pol_word_bounds(const struct pol_scan *s, size_t from, size_t to);
+
+/* As pol_scan_text for the types of `types` only; *classes gets the classes of all that was found,
+ * overlapped findings included. */
+enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
+                                struct base_str text, pol_types types, struct base_arena *a,
+                                struct pol_spans *out, unsigned *classes,
+                                struct base_err *err) BASE_MUST_CHECK;
+
+#endif

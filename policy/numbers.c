@@ -1,0 +1,188 @@
+/* numbers.c - every run of digits in a text, judged against all schemes.
+ *
+ * A chain is a sequence of digit groups with one separator (space . - /) between neighbours; it
+ * begins and ends where no letter or digit touches it. Within a chain every window of whole groups
+ * is a candidate: its digits are the number, its grouping ("3-3-2-2") is its signature. A window
+ * in the middle of a chain counts only between spaces, so that the tail of a UUID, a decimal, a
+ * version or an address never does.
+ *
+ * How a window is judged for a scheme:
+ *   announced (a cue of its kind and country near)      check holds: CONTEXT; canonical form and
+ *                                                       the cue leads directly: SHAPE
+ *   the number of a thing is announced (order, ticket)  nothing
+ *   not announced, strong or middle check               CHECK, in canonical form only
+ *   not announced, weak check                           CHECK, in canonical form, and only behind
+ *                                                       a word for "number" or in brackets, with
+ *                                                       a person's name near
+ * Grouping that is not canonical counts only when announced. Windows have at most GROUPS_MAX
+ * groups, more than PLAIN_GROUPS only where a cue is near: a table of small numbers costs little.
+ */
+#include "policy/checks.h"
+#include "policy/detect.h"
+#include "policy/schemes.h"
+
+#define GROUPS_MAX   20
+#define PLAIN_GROUPS 7
+#define CHAIN_MAX    256 /* groups looked at in one go; a longer chain is cut */
+#define DIGITS_MAX   19
+
+struct group {
+    uint32_t at;
+    uint8_t n;
+    char sep; /* behind it, 0 at the end */
+};
+
+struct window {
+    uint8_t d[DIGITS_MAX + 1];
+    size_t n, from, to;
+    char sig[64]; /* "|3-3-2-2|" */
+    size_t sig_n;
+};
+
+#define ANNOUNCES                                                                                  \
+    (CUE_NATID | CUE_TAX | CUE_VAT | CUE_HEALTH | CUE_CARD | CUE_PHONE | CUE_DEVICE | CUE_IDCARD)
+
+static bool bracketed(const struct pol_scan *s, size_t from)
+{
+    return from > 0 && (s->p[from - 1] == '(' || s->p[from - 1] == '[');
+}
+
+static void judge(struct pol_scan *s, const struct pol_scheme *c, const struct window *w)
+{
+    bool canonical = strstr(c->forms, w->sig) != NULL;
+    bool holds = c->check(w->d);
+    bool announced = pol_cue_near(s, w->from, w->to, c->cues, c->where, 40, 16);
+
+    if (announced) {
+        if (holds && (canonical || w->n >= 9))
+            pol_found(s, w->from, w->to, c->type, POL_CONTEXT, c->subtype,
+                      c->strength == POL_NO_CHECK ? 60 : 80 - (unsigned)c->strength);
+        else if (canonical && pol_cue_leads(s, w->from, c->cues, 24))
+            pol_found(s, w->from, w->to, c->type, POL_SHAPE, c->subtype, 45);
+        return;
+    }
+    if (!holds || !canonical || c->strength == POL_NO_CHECK ||
+        !pol_stands_alone(s, w->from, w->to) || pol_cue_leads(s, w->from, CUE_ORDER, 24))
+        return;
+    if (c->strength == POL_STRONG || c->strength == POL_MIDDLE) {
+        bool home = pol_cue_near(s, w->from, w->to, CUE_GENERIC, c->where, 24, 0);
+
+        pol_found(s, w->from, w->to, c->type, POL_CHECK, c->subtype,
+                  (c->strength == POL_STRONG ? 65u : 60u) + (home ? 3u : 0u));
+        return;
+    }
+    if ((pol_cue_near(s, w->from, w->to, CUE_GENERIC, 0, 24, 0) || bracketed(s, w->from)) &&
+        pol_person_near(s, w->from, w->to)) {
+        bool home = pol_cue_near(s, w->from, w->to, CUE_GENERIC, c->where, 24, 0);
+
+        pol_found(s, w->from, w->to, c->type, POL_CHECK, c->subtype, home ? 57 : 50);
+    }
+}
+
+static void window_add(struct window *w, const struct pol_scan *s, const struct group *g, char sep)
+{
+    if (sep)
+        w->sig[w->sig_n++] = sep;
+    if (g->n >= 10)
+        w->sig[w->sig_n++] = (char)('0' + g->n / 10);
+    w->sig[w->sig_n++] = (char)('0' + g->n % 10);
+    w->sig[w->sig_n] = '|';
+    w->sig[w->sig_n + 1] = 0;
+    for (size_t i = 0; i < g->n; i++)
+        w->d[w->n++] = (uint8_t)(s->p[g->at + i] - '0');
+    w->to = g->at + g->n;
+}
+
+static void windows(struct pol_scan *s, const struct group *g, size_t n, bool cued)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct window w = {.from = g[i].at, .sig = "|", .sig_n = 1};
+        size_t most = cued ? GROUPS_MAX : PLAIN_GROUPS;
+
+        if (i > 0 && g[i - 1].sep != ' ')
+            continue;
+        for (size_t k = i; k < n && k < i + most; k++) {
+            if (w.n + g[k].n > DIGITS_MAX)
+                break;
+            window_add(&w, s, &g[k], k > i ? g[k - 1].sep : 0);
+            if (w.n < 9 || (g[k].sep != 0 && g[k].sep != ' '))
+                continue;
+            for (size_t c = 0; c < pol_schemes_n; c++) {
+                if (pol_schemes[c].digits == w.n)
+                    judge(s, &pol_schemes[c], &w);
+            }
+            if (w.n >= 12)
+                pol_card_at(s, w.d, w.n, w.from, w.to, w.sig);
+        }
+    }
+}
+
+/* Reads the chain at i; returns its end. */
+static size_t chain(struct pol_scan *s, size_t i)
+{
+    struct group g[CHAIN_MAX];
+    size_t n = 0, from = i, total = 0;
+
+    while (n < CHAIN_MAX) {
+        size_t a = i;
+
+        while (i < s->n && pol_is_digit(s->p[i]))
+            i++;
+        if (i < s->n && pol_is_word(s->p[i])) { /* glued to letters: no group */
+            if (n > 0 && g[n - 1].sep != ' ')
+                g[n - 1].sep = 'x';
+            else if (n > 0)
+                g[n - 1].sep = 0;
+            while (i < s->n && pol_is_word(s->p[i]))
+                i++;
+            break;
+        }
+        if (i - a > 60) {
+            if (n > 0)
+                g[n - 1].sep = 'x';
+            break;
+        }
+        g[n].at = (uint32_t)a;
+        g[n].n = (uint8_t)(i - a);
+        g[n].sep = 0;
+        total += i - a;
+        n++;
+        if (i + 1 < s->n && strchr(" .-/", s->p[i]) && pol_is_digit(s->p[i + 1])) {
+            g[n - 1].sep = s->p[i++];
+            continue;
+        }
+        if (i + 1 < s->n && strchr("-/_", s->p[i]) && pol_is_word(s->p[i + 1]))
+            g[n - 1].sep = 'x'; /* goes on as something else */
+        break;
+    }
+    if (total >= 9)
+        windows(s, g, n, n > PLAIN_GROUPS && pol_cue_near(s, from, i, ANNOUNCES, 0, 40, 0));
+    return i;
+}
+
+void pol_scan_numbers(struct pol_scan *s)
+{
+    size_t i = 0;
+
+    while (i < s->n) {
+        char c = s->p[i];
+        size_t e;
+
+        if (c == '+' || c == '(') {
+            e = pol_phone_at(s, i);
+            i = e ? e : i + 1;
+            continue;
+        }
+        if (!pol_is_digit(c)) {
+            i++;
+            continue;
+        }
+        if (i > 0 && pol_is_word(s->p[i - 1])) {
+            while (i < s->n && pol_is_word(s->p[i]))
+                i++;
+            continue;
+        }
+        (void)pol_phone_at(s, i);
+        i = chain(s, i);
+    }
+}
