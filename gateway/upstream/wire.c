@@ -238,7 +238,7 @@ enum base_status gw_wire_secret_header(struct gw_wire_request *head, struct base
 void gw_wire_header(struct gw_wire_request *head, const char *name, struct base_str value)
 {
     BASE_BUG_ON(head->n_headers == sizeof head->header_name / sizeof head->header_name[0]);
-    head->header_name[head->n_headers] = base_str_c(name);
+    head->header_name[head->n_headers] = name;
     head->header_value[head->n_headers++] = value;
 }
 

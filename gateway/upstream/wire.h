@@ -11,8 +11,9 @@
 #include "conf/conf.h"
 
 struct gw_wire_request {
-    const char *path; /* appended to the back end's path: "/chat/completions" */
-    struct base_str header_name[8], header_value[8]; /* auth and version headers; secret values */
+    const char *path;                /* appended to the back end's path: "/chat/completions" */
+    const char *header_name[8];      /* auth and version headers */
+    struct base_str header_value[8]; /* secret values among them */
     size_t n_headers;
 };
 
