@@ -57,6 +57,11 @@ void aud_log_stats(struct aud_log *l, struct aud_stats *out); /* any thread */
 struct aud_verify_report {
     uint64_t leaves, size_signed, intents, outcomes, unknown_outcomes, open_intents;
     char origin[256], root_hex[65], vkey[512];
+    uint64_t uncommitted_bytes; /* behind the last COMMIT: the rest of an interrupted write */
+    uint64_t time_back_us_max;  /* the largest step back between leaves; index order is the truth */
+    bool clean;    /* closed in order; else records may be durable and not signed yet */
+    bool live;     /* a process had the log open */
+    bool own_vkey; /* checked only against the key in the log's own log.conf */
     bool holds;
     uint64_t first_bad; /* the first index that does not hold; UINT64_MAX if not about an index */
     char problem[512];  /* in plain words, names the file */

@@ -1,0 +1,77 @@
+/* note.h - C2SP signed notes, verifier keys and checkpoints (signed-note v1.0.0, tlog-checkpoint
+ * v1.0.0), Ed25519 only; signature lines of other types and keys are carried and ignored.
+ *
+ * Pure functions over caller-owned memory; any thread; nothing blocks.
+ */
+#ifndef AUD_NOTE_H
+#define AUD_NOTE_H
+
+#include "audit/merkle.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define AUD_NAME_MAX      255
+#define AUD_VKEY_MAX      512
+#define AUD_NOTE_MAX      65536 /* bytes of a note, signatures included */
+#define AUD_NOTE_SIGS_MAX 64
+
+#define AUD_KEY_ED25519 0x01
+
+/* A public key and the name it signs under. */
+struct aud_vkey {
+    char name[AUD_NAME_MAX + 1];
+    uint8_t id[4]; /* SHA-256(name || 0x0A || type || key), first four bytes */
+    uint8_t pub[32];
+};
+
+/* A private key; wipe with aud_skey_wipe. */
+struct aud_skey {
+    struct aud_vkey vkey;
+    uint8_t seed[32];
+};
+
+/* Standard base64 with padding, canonical only: what decodes is what this would encode. */
+bool aud_b64_encode(struct base_buf *out, const void *p, size_t n);
+/* Decodes into out (at most max bytes); SIZE_MAX when it is not canonical base64 or too long. */
+size_t aud_b64_decode(struct base_str s, uint8_t *out, size_t max);
+
+/* Non-empty printable ASCII without spaces and '+', at most AUD_NAME_MAX. (The specification
+ * allows more of Unicode; we sign under ASCII names only.) */
+bool aud_name_valid(struct base_str name);
+
+enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], struct aud_skey *out,
+                                    struct base_err *err) BASE_MUST_CHECK;
+void aud_skey_wipe(struct aud_skey *k);
+
+/* "name+hex8(id)+base64(type || key)" */
+bool aud_vkey_print(const struct aud_vkey *k, char out[AUD_VKEY_MAX]);
+enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out,
+                                struct base_err *err) BASE_MUST_CHECK;
+/* "PRIVATE+KEY+name+hex8(id)+base64(type || seed)", the form of the file in keys/. */
+bool aud_skey_print(const struct aud_skey *k, struct base_buf *out);
+enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out,
+                                struct base_err *err) BASE_MUST_CHECK;
+
+/* Appends text (which must end in '\n'), an empty line and one signature line to out. */
+enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, struct base_buf *out,
+                               struct base_err *err) BASE_MUST_CHECK;
+/* Checks form and the signature of k (exactly the rules of the specification: a known key with a
+ * bad signature rejects, unknown keys are ignored, k itself must have signed). *text borrows from
+ * note; *n_sigs (may be NULL) is the number of signature lines. */
+enum base_status aud_note_verify(struct base_str note, const struct aud_vkey *k,
+                                 struct base_str *text, size_t *n_sigs,
+                                 struct base_err *err) BASE_MUST_CHECK;
+
+/* The body of a checkpoint: origin, size, base64 of the root, one line each. */
+struct aud_checkpoint {
+    char origin[AUD_NAME_MAX + 1];
+    uint64_t size;
+    struct aud_hash root;
+};
+bool aud_checkpoint_print(const struct aud_checkpoint *c, struct base_buf *out);
+/* Extension lines are refused: we never write any. */
+enum base_status aud_checkpoint_parse(struct base_str text, struct aud_checkpoint *out,
+                                      struct base_err *err) BASE_MUST_CHECK;
+
+#endif
