@@ -25,7 +25,9 @@ struct gw_app {
     /* Once, before any loop: open the audit log, the keys. Main thread, may block. */
     enum base_status (*start)(struct gw_child *c, const struct gw_gen *g, struct base_err *err);
     /* Once, after the last loop's thread has ended: close the log. Main thread, may block. Also
-     * called when start succeeded and something later failed. */
+     * called when start succeeded and something later failed. Posts that the log's last callbacks
+     * make run after this, on the main thread: they may touch their request and end it, but not
+     * l->app or l->server, which are gone. */
     void (*stop)(void);
     /* Per loop, on its thread: l->app is the app's. NULL with err ends the process. */
     void *(*loop_new)(struct gw_loop *l, struct base_err *err);
@@ -57,6 +59,9 @@ unsigned gw_workers(const struct conf *c);
 struct gw_loop *gw_child_loop(struct gw_child *c, unsigned i);
 unsigned gw_child_loops(const struct gw_child *c);
 const struct gw_app *gw_child_app(const struct gw_child *c);
+/* One metrics shard a loop, gw_child_loops of them. */
+struct gw_metrics_shard *const *gw_child_shards(const struct gw_child *c);
+uint64_t gw_child_started_us(const struct gw_child *c); /* base_mono_us */
 /* Asks for a reload, as SIGHUP does; any thread. */
 void gw_child_reload(struct gw_child *c);
 
