@@ -333,7 +333,7 @@ struct conf_node *conf_yaml_parse(struct base_str text, const char *file, bool e
         case YAML_STREAM_END_EVENT:
             done = true;
             if (!root)
-                fatal(&r, ev.start_mark, "the file is empty");
+                fatal(&r, (yaml_mark_t){0, 0, 0}, "the file is empty");
             break;
         default:
             root = node(&r, &ev, 1);
