@@ -1,0 +1,59 @@
+/* compiled.h - a policy ready to decide. Internal to policy/. */
+#ifndef POLICY_COMPILED_H
+#define POLICY_COMPILED_H
+
+#include "policy/policy.h"
+
+/* A set of places: one bit for each two-letter code, one for on_premises. EU and EEA are opened
+ * into their members. */
+#define POL_PLACE_HOME  676
+#define POL_PLACE_WORDS 11
+
+struct pol_places {
+    uint64_t w[POL_PLACE_WORDS];
+};
+
+struct pol_rule {
+    const struct conf_rule *conf;
+    unsigned when_classes; /* POL_CLASS bits named */
+    bool when_none;        /* "none" is named */
+    bool has_data;         /* `when.data` is a condition */
+    pol_types when_types;
+    unsigned tiers; /* bit 0 commodity, bit 1 hard; 3: any */
+    struct pol_places location;
+    uint32_t basis; /* CONF_BASIS_BITs allowed */
+    pol_types redact;
+};
+
+struct pol_use_case {
+    const struct conf_use_case *conf;
+    unsigned classes;
+};
+
+struct pol_policy {
+    struct base_arena *arena;
+    const struct conf_policy *conf;
+    struct pol_rule *rules;
+    size_t n_rules;
+    struct pol_use_case *use_cases;
+    size_t n_use_cases;
+    struct pol_places default_location;
+};
+
+#define POL_BASIS_ANY                                                                              \
+    (CONF_BASIS_BIT(CONF_BASIS_DPA) | CONF_BASIS_BIT(CONF_BASIS_ADEQUACY) |                        \
+     CONF_BASIS_BIT(CONF_BASIS_DPF) | CONF_BASIS_BIT(CONF_BASIS_SCC) |                             \
+     CONF_BASIS_BIT(CONF_BASIS_BCR))
+
+/* Adds a place ("DE", "EU", "EEA", "on_premises"); false if it is none. */
+bool pol_places_add(struct pol_places *p, struct base_str place);
+void pol_places_and(struct pol_places *p, const struct pol_places *q);
+/* Every bit of q is in p. */
+bool pol_places_hold(const struct pol_places *p, const struct pol_places *q);
+/* A class word; false if it is none. "none" gives 0. */
+bool pol_class_find(struct base_str word, unsigned *out);
+/* special and criminal imply personal. */
+unsigned pol_classes_close(unsigned classes);
+const struct pol_use_case *pol_use_case_of(const struct pol_policy *p, struct base_str id);
+
+#endif

@@ -1,0 +1,86 @@
+/* decision_json.c - a decision as the contract's JSON object, for explain and the log alike.
+ *
+ * Keys stand in the contract's order; `code` and `remedy` follow when the request is denied.
+ * `redact` names what was asked to be replaced and was found.
+ */
+#include "policy/compiled.h"
+
+static void names(struct base_json *j, const char *key, const char **v, size_t n)
+{
+    base_json_key(j, key);
+    base_json_arr(j);
+    for (size_t i = 0; i < n; i++)
+        base_json_z(j, v[i]);
+    base_json_arr_end(j);
+}
+
+static void findings(struct base_json *j, const struct pol_findings *f)
+{
+    base_json_key(j, "findings");
+    base_json_arr(j);
+    for (size_t i = 0; i < f->n; i++) {
+        base_json_obj(j);
+        base_json_kz(j, "type", pol_type_name(f->v[i].type));
+        base_json_kz(j, "level", pol_level_name(f->v[i].level));
+        base_json_kint(j, "count", f->v[i].count);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
+static void candidates(struct base_json *j, const struct pol_decision *d)
+{
+    base_json_key(j, "candidates");
+    base_json_arr(j);
+    for (size_t i = 0; i < d->n_verdicts; i++) {
+        const struct pol_verdict *v = &d->verdicts[i];
+
+        base_json_obj(j);
+        base_json_kz(j, "backend", v->target->text);
+        base_json_kbool(j, "allowed", v->allowed);
+        if (!v->allowed) {
+            base_json_kz(j, "reason", v->reason);
+            base_json_kz(j, "rule", v->rule);
+        }
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
+void pol_decision_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
+                       const struct pol_decision *d)
+{
+    base_json_obj(j);
+    base_json_kint(j, "v", 1);
+    base_json_kz(j, "outcome", d->routed ? "route" : "deny");
+    base_json_kz(j, "route", d->routed ? d->target->text : NULL);
+    base_json_kz(j, "tier", f->tier == POL_TIER_HARD ? "hard" : "commodity");
+    base_json_key(j, "difficulty");
+    base_json_num(j, f->difficulty, 4);
+    base_json_kz(j, "task", f->task);
+    base_json_key(j, "data");
+    pol_classes_json(j, d->classes);
+    findings(j, &f->findings);
+    base_json_key(j, "use_case");
+    if (f->use_case.n)
+        base_json_str(j, f->use_case);
+    else
+        base_json_null(j);
+    base_json_kz(j, "policy", p->conf->id);
+    names(j, "rules", d->rules, d->n_rules);
+    base_json_key(j, "redact");
+    base_json_arr(j);
+    for (int t = 0; t < POL_TYPE_COUNT; t++) {
+        if (d->redact & f->findings.types & POL_TYPE_BIT(t))
+            base_json_z(j, pol_type_name((enum pol_type)t));
+    }
+    base_json_arr_end(j);
+    names(j, "obligations", d->obligations, d->n_obligations);
+    candidates(j, d);
+    base_json_kz(j, "reason", d->reason);
+    if (!d->routed) {
+        base_json_kz(j, "code", d->deny_rule);
+        base_json_kz(j, "remedy", d->remedy);
+    }
+    base_json_obj_end(j);
+}
