@@ -116,6 +116,11 @@ static int run_eval(int argc, char **argv)
     return gw_route_eval_command(argc - 1, argv + 1);
 }
 
+static int run_scan(int argc, char **argv)
+{
+    return pol_scan_command(argc + 1, argv - 1); /* wants its own name first */
+}
+
 static int run_model(int argc, char **argv)
 {
     if (argc < 1)
@@ -153,7 +158,7 @@ static const struct command commands[] = {
      "Reads the body of a POST /v1/chat/completions and prints the decision as JSON: where it\n"
      "would go, which rules apply, why each back end was refused. --key takes what that key\n"
      "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"},
-    {"scan", pol_scan_command, "find personal data and secrets in texts",
+    {"scan", run_scan, "find personal data and secrets in texts",
      "usage: weir scan [-c FILE] < JSONL\n\n"
      "A line {\"id\",\"text\"} in, a line "
      "{\"id\",\"data\",\"spans\":[{\"start\",\"end\",\"type\",...}]} out;\n"
