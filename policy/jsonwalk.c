@@ -89,7 +89,8 @@ static enum base_status leaf(struct walk *w, struct base_str text, size_t from, 
                              bool is_key, bool is_number)
 {
     struct base_str repl = BASE_STR_NULL;
-    enum base_status st = w->fn(w->ctx, text, is_key, is_number, &repl);
+    enum base_status st =
+        w->fn(w->ctx, text, (struct base_str){w->in.p + from, to - from}, is_key, is_number, &repl);
 
     if (st != BASE_OK || !repl.p || !w->out)
         return st;
@@ -149,12 +150,13 @@ struct reader {
     void *ctx;
 };
 
-static enum base_status read_only(void *ctx, struct base_str text, bool is_key, bool is_number,
-                                  struct base_str *repl)
+static enum base_status read_only(void *ctx, struct base_str text, struct base_str raw, bool is_key,
+                                  bool is_number, struct base_str *repl)
 {
     struct reader *r = ctx;
 
     (void)repl;
+    (void)raw;
     return r->fn(r->ctx, text, is_key, is_number);
 }
 

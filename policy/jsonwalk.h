@@ -18,11 +18,12 @@ typedef enum base_status (*pol_json_leaf_fn)(void *ctx, struct base_str text, bo
 enum base_status pol_json_leaves(struct base_str json, pol_json_leaf_fn fn, void *ctx,
                                  struct base_err *err) BASE_MUST_CHECK;
 
-/* As above, and *repl may be set to what stands there instead (a number becomes a string). The
- * document is written anew to *out in the arena only if something was replaced; else *out = json.
+/* As above; raw is where the leaf stands in json, quotes included, and *repl may be set to what
+ * stands there instead (a number becomes a string). The document is written anew to *out in the
+ * arena only if something was replaced; else *out = json.
  */
-typedef enum base_status (*pol_json_edit_fn)(void *ctx, struct base_str text, bool is_key,
-                                             bool is_number, struct base_str *repl);
+typedef enum base_status (*pol_json_edit_fn)(void *ctx, struct base_str text, struct base_str raw,
+                                             bool is_key, bool is_number, struct base_str *repl);
 enum base_status pol_json_edit(struct base_str json, pol_json_edit_fn fn, void *ctx,
                                struct base_arena *a, struct base_str *out,
                                struct base_err *err) BASE_MUST_CHECK;

@@ -1,0 +1,177 @@
+/* selftest.c - runs the policy's own `tests:`, as `weir check` does.
+ *
+ * Each test's text becomes a request of one user message, is scanned, routed by the caller's
+ * function (tier and candidates as for a real request) and decided. What differs from `expect` is
+ * one problem each, at the test's place in the file. Nothing is sent.
+ */
+#include "policy/compiled.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define TEST_ARENA_MAX (16u << 20)
+
+struct one {
+    const struct pol_policy *p;
+    const struct conf_policy_test *t;
+    struct conf_problems *pr;
+    struct pol_facts f;
+    struct pol_decision d;
+};
+
+static const char *label(const struct conf_policy_test *t)
+{
+    return t->name ? t->name : t->text;
+}
+
+#define FAIL(o, fmt, ...)                                                                          \
+    conf_problem_add((o)->pr, (o)->t->pos, false, "test \"%.40s\": " fmt, label((o)->t),           \
+                     __VA_ARGS__)
+
+static void class_words(unsigned c, char out[64])
+{
+    snprintf(out, 64, "%s%s%s%s%s", c ? "" : "none", c & POL_CLASS_PERSONAL ? "personal " : "",
+             c & POL_CLASS_SPECIAL ? "special " : "", c & POL_CLASS_CRIMINAL ? "criminal " : "",
+             c & POL_CLASS_SECRET ? "secret " : "");
+}
+
+static void check_data(const struct one *o)
+{
+    unsigned want = 0, c;
+    pol_types types = 0;
+    enum pol_type t;
+    bool only_types = o->t->expect_data.n > 0;
+    char a[64], b[64];
+
+    for (size_t i = 0; i < o->t->expect_data.n; i++) {
+        struct base_str w = base_str_c(o->t->expect_data.v[i]);
+
+        if (pol_class_find(w, &c)) {
+            want |= c;
+            only_types = false;
+        } else if (pol_type_find(w, &t)) {
+            types |= POL_TYPE_BIT(t);
+        } else {
+            FAIL(o, "\"%.40s\" is no data class or type", o->t->expect_data.v[i]);
+            return;
+        }
+    }
+    class_words(pol_classes_close(want), a);
+    class_words(o->d.classes, b);
+    if (!only_types && pol_classes_close(want) != o->d.classes)
+        FAIL(o, "data: expected %s, found %s", a, b);
+    for (int i = 0; i < POL_TYPE_COUNT; i++) {
+        if ((types & ~o->f.findings.types) & POL_TYPE_BIT(i))
+            FAIL(o, "data: %s was not found", pol_type_name((enum pol_type)i));
+    }
+}
+
+static void check_location(const struct one *o)
+{
+    struct pol_places want = {{0}}, is = {{0}};
+    const struct conf_target *t = o->d.target;
+
+    if (!o->d.routed) {
+        FAIL(o, "location: expected %s, but it is denied: %s", o->t->expect_location, o->d.reason);
+        return;
+    }
+    if (!pol_places_add(&want, base_str_c(o->t->expect_location))) {
+        FAIL(o, "\"%.40s\" is no place", o->t->expect_location);
+        return;
+    }
+    if (!o->d.off_premises) {
+        (void)pol_places_add(&is, BASE_STR("on_premises"));
+    } else {
+        for (size_t i = 0; i < t->backend->residency.location.n; i++)
+            (void)pol_places_add(&is, base_str_c(t->backend->residency.location.v[i]));
+    }
+    if (!pol_places_hold(&want, &is))
+        FAIL(o, "location: expected %s, but %s answers", o->t->expect_location, t->text);
+}
+
+static void check_rest(const struct one *o)
+{
+    const struct conf_policy_test *t = o->t;
+    const char *tier = o->f.tier == POL_TIER_HARD ? "hard" : "commodity";
+    const char *outcome = o->d.routed ? "route" : "deny";
+    bool rule = false;
+    pol_types redact = o->d.redact & o->f.findings.types, want = 0;
+    enum pol_type type;
+
+    if (t->expect_outcome && strcmp(t->expect_outcome, outcome) != 0)
+        FAIL(o, "outcome: expected %s, but: %s", t->expect_outcome, o->d.reason);
+    if (t->expect_tier && strcmp(t->expect_tier, tier) != 0)
+        FAIL(o, "tier: expected %s, got %s", t->expect_tier, tier);
+    for (size_t i = 0; i < o->d.n_rules; i++)
+        rule = rule || (t->expect_rule && strcmp(t->expect_rule, o->d.rules[i]) == 0);
+    rule =
+        rule || (t->expect_rule && o->d.deny_rule && strcmp(t->expect_rule, o->d.deny_rule) == 0);
+    if (t->expect_rule && !rule)
+        FAIL(o, "rule: %s does not apply", t->expect_rule);
+    for (size_t i = 0; i < t->expect_redact.n; i++) {
+        if (pol_type_find(base_str_c(t->expect_redact.v[i]), &type))
+            want |= POL_TYPE_BIT(type);
+        else
+            FAIL(o, "\"%.40s\" is no type", t->expect_redact.v[i]);
+    }
+    for (int i = 0; i < POL_TYPE_COUNT && t->expect_redact.n; i++) {
+        if ((want ^ redact) & POL_TYPE_BIT(i))
+            FAIL(o, "redact: %s %s", pol_type_name((enum pol_type)i),
+                 want & POL_TYPE_BIT(i) ? "is not redacted" : "is redacted as well");
+    }
+}
+
+static void run_one(struct one *o, const struct pol_detector *det, struct pol_scratch *s,
+                    struct base_arena *a, pol_test_route_fn route_fn, void *ctx)
+{
+    struct chat_part part = {.kind = CHAT_PART_TEXT, .text = base_str_c(o->t->text)};
+    struct chat_message msg = {.role = CHAT_USER, .parts = &part, .n_parts = 1};
+    struct chat_request req = {.arena = a, .messages = &msg, .n_messages = 1};
+    struct base_err err = {0};
+
+    o->f.today = base_wall_us() / 86400000000ll;
+    o->f.use_case = base_str_c(o->t->use_case);
+    if (pol_scan_request(det, s, &req, &o->f.findings, &err) != BASE_OK) {
+        FAIL(o, "%s", err.text);
+        return;
+    }
+    if (route_fn && route_fn(ctx, o->t, &o->f, a) != BASE_OK) {
+        FAIL(o, "%s", "cannot be routed");
+        return;
+    }
+    if (pol_decide(o->p, &o->f, a, &o->d, &err) != BASE_OK) {
+        FAIL(o, "%s", err.text);
+        return;
+    }
+    if (o->t->has_data)
+        check_data(o);
+    if (o->t->expect_location)
+        check_location(o);
+    check_rest(o);
+}
+
+void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector *d,
+                          pol_test_route_fn route_fn, void *ctx, struct conf_problems *problems,
+                          size_t *n_run)
+{
+    struct base_arena *a = base_arena_new(TEST_ARENA_MAX);
+    struct pol_scratch *s = NULL;
+    struct base_err err = {0};
+
+    *n_run = 0;
+    if (!a || pol_scratch_new(d, &s, &err) != BASE_OK) {
+        conf_problem_add(problems, p->conf->pos, false, "out of memory: the tests did not run");
+        goto out;
+    }
+    for (size_t i = 0; i < p->conf->n_tests; i++) {
+        struct one o = {.p = p, .t = &p->conf->tests[i], .pr = problems};
+
+        run_one(&o, d, s, a, route_fn, ctx);
+        base_arena_reset(a);
+        ++*n_run;
+    }
+out:
+    pol_scratch_free(s);
+    base_arena_free(a);
+}
