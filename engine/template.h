@@ -1,0 +1,34 @@
+/* template.h - from a chat to the model's prompt, by the template in the model's file.
+ */
+#ifndef ENG_TEMPLATE_H
+#define ENG_TEMPLATE_H
+
+#include "engine/jinja.h"
+
+struct eng_gguf;
+struct eng_template;
+
+/* Used where a file has no template: ChatML, which small instruct models understand best. */
+extern const char ENG_TEMPLATE_CHATML[];
+
+/* *out is owned by the caller; never changes; any number of threads may render with it. */
+enum base_status eng_template_new(struct base_str source, struct base_str bos, struct base_str eos,
+                                  struct eng_template **out, struct base_err *err) BASE_MUST_CHECK;
+/* The file's tokenizer.chat_template with tok's BOS and EOS. Without one, ChatML if the vocabulary
+ * has its tokens, else BASE_ENOENT. */
+enum base_status eng_template_from_gguf(const struct eng_gguf *g, const struct eng_tok *tok,
+                                        struct eng_template **out,
+                                        struct base_err *err) BASE_MUST_CHECK;
+void eng_template_free(struct eng_template *t); /* NULL is fine */
+
+/* Renders request: an object with "messages" (OpenAI's form) and any of "tools",
+ * "add_generation_prompt" and template variables; it is borrowed and left as it is. Changes made
+ * on the way, as the models' own tools do: a tool call's "arguments" that are JSON text become an
+ * object, a null "content" becomes "", enable_thinking is true unless given, and where the template
+ * refuses a system message, its text goes in front of the first user message if that helps.
+ * *out is to be released in any case. Errors: see eng_jinja_render. */
+enum base_status eng_template_render(const struct eng_template *t, json_t *request, int64_t now_s,
+                                     struct eng_rendered *out,
+                                     struct base_err *err) BASE_MUST_CHECK;
+
+#endif
