@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the difficulty model of gateway/route and writes gateway/route/route_weights.inc.
 
-    python3 -m venv build/venv && build/venv/bin/pip install numpy scipy scikit-learn
+    python3 -m venv build/venv && build/venv/bin/pip install numpy scipy
     build/venv/bin/python tools/train_router.py --data DIR            # train, report, write
     build/venv/bin/python tools/train_router.py --data DIR --report   # report only
 
@@ -14,7 +14,6 @@ the folded prompt, so that a question which stands in two sets falls on one side
 import argparse
 import ctypes
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -43,8 +42,8 @@ N_GRAM = N_WORD + N_CHAR
 SETS = ["routellm_mmlu", "routellm_gsm8k_fixed", "mmlupro_gemini15pro", "zeroeval_gsm",
         "zeroeval_crux", "llmrouter_qwen7b_nemotron51b"]
 # Domains of RouteLLM's MMLU whose labels suffer from scoring one generated token only (the strong
-# model's "accuracy" falls to the weak one's). Kept for training, where only the weak model's
-# answer counts at half weight, and left out of the "nonquant" figures.
+# model's "accuracy" falls to the weak one's). Kept for training at half weight, where
+# only the weak model's answer is the label, and left out of the "nonquant" figures.
 QUANT = {"abstract_algebra", "college_chemistry", "college_mathematics", "college_physics",
          "college_computer_science", "econometrics", "electrical_engineering",
          "elementary_mathematics", "formal_logic", "high_school_chemistry",
@@ -52,14 +51,38 @@ QUANT = {"abstract_algebra", "college_chemistry", "college_mathematics", "colleg
          "machine_learning", "professional_accounting", "high_school_computer_science"}
 
 
+SHIM = """
+#include "gateway/route/task.h"
+float prior_of(const char *text, size_t n)
+{
+    struct base_str piece = {text, n};
+    struct gw_features f;
+    gw_features_extract(&piece, 1, &f);
+    return gw_task_prior(&f, gw_task_of(&f));
+}
+int is_open(const char *text, size_t n);
+int is_open(const char *text, size_t n)
+{
+    struct base_str piece = {text, n};
+    struct gw_features f;
+    gw_features_extract(&piece, 1, &f);
+    return gw_task_openness(&f, gw_task_of(&f)) >= 1.0f;
+}
+"""
+
+
 def build_so():
-    out = os.path.join(tempfile.mkdtemp(prefix="weir-router-"), "features.so")
+    folder = tempfile.mkdtemp(prefix="weir-router-")
+    out, shim = os.path.join(folder, "features.so"), os.path.join(folder, "shim.c")
+    open(shim, "w").write(SHIM)
     subprocess.check_call(["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-D_GNU_SOURCE", "-I", ROOT,
-                           "-o", out] + [os.path.join(ROOT, p) for p in
+                           "-o", out, shim] + [os.path.join(ROOT, p) for p in
                                          ("gateway/route/features.c", "gateway/route/cues.c",
-                                          "base/err.c", "base/str.c")] + ["-lm", "-lpthread"])
+                                          "gateway/route/task.c", "base/err.c",
+                                          "base/str.c")] + ["-lm", "-lpthread"])
     lib = ctypes.CDLL(out)
     lib.gw_features_dump.restype = ctypes.c_uint32
+    lib.prior_of.restype = ctypes.c_float
     return lib
 
 
@@ -75,9 +98,11 @@ def load(folder):
             c = line.split("\t")
             if len(c) == 8:
                 rows.append(dict(id=c[0], set=c[1], domain=c[2], weak=float(c[3]),
-                                 strong=float(c[4]), text=unescape(c[7])))
+                                 strong=float(c[4]), out=float(c[6]), text=unescape(c[7])))
     for r in rows:
-        key = re.sub(r"[^a-z0-9]+", "", r["text"].lower())[:300]
+        stem = re.split(r"\n\(?A[.)]", r["text"])[0]  # MMLU-Pro reuses MMLU's questions
+        key = re.sub(r"[^a-z0-9]+", "", stem.lower())
+        r["key"] = key
         r["fold"] = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 10
     return rows
 
@@ -157,7 +182,7 @@ def auc(score, wrong):
 class Model:
     """z(x) = bias + hand . wh + grams . wg, grams already divided by the root of their number."""
 
-    def __init__(self, l2_gram=3.0, l2_hand=0.02, min_df=3, iters=120, w_power=0.5, gain=0.0):
+    def __init__(self, l2_gram=80.0, l2_hand=8.0, min_df=3, iters=60, w_power=0.5):
         self.__dict__.update(locals())
 
     def fit(self, x, hand, y, groups, weight):
@@ -199,18 +224,135 @@ class Model:
         return self.bias + h @ self.wh + x @ self.wg
 
 
-def evaluate(name, score, rows, n_boot=300):
-    weak = np.array([r["weak"] for r in rows])
-    strong = np.array([r["strong"] for r in rows])
+class Data:
+    """All rows with features and targets."""
+
+    def __init__(self, folder):
+        self.lib = build_so()
+        self.rows = [r for r in load(folder) if r["set"] != "routellm_mtbench"]
+        col = lambda k: np.array([r[k] for r in self.rows])
+        self.set, self.domain, self.fold = col("set"), col("domain"), col("fold")
+        self.weak, self.strong, out = col("weak"), col("strong"), col("out")
+        self.quant = (self.set == "routellm_mmlu") & np.isin(self.domain, list(QUANT))
+        self.x, self.hand = featurise(self.lib, [r["text"] for r in self.rows])
+        self.prior = np.array([prior(self.lib, r["text"]) for r in self.rows])
+        # Where the strong model fails as well, escalating buys nothing: such rows count less.
+        both = (self.weak < 0.5) & (self.strong < 0.5)
+        self.weight = np.where(self.quant, 0.5, 1.0) * np.where(both, 0.45, 1.0)
+        # Second target: how long the strong model's answer is, as a rank within its set.
+        self.length = np.full(len(self.rows), np.nan)
+        for s in SETS:
+            m = (self.set == s) & (out > 0)
+            if m.any():
+                self.length[m] = (np.argsort(np.argsort(out[m])) + 0.5) / m.sum()
+
+    def fit(self, m):
+        """The head from the rows of mask m: wrong answers plus, less, long answers; both linear,
+        so they add up to one set of weights."""
+        w = Model().fit(self.x[m], self.hand[m], 1 - np.minimum(self.weak[m], 1), self.set[m],
+                        self.weight[m])
+        k = m & ~np.isnan(self.length)
+        if k.any():
+            v = Model().fit(self.x[k], self.hand[k], self.length[k], self.set[k], np.ones(k.sum()))
+            ratio = LENGTH_SHARE * w.sd / v.sd
+            w.bias += LENGTH_SHARE * v.bias + float(((w.mu - v.mu) / v.sd) @ v.wh) * LENGTH_SHARE
+            w.wh = w.wh + ratio * v.wh
+            w.wg = w.wg + LENGTH_SHARE * v.wg
+        return w
+
+
+LENGTH_SHARE = 0.35
+BOUND, MIX_CLOSED, MIX_OPEN = 2.0, 1.0, 0.5  # as in route.c
+
+
+def prior(lib, text):
+    """The task prior and the share of the learned log-odds beside it."""
+    b = text.encode()
+    n = ctypes.c_size_t(len(b))
+    return lib.prior_of(b, n), MIX_OPEN if lib.is_open(b, n) else MIX_CLOSED
+
+
+def difficulty(z, platt, pr):
+    learned = BOUND * np.tanh((platt[0] * z + platt[1]) / BOUND)
+    return 1 / (1 + np.exp(-(pr[:, 1] * learned + pr[:, 0])))
+
+
+def fit_platt(z, y, groups):
+    """Scale and shift of z for P(weak wrong), every set weighing the same."""
+    w = np.zeros(len(z))
+    for s in set(groups):
+        w[groups == s] = 1 / (groups == s).sum()
+
+    def f(p):
+        v = p[0] * z + p[1]
+        r = w * (1 / (1 + np.exp(-v)) - y)
+        return (w * (np.logaddexp(0, v) - y * v)).sum(), np.array([r @ z, r.sum()])
+
+    return scipy.optimize.minimize(f, np.array([1.0, 0.0]), jac=True).x
+
+
+def show(name, score, weak, strong, length, n_boot=300):
     rng = np.random.default_rng(1)
     boot = []
     for _ in range(n_boot):
-        i = rng.integers(0, len(rows), len(rows))
+        i = rng.integers(0, len(score), len(score))
         boot.append(apgr(score[i], weak[i], strong[i]))
-    lo, hi = np.nanpercentile(boot, [2.5, 97.5]) if n_boot else (np.nan, np.nan)
-    return "%-22s n=%5d auc=%.3f apgr=%.3f [%.3f,%.3f] cpt50=%.1f cpt80=%.1f" % (
-        name, len(rows), auc(score, weak < 0.5), apgr(score, weak, strong), lo, hi,
-        cpt(score, weak, strong, .5), cpt(score, weak, strong, .8))
+    lo, hi = np.nanpercentile(boot, [2.5, 97.5])
+    print("| %-30s | %5d | %.3f | %.3f [%.3f, %.3f] | %4.1f | %4.1f | %.3f |" % (
+        name, len(score), auc(score, weak < 0.5), apgr(score, weak, strong), lo, hi,
+        cpt(score, weak, strong, .5), cpt(score, weak, strong, .8), apgr(length, weak, strong)),
+        flush=True)
+
+
+def show_sets(title, d, score, sets):
+    length = d.hand[:, 0]
+    print("\n%s\n| set | n | AUC | APGR [95%%] | CPT50 | CPT80 | APGR of length |\n"
+          "|---|---|---|---|---|---|---|" % title)
+    for s in sets:
+        m = d.set == s
+        show(s, score[m], d.weak[m], d.strong[m], length[m])
+        if s == "routellm_mmlu":
+            m &= ~d.quant
+            show("routellm_mmlu, not quantitative", score[m], d.weak[m], d.strong[m], length[m])
+
+
+def out_of_fold(d):
+    z = np.zeros(len(d.rows))
+    for k in range(0, 10, 2):
+        test = (d.fold == k) | (d.fold == k + 1)
+        z[test] = d.fit(~test).z(d.x[test], d.hand[test])
+    return z
+
+
+def leave_sets_out(d, platt):
+    """Each family of sets scored by a model that saw none of it, nor its questions elsewhere."""
+    z = np.zeros(len(d.rows))
+    keys = np.array([r["key"] for r in d.rows])
+    for family in (("routellm_mmlu", "mmlupro_gemini15pro"),
+                   ("routellm_gsm8k_fixed", "zeroeval_gsm"), ("zeroeval_crux",),
+                   ("llmrouter_qwen7b_nemotron51b",)):
+        test = np.isin(d.set, family)
+        train = ~test & ~np.isin(keys, keys[test])
+        z[test] = d.fit(train).z(d.x[test], d.hand[test])
+    return difficulty(z, platt, d.prior)
+
+
+def quality_table(d, score, steps=100):
+    """Mean over the sets of (outcome when score >= t goes strong) / (outcome of always strong)."""
+    rows = []
+    for i in range(steps + 1):
+        up = score >= i / steps
+        kept = [np.where(up, d.strong, d.weak)[d.set == s].mean() / d.strong[d.set == s].mean()
+                for s in SETS]
+        rows.append(np.mean(kept))
+    return np.array(rows)
+
+
+def calibration_error(p, y, bins=10):
+    edge = np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1])
+    b = np.searchsorted(edge, p)
+    return sum(abs(p[b == i].mean() - y[b == i].mean()) * (b == i).mean() for i in range(bins)
+               if (b == i).any())
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -225,6 +367,7 @@ def write_inc(path, m, platt, quality):
     qw, sw = quantise(m.wg[:N_WORD])
     qc, sc = quantise(m.wg[N_WORD:])
     q = np.concatenate([qw, qc])
+    m.word_scale, m.char_scale = sw, sc
     with open(path, "w") as f:
         f.write("/* Generated by tools/train_router.py: do not edit. */\n")
         for name, v in (("w_bias", m.bias), ("w_word_scale", sw), ("w_char_scale", sc),
@@ -245,3 +388,48 @@ def write_inc(path, m, platt, quality):
 def c_float(v):
     s = "%.7g" % v
     return (s if "." in s or "e" in s else s + ".0") + "f"
+
+
+def write_vectors(path, lib, q, d, m, platt, n=60):
+    """Texts and the difficulty that the written (rounded) weights give, for the C test."""
+    r = Model()
+    r.mu, r.sd, r.wh, r.bias = m.mu, m.sd, m.wh, m.bias
+    r.wg = np.concatenate([q[:N_WORD] * m.word_scale, q[N_WORD:] * m.char_scale])
+    texts = [row.split("\t")[3] for row in
+             open(os.path.join(ROOT, "tests/vectors/route/everyday.tsv"), encoding="utf-8")
+             .read().split("\n")[1:] if row]
+    texts = texts[::len(texts) // n][:n]
+    x, hand = featurise(lib, texts)
+    score = difficulty(r.z(x, hand), platt, np.array([prior(lib, t) for t in texts]))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("difficulty\ttext\n")
+        f.writelines("%.6f\t%s\n" % (s, t) for s, t in zip(score, texts))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--data", required=True, help="folder with the router/*.tsv files")
+    p.add_argument("--report", action="store_true", help="measure only, write nothing")
+    a = p.parse_args()
+    d = Data(a.data)
+    y = 1 - np.minimum(d.weak, 1)
+    z = out_of_fold(d)
+    platt = fit_platt(z, y, d.set)
+    score = difficulty(z, platt, d.prior)
+    show_sets("Out of fold (5 folds by question)", d, score, SETS)
+    show_sets("The learned head alone, out of fold", d, z, SETS)
+    show_sets("Left out as a family", d, leave_sets_out(d, platt), SETS)
+    print("\nPlatt %.3f z %+.3f; calibration error of the learned head %.3f, with the prior %.3f" % (
+        *platt, calibration_error(1 / (1 + np.exp(-(platt[0] * z + platt[1]))), y),
+        calibration_error(score, y)))
+    if a.report:
+        return
+    m = d.fit(np.ones(len(d.rows), bool))
+    out = os.path.join(ROOT, "gateway/route/route_weights.inc")
+    q = write_inc(out, m, platt, quality_table(d, score))
+    write_vectors(os.path.join(ROOT, "tests/vectors/route/scores.tsv"), d.lib, q, d, m, platt)
+    print("wrote %s (%d KiB)" % (os.path.relpath(out, ROOT), os.path.getsize(out) // 1024))
+
+
+if __name__ == "__main__":
+    main()

@@ -55,9 +55,10 @@ const struct gw_cue_words gw_cue_table[] = {
      "summar* tldr condense shorten recap zusammenfass* fasse fass kurz* resum* synthetis* "
      "riassum* sintetizz* stresc* podsumuj* streszczenie samenvat* vat"},
     {GW_CUE_EXTRACT,
-     "extract* pull parse retrieve identify find extrahier* finde suche extrai* trouve* repere* "
-     "extrae* encuentra* estrai* trova wyodrebn* wyciagn* znajdz wypisz haal vind json csv names "
-     "emails dates"},
+     "extract* parse retrieve extrahier* extrai* repere* extrae* estrai* wyodrebn* wyciagn* "
+     "wypisz json csv names emails dates email mails adresses addresses phone telefonnummer* "
+     "numbers nummern daten adressen noms montants nombres fechas correos nomi date nazwisk* "
+     "adres* numery namen keywords entities entitat*"},
     {GW_CUE_CLASSIFY,
      "classif* categori* label* sentiment tag spam klassifizier* ordne einordn* stimmung classe* "
      "clasific* etiquet* sentimiento classific* sentimento sklasyfik* kategori* sentyment "
@@ -74,47 +75,60 @@ const struct gw_cue_words gw_cue_table[] = {
      "ecris* ecrire redige* poeme lettre courriel escrib* redacta* poema carta correo historia "
      "scriv* lettera poesia napisz* wiersz* list maila zaproszenie schrijf* gedicht brief"},
     {GW_CUE_LIST,
-     "list name give mention show tell suggest recommend ideas tips example examples nenn* liste* "
-     "zahl* gib zeig* sag vorschlag* beispiel* donne* cite* nomme* montre* idees exemple* dame "
-     "enumera menciona lista ideas ejemplo* elenca dammi suggerisci esempi* podaj wymien pokaz "
-     "przyklad* noem geef toon voorbeeld*"},
+     "list name give mention show tell suggest recommend ideas tips example examples nenn* "
+     "liste* zahl* gib zeig* sag vorschlag* beispiel* donne* cite* nomme* montre* idees "
+     "exemple* dame enumera menciona lista ejemplo* elenca dammi suggerisci esempi* podaj "
+     "wymien pokaz przyklad* noem geef toon voorbeeld* find identify finde suche trouv* "
+     "encuentra* trova* znajdz vind haal pull recomienda* consiglia* empfiehl* empfehl* polec* "
+     "aanraden zoek"},
     {GW_CUE_EXPLAIN,
      "explain define definition mean means meaning describe synonym* antonym* difference opposite "
      "spell pronounce erklar* definier* bedeut* beschreib* unterschied expliqu* defini* signifi* "
      "decri* explica* significa* describe* spiega* definisci wyjasnij znaczy zdefiniuj opisz "
      "oznacza leg uitleg betekent"},
     {GW_CUE_CODE,
-     "code coding function python javascript typescript java rust golang sql regex bash html css "
-     "script program programm* class method loop array string api variable git compile* algorithm* "
-     "json yaml docker query funktion* skript fonction* funcion* codigo funzione codice funkcj* "
-     "kod skrypt functie assert def return import react kubernetes postgres*"},
+     "code coding function python javascript typescript java rust golang sql regex bash html "
+     "css script program programm* class method loop array string api variable git compile* "
+     "algorithm* json yaml docker query funktion* skript fonction* funcion* codigo funzione "
+     "codice funkcj* kod skrypt functie assert def return import react kubernetes postgres* "
+     "implementation implement queue struct pointer test tests unit module library package "
+     "endpoint parser recursion recursive"},
     {GW_CUE_MATHS,
      "calculat* compute solve equation* integral* integrate derivative* matrix matrices "
-     "polynomial* "
-     "probability percent* average sum product quotient triangle circle radius angle prime "
-     "divisible integer* fraction* geometry algebra* rechn* berechn* losung gleichung* "
-     "wahrscheinlichkeit* calcul* equation* probabilit* resuelve ecuacion* calcola* risolv* "
-     "oblicz* rozwiaz* rownani* bereken* vergelijking* sqrt cos sin log eigenvalue* modulo"},
+     "polynomial* probability percent* average sum product quotient triangle circle radius "
+     "angle prime divisible integer* fraction* geometry algebra* rechn* berechn* losung "
+     "gleichung* wahrscheinlichkeit* calcul* equation* probabilit* resuelve ecuacion* calcola* "
+     "risolv* oblicz* rozwiaz* rownani* bereken* vergelijking* sqrt cos sin log eigenvalue*"},
     {GW_CUE_PROOF,
      "prove proof proofs proving theorem* lemma* corollary derive derivation disprove "
-     "counterexample* induction contradiction converge* bijection isomorph* irrational* beweis* "
-     "herleit* widerleg* demontr* theoreme* demuestr* demostr* teorema* dimostr* udowod* dowod* "
-     "twierdzen* bewijs* stelling* axiom* nphard np"},
+     "counterexample* induction contradiction converge* bijection isomorph* irrational* "
+     "beweis* herleit* widerleg* demontr* theoreme* demuestr* demostr* teorema* dimostr* "
+     "udowod* dowod* twierdzen* bewijs* stelling* axiom* nphard np irrationa* irracional* "
+     "irrazional* bewijz* dowied* wykaz* differentiab* differenzierbar* derivable* continuous* "
+     "homomorph* homeomorph* injective surjective bijective eigenvalue* eigenvektor* monotoni* "
+     "asymptot* modulo"},
     {GW_CUE_REASON,
      "analy* evaluat* assess* compare comparison tradeoff* justif* argue* critique* criticis* "
-     "criticiz* strateg* implication* scenario* hypothes* rationale* pros cons weigh recommend* "
-     "consequence* root cause optimi* plan planning roadmap forecast* negotiat* bewert* beurteil* "
-     "vergleich* abwag* strategi* begrund* folgen szenari* optimier* evalu* analis* compar* "
-     "arbitrag* analiz* evalua* valuta* confront* strateg* przeanaliz* ocen* porown* uzasadn* "
-     "zaplanuj optymaliz* beoordeel* vergelijk analyseer onderbouw* puzzle riddle deduc* infer*"},
+     "criticiz* strateg* implication* scenario* hypothes* rationale* weigh consequence* root "
+     "optimi* plan planning roadmap forecast* negotiat* bewert* beurteil* vergleich* abwag* "
+     "strategi* begrund* folgen szenari* optimier* evalu* analis* compar* arbitrag* analiz* "
+     "evalua* valuta* confront* przeanaliz* ocen* porown* uzasadn* zaplanuj optymaliz* "
+     "beoordeel* vergelijk analyseer onderbouw* puzzle riddle deduc* infer* prioriti* "
+     "priorisier* reconstruct* rekonstruier* determine* conclude* objection* methodolog* "
+     "assumption* sensitiv* milestone* generali* verallgemein* veralgemeen* uogoln* choix "
+     "decision* entscheidung* wybor oplossing* ursache* causes cause przyczyn* oorza* causa* "
+     "begrunde* uzasadnij nachweis* nachweisbar* reconstit*"},
     {GW_CUE_DESIGN,
      "architect* design distributed scalab* concurren* consisten* faulttolerant idempoten* "
      "migrat* kernel compiler protocol* schema throughput latency sharding replicat* consensus "
-     "raft microservice* multitenant failover lockfree threadsafe cache* backpressure refactor* "
-     "implement implementation infrastructure entwirf entwerf* architektur* verteilte* skalier* "
-     "concois concev* conception architecture* repartie* disena* arquitectura* distribuid* "
-     "progett* architettur* zaprojektuj* architektur* rozproszon* ontwerp* gedistribueerd* "
-     "scheduler allocator transaction* zerodowntime optimizer"},
+     "raft microservice* multitenant failover lockfree threadsafe cache* backpressure "
+     "refactor* implement implementation infrastructure entwirf entwerf* architektur* "
+     "verteilte* skalier* concois concev* conception architecture* repartie* disena* "
+     "arquitectura* distribuid* progett* architettur* zaprojektuj* rozproszon* ontwerp* "
+     "gedistribueerd* scheduler allocator transaction* zerodowntime optimizer lock locks "
+     "mutex* thread threads atomic* queue invariant* shard* partition* coherent* koharen* "
+     "outage downtime rollback rollout hilos watk* garbage pointer* aliasing latenz durchsatz "
+     "datenbank* database* servidor* bezblokad* pamiec* wyscig* verrou* cerrojo*"},
     {GW_CUE_DEBUG,
      "debug* deadlock* race segfault* segmentation crash* stacktrace traceback flaky bottleneck* "
      "leak leaks leaking corrupt* undefined heisenbug intermittent* nondetermin* regression* "
@@ -122,37 +136,56 @@ const struct gw_cue_words gw_cue_table[] = {
      "speicherleck* fehlersuche* fehlschlag* debogu* plantage* fuite* interblocage* depur* "
      "fallo falla bloqueo* fuga blocca* errore* zakleszcz* wyciek* awari* zawiesza* profil*"},
     {GW_CUE_AGENT,
-     "tool tools browse repository repo codebase commit deploy pull request tests terminal shell "
-     "autonomous* execute orchestrat* workflow* iterate website book files directory rollback "
+     "tool tools browse repository repo codebase commit deploy pull request tests terminal "
+     "shell autonomous* execute orchestrat* workflow* iterate website files directory rollback "
      "pipeline ci werkzeug* repositor* ausfuhr* bereitstell* depot outils deploi* execute* "
      "herramient* despleg* repositorio esegui strument* narzedzi* repozytori* wdroz* uruchom* "
-     "gereedschap* uitvoer*"},
+     "gereedschap* uitvoer* staging production clone branch merge install run runs click login "
+     "book sheet fill search email sends send schedule monitor watch agent agents"},
     {GW_CUE_LEGAL,
      "law laws legal* lawsuit* liab* contract* clause* statut* court* plaintiff defendant tort "
-     "gdpr dsgvo rgpd rodo regulat* complian* jurisdiction* tenant* landlord dismiss* terminat* "
-     "negligen* breach* indemn* patent* copyright* visa custody recht* haft* vertrag* kundig* "
-     "gesetz* klage* abmahn* mieter* schadensersatz juridi* contrat* licenci* responsabilit* "
-     "tribunal* loi droit ley legal* demanda* despid* contratt* legge licenziament* avvocat* "
-     "praw* umow* wypowiedzen* odpowiedzialno* sad pozew contract ontslag* wet aansprakelijk*"},
+     "gdpr dsgvo rgpd rodo regulat* complian* jurisdiction* tenant* landlord dismiss* "
+     "terminat* negligen* breach* indemn* patent* copyright* visa custody recht* haft* "
+     "vertrag* kundig* gesetz* klage* abmahn* mieter* schadensersatz juridi* contrat* licenci* "
+     "responsabilit* tribunal* loi droit ley demanda* despid* contratt* legge licenziament* "
+     "avvocat* praw* umow* wypowiedzen* odpowiedzialno* sad pozew contract ontslag* wet "
+     "aansprakelijk* rights rechte droits derechos diritti prawo prawa rechten employer "
+     "arbeitgeber employeur empleador* datore pracodawc* werkgever* lawyer* anwalt* avocat* "
+     "abogad* prawnik* advocaat fired dismissed eviction evict* divorce* inherit* erb* "
+     "heritage herencia eredita spadek clausul* klausul* clausola clausola* vermieter* "
+     "proprietaire locataire huurder* verhuurder* arbitration arbitrage arbitraj* noncompete "
+     "konkurrenz* widerruf* frist fristen delai* plazo* termin terminy mitbestimm* "
+     "betriebsrat* works council gewerkschaft* union* testament* heir* mediation* notar* "
+     "notaire*"},
     {GW_CUE_MEDICAL,
-     "medic* patient* diagnos* symptom* dose* dosage* mg drug* treat treatment* therap* clinical "
-     "disease* cancer* pregnan* surg* blood pressure pain chest fever overdos* warfarin ibuprofen "
-     "insulin antibiotic* renal hepatic cardiac arzt* medikament* nebenwirk* schwanger* "
-     "blutdruck krank* behandl* schmerz* fieber medicament* medecin* grossesse douleur* maladie* "
-     "traitement* paciente* dosis embaraz* dolor enfermedad* tratamiento* farmac* dolore* malattia "
-     "gravidanza lek leki lekow pacjent* ciaz* bol dawk* objaw* chorob* lecze* medicijn* zwanger* "
-     "patient pijn"},
+     "medic* patient* diagnos* symptom* dose* dosage* mg drug* treat treatment* therap* "
+     "clinical disease* cancer* pregnan* surg* blood pressure pain chest fever overdos* "
+     "warfarin ibuprofen insulin antibiotic* renal hepatic cardiac arzt* medikament* "
+     "nebenwirk* schwanger* blutdruck krank* behandl* schmerz* fieber medicament* medecin* "
+     "grossesse douleur* maladie* traitement* paciente* dosis embaraz* dolor enfermedad* "
+     "tratamiento* farmac* dolore* malattia gravidanza lek leki lekow pacjent* ciaz* bol dawk* "
+     "objaw* chorob* lecze* medicijn* zwanger* patient pijn antibioti* wechselwirk* arznei* "
+     "tablet* diabet* headache* kopfschmerz* vomit* erbrech* vomissement* nausea ubelkeit "
+     "stroke heart herz* coeur corazon cuore serce hart lung* kidney* leber liver asthma* "
+     "allerg* vaccin* impf* szczep* infect* infekt* bleeding blut* sang* sangre krew hospital* "
+     "krankenhaus* nurse pflege* doctor arzte medico medecins lekarz* dokter* anticoagula* "
+     "hypert* cholesterol depress* suicid* seizure* epilep* tumor* tumour* chemo* lithium "
+     "statin* opioid* paracetamol aspirin*"},
     {GW_CUE_FINANCE,
      "tax* invest* portfolio* mortgage* loan* hedg* deriv* valuation* npv irr dcf cash flow "
-     "amortiz* depreciat* balance equity pension* steuer* anlage* hypothek* kredit* rente bilanz* "
-     "impot* placement* emprunt* retraite* impuest* inversion* hipoteca* pension* tasse "
-     "investiment* mutuo podat* inwestycj* kredyt* emerytur* belasting* hypotheek* budget*"},
+     "amortiz* depreciat* balance equity pension* steuer* anlage* hypothek* kredit* rente "
+     "bilanz* impot* placement* emprunt* retraite* impuest* inversion* hipoteca* tasse "
+     "investiment* mutuo podat* inwestycj* kredyt* emerytur* belasting* hypotheek* budget* "
+     "acquisition* ebitda revenue merger* inflation interest bond bonds options ifrs gaap "
+     "invoice* vat umsatzsteuer mehrwertsteuer tva iva insolven*"},
     {GW_CUE_SAFETY,
      "security vulnerab* exploit* threat* attack* malware encrypt* cryptograph* authenticat* "
      "incident* risk* safety hazard* emergency evacuat* audit* forensic* breach* sicherheit* "
-     "schwachstell* angriff* bedrohung* risik* notfall* securite vulnerabilit* menace* attaque* "
-     "risque* urgence seguridad amenaza* riesgo* ataque* sicurezza minacc* rischi* "
-     "bezpieczenst* zagrozen* ryzyk* atak* veiligheid* dreiging* risico*"},
+     "schwachstell* angriff* bedrohung* risik* notfall* securite vulnerabilit* menace* "
+     "attaque* risque* urgence seguridad amenaza* riesgo* ataque* sicurezza minacc* rischi* "
+     "bezpieczenst* zagrozen* ryzyk* atak* veiligheid* dreiging* risico* penetration cve "
+     "privilege* injection ransomware phishing zeroday rca sandbox* escalation* bypass "
+     "kompromittier*"},
     {GW_CUE_CONSTRAINT,
      "must exactly least without except ensure constraint* satisf* guarantee* subject "
      "whenever cannot forbidden mandatory limit* minimi* maximi* within given assum* respecting "

@@ -31,6 +31,17 @@ static int at_most(int v, int cap)
     return v < cap ? v : cap;
 }
 
+/* A school word problem: several numbers, a question of how much, and no trade's vocabulary. */
+static bool is_word_problem(const struct gw_features *f)
+{
+    const uint16_t *c = f->cues;
+
+    return f->n_numbers >= 2 && f->n_questions >= 1 && c[GW_CUE_QUANT] >= 1 &&
+           c[GW_CUE_DESIGN] + c[GW_CUE_DEBUG] + c[GW_CUE_LEGAL] + c[GW_CUE_MEDICAL] +
+                   c[GW_CUE_SAFETY] <
+               2;
+}
+
 /* How strongly the text asks for each task: words at its start weigh most, since that is where an
  * instruction stands; words in a payload behind it weigh little. */
 enum gw_task gw_task_of(const struct gw_features *f)
@@ -47,7 +58,8 @@ enum gw_task gw_task_of(const struct gw_features *f)
                       2 * at_most((int)f->n_code_lines, 4);
     s[GW_TASK_MATHS] = 4 * at_most(l[GW_CUE_MATHS], 2) + at_most(c[GW_CUE_MATHS], 3) +
                        at_most(c[GW_CUE_QUANT], 3) * (f->n_numbers >= 2) +
-                       3 * (f->n_numbers >= 2 && f->n_ops >= 1 && f->n_words < 12);
+                       3 * (f->n_numbers >= 2 && f->n_ops >= 1 && f->n_words < 12) +
+                       8 * is_word_problem(f);
     s[GW_TASK_REASON] = 9 * at_most(l[GW_CUE_PROOF], 1) + 5 * at_most(l[GW_CUE_REASON], 2) +
                         3 * at_most(c[GW_CUE_DESIGN], 3) + 3 * at_most(c[GW_CUE_DEBUG], 3) +
                         2 * at_most(c[GW_CUE_LEGAL] + c[GW_CUE_MEDICAL], 4);
@@ -71,34 +83,45 @@ struct bonus {
 };
 
 static const struct bonus bonuses[] = {
-    {GW_CUE_PROOF, 1.2f, 2},      {GW_CUE_REASON, 0.5f, 4},  {GW_CUE_DESIGN, 0.6f, 4},
+    {GW_CUE_PROOF, 1.4f, 2},      {GW_CUE_REASON, 0.5f, 4},  {GW_CUE_DESIGN, 0.6f, 4},
     {GW_CUE_DEBUG, 0.6f, 4},      {GW_CUE_AGENT, 0.5f, 4},   {GW_CUE_LEGAL, 0.6f, 4},
     {GW_CUE_MEDICAL, 0.6f, 4},    {GW_CUE_FINANCE, 0.4f, 4}, {GW_CUE_SAFETY, 0.6f, 4},
-    {GW_CUE_CONSTRAINT, 0.3f, 5}, {GW_CUE_MULTI, 0.25f, 4},  {GW_CUE_LOGIC, 0.15f, 4},
-    {GW_CUE_SCIENCE, 0.4f, 3},    {GW_CUE_QUANT, 0.15f, 3},
+    {GW_CUE_CONSTRAINT, 0.3f, 5}, {GW_CUE_MULTI, 0.2f, 4},   {GW_CUE_SCIENCE, 0.4f, 3},
 };
 
 static const float task_base[GW_TASK_COUNT] = {
-    [GW_TASK_UNKNOWN] = -0.8f,   [GW_TASK_QUESTION] = -1.4f, [GW_TASK_TRANSLATE] = -2.0f,
-    [GW_TASK_SUMMARISE] = -2.0f, [GW_TASK_EXTRACT] = -1.8f,  [GW_TASK_CLASSIFY] = -1.8f,
-    [GW_TASK_CODE] = -1.2f,      [GW_TASK_MATHS] = -0.6f,    [GW_TASK_REASON] = -0.6f,
-    [GW_TASK_WRITE] = -1.6f,     [GW_TASK_AGENT] = 0.2f,     [GW_TASK_CHAT] = -2.4f,
+    [GW_TASK_UNKNOWN] = -0.3f,   [GW_TASK_QUESTION] = -1.0f, [GW_TASK_TRANSLATE] = -2.0f,
+    [GW_TASK_SUMMARISE] = -1.9f, [GW_TASK_EXTRACT] = -1.7f,  [GW_TASK_CLASSIFY] = -1.7f,
+    [GW_TASK_CODE] = -0.8f,      [GW_TASK_MATHS] = -0.3f,    [GW_TASK_REASON] = 0.0f,
+    [GW_TASK_WRITE] = -1.2f,     [GW_TASK_AGENT] = 0.4f,     [GW_TASK_CHAT] = -2.2f,
 };
 
-#define PRIOR_MAX 3.0f
+#define PRIOR_MAX  3.0f
+#define LONG_WORDS 14
+
+/* How much of the bonuses counts. In the closed forms of school and exam the learned head has
+ * evidence and cue words are part of the question; in a payload they are the material. */
+float gw_task_openness(const struct gw_features *f, enum gw_task task)
+{
+    if (f->n_options >= 3 || f->n_code_lines >= 3)
+        return 0.1f;
+    if (task == GW_TASK_MATHS && f->n_numbers >= 2)
+        return 0.1f;
+    if (task == GW_TASK_TRANSLATE || task == GW_TASK_SUMMARISE || task == GW_TASK_EXTRACT ||
+        task == GW_TASK_CLASSIFY)
+        return 0.25f;
+    return 1.0f;
+}
 
 float gw_task_prior(const struct gw_features *f, enum gw_task task)
 {
     float base = task_base[task], hard = 0.0f;
-    bool payload = task == GW_TASK_TRANSLATE || task == GW_TASK_SUMMARISE ||
-                   task == GW_TASK_EXTRACT || task == GW_TASK_CLASSIFY;
 
+    if (f->n_options >= 3 || f->n_code_lines >= 3)
+        base = 0.0f;
     for (size_t i = 0; i < sizeof bonuses / sizeof *bonuses; i++)
         hard += bonuses[i].each * (float)at_most(f->cues[bonuses[i].cue], bonuses[i].most);
-    if (f->n_words > 16)
-        hard += 0.5f * fminf(logf((float)f->n_words / 16.0f), 2.0f);
-    if (payload) /* these words are the material, not the work */
-        hard *= 0.25f;
-    base = fmaxf(-PRIOR_MAX, fminf(PRIOR_MAX, base + hard));
-    return f->n_options >= 3 ? 0.25f * base : base;
+    if (f->n_words > LONG_WORDS)
+        hard += 0.6f * fminf(logf((float)f->n_words / LONG_WORDS), 2.0f);
+    return fmaxf(-PRIOR_MAX, fminf(PRIOR_MAX, base + gw_task_openness(f, task) * hard));
 }
