@@ -184,8 +184,10 @@ static void denied(struct gw_request *q)
         return;
     }
     gw_request_fail(q, 403, "policy_denied", d->deny_rule ? d->deny_rule : "default", NULL,
-                    "%s%s%s", d->reason ? d->reason : "", d->remedy && d->remedy[0] ? " " : "",
-                    d->remedy ? d->remedy : "");
+                    "Denied by policy (rule %s): %s.%s%s%s",
+                    d->deny_rule ? d->deny_rule : "default", d->reason,
+                    d->remedy && d->remedy[0] ? " What to do: " : "", d->remedy ? d->remedy : "",
+                    d->remedy && d->remedy[0] ? "." : "");
     gw_metrics_add(q->http->loop->metrics, GW_F_DENIED, d->deny_rule, NULL, NULL, 1);
     q->outcome = "denied";
     gw_answer_finish(q);

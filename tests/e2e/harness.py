@@ -272,4 +272,5 @@ audit: {{ directory: audit, origin: weir.test/gw1, on_failure: refuse, content: 
     def leaves(self):
         """All records, as dicts, each with its index as `_index`."""
         out = self.command("audit", "show", self.audit, "--json").stdout.decode()
-        return [json.loads(line) for line in out.splitlines() if line.strip()]
+        rows = [json.loads(line) for line in out.splitlines() if line.strip()]
+        return [dict(r["leaf"], _index=r["index"]) for r in rows]
