@@ -52,7 +52,7 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
         pol_found(s, from, to, POL_DEVICE_ID, POL_CONTEXT, "imei", 82);
         return;
     }
-    if (net && luhn && cue) {
+    if (luhn && cue && n >= 13 && (net || canonical)) {
         pol_found(s, from, to, POL_CREDIT_CARD, POL_CONTEXT, net, 82);
         return;
     }

@@ -146,6 +146,8 @@ const char *pol_card_network(const uint8_t *d, size_t n)
     if (n >= 16 && (four == 6011 || (four >= 6440 && four <= 6499) || two == 65 ||
                     (six >= 622126 && six <= 622925)))
         return "discover";
+    if (n == 15 && (four == 2131 || four == 1800))
+        return "jcb";
     if (n >= 16 && four >= 3528 && four <= 3589)
         return "jcb";
     if (n >= 16 && two == 62)

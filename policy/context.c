@@ -104,6 +104,29 @@ static size_t cap_word(const struct pol_scan *s, size_t i, size_t end)
     return j - i >= (alien ? 4u : 2u) ? j : i;
 }
 
+/* "van den", "de": lower-case words inside names. The end of them, or i. */
+static size_t particles(const struct pol_scan *s, size_t i, size_t end)
+{
+    static const char *const words[] = {"van", "von", "de",  "den", "der", "di",  "da", "del",
+                                        "la",  "le",  "du",  "dos", "das", "zu",  "af", "el",
+                                        "bin", "al",  "ten", "ter", "y",   "och", "i",  "e"};
+
+    for (int k = 0; k < 2; k++) {
+        size_t n = 0;
+
+        for (size_t w = 0; w < sizeof(words) / sizeof(words[0]) && n == 0; w++) {
+            size_t len = strlen(words[w]);
+
+            if (i + len < end && memcmp(s->p + i, words[w], len) == 0 && s->p[i + len] == ' ')
+                n = len + 1;
+        }
+        if (n == 0)
+            break;
+        i += n;
+    }
+    return i;
+}
+
 /* Two capitalised words in a row within [from, to). */
 static bool name_within(const struct pol_scan *s, size_t from, size_t to)
 {
@@ -121,7 +144,9 @@ static bool name_within(const struct pol_scan *s, size_t from, size_t to)
             i++;
             continue;
         }
-        if (e + 1 < to && s->p[e] == ' ' && cap_word(s, e + 1, to) > e + 1 &&
+        size_t next = e + 1 < to && s->p[e] == ' ' ? particles(s, e + 1, to) : to;
+
+        if (next < to && cap_word(s, next, to) > next &&
             !(e + 1 - i > 2 && upper(s->p[i + 1]) && upper(s->p[i + 2])))
             return true;
         i = e;

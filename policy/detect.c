@@ -75,7 +75,10 @@ static size_t cue_expr(const char *word, struct base_buf *out)
         if (len == 0 && pol_is_word(b[0]) && (unsigned char)b[0] < 0x80)
             base_buf_z(out, "\\b");
         for (size_t j = 0; j < m; j++) {
-            base_buf_printf(out, "\\x%02x", (unsigned char)b[j]);
+            if (b[j] == ' ')
+                base_buf_z(out, "[ _-]");
+            else
+                base_buf_printf(out, "\\x%02x", (unsigned char)b[j]);
             last = b[j];
         }
         len += m;

@@ -62,8 +62,7 @@ static void ipv4(struct pol_scan *s, const struct pol_pat *pat, size_t from, siz
         (to + 1 < s->n && s->p[to] == '.' && pol_is_digit(s->p[to + 1])) ||
         (from > 1 && s->p[from - 1] == '-' && pol_is_word(s->p[from - 2])))
         return;
-    if (v[0] == 0 || v[0] == 127 || v[0] == 255 || (v[0] >= 224 && v[0] < 240) ||
-        pol_cue_leads(s, from, CUE_VERSION, 12))
+    if (v[0] == 0 || v[0] == 127 || v[0] == 255 || pol_cue_leads(s, from, CUE_VERSION, 12))
         return;
     pol_found(s, from, to, pat->type, POL_SHAPE, "ipv4", 55);
 }

@@ -93,19 +93,25 @@ static void window_add(struct window *w, const struct pol_scan *s, const struct 
     w->to = g->at + g->n;
 }
 
+/* What a window may end at inside a chain. */
+static bool open_sep(char c)
+{
+    return c == ' ' || c == '\n';
+}
+
 static void windows(struct pol_scan *s, const struct group *g, size_t n, bool cued)
 {
     for (size_t i = 0; i < n; i++) {
         struct window w = {.from = g[i].at, .sig = "|", .sig_n = 1};
         size_t most = cued ? GROUPS_MAX : PLAIN_GROUPS;
 
-        if (i > 0 && g[i - 1].sep != ' ')
+        if (i > 0 && !open_sep(g[i - 1].sep))
             continue;
         for (size_t k = i; k < n && k < i + most; k++) {
             if (w.n + g[k].n > DIGITS_MAX)
                 break;
             window_add(&w, s, &g[k], k > i ? g[k - 1].sep : 0);
-            if (w.n < 9 || (g[k].sep != 0 && g[k].sep != ' '))
+            if (w.n < 9 || (g[k].sep != 0 && !open_sep(g[k].sep)))
                 continue;
             for (size_t c = 0; c < pol_schemes_n; c++) {
                 if (pol_schemes[c].digits == w.n)
@@ -129,7 +135,7 @@ static size_t chain(struct pol_scan *s, size_t i)
         while (i < s->n && pol_is_digit(s->p[i]))
             i++;
         if (i < s->n && pol_is_word(s->p[i])) { /* glued to letters: no group */
-            if (n > 0 && g[n - 1].sep != ' ')
+            if (n > 0 && !open_sep(g[n - 1].sep))
                 g[n - 1].sep = 'x';
             else if (n > 0)
                 g[n - 1].sep = 0;
@@ -147,7 +153,7 @@ static size_t chain(struct pol_scan *s, size_t i)
         g[n].sep = 0;
         total += i - a;
         n++;
-        if (i + 1 < s->n && strchr(" .-/", s->p[i]) && pol_is_digit(s->p[i + 1])) {
+        if (i + 1 < s->n && strchr(" .-/\n", s->p[i]) && pol_is_digit(s->p[i + 1])) {
             g[n - 1].sep = s->p[i++];
             continue;
         }

@@ -231,6 +231,12 @@ static void gps(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
     pol_found(s, a, to, p->type, POL_SHAPE, NULL, 68);
 }
 
+static void employee(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    if (pol_word_bounds(s, from, to))
+        pol_found(s, from, to, p->type, POL_SHAPE, NULL, 41);
+}
+
 static void vin(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     size_t d = 0;
@@ -342,11 +348,11 @@ struct keyed {
 
 static const struct keyed keyed_types[] = {
     {CUE_PASSPORT, POL_PASSPORT, 4, 6, 12, 1, false},
-    {CUE_IDCARD, POL_NATIONAL_ID_CARD, 4, 6, 14, 2, false},
+    {CUE_IDCARD, POL_NATIONAL_ID_CARD, 4, 6, 16, 6, false},
     {CUE_DRIVER, POL_DRIVER_LICENSE, 4, 6, 18, 1, false},
     {CUE_HEALTH, POL_HEALTH_ID, 4, 5, 20, 1, false},
     {CUE_EMPLOYEE, POL_EMPLOYEE_ID, 3, 4, 16, 0, false},
-    {CUE_ACCOUNT, POL_BANK_ACCOUNT, 7, 7, 34, 8, false},
+    {CUE_ACCOUNT, POL_BANK_ACCOUNT, 7, 7, 60, 30, false},
     {CUE_NATID, POL_NATIONAL_ID, 6, 6, 18, 1, true},
     {CUE_TAX, POL_TAX_ID, 6, 8, 18, 1, true},
     {CUE_VAT, POL_VAT_ID, 6, 8, 18, 0, true},
@@ -355,10 +361,19 @@ static const struct keyed keyed_types[] = {
     {CUE_USER, POL_USERNAME, 0, 3, 40, 0, true},
 };
 
+/* Behind the rest of an inflected cue word. */
+static size_t word_end(const struct pol_scan *s, size_t i)
+{
+    while (i < s->n && i > 0 && pol_is_alpha(s->p[i - 1]) && pol_is_alpha(s->p[i]))
+        i++;
+    return i;
+}
+
 static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const struct keyed *k)
 {
     bool sign = false;
-    size_t a = filler(s, c->to, &sign), i = a, digits = 0, spaces = 0, letters = 0, lower = 0;
+    size_t a = filler(s, word_end(s, c->to), &sign), i = a, digits = 0, spaces = 0, slips = 0,
+           lower = 0;
 
     if (i < s->n && s->p[i] == '@' && k->cue == CUE_USER)
         i++;
@@ -367,8 +382,8 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
 
         if (pol_is_digit(ch) || pol_is_alpha(ch)) {
             digits += pol_is_digit(ch);
-            letters += pol_is_alpha(ch);
-            lower += ch >= 'a' && ch <= 'z';
+            slips += ch == 'l' || ch == 'O' || ch == 'I' || ch == 'o';
+            lower += ch >= 'a' && ch <= 'z' && ch != 'l' && ch != 'o';
         } else if (ch == ' ' && spaces < k->spaces && i + 1 < s->n &&
                    (pol_is_digit(s->p[i + 1]) ||
                     (s->p[i + 1] >= 'A' && s->p[i + 1] <= 'Z' && i + 2 < s->n &&
@@ -379,6 +394,10 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
             break;
         }
         i++;
+    }
+    if (digits >= 4 && slips <= 4) { /* 1 read as l, 0 as O */
+        digits += slips;
+        sign = sign || digits >= 9;
     }
     if (i - a > k->most || i - a < k->least || digits < k->digits || (k->needs_sign && !sign) ||
         (i < s->n && pol_is_word(s->p[i])) || (i < s->n && s->p[i] == '@'))
@@ -403,6 +422,7 @@ void pol_scan_keyed(struct pol_scan *s)
 }
 
 const struct pol_pat pol_pats_other[] = {
+    {"\\bEMP[-_]?[0-9]{3,9}\\b", PAT_SOM, employee, POL_EMPLOYEE_ID, NULL, 0, 0},
     {"<<", 0, mrz, POL_PASSPORT_MRZ, NULL, 0, 0},
     {"\\b[13][1-9A-HJ-NP-Za-km-z]{25}", PAT_SOM, base58, POL_CRYPTO, "btc", 0, 0},
     {"\\b[5KL][1-9A-HJ-NP-Za-km-z]{50}", PAT_SOM, base58, POL_SECRET, "btc_wif", 0, 0},

@@ -100,8 +100,13 @@ static size_t international(struct pol_scan *s, size_t from, size_t i, bool plus
     read_number(s, i, most + 1, &o); /* "+44 (0)20": one trunk zero more */
     if (o.n > most && !memchr(s->p + i, '(', o.end - i) && !memchr(o.d + 1, '0', 3))
         read_number(s, i, most, &o);
-    if (o.n < least && !(plus && o.n >= 7 && announced(s, from, o.end)))
+    if (o.n < least && plus) { /* not a length of that country, but still E.164 */
+        read_number(s, i, 15, &o);
+        if (o.n < 8 && !(o.n == 7 && announced(s, from, o.end)))
+            return 0;
+    } else if (o.n < least) {
         return 0;
+    }
     if (o.end < s->n && pol_is_word(s->p[o.end]) && extension(s, o.end) == o.end)
         return 0;
     if (from > 0 && pol_is_word(s->p[from - 1]))

@@ -289,7 +289,7 @@ static bool us_ssn(const uint8_t *d)
 {
     int area = (int)number(d, 3);
 
-    return area != 0 && area != 666 && area < 900 && two(d + 3) != 0 && number(d + 5, 4) != 0;
+    return area != 0 && area != 666 && two(d + 3) != 0 && number(d + 5, 4) != 0;
 }
 
 static bool any(const uint8_t *d)

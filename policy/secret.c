@@ -157,7 +157,7 @@ static void assigned(struct pol_scan *s, const struct pol_pat *p, size_t from, s
     bool spoken = s->p[to - 1] == ' ';
 
     (void)from;
-    while (a < s->n && a < to + 6 && strchr(" \t\"'>`=*", s->p[a]))
+    while (a < s->n && a < to + 6 && strchr(" \t\"'>`=*", s->p[a]) && s->p[a])
         a++;
     for (b = a; b < s->n && b - a < 512; b++) {
         char c = s->p[b];
@@ -250,8 +250,9 @@ const struct pol_pat pol_pats_secret[] = {
      POL_SECRET, "authorization_header", 1, 0},
     {"(?:password|passwd|passwort|kennwort|mot de "
      "passe|contrasena|haslo|wachtwoord|senha|passphrase"
-     "|losenord|salasana|\\bpwd|\\bpass|\\bpin)[\"'*]{0,3} ?(?:[:=]| (?:is|ist|est|es|to|jest)[: ] "
-     "?)",
+     "|losenord|salasana|\\bidentified by|(?:\\b|_)(?:pwd|pass|pin))[\"'*]{0,3} ?(?:[:=]| "
+     "(?:is|ist|est|es|to|jest)[: ] "
+     "?| [\"'])",
      PAT_CASELESS, assigned, POL_SECRET, "password", 0, 0},
     {"(?:api.?key|apikey|secret.?key|client.?secret|access.?key|access.?key.?id|auth.?token|access."
      "?token|"

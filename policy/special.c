@@ -13,7 +13,7 @@
  */
 #include "policy/detect.h"
 
-enum { PRED = 1, FACT = 2, SELF = 4 }; /* SELF: carries its own subject ("i was diagnosed with") */
+enum { PRED = 1, FACT = 2, LABEL = 4 }; /* LABEL: "Diagnosis: x" in a record */
 
 static bool sentence_end(const struct pol_scan *s, size_t i)
 {
@@ -242,23 +242,41 @@ static void survey(const struct pol_scan *s, size_t a, size_t b, bool *subject, 
     }
 }
 
+/* "Diagnosis: ..." in a record that names somebody: the value up to the end of its line. */
+static void label(struct pol_scan *s, const struct pol_pat *p, size_t to)
+{
+    size_t a = to, e;
+
+    while (a < s->n && (s->p[a] == ' ' || s->p[a] == '*' || s->p[a] == '"'))
+        a++;
+    for (e = a; e < s->n && e - a < 100 && !strchr("\n|;\"", s->p[e]) && !sentence_end(s, e); e++)
+        ;
+    if (e - a < 3 ||
+        !(pol_cue_near(s, to, e, CUE_HEALTH | CUE_DOB | CUE_NAME | CUE_PERSON, 0, 400, 200) ||
+          pol_person_near(s, to, e)))
+        return;
+    pol_found(s, a, e, p->type, POL_CONTEXT, NULL, 28);
+}
+
 static void term(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     struct sentence q;
     bool subject = false, wide = false, copula = false, named_before, ignore = false;
 
+    if (p->arg & LABEL) {
+        label(s, p, to);
+        return;
+    }
     if (!pol_word_bounds(s, from, to))
         return;
     q = around(s, from, to);
     survey(s, q.a, from, &subject, &wide, &copula);
     named_before = subject;
-    if (p->arg & SELF)
-        subject = true;
     if (!subject && (p->arg & FACT))
         survey(s, to, q.b, &subject, &wide, &ignore); /* "the HIV test of Anna Nowak" */
     if (!subject || (wide && !named_before))
         return;
-    if ((p->arg & FACT) && !copula && !(p->arg & (PRED | SELF)))
+    if ((p->arg & FACT) && !copula && !(p->arg & PRED))
         return;
     if (q.b < s->n && s->p[q.b] == '?' && wide)
         return;
@@ -328,7 +346,27 @@ const struct pol_pat pol_pats_special[] = {
     T(FACT, POL_SPECIAL_HEALTH,
       "zwanger|arbeidsongeschikt|hiv.?positief|diabetes|depressie|kanker|epilepsie|typ 1.?diabetes|"
       "typ 2.?diabetes|gravid"),
+    T(PRED, POL_SPECIAL_HEALTH,
+      "pozostaje pod (?:stala )?opieka|(?:korzysta z )?rehabilitacji po|na zwolnieniu lekarskim|"
+      "przesz(?:edl|la) operacj[a-z]{1,2}|orzeczenie o niepelnosprawnosci|udar(?:ze|u|em)? mozgu|"
+      "jest leczon[ya]|poddal[a]? sie leczeniu"),
+    {"\\b(?:diagnos[ei]s|medication|procedure|condition|allergies|diagnose|medikation|diagnostic|"
+     "diagnosi|diagnostico|diagnoza|rozpoznanie) ?:",
+     PAT_CASELESS, term, POL_SPECIAL_HEALTH, NULL, LABEL, 0},
     /* trade union */
+    T(PRED, POL_SPECIAL_UNION,
+      "(?:do |jest czlon(?:kiem|kinia) )(?:[a-z]{4,20} ){0,2}zwiazku (?:zawodowego|nauczycielstwa)|"
+      "delegat(?:ka)? zwiazkow[ya]|dzialacz(?:ka)? (?:zwiazkow[ya]|opzz|nszz)|ochrony zwiazkowej|"
+      "w zwiazku zawodowym"),
+    T(PRED, POL_SPECIAL_RELIGION,
+      "przynaleznosc do kosciola|nalezy do kosciola|swiadek "
+      "jehowy|praktykujac[yae]|parafian(?:in|ka)"),
+    T(PRED, POL_SPECIAL_ETHNIC, "przynaleznosc do mniejszosci|narodowosci|pochodzenia"),
+    T(PRED, POL_SPECIAL_POLITICAL,
+      "o pogladach [a-z]{5,20}|wiecach|kandydowal[a]? z listy|popiera partie|glosowal[a]? na"),
+    T(PRED, POL_SPECIAL_CRIMINAL,
+      "toczy(?:lo)? sie (?:przeciwko|wobec)|odbywal?[a]? kare|(?:krajowym )?rejestrze karnym|"
+      "ukaran[ya] za|postawiono (?:mu|jej) zarzut|kar[ey] pozbawienia wolnosci|popelnil[a]?"),
     T(FACT, POL_SPECIAL_UNION,
       "(?:trade )?union (?:member|rep|representative|steward|delegate)|shop steward|member of "
       "(?:the |a )?(?:trade )?union|"
