@@ -302,11 +302,13 @@ bool aud_tail_torn(const uint8_t *p, size_t n, uint64_t end, const struct aud_he
 {
     size_t sector = 512 - (size_t)(end % 512), last = n < sector ? n : sector, count = 0;
 
-    while (last > 0 && p[last - 1] == 0)
-        last--;
-    if (last > 0)
+    if (p[0] != 0) { /* what did arrive of the first sector must begin like the frame due here */
+        while (p[last - 1] == 0)
+            last--;
         return frame_begins(p, last, h, next_index) && !later_batch(p, n, h, next_index);
-    /* the first sector did not make it and later ones did: they are dense, a flipped bit is not */
+    }
+    /* the first sector did not arrive and later ones did, or a recovery was interrupted while it
+     * zeroed the tail: what is left is dense, a flipped bit is not */
     for (size_t i = 0; i < n; i++)
         count += p[i] != 0;
     return count >= 4 && !later_batch(p, n, h, next_index);

@@ -260,13 +260,11 @@ static void *writer_main(void *arg)
 
 /* ---- the signer thread ---- */
 
-static enum base_status sign(struct aud_log *l, struct aud_state s, bool clean,
-                             struct base_err *err)
+static enum base_status sign(struct aud_log *l, struct aud_state s, struct base_err *err)
 {
     bool near = s.size - aud_tiler_size(l->tiler) <= TILE_BUDGET;
     enum base_status st;
 
-    s.clean = clean;
     st = aud_state_save(l->core.dir, &l->core.key, &s, err);
     if (st == BASE_OK && near) { /* else a rebuild is going on: the checkpoint does not wait */
         st = aud_tiler_step(l->tiler, s.size, UINT64_MAX, err);
@@ -321,11 +319,13 @@ static enum base_status sign_last(struct aud_log *l, struct aud_state s, struct 
 
     while (st == BASE_OK && base_mono_us() < until && rebuild(l, s.size, &st, err))
         ;
-    aud_tiler_sync(l->tiler);
     if (st == BASE_OK && unlinkat(l->core.wal.dir_fd, AUD_WAL_SPARE, 0) != 0 && errno != ENOENT)
         st = base_err_sys(err, "unlink wal/" AUD_WAL_SPARE);
     if (st == BASE_OK)
-        st = sign(l, s, true, err);
+        st = sign(l, s, err);
+    s.clean = true; /* last of all: a clean state promises that the checkpoint is its equal */
+    if (st == BASE_OK)
+        st = aud_state_save(l->core.dir, &l->core.key, &s, err);
     return st;
 }
 
@@ -345,7 +345,7 @@ static bool signer_round(struct aud_log *l, struct aud_state durable, bool due, 
     if (st == BASE_OK && done)
         st = sign_last(l, durable, &err);
     else if (st == BASE_OK && due)
-        st = sign(l, durable, false, &err);
+        st = sign(l, durable, &err);
     if (st == BASE_OK && !done)
         more = rebuild(l, l->signed_state.size, &st, &err);
     if (st != BASE_OK)

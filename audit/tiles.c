@@ -2,9 +2,9 @@
  *
  * Runs on the signer thread, off the request path. Everything here is derived: a file is written
  * under a temporary name and renamed, without fsync; what a power failure leaves behind is compared
- * and rewritten at the next open, when the log was not closed in order. Files are in C2SP
- * tlog-tiles form: a hash tile is up to 256 hashes; entry i of tile n at level l is the tree hash
- * of leaves
+ * and rewritten at the next open, when the log was not closed in order or a size or the right edge
+ * is not what it should be. Files are in C2SP tlog-tiles form: a hash tile is up to 256 hashes;
+ * entry i of tile n at level l is the tree hash of leaves
  * [(256n+i)*256^l, (256n+i+1)*256^l); a bundle is up to 256 leaves, each behind its length as a
  * big-endian 16-bit number. Partial files get a new name for each width (.p/W) and go when the full
  * one is there.
@@ -290,19 +290,6 @@ enum base_status aud_tiler_flush(struct aud_tiler *t, struct base_err *err)
             st = put_hashes(t, l, n, err);
     }
     return st;
-}
-
-void aud_tiler_sync(struct aud_tiler *t)
-{
-    char path[AUD_PATH_MAX];
-
-    if (aud_path(path, t->dir, "tile", NULL) != BASE_OK)
-        return;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)syncfs(fd);
-    close(fd);
 }
 
 /* ---- going on from what is there ---- */

@@ -30,7 +30,5 @@ enum base_status aud_tiler_step(struct aud_tiler *t, uint64_t upto, uint64_t bud
                                 struct base_err *err) BASE_MUST_CHECK;
 /* Writes the partial tiles of the present size. */
 enum base_status aud_tiler_flush(struct aud_tiler *t, struct base_err *err) BASE_MUST_CHECK;
-/* Asks the system to put the tiles on disk (they are derived: a crash only costs a rebuild). */
-void aud_tiler_sync(struct aud_tiler *t);
 
 #endif

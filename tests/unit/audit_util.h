@@ -32,7 +32,10 @@ static inline void ut_dir(char out[UT_PATH])
 {
     const char *tmp = getenv("TMPDIR");
 
-    snprintf(out, UT_PATH, "%s/weir-audit-XXXXXX", tmp ? tmp : "/tmp");
+    /* what is tested here is order and content, not the disk: memory is faster by far */
+    if (!tmp)
+        tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(out, UT_PATH, "%s/weir-audit-XXXXXX", tmp);
     assert_non_null(mkdtemp(out));
 }
 

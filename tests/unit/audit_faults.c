@@ -1,0 +1,292 @@
+/* Goal: whatever call on the log's files fails, and wherever the process dies, the log says FAILED
+ * (not "ok" and not twice), recovers, verifies, and has every leaf that was acknowledged.
+ * Method: this program defines pwrite, write, fdatasync, fsync, rename and renameat itself, so the
+ * library calls these. A child runs the same story (create, append over several segments, close);
+ * the k-th call of it fails with EIO or ENOSPC, is cut in half, or kills the process, for every k
+ * until a run gets through untouched. Afterwards the parent looks at the directory.
+ */
+#include "tests/unit/audit_util.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum mode { OFF, FAIL_EIO, FAIL_ENOSPC, HALF, DIE };
+
+/* In the child; shared with the parent. */
+struct shared {
+    _Atomic int mode;
+    _Atomic long at;    /* the call that is hit */
+    _Atomic long calls; /* made so far */
+    _Atomic bool hit;
+    _Atomic uint64_t acked, acked_after_failed;
+    _Atomic bool submit_ok_after_failed;
+    _Atomic bool failed_seen;
+    _Atomic bool closed_ok;
+    _Atomic uint64_t index_of[16]; /* of each leaf of the story that was acknowledged, else 0 */
+};
+static struct shared *sh;
+
+/* -1: the call shall fail (errno is set); 0: go on; 1: do half of it, then fail */
+static int fate(void)
+{
+    if (!sh || atomic_load(&sh->mode) == OFF)
+        return 0;
+    if (atomic_fetch_add(&sh->calls, 1) + 1 != atomic_load(&sh->at))
+        return 0;
+    atomic_store(&sh->hit, true);
+    switch (atomic_load(&sh->mode)) {
+    case DIE:
+        _exit(9);
+    case HALF:
+        errno = EIO;
+        return 1;
+    case FAIL_ENOSPC:
+        errno = ENOSPC;
+        return -1;
+    default:
+        errno = EIO;
+        return -1;
+    }
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t off)
+{
+    int f = fate();
+
+    if (f > 0 && n > 1)
+        (void)!syscall(SYS_pwrite64, fd, p, n / 2, off);
+    return f ? -1 : (ssize_t)syscall(SYS_pwrite64, fd, p, n, off);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    int f = fd > 2 ? fate() : 0;
+
+    if (f > 0 && n > 1)
+        (void)!syscall(SYS_write, fd, p, n / 2);
+    return f ? -1 : (ssize_t)syscall(SYS_write, fd, p, n);
+}
+
+int fdatasync(int fd)
+{
+    return fate() ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    return fate() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int rename(const char *a, const char *b)
+{
+    return fate() ? -1 : (int)syscall(SYS_renameat, AT_FDCWD, a, AT_FDCWD, b);
+}
+
+int renameat(int da, const char *a, int db, const char *b)
+{
+    return fate() ? -1 : (int)syscall(SYS_renameat, da, a, db, b);
+}
+
+#define STORY 16
+
+static void story_leaf(char out[1600], int i)
+{
+    char pad[1200];
+
+    memset(pad, 'x', sizeof(pad));
+    snprintf(out, 1600,
+             "{\"ev\":\"%s\",\"n\":%d,\"pad\":\"%.*s\",\"req\":\"s%d\",\"t\":%d,\"tenant\":\"a\","
+             "\"v\":1}",
+             i % 2 ? "req.outcome" : "req.intent", i, 1100, pad, i / 2, 1000 + i);
+}
+
+/* Never returns. */
+static void story(const char *dir)
+{
+    struct aud_options o = {
+        .directory = dir, .origin = UT_ORIGIN, .segment_bytes = 8192, .checkpoint_ms = 1};
+    struct aud_log *l;
+    struct aud_stats s;
+    char leaf[1600];
+
+    if (aud_log_open(&o, &l, NULL) != BASE_OK)
+        _exit(0);
+    for (int i = 0; i < STORY; i++) {
+        uint64_t index = 0;
+
+        aud_log_stats(l, &s);
+        if (s.failed)
+            atomic_store(&sh->failed_seen, true);
+        story_leaf(leaf, i);
+        enum base_status st = ut_append(l, leaf, &index);
+        if (st == BASE_OK && s.failed)
+            atomic_fetch_add(&sh->acked_after_failed, 1);
+        if (st != BASE_OK)
+            break;
+        atomic_store(&sh->acked, index + 1);
+        atomic_store(&sh->index_of[i], index);
+        if (i % 4 == 3)
+            usleep(1500); /* let the signer in */
+    }
+    aud_log_stats(l, &s);
+    if (s.failed) {
+        atomic_store(&sh->failed_seen, true);
+        if (aud_log_submit(l, base_str_c(leaf), NULL, NULL) == BASE_OK)
+            atomic_store(&sh->submit_ok_after_failed, true);
+    }
+    atomic_store(&sh->closed_ok, aud_log_close(l, NULL) == BASE_OK);
+    _exit(0);
+}
+
+struct check {
+    uint64_t leaves, found;
+};
+
+static enum base_status check_leaf(void *ctx, uint64_t index, struct base_str leaf)
+{
+    struct check *c = ctx;
+    char want[1600];
+
+    for (int i = 0; i < STORY; i++) {
+        if (index > 0 && atomic_load(&sh->index_of[i]) == index) {
+            story_leaf(want, i);
+            assert_true(base_str_is(leaf, want));
+            c->found++;
+        }
+    }
+    c->leaves++;
+    return BASE_OK;
+}
+
+/* Returns false when the story was not hit any more. */
+static bool one_run(const char *dir, const char *image, enum mode mode, long at)
+{
+    uint64_t acked_leaves = 0;
+    struct base_err err = {0};
+    struct aud_verify_report r;
+    struct check c = {0};
+    char conf[UT_PATH];
+    int status;
+
+    if (image)
+        ut_copy(image, dir);
+    else
+        ut_rm(dir);
+    memset(sh, 0, sizeof(*sh));
+    atomic_store(&sh->at, at);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        atomic_store(&sh->mode, mode);
+        story(dir);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    atomic_store(&sh->mode, OFF);
+    bool hit = atomic_load(&sh->hit);
+    uint64_t acked = atomic_load(&sh->acked);
+
+    if (hit && mode != DIE) { /* the log noticed, and did not go on as if nothing were */
+        assert_false(atomic_load(&sh->closed_ok));
+        assert_int_equal(atomic_load(&sh->acked_after_failed), 0);
+        assert_false(atomic_load(&sh->submit_ok_after_failed));
+    }
+    ut_join(conf, dir, "log.conf");
+    if (access(conf, F_OK) == 0) {
+        if (!ut_holds(dir, &r))
+            fail_msg("mode %d call %ld: does not hold: %s", mode, at, r.problem);
+        assert_true(r.leaves >= acked);
+    } else {
+        assert_int_equal(acked, 0);
+    }
+    if (ut_try_open(dir, &err) != BASE_OK)
+        fail_msg("mode %d call %ld: recovery: %s", mode, at, err.text);
+    if (!ut_holds(dir, &r))
+        fail_msg("mode %d call %ld: after recovery: %s", mode, at, r.problem);
+    assert_int_equal(r.open_intents, 0);
+    assert_int_equal(aud_each(dir, 0, check_leaf, &c, NULL), BASE_OK);
+    assert_int_equal(c.leaves, r.leaves);
+    for (int i = 0; i < STORY; i++)
+        acked_leaves += atomic_load(&sh->index_of[i]) > 0;
+    assert_int_equal(c.found, acked_leaves);
+    assert_true(c.leaves >= acked);
+    return hit;
+}
+
+static void sweep(enum mode mode, const char *name)
+{
+    char dir[UT_PATH], from[UT_PATH], image[UT_PATH], leaf[256];
+    long at = 1, at_image = 1;
+
+    ut_dir(dir);
+    while (one_run(dir, NULL, mode, at))
+        at++;
+    /* the same on top of a crash that left an open intent and a torn batch */
+    ut_dir(from);
+    ut_dir(image);
+    struct aud_log *l = ut_open(from, 8192, 600000);
+    ut_fill(l, "before", 2);
+    assert_int_equal(ut_append(l, ut_leaf(leaf, "req.intent", "cut off", 9), NULL), BASE_OK);
+    assert_int_equal(ut_append(l, ut_leaf(leaf, "req.intent", "torn", 10), NULL), BASE_OK);
+    ut_copy(from, image);
+    ut_close(l);
+    char path[UT_PATH];
+    ut_join(path, image, "wal/00000000000000000000.wal");
+    struct base_buf b = ut_read(path);
+    size_t end = b.n;
+    while (end > 0 && b.p[end - 1] == 0)
+        end--;
+    memset(b.p + end - 90, 0, 90); /* into the last leaf */
+    ut_write(path, b.p, b.n);
+    base_buf_release(&b);
+    while (one_run(dir, image, mode, at_image))
+        at_image++;
+    print_message("%s: %ld calls of a new log, %ld of a recovered one, each hit once\n", name,
+                  at - 1, at_image - 1);
+    assert_true(at > 60 && at_image > 60); /* the story is long enough to mean something */
+    ut_rm(dir);
+    ut_rm(from);
+    ut_rm(image);
+}
+
+static void test_eio(void **state)
+{
+    (void)state;
+    sweep(FAIL_EIO, "EIO");
+}
+
+static void test_enospc(void **state)
+{
+    (void)state;
+    sweep(FAIL_ENOSPC, "ENOSPC");
+}
+
+static void test_half(void **state)
+{
+    (void)state;
+    sweep(HALF, "short write, then EIO");
+}
+
+static void test_die(void **state)
+{
+    (void)state;
+    sweep(DIE, "process dies");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_eio),
+        cmocka_unit_test(test_enospc),
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_die),
+    };
+
+    sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (sh == MAP_FAILED)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
