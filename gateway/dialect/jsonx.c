@@ -98,6 +98,11 @@ int64_t gw_json_get_count(const json_t *obj, const char *key)
     return n > 0 ? n : 0;
 }
 
+bool gw_json_mentions(struct base_str text, const char *word)
+{
+    return text.n > 0 && base_str_find(text, base_str_c(word), 0) != SIZE_MAX;
+}
+
 /* The fewest digits that read back as the same double: 15 do for most, 17 for all. */
 static int real_text(char text[40], double v)
 {

@@ -27,6 +27,9 @@ struct base_str gw_json_get_str(const json_t *obj, const char *key);
 const json_t *gw_json_get_obj(const json_t *obj, const char *key);
 int64_t gw_json_get_count(const json_t *obj, const char *key); /* negative counts as absent */
 
+/* True if word stands anywhere in text: a cheap test before parsing. */
+bool gw_json_mentions(struct base_str text, const char *word);
+
 /* Appends v as compact JSON: members in their order, reals in the shortest form that reads back
  * as the same double. False when out is full. */
 bool gw_json_put(struct base_buf *out, const json_t *v);

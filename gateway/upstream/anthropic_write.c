@@ -193,7 +193,7 @@ static enum base_status put_result(struct ax *x, const struct chat_part *p)
 /* Thinking goes back only with the signature that its maker gave it. */
 static enum base_status put_reasoning(struct ax *x, const struct chat_part *p)
 {
-    if (!x->same || base_str_find(p->extra, BASE_STR("\"signature\""), 0) == SIZE_MAX) {
+    if (!x->same || !gw_json_mentions(p->extra, "\"signature\"")) {
         gw_dropped_add(x->dropped, "messages.", "reasoning_content");
         return BASE_OK;
     }
@@ -295,7 +295,7 @@ static enum base_status put_messages(struct ax *x)
 /* "parallel_tool_calls": false among the client's extras. */
 static bool one_call_only(const struct chat_request *r)
 {
-    if (base_str_find(r->extra, BASE_STR("\"parallel_tool_calls\""), 0) == SIZE_MAX)
+    if (!gw_json_mentions(r->extra, "\"parallel_tool_calls\""))
         return false;
     json_t *o = gw_json_load(r->extra, false, NULL);
     bool only = json_is_false(json_object_get(o, "parallel_tool_calls"));

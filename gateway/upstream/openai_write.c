@@ -41,7 +41,7 @@ static enum base_status merge_function(struct wx *x, struct base_str extra)
 {
     enum base_status st = BASE_OK;
 
-    if (!x->same || extra.n == 0 || base_str_find(extra, BASE_STR("\"function\""), 0) == SIZE_MAX)
+    if (!x->same || extra.n == 0 || !gw_json_mentions(extra, "\"function\""))
         return BASE_OK;
     json_t *o = gw_json_load(extra, false, x->err);
     if (!o)
@@ -353,7 +353,7 @@ static void put_numbers(struct wx *x, enum conf_api api)
 /* extra as an owned object if it can hold that key, else NULL: spares a parse. */
 static json_t *load_if(struct base_str extra, const char *quoted_key)
 {
-    if (base_str_find(extra, base_str_c(quoted_key), 0) == SIZE_MAX)
+    if (!gw_json_mentions(extra, quoted_key))
         return NULL;
     return gw_json_load(extra, false, NULL);
 }

@@ -176,8 +176,7 @@ static int status_of(struct base_str type, struct base_str code)
     if (base_str_u64(code, &n) && n >= 400 && n <= 599)
         return (int)n;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (base_str_find(type, base_str_c(known[i].word), 0) != SIZE_MAX ||
-            base_str_find(code, base_str_c(known[i].word), 0) != SIZE_MAX)
+        if (gw_json_mentions(type, known[i].word) || gw_json_mentions(code, known[i].word))
             return known[i].status;
     return 502;
 }

@@ -376,7 +376,6 @@ static void test_stream(void **state)
     feed(r, &out, USAGE(9, 5));
     feed(r, &out, KIND(CHAT_EV_END));
 
-    const char *created = NULL;
     int n = 0;
     json_t *c;
     for (; (c = chunk(&out, n)) != NULL; n++) {
@@ -416,7 +415,6 @@ static void test_stream(void **state)
         }
         json_decref(c);
     }
-    (void)created;
     assert_int_equal(n, 7);
     assert_true(base_str_ends(base_buf_view(&out), BASE_STR("}\n\ndata: [DONE]\n\n")));
     assert_int_equal(d->reply_event(r, &KIND(CHAT_EV_END), &out, NULL), BASE_EBUG);
