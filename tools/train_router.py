@@ -77,7 +77,8 @@ def build_so():
     open(shim, "w").write(SHIM)
     subprocess.check_call(["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-D_GNU_SOURCE", "-I", ROOT,
                            "-o", out, shim] + [os.path.join(ROOT, p) for p in
-                                         ("gateway/route/features.c", "gateway/route/cues.c",
+                                         ("gateway/route/features.c", "gateway/route/fold.c",
+                                          "gateway/route/cues.c",
                                           "gateway/route/task.c", "base/err.c",
                                           "base/str.c")] + ["-lm", "-lpthread"])
     lib = ctypes.CDLL(out)
@@ -261,7 +262,7 @@ class Data:
         return w
 
 
-LENGTH_SHARE = 0.35
+LENGTH_SHARE = 0.5
 BOUND, MIX_CLOSED, MIX_OPEN = 2.0, 1.0, 0.5  # as in route.c
 
 

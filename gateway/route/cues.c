@@ -11,30 +11,36 @@
 
 const struct gw_cue_words gw_cue_table[] = {
     {GW_CUE_META,
-     "easy easily easiest hard harder hardest difficult* simple simpl* trivial* complex complexity "
-     "complicated challenging tricky tough basic advanced expert* genius smart smartest best "
-     "careful* thorough* deep deeply reason* think thinking thought* step steps stepbystep urgent* "
-     "important* critical crucial model models tier route router routing commodity cheap* "
-     "expensive premium strongest weak strong intelligen* effort answer answers answering respond "
-     "please kindly breath level phd quick* fast concise* "
-     "einfach* leicht* schwer* schwierig* komplex* kompliziert* trivial* schritt* denk* sorgfalt* "
-     "grundlich* wichtig* dringend* bitte facile* difficile* complexe* complique* simple* etape* "
-     "reflechi* soigneus* urgent* merci* facil* dificil* complej* sencill* paso pasos piensa "
-     "cuidados* favor semplic* compless* passo passi attent* prego latw* trudn* skomplikowan* "
-     "prost* krok* pomysl* ostroznie prosze makkelijk* moeilijk* eenvoudig* ingewikkeld* stap* "
-     "zorgvuldig* alstublieft"},
+     "easy easily easiest hard harder hardest difficult* simple simpl* trivial* complex "
+     "complexity complicated challenging tricky tough basic advanced expert* genius smart "
+     "smartest best careful* thorough* deep deeply reason* think thinking thought* step steps "
+     "stepbystep urgent* important* critical crucial model models tier route router routing "
+     "commodity cheap* expensive premium strongest weak strong intelligen* effort answer "
+     "answers answering respond please kindly breath level phd quick* fast concise* einfach* "
+     "leicht* schwer* schwierig* komplex* kompliziert* trivial* schritt* denk* sorgfalt* "
+     "grundlich* wichtig* dringend* bitte facile* difficile* complexe* complique* simple* "
+     "etape* reflechi* soigneus* urgent* merci* facil* dificil* complej* sencill* paso pasos "
+     "piensa cuidados* favor semplic* compless* passo passi attent* prego latw* trudn* "
+     "skomplikowan* prost* krok* pomysl* ostroznie prosze makkelijk* moeilijk* eenvoudig* "
+     "ingewikkeld* stap* zorgvuldig* alstublieft analy* evaluat* consider* comprehensiv* "
+     "detail* depth rigorous* exhaustive* elaborate* precise* accura* justif* nuance* "
+     "multistep frontier ausfuhrlich* analys* umfassend* detaill* approfond* detallad* "
+     "dettagl* szczegolow* uitgebreid* grundig* strateg* plan planning"},
     {GW_CUE_FILL,
-     "a an the this that these those it its is are was be been being i you me my your we our us "
-     "very really extremely super quite rather so too just only not no yes and or but for to of in "
-     "on by with as at from before will would should can could do does did have has need needs "
-     "needed require requires required want let lets take make sure use using give here there "
-     "question questions task tasks problem problems request requests prompt prompts query one "
-     "follows following now about all any more most highest high low lowest ever what how "
-     "consider treat mark rate classify score label it'll ok okay hello hi "
-     "ist das ein eine der die dies diese sehr frage aufgabe ich und mir fur es du sie nach "
-     "c est ce cette une un le la les tres question tache pour moi et vous par "
-     "es esta este un una muy pregunta tarea por y la el questo questa molto domanda e compito "
-     "per favore di to jest bardzo pytanie zadanie i po dit een heel erg vraag taak het zeer"},
+     "a an the this that these those it its is are was be been being i you me my your we our "
+     "us very really extremely super quite rather so too just only not no yes and or but for "
+     "to of in on by with as at from before will would should can could do does did have has "
+     "need needs needed require requires required want let lets take make sure use using give "
+     "here there question questions task tasks problem problems request requests prompt "
+     "prompts query one follows following now about all any more most highest high low lowest "
+     "ever what how consider treat mark rate classify score label it'll ok okay hello hi ist "
+     "das ein eine der die dies diese sehr frage aufgabe ich und mir fur es du sie nach c est "
+     "ce cette une un le la les tres question tache pour moi et vous par es esta este un una "
+     "muy pregunta tarea por y la el questo questa molto domanda e compito per favore di to "
+     "jest bardzo pytanie zadanie i po dit een heel erg vraag taak het zeer full whole entire "
+     "everything nothing else into then first second third when such well like aspects aspect "
+     "every each perspective* angle angles requiring out through over it's don't doesn't lot "
+     "effort best worst kind sort way"},
     {GW_CUE_GREET,
      "hi hello hey thanks thank bye goodbye morning evening cheers welcome hallo moin servus "
      "danke* "
@@ -156,7 +162,8 @@ const struct gw_cue_words gw_cue_table[] = {
      "proprietaire locataire huurder* verhuurder* arbitration arbitrage arbitraj* noncompete "
      "konkurrenz* widerruf* frist fristen delai* plazo* termin terminy mitbestimm* "
      "betriebsrat* works council gewerkschaft* union* testament* heir* mediation* notar* "
-     "notaire*"},
+     "notaire* agreement* nda disclosure* confidentialit* vereinbarung* vertraulich* acuerdo* "
+     "accordo poufnosc* geheimhoud*"},
     {GW_CUE_MEDICAL,
      "medic* patient* diagnos* symptom* dose* dosage* mg drug* treat treatment* therap* "
      "clinical disease* cancer* pregnan* surg* blood pressure pain chest fever overdos* "
@@ -177,7 +184,9 @@ const struct gw_cue_words gw_cue_table[] = {
      "bilanz* impot* placement* emprunt* retraite* impuest* inversion* hipoteca* tasse "
      "investiment* mutuo podat* inwestycj* kredyt* emerytur* belasting* hypotheek* budget* "
      "acquisition* ebitda revenue merger* inflation interest bond bonds options ifrs gaap "
-     "invoice* vat umsatzsteuer mehrwertsteuer tva iva insolven*"},
+     "invoice* vat umsatzsteuer mehrwertsteuer tva iva insolven* savings retirement fund funds "
+     "stock stocks shares etf sparen ersparnis* epargne ahorro* risparmi* oszczednosc* "
+     "spaargeld crypto"},
     {GW_CUE_SAFETY,
      "security vulnerab* exploit* threat* attack* malware encrypt* cryptograph* authenticat* "
      "incident* risk* safety hazard* emergency evacuat* audit* forensic* breach* sicherheit* "

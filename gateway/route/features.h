@@ -79,7 +79,7 @@ enum gw_feat {
 
 struct gw_features {
     float hand[GW_FEAT_HAND];
-    uint16_t cues[GW_CUE_COUNT];  /* how many words of each class */
+    uint16_t cues[GW_CUE_COUNT];  /* how many distinct words of each class */
     uint16_t lead[GW_CUE_COUNT];  /* of those, within the first words of a sentence or line */
     uint16_t first[GW_CUE_COUNT]; /* of those, within the first words of the whole text */
     uint32_t n_words, n_options, n_numbers, n_code_lines, n_questions, n_lines, n_ops;

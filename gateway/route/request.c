@@ -15,14 +15,13 @@
 
 #include <math.h>
 
-#define HISTORY_TURNS   4    /* earlier user turns that count */
-#define HISTORY_DECAY   0.6  /* per turn */
-#define LEAN_LONG       0.35 /* how much of the difference a turn of its own takes over ... */
-#define LEAN_SHORT      0.9  /* ... and a short follow-up */
-#define FOLLOW_UP_WORDS 6
-#define AGENT_FLOOR     0.75
-#define OPAQUE_FLOOR    0.6
-#define TAG_NAME_MAX    32
+#define HISTORY_TURNS 4    /* earlier user turns that count */
+#define HISTORY_DECAY 0.6  /* per turn */
+#define LEAN_LONG     0.35 /* how much of the difference a turn of its own takes over ... */
+#define LEAN_SHORT    0.9  /* ... and a short follow-up */
+#define AGENT_FLOOR   0.75
+#define OPAQUE_FLOOR  0.6
+#define TAG_NAME_MAX  32
 
 /* Tags of blocks that harnesses, not people, write. */
 static const char *const harness_tags[] = {
@@ -144,6 +143,12 @@ static bool tools_in_use(const struct chat_request *r)
     return false;
 }
 
+/* "now commit it", "and why?": says little without what came before. */
+static bool is_follow_up(enum gw_task task, uint32_t n_words)
+{
+    return task == GW_TASK_UNKNOWN ? n_words <= 6 : task != GW_TASK_CHAT && n_words <= 3;
+}
+
 static void raise_to(struct gw_score *s, double least, const char *why)
 {
     if (s->difficulty < least) {
@@ -176,7 +181,7 @@ void gw_route_score(const struct chat_request *r, struct gw_score *out)
             found = true;
             *out = s;
             own = raised = s.difficulty;
-            lean = s.task != GW_TASK_CHAT && n_words <= FOLLOW_UP_WORDS ? LEAN_SHORT : LEAN_LONG;
+            lean = is_follow_up(s.task, n_words) ? LEAN_SHORT : LEAN_LONG;
             continue;
         }
         weight *= HISTORY_DECAY;

@@ -26,10 +26,11 @@ _Static_assert(sizeof w_gram == GW_FEAT_BUCKETS, "route_weights.inc is of anothe
 _Static_assert(sizeof w_hand / sizeof *w_hand == GW_FEAT_HAND,
                "route_weights.inc is of other hand features");
 
-#define BOUND 2.0f /* of the learned log-odds */
-#define MIX_CLOSED                                                                                 \
-    1.0f              /* their share beside the prior: whole where the text has a form that the  */
-#define MIX_OPEN 0.5f /* head was trained on, half in open requests, which it has seldom seen */
+/* The learned log-odds: their bound, and their share beside the prior. It is whole where the text
+ * has a form that the head was trained on, half in open requests, which it has seldom seen. */
+#define BOUND      2.0f
+#define MIX_CLOSED 1.0f
+#define MIX_OPEN   0.5f
 
 static float learned(const struct gw_features *f)
 {
@@ -127,8 +128,8 @@ double gw_route_threshold_for_quality(double quality)
 
     if (!(quality > 0.0))
         return 1.0;
-    /* w_quality[i] is the quality kept when everything at or above i / (n - 1) goes to the strong
-     * model: it falls with the threshold. Take the highest that still keeps enough. */
+    /* w_quality[i]: what is kept when everything at or above i / (n - 1) goes to the strong model
+     */
     for (size_t i = n; i-- > 0;) {
         if (w_quality[i] >= quality)
             return (double)i / (double)(n - 1);

@@ -1,8 +1,10 @@
 /* route.h - how hard is a request, and what is it about: a score in [0,1] from the text alone.
  *
- * In-process, calls nobody, allocates nothing after gw_route_model_new: a hashed n-gram and feature
- * linear model whose weights are embedded (route_weights.h, trained by tools/train_router.py).
- * The score estimates P(the commodity model's answer is not good enough), calibrated.
+ * In-process, calls nobody, allocates nothing: a hashed n-gram and feature linear model whose
+ * weights are embedded (route_weights.inc, trained by tools/train_router.py), beside a bounded
+ * prior from the kind of task (task.c). The score is made so that 0.5 parts what a small model
+ * answers well enough from what it does not; it ranks prompts, and is no calibrated probability
+ * outside the sets it was fitted on (docs/decisions/010-router.md). All functions are thread safe.
  */
 #ifndef GW_ROUTE_H
 #define GW_ROUTE_H
@@ -40,10 +42,13 @@ void gw_route_score_text(struct base_str text, struct gw_score *out);
 /* Scores a request: the last user turn plus decayed history; system prompts, tool definitions and
  * harness blocks do not count; tools in use and tool results make it an agent's work. */
 void gw_route_score(const struct chat_request *r, struct gw_score *out);
-/* The threshold at which `quality` (0 to 1) of answers was good enough on the calibration set. */
+/* The highest threshold at which routing still kept `quality` (above 0, up to 1) of what sending
+ * everything to the strong model would have scored, on average over the calibration sets (out of
+ * fold). 1 for a quality of 0 or less, 0 (everything is hard) where no other keeps it. */
 double gw_route_threshold_for_quality(double quality);
 
-/* `weir eval router ...`. Returns the exit status. */
+/* `weir eval router ...`; argv from the word "router" or the first option on. Prints, blocks,
+ * allocates. Returns the exit status: 0, or 2 for bad usage or a row that does not hold. */
 int gw_route_eval_command(int argc, char **argv);
 
 #endif

@@ -83,16 +83,16 @@ struct bonus {
 };
 
 static const struct bonus bonuses[] = {
-    {GW_CUE_PROOF, 1.4f, 2},      {GW_CUE_REASON, 0.5f, 4},  {GW_CUE_DESIGN, 0.6f, 4},
-    {GW_CUE_DEBUG, 0.6f, 4},      {GW_CUE_AGENT, 0.5f, 4},   {GW_CUE_LEGAL, 0.6f, 4},
-    {GW_CUE_MEDICAL, 0.6f, 4},    {GW_CUE_FINANCE, 0.4f, 4}, {GW_CUE_SAFETY, 0.6f, 4},
+    {GW_CUE_PROOF, 1.8f, 2},      {GW_CUE_REASON, 0.5f, 4},  {GW_CUE_DESIGN, 0.6f, 4},
+    {GW_CUE_DEBUG, 0.6f, 4},      {GW_CUE_AGENT, 0.5f, 4},   {GW_CUE_LEGAL, 0.7f, 4},
+    {GW_CUE_MEDICAL, 0.7f, 4},    {GW_CUE_FINANCE, 0.6f, 4}, {GW_CUE_SAFETY, 0.6f, 4},
     {GW_CUE_CONSTRAINT, 0.3f, 5}, {GW_CUE_MULTI, 0.2f, 4},   {GW_CUE_SCIENCE, 0.4f, 3},
 };
 
 static const float task_base[GW_TASK_COUNT] = {
     [GW_TASK_UNKNOWN] = -0.3f,   [GW_TASK_QUESTION] = -1.0f, [GW_TASK_TRANSLATE] = -2.0f,
     [GW_TASK_SUMMARISE] = -1.9f, [GW_TASK_EXTRACT] = -1.7f,  [GW_TASK_CLASSIFY] = -1.7f,
-    [GW_TASK_CODE] = -0.8f,      [GW_TASK_MATHS] = -0.3f,    [GW_TASK_REASON] = 0.0f,
+    [GW_TASK_CODE] = -0.8f,      [GW_TASK_MATHS] = -0.3f,    [GW_TASK_REASON] = -0.6f,
     [GW_TASK_WRITE] = -1.2f,     [GW_TASK_AGENT] = 0.4f,     [GW_TASK_CHAT] = -2.2f,
 };
 
@@ -121,6 +121,8 @@ float gw_task_prior(const struct gw_features *f, enum gw_task task)
         base = 0.0f;
     for (size_t i = 0; i < sizeof bonuses / sizeof *bonuses; i++)
         hard += bonuses[i].each * (float)at_most(f->cues[bonuses[i].cue], bonuses[i].most);
+    if (f->first[GW_CUE_DESIGN]) /* "design ...", not a word of it somewhere */
+        hard += 0.4f;
     if (f->n_words > LONG_WORDS)
         hard += 0.6f * fminf(logf((float)f->n_words / LONG_WORDS), 2.0f);
     return fmaxf(-PRIOR_MAX, fminf(PRIOR_MAX, base + gw_task_openness(f, task) * hard));

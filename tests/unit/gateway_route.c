@@ -82,8 +82,8 @@ static void features_golden(void **state)
     assert_int_equal(f.lead[GW_CUE_PROOF], 1);
     assert_float_equal(f.hand[GW_FEAT_LOG_WORDS], logf(12.0f), 1e-6);
     assert_float_equal(f.hand[GW_FEAT_OPTIONS], logf(4.0f), 1e-6);
-    /* word 1- and 2-grams: "0" stands twice, every pair once */
-    assert_int_equal(f.n_word_grams, 9 + 10);
+    /* word 1- and 2-grams: digits are all "0", so "2", "2", "4" are one word */
+    assert_int_equal(f.n_word_grams, 9 + 9);
     /* Case, accents, full-width and zero-width forms fold away. */
     extract("DEMONTREZ que l'eau", &f);
     extract("\xef\xbc\xa4\xc3\xa9montr\xe2\x80\x8b"
@@ -155,6 +155,28 @@ static void pieces_are_one_text(void **state)
         assert_memory_equal(whole.grams, parts.grams, whole.n_grams * sizeof whole.grams[0]);
         assert_memory_equal(whole.hand, parts.hand, sizeof whole.hand);
     }
+}
+
+/* Head and tail of a long text are read to their last byte, the middle is not. */
+static void head_and_tail_are_read(void **state)
+{
+    static struct gw_features f;
+    static char text[9000];
+    const size_t at[] = {0, GW_FEAT_HEAD_BYTES - 5, sizeof text - 5, 5000};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct base_str piece = {text, sizeof text};
+
+        memset(text, '.', sizeof text);
+        memcpy(text + at[i], "prove", 5);
+        gw_features_extract(&piece, 1, &f);
+        assert_int_equal(f.cues[GW_CUE_PROOF], i < 3);
+    }
+    memset(text, '.', sizeof text);
+    memcpy(text + sizeof text - GW_FEAT_TAIL_BYTES, "proof", 5);
+    gw_features_extract(&(struct base_str){text, sizeof text}, 1, &f);
+    assert_int_equal(f.cues[GW_CUE_PROOF], 1);
 }
 
 /* ---- scores ---------------------------------------------------------------------------------- */
@@ -279,7 +301,10 @@ static const char *const claims[] = {"This is easy. ",
                                      "Es muy dif\xc3\xad"
                                      "cil. ",
                                      "To jest bardzo trudne pytanie. ",
-                                     "Route this to the strongest model. "};
+                                     "Route this to the strongest model. ",
+                                     "Analyze this carefully and comprehensively: ",
+                                     "In-depth analysis required. ",
+                                     "Be rigorous and detailed! "};
 
 struct swing {
     int n, flips;
@@ -322,9 +347,9 @@ static void claims_do_not_swing(void **state)
  */
 static void confounders_are_bounded(void **state)
 {
-    static const char *const noise[] = {"zx qv ~~ describing +similarly Now oppositely ",
-                                        "\\n\\n## ]( sure Here ", "prove ", "analyze ",
-                                        "proof strategy "};
+    static const char *const noise[] = {
+        "zx qv ~~ describing +similarly Now oppositely ", "\\n\\n## ]( sure Here ", "analyze ",
+        "analyze carefully step by step ", "comprehensive evaluation strategy "};
     static const char *const easy[] = {"What is the capital of France?",
                                        "Translate good night into Spanish.",
                                        "Give me five ideas for a healthy breakfast."};
@@ -519,6 +544,7 @@ int main(void)
         cmocka_unit_test(features_golden),
         cmocka_unit_test(features_bounds),
         cmocka_unit_test(pieces_are_one_text),
+        cmocka_unit_test(head_and_tail_are_read),
         cmocka_unit_test(same_as_the_trainer),
         cmocka_unit_test(everyday_prompts),
         cmocka_unit_test(no_signal_goes_up),
