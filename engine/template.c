@@ -15,6 +15,9 @@ const char ENG_TEMPLATE_CHATML[] =
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
+const char ENG_TEMPLATE_PLAIN[] = "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}"
+                                  "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+
 struct eng_template {
     struct eng_jinja *jinja;
     struct base_arena *arena;
@@ -47,16 +50,15 @@ enum base_status eng_template_new(struct base_str source, struct base_str bos, s
 }
 
 enum base_status eng_template_from_gguf(const struct eng_gguf *g, const struct eng_tok *tok,
-                                        struct eng_template **out, struct base_err *err)
+                                        struct eng_template **out, bool *own, struct base_err *err)
 {
     struct base_str source;
-    *out = NULL;
-    if (eng_gguf_str(g, "tokenizer.chat_template", &source) != BASE_OK) {
-        if (eng_tok_find(tok, BASE_STR("<|im_start|>")) < 0 ||
-            eng_tok_find(tok, BASE_STR("<|im_end|>")) < 0)
-            return base_err_set(err, BASE_ENOENT, "%s has no chat template", eng_gguf_path(g));
+    *own = eng_gguf_str(g, "tokenizer.chat_template", &source) == BASE_OK;
+    if (!*own && eng_tok_find(tok, BASE_STR("<|im_start|>")) >= 0 &&
+        eng_tok_find(tok, BASE_STR("<|im_end|>")) >= 0)
         source = base_str_c(ENG_TEMPLATE_CHATML);
-    }
+    else if (!*own)
+        source = base_str_c(ENG_TEMPLATE_PLAIN);
     return eng_template_new(source, eng_tok_text(tok, eng_tok_bos(tok)),
                             eng_tok_text(tok, eng_tok_eos(tok)), out, err);
 }
@@ -149,5 +151,28 @@ enum base_status eng_template_render(const struct eng_template *t, json_t *reque
         }
     }
     json_decref(vars);
+    return st;
+}
+
+enum base_status eng_template_tokens(const struct eng_template *t, const struct eng_tok *tok,
+                                     json_t *request, int64_t now_s, struct eng_ids *ids,
+                                     bool *raised, struct base_err *err)
+{
+    struct eng_rendered r;
+    size_t from = ids->n;
+    enum base_status st = eng_template_render(t, request, now_s, &r, err);
+    if (raised)
+        *raised = r.raised;
+    if (st == BASE_OK)
+        st = eng_tok_encode_mixed(tok, base_buf_view(&r.text), r.foreign, r.n_foreign, 0, ids, err);
+    eng_rendered_release(&r);
+    int32_t bos = eng_tok_bos(tok);
+    if (st != BASE_OK || !eng_tok_adds_bos(tok) || (ids->n > from && ids->v[from] == bos))
+        return st;
+    st = eng_ids_add(ids, bos, err);
+    if (st == BASE_OK && ids->n > from + 1) {
+        memmove(ids->v + from + 1, ids->v + from, (ids->n - from - 1) * sizeof(*ids->v));
+        ids->v[from] = bos;
+    }
     return st;
 }

@@ -8,16 +8,18 @@
 struct eng_gguf;
 struct eng_template;
 
-/* Used where a file has no template: ChatML, which small instruct models understand best. */
+/* Stand-ins for files without a template: ChatML where the vocabulary has its tokens, else a plain
+ * transcript. */
 extern const char ENG_TEMPLATE_CHATML[];
+extern const char ENG_TEMPLATE_PLAIN[];
 
 /* *out is owned by the caller; never changes; any number of threads may render with it. */
 enum base_status eng_template_new(struct base_str source, struct base_str bos, struct base_str eos,
                                   struct eng_template **out, struct base_err *err) BASE_MUST_CHECK;
-/* The file's tokenizer.chat_template with tok's BOS and EOS. Without one, ChatML if the vocabulary
- * has its tokens, else BASE_ENOENT. */
+/* The file's tokenizer.chat_template with tok's BOS and EOS. Without one a stand-in, and *own is
+ * false so that the caller can say so. */
 enum base_status eng_template_from_gguf(const struct eng_gguf *g, const struct eng_tok *tok,
-                                        struct eng_template **out,
+                                        struct eng_template **out, bool *own,
                                         struct base_err *err) BASE_MUST_CHECK;
 void eng_template_free(struct eng_template *t); /* NULL is fine */
 
@@ -30,5 +32,12 @@ void eng_template_free(struct eng_template *t); /* NULL is fine */
 enum base_status eng_template_render(const struct eng_template *t, json_t *request, int64_t now_s,
                                      struct eng_rendered *out,
                                      struct base_err *err) BASE_MUST_CHECK;
+
+/* Renders and tokenizes: appends the prompt's ids, with BOS in front where the file asks for it and
+ * the template has not written it. BASE_LIMIT if they are more than ids->max. Errors as
+ * above; *raised (may be NULL) tells whether the template itself refused. */
+enum base_status eng_template_tokens(const struct eng_template *t, const struct eng_tok *tok,
+                                     json_t *request, int64_t now_s, struct eng_ids *ids,
+                                     bool *raised, struct base_err *err) BASE_MUST_CHECK;
 
 #endif

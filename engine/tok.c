@@ -74,7 +74,7 @@ void eng_ids_release(struct eng_ids *ids)
     ids->n = ids->cap = 0;
 }
 
-enum base_status tok_ids_add(struct eng_ids *ids, int32_t id, struct base_err *err)
+enum base_status eng_ids_add(struct eng_ids *ids, int32_t id, struct base_err *err)
 {
     if (ids->n >= ids->max)
         return base_err_set(err, BASE_LIMIT, "the text has more than %zu tokens", ids->max);
@@ -217,7 +217,7 @@ static enum base_status encode(const struct eng_tok *t, const struct scan *s, un
     if (s->text.n > ENG_TOK_TEXT_MAX)
         return base_err_set(err, BASE_LIMIT, "a text of %zu bytes is too long", s->text.n);
     if ((flags & ENG_TOK_ADD) && t->add_bos)
-        st = tok_ids_add(ids, t->bos, err);
+        st = eng_ids_add(ids, t->bos, err);
     if (st == BASE_OK)
         st = find_hits(t, s, &h, err);
     if (st == BASE_OK)
@@ -227,13 +227,13 @@ static enum base_status encode(const struct eng_tok *t, const struct scan *s, un
         /* a space goes in front at the start and behind each special token: in SPM always */
         st = stretch(t, &j, base_str_n(s->text.p + at, h.v[i].at - at), ids, err);
         if (st == BASE_OK)
-            st = tok_ids_add(ids, t->special[h.v[i].rank], err);
+            st = eng_ids_add(ids, t->special[h.v[i].rank], err);
         at = h.v[i].end;
     }
     if (st == BASE_OK)
         st = stretch(t, &j, base_str_n(s->text.p + at, s->text.n - at), ids, err);
     if (st == BASE_OK && (flags & ENG_TOK_ADD) && t->add_eos)
-        st = tok_ids_add(ids, t->eos, err);
+        st = eng_ids_add(ids, t->eos, err);
     tok_joiner_release(&j);
     free(h.v);
     return st;

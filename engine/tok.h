@@ -70,6 +70,8 @@ struct eng_ids {
     size_t max; /* BASE_LIMIT beyond it; set before use */
 };
 void eng_ids_release(struct eng_ids *ids);
+/* BASE_LIMIT at ids->max, BASE_ENOMEM. */
+enum base_status eng_ids_add(struct eng_ids *ids, int32_t id, struct base_err *err) BASE_MUST_CHECK;
 
 enum {
     ENG_TOK_ADD = 1,  /* put BOS/EOS where the file says so */

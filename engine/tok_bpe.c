@@ -52,12 +52,12 @@ static enum base_status put(const struct eng_tok *t, const char *text, const str
                             struct eng_ids *ids, struct base_err *err)
 {
     if (s->id >= 0 && (uint32_t)s->id < t->n_vocab)
-        return tok_ids_add(ids, s->id, err);
+        return eng_ids_add(ids, s->id, err);
     enum base_status st = BASE_OK;
     for (uint32_t i = 0; i < s->len && st == BASE_OK; i++) {
         int32_t id = t->byte_id[(uint8_t)text[s->at + i]];
         if (id >= 0 && (uint32_t)id < t->n_vocab)
-            st = tok_ids_add(ids, id, err);
+            st = eng_ids_add(ids, id, err);
     }
     return st;
 }
@@ -90,7 +90,7 @@ static enum base_status word(void *ctx, struct base_str w)
     if (t->rule->ignore_merges) {
         int32_t id = whole_word(t, w);
         if (id >= 0)
-            return tok_ids_add(k->ids, id, k->err);
+            return eng_ids_add(k->ids, id, k->err);
     }
     enum base_status st = BASE_OK;
     k->j->n = 0;

@@ -75,8 +75,6 @@ int32_t tok_map_get(const struct eng_tok *t, const struct tok_map *m, struct bas
 bool tok_map_put(const struct eng_tok *t, struct tok_map *m, struct base_str s, int32_t id);
 const struct tok_merge *tok_merge_get(const struct tok_merges *m, int32_t left, int32_t right);
 
-enum base_status tok_ids_add(struct eng_ids *ids, int32_t id, struct base_err *err);
-
 /* Joins neighbours until none can be joined: the loop that SPM and BPE share (tok_merge.c). */
 struct tok_sym {
     int32_t prev, next; /* -1: none */
