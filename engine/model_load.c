@@ -69,16 +69,15 @@ static float *load_floats(struct loader *l, const char *name, uint64_t n_in, uin
     return x;
 }
 
-struct pack_job {
-    struct eng_weight *w;
-};
+#define TILES_PER_TASK 16
 
 static void pack_task(void *ctx, uint32_t task, uint32_t thread)
 {
-    struct pack_job *j = ctx;
+    const struct eng_weight *w = ctx;
+    uint64_t end = (uint64_t)(task + 1) * TILES_PER_TASK;
     (void)thread;
-    for (uint64_t i = 0; i < j->w->mat_tiles; i++)
-        eng_tile_pack(j->w, task, (uint32_t)i);
+    for (uint64_t i = (uint64_t)task * TILES_PER_TASK; i < end && i < w->mat_tiles * w->n_mat; i++)
+        eng_tile_pack(w, (uint32_t)(i / w->mat_tiles), (uint32_t)(i % w->mat_tiles));
 }
 
 /* Gives the mapped pages that only this tensor covers back to the system; they are read again from
@@ -109,12 +108,12 @@ static void repack(struct loader *l, struct eng_weight *w)
     if (bytes >= 1u << 21)
         (void)madvise(p, bytes, MADV_HUGEPAGE);
     w->tiles = p;
-    struct pack_job j = {w};
-    if (w->n_mat > 1) {
-        eng_pool_run(m->pool, w->n_mat, pack_task, &j);
-    } else {
-        pack_task(&j, 0, 0);
-    }
+    /* n_out is below 2^24 and n_mat below 2^10: at most 2^26 tiles */
+    uint64_t tasks = (w->mat_tiles * w->n_mat + TILES_PER_TASK - 1) / TILES_PER_TASK;
+    for (uint64_t t = 0; tasks > ENG_TASKS_MAX && t < tasks; t++)
+        pack_task(w, (uint32_t)t, 0);
+    if (tasks <= ENG_TASKS_MAX)
+        eng_pool_run(m->pool, (uint32_t)tasks, pack_task, w);
     drop_pages(w->tensor);
     m->info.weight_bytes += bytes;
 }

@@ -16,6 +16,7 @@
  */
 #include "engine/threads.h"
 
+#include "base/clock.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -23,7 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPIN 1500
+#define SPIN         1500
+#define LATE_US      100
+#define ALONE_US_MIN 2000
+#define ALONE_US_MAX 256000
+#define CALM_JOBS    256 /* in time, one after the other: halve the pause */
 
 struct worker {
     struct eng_pool *pool;
@@ -44,6 +49,8 @@ struct eng_pool {
     uint32_t n_threads;
     uint32_t n_started;
     uint64_t generation;
+    uint64_t alone_until_us, alone_us; /* of the caller alone; 0 = not late so far */
+    uint32_t calm;
     struct worker *workers;
 };
 
@@ -113,11 +120,39 @@ static void wake_workers(struct eng_pool *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
+/* Sleeps until all n tasks are done, and learns from how long that took. */
+static void await_last(struct eng_pool *p, uint32_t n)
+{
+    uint64_t t0 = base_mono_us();
+    pthread_mutex_lock(&p->mutex);
+    atomic_store(&p->owner_asleep, true);
+    while (atomic_load(&p->done) != n)
+        pthread_cond_wait(&p->finished, &p->mutex);
+    atomic_store(&p->owner_asleep, false);
+    pthread_mutex_unlock(&p->mutex);
+    uint64_t now = base_mono_us();
+    if (now - t0 < LATE_US)
+        return;
+    p->alone_us = p->alone_us ? p->alone_us * 2 : ALONE_US_MIN;
+    if (p->alone_us > ALONE_US_MAX)
+        p->alone_us = ALONE_US_MAX;
+    p->alone_until_us = now + p->alone_us;
+    p->calm = 0;
+}
+
+static bool work_alone(struct eng_pool *p)
+{
+    if (!p->alone_until_us)
+        return false;
+    if (base_mono_us() < p->alone_until_us)
+        return true;
+    p->alone_until_us = 0;
+    return false;
+}
+
 void eng_pool_run(struct eng_pool *p, uint32_t n, eng_task_fn fn, void *ctx)
 {
-    if (n == 0)
-        return;
-    if (n == 1 || p->n_threads == 1) {
+    if (n <= 1 || p->n_threads == 1 || work_alone(p)) {
         for (uint32_t i = 0; i < n; i++)
             fn(ctx, i, 0);
         return;
@@ -131,16 +166,16 @@ void eng_pool_run(struct eng_pool *p, uint32_t n, eng_task_fn fn, void *ctx)
     wake_workers(p);
     work_off(p, 0);
     for (int spins = 0; spins < SPIN; spins++) {
-        if (atomic_load(&p->done) == n)
+        if (atomic_load(&p->done) == n) {
+            if (p->alone_us && ++p->calm >= CALM_JOBS) {
+                p->alone_us = p->alone_us > ALONE_US_MIN ? p->alone_us / 2 : 0;
+                p->calm = 0;
+            }
             return;
+        }
         relax();
     }
-    pthread_mutex_lock(&p->mutex);
-    atomic_store(&p->owner_asleep, true);
-    while (atomic_load(&p->done) != n)
-        pthread_cond_wait(&p->finished, &p->mutex);
-    atomic_store(&p->owner_asleep, false);
-    pthread_mutex_unlock(&p->mutex);
+    await_last(p, n);
 }
 
 uint32_t eng_pool_threads(const struct eng_pool *p)

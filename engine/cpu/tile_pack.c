@@ -90,21 +90,40 @@ static void read_codes(uint32_t type, const uint8_t *b, uint32_t j, uint8_t *cod
     }
 }
 
-/* Spreads 32 codes of row r over the planes at p, which are zero. */
+static uint32_t word(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+static void put_word(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+}
+
+/* Spreads 32 codes of row r over the planes at p. Works on the four codes of a group at once: masks
+ * keep shifted bits within their byte, so the order of bytes in a word does not matter. */
 static void write_codes(uint32_t type, const uint8_t *code, uint32_t r, uint8_t *p)
 {
-    for (uint32_t i = 0; i < 32; i++) {
-        uint32_t g = i / 4, at = 4 * r + i % 4;
-        if (type == ENG_Q8_0) {
-            p[64 * g + at] = code[i];
-            continue;
-        }
-        p[64 * (g & 3) + at] |= (uint8_t)((code[i] & 15) << (g & 4));
-        if (type == ENG_Q6_K)
-            p[256 + 64 * (g / 4) + at] |= (uint8_t)((code[i] >> 4) << (2 * (g & 3)));
-        else if (code[i] > 15)
-            p[256 + at] |= (uint8_t)(1 << g);
-    }
+    const uint32_t nibble = 0x0f0f0f0f, two = 0x03030303, one = 0x01010101;
+    uint32_t top[2] = {0, 0};
+    p += 4 * r;
+    for (uint32_t g = 0; type == ENG_Q8_0 && g < 8; g++)
+        put_word(p + 64 * g, word(code + 4 * g));
+    if (type == ENG_Q8_0)
+        return;
+    for (uint32_t h = 0; h < 4; h++)
+        put_word(p + 64 * h, (word(code + 4 * h) & nibble) | (word(code + 16 + 4 * h) & nibble)
+                                                                 << 4);
+    for (uint32_t g = 0; type == ENG_Q6_K && g < 8; g++)
+        top[g / 4] |= (word(code + 4 * g) >> 4 & two) << (2 * (g & 3));
+    for (uint32_t g = 0; type != ENG_Q6_K && g < 8; g++)
+        top[0] |= (word(code + 4 * g) >> 4 & one) << g;
+    if (type == ENG_Q6_K)
+        put_word(p + 320, top[1]);
+    if (type == ENG_Q6_K || eng_tile_layout(type)->planes > 256)
+        put_word(p + 256, top[0]);
 }
 
 /* The scales of row r for values 32j.. of a block, to s; those of the whole block to super. */
