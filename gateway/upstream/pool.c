@@ -71,6 +71,11 @@ void up_conn_close(struct up_conn *c)
     c->closed = true;
     if (in_list(c))
         list_remove(c);
+    /* OpenSSL strikes out the session of a connection that ends without close_notify. Framing here
+     * is HTTP's, so a cut says nothing against resuming: call it said. */
+    SSL *ssl = gw_conn_ssl(c->conn);
+    if (ssl && c->open)
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     gw_conn_free(c->conn);
     base_buf_release(&c->decoded);
     if (!c->busy)
