@@ -75,6 +75,7 @@ struct gw_conn {
     size_t out_at; /* out[0..out_at) is written */
     size_t lingered;
     uint64_t deadline_us, timer_us; /* 0: none */
+    uint32_t stall_ms;              /* progress of output moves the deadline; 0: it does not */
     struct event ev_read, ev_write, ev_timer;
     char peer[56];
 };
@@ -362,6 +363,7 @@ static void trim_out(struct gw_conn *c)
 static void do_write(struct gw_conn *c)
 {
     struct base_err err;
+    size_t from = c->out_at;
     c->write_wants_read = false;
     while (c->out_at < c->out.n) {
         size_t n = 0;
@@ -384,6 +386,8 @@ static void do_write(struct gw_conn *c)
         end(c, GW_CONN_RESET, &err);
         return;
     }
+    if (c->stall_ms && c->out_at > from)
+        gw_conn_stall_deadline(c, c->stall_ms);
     trim_out(c);
     size_t pending = gw_conn_out_pending(c);
     if (pending == 0 && c->closing) {
@@ -700,8 +704,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     idle(c);
 }
 
+void gw_conn_stall_deadline(struct gw_conn *c, uint32_t ms)
+{
+    gw_conn_deadline(c, ms);
+    c->stall_ms = ms;
+}
+
 void gw_conn_deadline(struct gw_conn *c, uint32_t ms)
 {
+    c->stall_ms = 0;
     if (c->state == ENDED)
         return;
     if (ms == 0) {

@@ -60,6 +60,9 @@ void gw_conn_pause(struct gw_conn *c);  /* stop reading (back-pressure) */
 void gw_conn_resume(struct gw_conn *c); /* and deliver what is buffered */
 /* One deadline at a time; 0 clears it. */
 void gw_conn_deadline(struct gw_conn *c, uint32_t ms);
+/* As gw_conn_deadline, but every byte that the peer takes puts it off to ms from then: cuts a peer
+ * that stalls, not one that is slow. */
+void gw_conn_stall_deadline(struct gw_conn *c, uint32_t ms);
 void gw_conn_set_user(struct gw_conn *c, const struct gw_conn_ops *ops, void *ctx);
 /* "127.0.0.1:4711"; the connection's storage. */
 const char *gw_conn_peer(const struct gw_conn *c);

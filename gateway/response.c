@@ -32,7 +32,7 @@ static void watch_stall(struct gw_req *r)
 {
     if (!r->stalled && gw_conn_full(r->k->c)) {
         r->stalled = true;
-        gw_conn_deadline(r->k->c, r->pub.gen->conf->server.limits.body_s * 1000);
+        gw_conn_stall_deadline(r->k->c, r->pub.gen->conf->server.limits.body_s * 1000);
     }
 }
 

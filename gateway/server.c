@@ -214,7 +214,7 @@ static void start_closing(struct gw_sconn *k)
         return;
     k->closing = true;
     k->closing_us = base_mono_us();
-    gw_conn_deadline(k->c, limits_of(k->s)->body_s * 1000);
+    gw_conn_stall_deadline(k->c, limits_of(k->s)->body_s * 1000);
     gw_conn_close_after_write(k->c);
 }
 
@@ -442,10 +442,7 @@ void gw_req_finish(struct gw_req *r, bool keep)
         start_closing(k);
         return;
     }
-    uint64_t ms = (uint64_t)lim.idle_s * 1000;
-    if (gw_conn_full(k->c))
-        ms += (uint64_t)lim.body_s * 1000;
-    gw_conn_deadline(k->c, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms);
+    gw_conn_stall_deadline(k->c, lim.idle_s * 1000);
     if (k->has_more && !k->busy)
         gw_conn_resume(k->c);
 }
