@@ -21,7 +21,7 @@
 /* ---- scratch ---- */
 
 struct part {
-    void **at;
+    void *at; /* of the pointer, whatever it points to: copied to and fro */
     size_t bytes;
 };
 
@@ -38,16 +38,27 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         wide = pairs * ff;
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
-        {(void **)&s->x, rows * d * 4},    {(void **)&s->xn, rows * d * 4},
-        {(void **)&s->q, rows * q * 4},    {(void **)&s->k, rows * kv * 4},
-        {(void **)&s->v, rows * kv * 4},   {(void **)&s->att, rows * q * 4},
-        {(void **)&s->proj, rows * d * 4}, {(void **)&s->cs, rows * hp->n_rot * 4},
-        {(void **)&s->hg, pairs * ff * 4}, {(void **)&s->hu, pairs * ff * 4},
-        {(void **)&s->hy, pairs * d * 4},  {(void **)&s->router, rows * (hp->moe.n_expert + 1) * 4},
-        {(void **)&s->ids, pairs * 4},     {(void **)&s->weights, pairs * 4},
-        {(void **)&s->pair_of, pairs * 4}, {(void **)&s->pair_row, pairs * 4},
-        {(void **)&s->cell, rows * 4},     {(void **)&s->seq, rows * 4},
-        {(void **)&s->aq, wide},           {(void **)&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
+        {&s->x, rows * d * 4},
+        {&s->xn, rows * d * 4},
+        {&s->q, rows * q * 4},
+        {&s->k, rows * kv * 4},
+        {&s->v, rows * kv * 4},
+        {&s->att, rows * q * 4},
+        {&s->proj, rows * d * 4},
+        {&s->cs, rows * hp->n_rot * 4},
+        {&s->hg, pairs * ff * 4},
+        {&s->hu, pairs * ff * 4},
+        {&s->hy, pairs * d * 4},
+        {&s->router, rows * (hp->moe.n_expert + 1) * 4},
+        {&s->ids, pairs * 4},
+        {&s->weights, pairs * 4},
+        {&s->pair_of, pairs * 4},
+        {&s->pair_row, pairs * 4},
+        {&s->cell, rows * 4},
+        {&s->seq, rows * 4},
+        {&s->run, rows * 4},
+        {&s->aq, wide},
+        {&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
     };
     size_t total = 0;
     *n_parts = sizeof(p) / sizeof(p[0]);
@@ -65,12 +76,13 @@ static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
     while (scratch_parts(m, parts, &n) > SCRATCH_BYTES_MAX && m->s.rows > SLICE_MIN)
         m->s.rows /= 2;
     (void)scratch_parts(m, parts, &n);
-    for (size_t i = 0; i < n; i++)
-        if (posix_memalign(parts[i].at, 64, (parts[i].bytes + 127) / 64 * 64) != 0) {
-            *parts[i].at = NULL;
+    for (size_t i = 0; i < n; i++) {
+        void *p;
+        if (posix_memalign(&p, 64, (parts[i].bytes + 127) / 64 * 64) != 0)
             return base_err_set(err, BASE_ENOMEM, "%s: out of memory for %zu bytes of scratch",
                                 eng_gguf_path(m->gguf), parts[i].bytes);
-        }
+        memcpy(parts[i].at, &p, sizeof(p));
+    }
     return BASE_OK;
 }
 
@@ -111,8 +123,11 @@ void eng_model_free(struct eng_model *m)
     struct part parts[32];
     size_t n;
     (void)scratch_parts(m, parts, &n);
-    for (size_t i = 0; i < n; i++)
-        free(*parts[i].at);
+    for (size_t i = 0; i < n; i++) {
+        void *p;
+        memcpy(&p, parts[i].at, sizeof(p));
+        free(p);
+    }
     eng_weights_free(m);
     eng_pool_free(m->pool);
     free(m->hp.rope_freq);
@@ -137,13 +152,24 @@ const char *eng_model_kernels(const struct eng_model *m)
 
 /* ---- cache ---- */
 
+static uint32_t cells_of(uint32_t n_ctx)
+{
+    return (n_ctx + ENG_KEY_BLOCK - 1) / ENG_KEY_BLOCK * ENG_KEY_BLOCK;
+}
+
+/* Scratch for one thread's attention, in floats. */
+static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
+{
+    uint64_t group = m->hp.n_head / m->hp.n_head_kv;
+    return cells_of(n_ctx) * (group > ENG_ATTEND_ROWS ? group : ENG_ATTEND_ROWS);
+}
+
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
 {
     const struct eng_hparams *hp = &m->hp;
-    uint64_t cells = (uint64_t)n_seq * n_ctx;                              /* below 2^28 */
+    uint64_t cells = (uint64_t)n_seq * cells_of(n_ctx);                    /* 2^28 at most */
     uint64_t each = 8 * (uint64_t)hp->n_head_kv * hp->n_dim * hp->n_layer; /* below 2^37 */
-    uint64_t scores =
-        4 * (uint64_t)eng_pool_threads(m->pool) * n_ctx * (hp->n_head / hp->n_head_kv);
+    uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx);
     uint64_t bytes;
     if (__builtin_mul_overflow(cells, each, &bytes) ||
         __builtin_add_overflow(bytes, scores + 8 * (uint64_t)n_seq, &bytes))
@@ -161,16 +187,16 @@ enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32
                             ENG_SEQ_MAX, 1u << 20, n_seq, n_ctx);
     const struct eng_hparams *hp = &m->hp;
     uint64_t bytes = eng_cache_bytes(m, n_seq, n_ctx);
-    size_t half = (size_t)hp->n_layer * n_seq * hp->n_head_kv * n_ctx * hp->n_dim;
-    size_t scores = (size_t)eng_pool_threads(m->pool) * n_ctx * (hp->n_head / hp->n_head_kv);
+    size_t half = (size_t)hp->n_layer * n_seq * hp->n_head_kv * cells_of(n_ctx) * hp->n_dim;
     struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
     if (c) {
-        *c = (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx};
+        *c = (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx, .n_cells = cells_of(n_ctx)};
+        c->scores_each = (size_t)scores_of(m, n_ctx);
         c->len = calloc(n_seq, sizeof(*c->len));
         c->base = calloc(n_seq, sizeof(*c->base));
         c->k = calloc(half, sizeof(*c->k));
         c->v = calloc(half, sizeof(*c->v));
-        c->scores = calloc(scores, sizeof(*c->scores));
+        c->scores = calloc(c->scores_each * eng_pool_threads(m->pool), sizeof(*c->scores));
     }
     if (!c || !c->len || !c->base || !c->k || !c->v || !c->scores) {
         eng_cache_free(c);
@@ -224,7 +250,8 @@ void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n)
         return;
     if (n > c->len[src])
         n = c->len[src];
-    size_t bytes = (size_t)n * c->m->hp.n_dim * sizeof(float);
+    /* whole key blocks; what is behind n in the last one is never read */
+    size_t bytes = (size_t)cells_of(n) * c->m->hp.n_dim * sizeof(float);
     for (uint32_t l = 0; l < c->m->hp.n_layer; l++)
         for (uint32_t h = 0; h < c->m->hp.n_head_kv; h++) {
             size_t to = eng_cache_at(c, l, dst, h), from = eng_cache_at(c, l, src, h);

@@ -211,10 +211,27 @@ static void rope_row(void *ctx, uint32_t t)
             q[i] *= temp;
     }
     for (uint32_t h = 0; h < hp->n_head_kv; h++) {
-        size_t at = eng_cache_at(f->c, f->layer, s->seq[t], h) + (size_t)s->cell[t] * hp->n_dim;
-        eng_rope(k + (size_t)h * hp->n_dim, hp->n_rot, hp->family->neox, cs);
-        memcpy(f->c->k + at, k + (size_t)h * hp->n_dim, hp->n_dim * sizeof(float));
-        memcpy(f->c->v + at, v + (size_t)h * hp->n_dim, hp->n_dim * sizeof(float));
+        size_t at = eng_cache_at(f->c, f->layer, s->seq[t], h);
+        float *kh = k + (size_t)h * hp->n_dim;
+        eng_rope(kh, hp->n_rot, hp->family->neox, cs);
+        for (uint32_t i = 0; i < hp->n_dim; i++)
+            f->c->k[at + eng_key_at(hp->n_dim, s->cell[t], i)] = kh[i];
+        memcpy(f->c->v + at + (size_t)s->cell[t] * hp->n_dim, v + (size_t)h * hp->n_dim,
+               hp->n_dim * sizeof(float));
+    }
+}
+
+/* Cuts the slice into runs of tokens that follow one another in a sequence, for attention. */
+static void cut_runs(struct fwd *f)
+{
+    struct eng_scratch *s = f->s;
+    uint32_t group = f->m->hp.n_head / f->m->hp.n_head_kv;
+    uint32_t most = group < ENG_ATTEND_ROWS ? ENG_ATTEND_ROWS / group : 1;
+    s->n_runs = 0;
+    for (uint32_t t = 0; t < f->n; t++) {
+        bool follows = t && s->seq[t] == s->seq[t - 1] && s->cell[t] == s->cell[t - 1] + 1;
+        if (!follows || t - s->run[s->n_runs - 1] == most)
+            s->run[s->n_runs++] = t;
     }
 }
 
@@ -223,18 +240,21 @@ static void attend_task(void *ctx, uint32_t task, uint32_t thread)
     const struct fwd *f = ctx;
     const struct eng_hparams *hp = &f->m->hp;
     struct eng_scratch *s = f->s;
-    uint32_t t = task / hp->n_head_kv, h = task % hp->n_head_kv;
+    uint32_t run = task / hp->n_head_kv, h = task % hp->n_head_kv, t = s->run[run];
+    uint32_t end = run + 1 < s->n_runs ? s->run[run + 1] : f->n;
     uint32_t group = hp->n_head / hp->n_head_kv;
     size_t row = ((size_t)t * hp->n_head + (size_t)h * group) * hp->n_dim;
     size_t at = eng_cache_at(f->c, f->layer, s->seq[t], h);
     struct eng_attend a = {.q = s->q + row,
                            .k = f->c->k + at,
                            .v = f->c->v + at,
-                           .n_q = group,
+                           .n_head = group,
+                           .n_tok = end - t,
                            .n_kv = s->cell[t] + 1,
                            .n_dim = hp->n_dim,
+                           .ldq = (size_t)hp->n_head * hp->n_dim,
                            .scale = hp->attn_scale,
-                           .scores = f->c->scores + (size_t)thread * group * f->c->n_ctx,
+                           .scores = f->c->scores + thread * f->c->scores_each,
                            .out = s->att + row};
     f->m->kernels->attend(&a);
 }
@@ -258,7 +278,7 @@ static void attention(struct fwd *f)
     float *out[3] = {s->q, s->k, s->v};
     linear(m, &a, f->n, 3, w, out);
     for_rows(m, f->n, rope_row, f);
-    eng_pool_run(m->pool, f->n * hp->n_head_kv, attend_task, f);
+    eng_pool_run(m->pool, s->n_runs * hp->n_head_kv, attend_task, f);
     a = prepare(m, s->att, NULL, NULL, f->n, hp->n_head * hp->n_dim, wants_int8(&y->o));
     const struct eng_weight *wo[1] = {&y->o};
     float *po[1] = {s->proj};
@@ -497,6 +517,7 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
     const struct eng_hparams *hp = &m->hp;
     struct fwd f = {.m = m, .c = c, .s = &m->s, .n = (uint32_t)n};
     embed(&f, tokens);
+    cut_runs(&f);
     for (f.layer = 0; f.layer < hp->n_layer; f.layer++) {
         f.y = &m->layers[f.layer];
         attention(&f);

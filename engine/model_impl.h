@@ -69,7 +69,9 @@ struct eng_scratch {
     float *shared_w;              /* [rows] */
     uint32_t *cell;               /* [rows] index of the token in its sequence */
     uint32_t *seq;                /* [rows] */
-    int8_t *aq;                   /* quantised activations of the widest kind */
+    uint32_t *run;                /* [rows] first token of each attention task, n_runs of them */
+    uint32_t n_runs;
+    int8_t *aq; /* quantised activations of the widest kind */
     struct eng_qinfo *aqi;
 };
 
@@ -91,9 +93,16 @@ struct eng_cache {
     const struct eng_model *m;
     uint32_t n_seq, n_ctx;
     uint32_t *len, *base; /* [n_seq]: tokens held; position of the first */
-    float *k, *v;         /* [n_layer][n_seq][n_head_kv][n_ctx][n_dim] */
-    float *scores;        /* [threads][n_head / n_head_kv][n_ctx] */
+    uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
+    float *k, *v;         /* [n_layer][n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
+    float *scores;        /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
+    size_t scores_each;   /* floats per thread */
 };
+
+/* Query rows (tokens times heads of a group) that an attention task takes, unless one token has
+ * more.
+ */
+#define ENG_ATTEND_ROWS 12
 
 /* model_family.c: hyper-parameters from metadata. Fills hp and the parts of info that follow. */
 enum base_status eng_hparams_read(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
@@ -107,11 +116,11 @@ void eng_weights_free(struct eng_model *m);
 size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t *tokens,
                          const bool *want, size_t n, float *logits);
 
-/* Where layer l keeps head h's keys of sequence seq: [n_ctx][n_dim] floats from there. */
+/* Where layer l keeps head h's keys, and values, of sequence seq. */
 static inline size_t eng_cache_at(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
 {
     const struct eng_hparams *hp = &c->m->hp;
-    return (((size_t)l * c->n_seq + seq) * hp->n_head_kv + h) * c->n_ctx * hp->n_dim;
+    return (((size_t)l * c->n_seq + seq) * hp->n_head_kv + h) * c->n_cells * hp->n_dim;
 }
 
 #endif

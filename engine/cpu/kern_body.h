@@ -30,7 +30,7 @@
 #include <math.h>
 #include <string.h>
 
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 12")
 
 /* ---- scalar pieces ---- */
 
@@ -111,71 +111,104 @@ TARGET static void k_quant(const float *x, size_t n, int8_t *q, struct eng_qinfo
 
 /* ---- attention ---- */
 
-FN float v_dot(const float *a, const float *b, uint32_t n)
+/* p[0..n) = exp(scale (p - max)) / sum, p[n..padded) = 0 */
+FN void v_softmax(float *p, uint32_t n, uint32_t padded, float scale)
 {
-    vf s = vf_zero(), t = vf_zero();
-    uint32_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        s = vf_fma(vf_load(a + i), vf_load(b + i), s);
-        t = vf_fma(vf_load(a + i + LANES), vf_load(b + i + LANES), t);
-    }
-    float sum = vf_sum(vf_add(s, t));
-    for (; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-FN void v_softmax(float *x, uint32_t n, float scale)
-{
-    float max = -INFINITY, sum = 0;
+    vf top = vf_set1(-INFINITY), s = vf_zero();
     uint32_t i;
-    for (i = 0; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-    vf s = vf_zero();
-    for (i = 0; i + LANES <= n; i += LANES) {
-        vf v = v_exp(vf_mul(vf_sub(vf_load(x + i), vf_set1(max)), vf_set1(scale)));
-        vf_store(x + i, v);
+    for (i = n; i < padded && i % LANES; i++)
+        p[i] = -INFINITY;
+    uint32_t end = i;
+    for (i = 0; i < end; i += LANES)
+        top = vf_max(top, vf_load(p + i));
+    vf max = vf_set1(vf_top(top));
+    for (i = 0; i < end; i += LANES) {
+        /* padding gives e^-87: nothing beside the largest, e^0 */
+        vf v = v_exp(vf_mul(vf_sub(vf_load(p + i), max), vf_set1(scale)));
+        vf_store(p + i, v);
         s = vf_add(s, v);
     }
-    for (; i < n; i++)
-        sum += x[i] = expf((x[i] - max) * scale);
-    float inv = 1.0f / (sum + vf_sum(s));
-    for (i = 0; i < n; i++)
-        x[i] *= inv;
+    vf inv = vf_set1(1.0f / vf_sum(s));
+    for (i = 0; i < end; i += LANES)
+        vf_store(p + i, vf_mul(vf_load(p + i), inv));
+    for (i = n; i < padded; i++)
+        p[i] = 0;
 }
 
-/* out[0..width) += sum over the keys j of p[j] * v[j][0..width), width = 4 LANES at most */
-FN void v_weigh(float *out, const float *p, const float *v, uint32_t n_kv, uint32_t stride)
+/* Scores of n rows (a constant) with the keys 0..n_kv rounded up to whole blocks. */
+FN void score_rows(int n, const float *const *q, const float *k, uint32_t n_dim, uint32_t padded,
+                   float *scores)
 {
-    vf a[4];
-    UNROLL for (int i = 0; i < 4; i++) a[i] = vf_zero();
-    for (uint32_t j = 0; j < n_kv; j++, v += stride)
-        UNROLL
-    for (int i = 0; i < 4; i++)
-        a[i] = vf_fma(vf_set1(p[j]), vf_load(v + i * LANES), a[i]);
-    UNROLL for (int i = 0; i < 4; i++) vf_store(out + i * LANES, a[i]);
+    for (uint32_t j = 0; j < padded; j += LANES) {
+        const float *kj = k + eng_key_at(n_dim, j, 0);
+        vf s[12];
+        UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
+        for (uint32_t i = 0; i < n_dim; i++) {
+            vf key = vf_load(kj + (size_t)i * ENG_KEY_BLOCK);
+            UNROLL for (int r = 0; r < n; r++) s[r] = vf_fma(key, vf_set1(q[r][i]), s[r]);
+        }
+        UNROLL for (int r = 0; r < n; r++) vf_store(scores + (size_t)r * padded + j, s[r]);
+    }
+}
+
+/* out rows = scores times values; n rows, a constant. */
+FN void weigh_rows(int n, float *const *out, const float *scores, uint32_t padded, const float *v,
+                   uint32_t n_kv, uint32_t n_dim)
+{
+    uint32_t i = 0;
+    for (; i + LANES <= n_dim; i += LANES) {
+        vf s[12];
+        UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
+        for (uint32_t j = 0; j < n_kv; j++) {
+            vf val = vf_load(v + (size_t)j * n_dim + i);
+            UNROLL for (int r = 0; r < n; r++) s[r] =
+                vf_fma(val, vf_set1(scores[(size_t)r * padded + j]), s[r]);
+        }
+        UNROLL for (int r = 0; r < n; r++) vf_store(out[r] + i, s[r]);
+    }
+    for (; i < n_dim; i++)
+        for (int r = 0; r < n; r++) {
+            float sum = 0;
+            for (uint32_t j = 0; j < n_kv; j++)
+                sum += scores[(size_t)r * padded + j] * v[(size_t)j * n_dim + i];
+            out[r][i] = sum;
+        }
+}
+
+FN void attend_rows(int n, const struct eng_attend *a, uint32_t r0)
+{
+    const float *q[12];
+    float *out[12];
+    uint32_t n_kv = a->n_kv + (r0 + (uint32_t)n - 1) / a->n_head;
+    uint32_t padded = (n_kv + ENG_KEY_BLOCK - 1) / ENG_KEY_BLOCK * ENG_KEY_BLOCK;
+    for (int i = 0; i < n; i++) {
+        uint32_t r = r0 + (uint32_t)i;
+        size_t row = r / a->n_head * a->ldq + (size_t)(r % a->n_head) * a->n_dim;
+        q[i] = a->q + row;
+        out[i] = a->out + row;
+    }
+    score_rows(n, q, a->k, a->n_dim, padded, a->scores);
+    for (int i = 0; i < n; i++)
+        v_softmax(a->scores + (size_t)i * padded, a->n_kv + (r0 + (uint32_t)i) / a->n_head, padded,
+                  a->scale);
+    weigh_rows(n, out, a->scores, padded, a->v, n_kv, a->n_dim);
 }
 
 TARGET static void k_attend(const struct eng_attend *a)
 {
-    uint32_t d = a->n_dim;
-    for (uint32_t j = 0; j < a->n_kv; j++)
-        for (uint32_t h = 0; h < a->n_q; h++)
-            a->scores[(size_t)h * a->n_kv + j] =
-                v_dot(a->q + (size_t)h * d, a->k + (size_t)j * d, d);
-    for (uint32_t h = 0; h < a->n_q; h++) {
-        float *p = a->scores + (size_t)h * a->n_kv, *out = a->out + (size_t)h * d;
-        v_softmax(p, a->n_kv, a->scale);
-        uint32_t i = 0;
-        for (; i + 4 * LANES <= d; i += 4 * LANES)
-            v_weigh(out + i, p, a->v + i, a->n_kv, d);
-        for (; i < d; i++) {
-            float sum = 0;
-            for (uint32_t j = 0; j < a->n_kv; j++)
-                sum += p[j] * a->v[(size_t)j * d + i];
-            out[i] = sum;
-        }
-    }
+    uint32_t rows = a->n_tok * a->n_head, r = 0;
+    for (; r + 12 <= rows; r += 12)
+        attend_rows(12, a, r);
+    for (; r + 8 <= rows; r += 8)
+        attend_rows(8, a, r);
+    for (; r + 4 <= rows; r += 4)
+        attend_rows(4, a, r);
+    if (rows - r == 3)
+        attend_rows(3, a, r);
+    else if (rows - r == 2)
+        attend_rows(2, a, r);
+    else if (rows - r == 1)
+        attend_rows(1, a, r);
 }
 
 /* ---- float weights, as they lie in the file ---- */

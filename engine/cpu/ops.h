@@ -49,15 +49,26 @@ struct eng_mm {
     size_t ldy;
 };
 
-/* One query group: the n_q query heads that share one key/value head, at one position. */
+/* Attention of n_tok tokens that follow one another in a sequence, for the n_head query heads that
+ * share one key/value head. Token t sees n_kv + t keys. Row r = t * n_head + h of the queries
+ * stands at q + t * ldq + h * n_dim, of the outputs likewise. Values lie as [n_kv][n_dim]; keys in
+ * blocks of 16, [n_kv / 16][n_dim][16], so that lanes can be keys (eng_key_at). */
+#define ENG_KEY_BLOCK 16
 struct eng_attend {
-    const float *q;     /* [n_q][n_dim] */
-    const float *k, *v; /* [n_kv][n_dim] each */
-    uint32_t n_q, n_kv, n_dim;
+    const float *q;
+    const float *k, *v;
+    uint32_t n_head, n_tok, n_kv, n_dim;
+    size_t ldq;
     float scale;
-    float *scores; /* scratch [n_q][n_kv] */
-    float *out;    /* [n_q][n_dim] */
+    float *scores; /* scratch [n_tok * n_head][n_kv + n_tok - 1 rounded up to 16] */
+    float *out;
 };
+
+/* Where element i of key j stands. */
+static inline size_t eng_key_at(uint32_t n_dim, uint32_t j, uint32_t i)
+{
+    return ((size_t)(j / ENG_KEY_BLOCK) * n_dim + i) * ENG_KEY_BLOCK + j % ENG_KEY_BLOCK;
+}
 
 struct eng_kernels {
     const char *name;
@@ -67,7 +78,7 @@ struct eng_kernels {
     void (*axpy)(float *y, float a, const float *x, size_t n);
     /* g[i] = silu(g[i]) u[i], silu(x) = x / (1 + exp(-x)) */
     void (*swiglu)(float *g, const float *u, size_t n);
-    /* out = softmax(scale q K^T) V, per query head */
+    /* out = softmax(scale q K^T) V, per query row */
     void (*attend)(const struct eng_attend *a);
     /* as eng_quant_q8 */
     void (*quant)(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);

@@ -43,22 +43,23 @@ static void softmax(float *x, size_t n)
 
 static void ref_attend(const struct eng_attend *a)
 {
-    for (uint32_t h = 0; h < a->n_q; h++) {
-        const float *q = a->q + (size_t)h * a->n_dim;
-        float *out = a->out + (size_t)h * a->n_dim;
-        for (uint32_t j = 0; j < a->n_kv; j++) {
-            const float *k = a->k + (size_t)j * a->n_dim;
+    for (uint32_t r = 0; r < a->n_tok * a->n_head; r++) {
+        uint32_t n_kv = a->n_kv + r / a->n_head;
+        size_t row = r / a->n_head * a->ldq + (size_t)(r % a->n_head) * a->n_dim;
+        const float *q = a->q + row;
+        float *out = a->out + row, *p = a->scores;
+        for (uint32_t j = 0; j < n_kv; j++) {
             float dot = 0;
             for (uint32_t i = 0; i < a->n_dim; i++)
-                dot += q[i] * k[i];
-            a->scores[j] = dot * a->scale;
+                dot += q[i] * a->k[eng_key_at(a->n_dim, j, i)];
+            p[j] = dot * a->scale;
         }
-        softmax(a->scores, a->n_kv);
+        softmax(p, n_kv);
         for (uint32_t i = 0; i < a->n_dim; i++)
             out[i] = 0;
-        for (uint32_t j = 0; j < a->n_kv; j++)
+        for (uint32_t j = 0; j < n_kv; j++)
             for (uint32_t i = 0; i < a->n_dim; i++)
-                out[i] += a->scores[j] * a->v[(size_t)j * a->n_dim + i];
+                out[i] += p[j] * a->v[(size_t)j * a->n_dim + i];
     }
 }
 

@@ -268,41 +268,66 @@ static void activations_rounded_alike(void **state)
     }
 }
 
+/* Rows of several tokens and heads, keys in blocks; against the definition in double. */
+static void attention_case(const struct eng_kernels *k, uint32_t d, uint32_t n_kv, uint32_t heads,
+                           uint32_t toks)
+{
+    uint32_t all = n_kv + toks - 1, padded = (all + 15) / 16 * 16, ldq = heads * d + 8;
+    float *q = need(toks * ldq * 4), *kk = need(padded * d * 4), *vv = need(padded * d * 4);
+    float *s = need(toks * heads * padded * 4), *out = need(toks * ldq * 4);
+    double *p = calloc(all, sizeof(*p));
+    assert_non_null(p);
+    fill(q, toks * ldq, 3);
+    fill(kk, padded * d, 3); /* also behind the last key: must not matter */
+    fill(vv, padded * d, 1);
+    struct eng_attend a = {.q = q,
+                           .k = kk,
+                           .v = vv,
+                           .n_head = heads,
+                           .n_tok = toks,
+                           .n_kv = n_kv,
+                           .n_dim = d,
+                           .ldq = ldq,
+                           .scale = 0.125f,
+                           .scores = s,
+                           .out = out};
+    k->attend(&a);
+    for (uint32_t r = 0; r < toks * heads; r++) {
+        size_t row = r / heads * ldq + r % heads * d;
+        double sum = 0;
+        for (uint32_t j = 0; j < n_kv + r / heads; j++) {
+            p[j] = 0;
+            for (uint32_t i = 0; i < d; i++)
+                p[j] += (double)q[row + i] * (double)kk[eng_key_at(d, j, i)];
+            sum += p[j] = exp(p[j] * 0.125);
+        }
+        for (uint32_t i = 0; i < d; i++) {
+            double want = 0;
+            for (uint32_t j = 0; j < n_kv + r / heads; j++)
+                want += p[j] / sum * (double)vv[(size_t)j * d + i];
+            near(out[row + i], (float)want, 2e-5f, "attention", k->name);
+        }
+    }
+    free(q);
+    free(kk);
+    free(vv);
+    free(s);
+    free(out);
+    free(p);
+}
+
 static void attention(void **state)
 {
-    static const uint32_t dims[] = {16, 32, 64, 80, 128}, lens[] = {1, 2, 17, 100};
+    static const uint32_t dims[] = {6, 32, 64, 80}, lens[] = {1, 2, 16, 17, 100};
     (void)state;
-    for (int v = 0; v < N_VERSIONS; v++)
-        for (int t = 0; t < 20; t++) {
-            const struct eng_kernels *k = eng_kernels_named(VERSIONS[v]);
-            uint32_t d = dims[t % 5], n = lens[t / 5], g = 3;
-            float *q = need(g * d * 4), *kk = need(n * d * 4), *vv = need(n * d * 4);
-            float *s = need(g * n * 4), *out = need(g * d * 4), *want = need(g * d * 4);
-            fill(q, g * d, 3);
-            fill(kk, n * d, 3);
-            fill(vv, n * d, 1);
-            struct eng_attend a = {.q = q,
-                                   .k = kk,
-                                   .v = vv,
-                                   .n_q = g,
-                                   .n_kv = n,
-                                   .n_dim = d,
-                                   .scale = 0.125f,
-                                   .scores = s,
-                                   .out = want};
-            eng_kernels_ref.attend(&a);
-            a.out = out;
-            if (k)
-                k->attend(&a);
-            for (uint32_t i = 0; k && i < g * d; i++)
-                near(out[i], want[i], 2e-5f, "attention", k->name);
-            free(q);
-            free(kk);
-            free(vv);
-            free(s);
-            free(out);
-            free(want);
+    for (int v = -1; v < N_VERSIONS; v++) {
+        const struct eng_kernels *k = v < 0 ? &eng_kernels_ref : eng_kernels_named(VERSIONS[v]);
+        for (int t = 0; k && t < 20; t++) {
+            attention_case(k, dims[t % 4], lens[t / 4], 3, 4);
+            attention_case(k, dims[t % 4], lens[t / 4], 1, 1 + (uint32_t)t % 9);
+            attention_case(k, dims[t % 4], lens[t / 4], 1 + (uint32_t)t, 1);
         }
+    }
 }
 
 static void rope_turns_pairs(void **state)
