@@ -342,7 +342,7 @@ static void line_shape(const char *t, size_t n, size_t i, struct gw_features *f,
 
 static void char_shape(const char *t, size_t n, struct gw_features *f, struct shape *s)
 {
-    uint32_t run = 0;
+    uint32_t run = 0, seen[128] = {0}; /* how often each ASCII character stands there */
 
     if (n)
         line_shape(t, n, 0, f, s);
@@ -363,64 +363,24 @@ static void char_shape(const char *t, size_t n, struct gw_features *f, struct sh
         }
         s->decimals += c == '.' && run && i + 1 < n && is_digit((unsigned char)t[i + 1]);
         run = 0;
-        switch (c) {
-        case '+':
-        case '*':
-        case '/':
-        case '<':
-        case '>':
-        case '^':
-            s->ops++;
-            break;
-        case '=':
-            s->equals++;
-            break;
-        case '(':
-        case ')':
-            s->parens++;
-            break;
-        case '{':
-        case '}':
-        case '[':
-        case ']':
-            s->braces++;
-            break;
-        case ';':
-            s->semis++;
-            break;
-        case '\\':
-            s->backslash++;
-            break;
-        case '_':
-            s->blanks++;
-            break;
-        case '"':
-            s->quotes++;
-            break;
-        case ',':
-            s->commas++;
-            break;
-        case '$':
-            s->money++;
-            break;
-        case '%':
-            s->percent++;
-            break;
-        case '?':
-            f->n_questions++;
-            break;
-        case '.':
-        case '!':
-            s->sentences++;
-            break;
-        case '\n':
-            if (i + 1 < n)
-                line_shape(t, n, i + 1, f, s);
-            break;
-        default:
-            break;
-        }
+        if (c < 128)
+            seen[c]++;
+        if (c == '\n' && i + 1 < n)
+            line_shape(t, n, i + 1, f, s);
     }
+    s->ops = seen['+'] + seen['*'] + seen['/'] + seen['<'] + seen['>'] + seen['^'];
+    s->equals = seen['='];
+    s->parens = seen['('] + seen[')'];
+    s->braces = seen['{'] + seen['}'] + seen['['] + seen[']'];
+    s->semis = seen[';'];
+    s->backslash = seen['\\'];
+    s->blanks = seen['_'];
+    s->quotes = seen['"'];
+    s->commas = seen[','];
+    s->money = seen['$'];
+    s->percent = seen['%'];
+    s->sentences = seen['.'] + seen['!'];
+    f->n_questions = seen['?'];
     f->n_ops = s->ops + s->equals;
 }
 
