@@ -290,6 +290,9 @@ void conf_problem_print(const struct conf_problem *p, struct base_buf *out);
 enum base_status conf_target_find(const struct conf *c, struct base_str name,
                                   struct conf_target *out) BASE_MUST_CHECK;
 const struct conf_alias *conf_alias_find(const struct conf *c, struct base_str name);
+/* True if the policy declares this use case or one of its rules names it (a rule may deny a use
+ * case that nobody declares: then it is denied, not unknown). */
+bool conf_use_case_known(const struct conf *c, struct base_str id);
 /* True for an ISO 3166-1 alpha-2 code in upper case, "EU", "EEA" or "on_premises". */
 bool conf_place_known(struct base_str place);
 const char *conf_basis_name(enum conf_basis b); /* "dpa", ... */

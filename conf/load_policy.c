@@ -251,3 +251,16 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
     p->default_location = (struct conf_places){home, 1};
     conf_map(l, root, "the policy", CONF_FIELDS(fields), p);
 }
+
+bool conf_use_case_known(const struct conf *c, struct base_str id)
+{
+    const struct conf_policy *p = &c->policy;
+    for (size_t i = 0; i < p->n_use_cases; i++)
+        if (base_str_is(id, p->use_cases[i].id))
+            return true;
+    for (size_t i = 0; i < p->n_rules; i++)
+        for (size_t k = 0; k < p->rules[i].when_use_case.n; k++)
+            if (base_str_is(id, p->rules[i].when_use_case.v[k]))
+                return true;
+    return false;
+}

@@ -101,7 +101,7 @@ void gw_cli_print_problems(const struct conf_problems *p, void *errors, void *wa
     base_buf_release(&line);
 }
 
-struct conf *gw_cli_load(const char *file, struct pol_policy **policy, int *status)
+struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **policy, int *status)
 {
     struct conf *c = NULL;
     struct conf_problems problems;
@@ -110,7 +110,7 @@ struct conf *gw_cli_load(const char *file, struct pol_policy **policy, int *stat
     if (c && policy && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
     conf_problems_sort(&problems);
-    gw_cli_print_problems(&problems, stderr, policy ? stderr : NULL);
+    gw_cli_print_problems(&problems, stderr, warnings ? stderr : NULL);
     bool good = st == BASE_OK && problems.n_errors == 0 && (!policy || p);
     conf_problems_release(&problems);
     if (policy)

@@ -30,10 +30,9 @@ int gw_cli_fail(const char *fmt, ...) BASE_PRINTF(1, 2);
 bool gw_cli_colour(int fd);
 /* Prints errors to the one stream and warnings to the other (FILE *; NULL: not at all). */
 void gw_cli_print_problems(const struct conf_problems *p, void *errors, void *warnings);
-/* Loads file and compiles its policy: all problems of both, to standard error. NULL with the
- * exit status in *status. policy NULL: not wanted, and then warnings are not told either (a child
- * of a process that has told them). */
-struct conf *gw_cli_load(const char *file, struct pol_policy **policy, int *status);
+/* Loads file and compiles its policy (policy NULL: not wanted): all problems of both to standard
+ * error, warnings only if asked for. NULL with the exit status in *status. */
+struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **policy, int *status);
 
 int gw_cli_check(int argc, char **argv);
 int gw_cli_explain(int argc, char **argv);

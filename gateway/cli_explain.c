@@ -57,7 +57,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
     struct gw_score score;
     struct gw_plan plan;
     enum base_status st = args->key ? use_key(c, args->key, a, &f, err) : BASE_OK;
-    if (st == BASE_OK && f.use_case.n && !pol_use_case_find(p, f.use_case))
+    if (st == BASE_OK && f.use_case.n && !conf_use_case_known(c, f.use_case))
         st = base_err_set(err, BASE_EINVAL, "the use case \"%.*s\" is not in the policy's list",
                           BASE_FMT(f.use_case));
     if (st != BASE_OK || (st = pol_detector_new(&d, err)) != BASE_OK ||
@@ -133,7 +133,7 @@ int gw_cli_explain(int argc, char **argv)
     struct base_buf out;
     int status;
     base_buf_init(&out, 16u << 20);
-    struct conf *c = gw_cli_load(args.file, &policy, &status);
+    struct conf *c = gw_cli_load(args.file, false, &policy, &status);
     if (!c)
         goto out;
     status = GW_CLI_BAD;

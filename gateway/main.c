@@ -53,7 +53,7 @@ static int run_serve(int argc, char **argv)
     if (!file)
         return GW_CLI_BAD;
     /* The children load it again for themselves; here it is about telling everything at once. */
-    struct conf *c = gw_cli_load(file, &policy, &status);
+    struct conf *c = gw_cli_load(file, true, &policy, &status);
     if (!c)
         return status;
     pol_policy_free(policy);
@@ -98,7 +98,7 @@ static int run_engine_child(int argc, char **argv)
         return GW_CLI_BAD;
     if (!file || !links || (n = parse_fds(links, fds)) < 1)
         return gw_cli_fail("engine-child is started by weir serve");
-    struct conf *c = gw_cli_load(file, NULL, &status);
+    struct conf *c = gw_cli_load(file, false, NULL, &status);
     if (!c)
         return status;
     conf_secrets_wipe(c); /* the engine calls nobody */
@@ -176,7 +176,9 @@ static const struct command commands[] = {
      "       weir model run      FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
      "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"},
     {"audit", run_audit, "verify and read the log",
-     "usage: weir audit verify DIR [--vkey KEY]\n       weir audit show   DIR\n\n"
+     "usage: weir audit verify DIR [--vkey KEY] [--json]\n"
+     "       weir audit show   DIR [--from N] [--limit N] [--req ID] [--json]\n"
+     "       weir audit prove  DIR --index N\n\n"
      "verify ends with 0 if the whole log holds, else with 1 and the first index that does not.\n"},
     {"key", gw_cli_key, "make, list and revoke API keys",
      "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin]\n"

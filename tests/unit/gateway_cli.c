@@ -49,12 +49,12 @@ static const char good_conf[] = "server: { tls: { certificate: c, key: k, self_s
                                 "policy: policy.yaml\n"
                                 "audit: { directory: audit, origin: w/x }\n";
 
+/* scoring is denied without being declared: known all the same. */
 static const char good_policy[] =
     "version: 1\n"
     "default: { location: [on_premises] }\n"
     "use_cases:\n"
     "  - { id: support, purpose: help }\n"
-    "  - { id: scoring, purpose: none }\n"
     "rules:\n"
     "  - { id: personal-home, when: { data: [personal] }, location: [on_premises] }\n"
     "  - { id: plain, when: { data: [none] }, location: [on_premises, EU], basis: [dpa] }\n"
@@ -177,7 +177,7 @@ static void test_check_failing_test(void **state)
              "  - { text: 'What is two and two?', expect: { data: [secret] } }\n");
     write_file("policy.yaml", bad);
     assert_int_equal(RUN(gw_cli_check, "", "-c", conf_file), 1);
-    assert_non_null(strstr(text(&out), "/policy.yaml:12:"));
+    assert_non_null(strstr(text(&out), "/policy.yaml:11:"));
 }
 
 static void test_check_usage(void **state)
