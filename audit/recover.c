@@ -92,10 +92,14 @@ static enum base_status lock(struct aud_core *c, struct base_err *err)
     c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (c->lock_fd < 0)
         return base_err_sys(err, "%s", path);
-    if (flock(c->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
+    /* a verifier holds it for an instant to see whether the log is open: do not take that for one
+     */
+    for (int tries = 0; flock(c->lock_fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK)
+            return base_err_sys(err, "%s", path);
+        if (tries == 20)
             return base_err_set(err, BASE_DENIED, "%s: another process has this log open", path);
-        return base_err_sys(err, "%s", path);
+        usleep(10000);
     }
     return BASE_OK;
 }

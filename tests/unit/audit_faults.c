@@ -3,7 +3,9 @@
  * Method: this program defines pwrite, write, fdatasync, fsync, rename and renameat itself, so the
  * library calls these. A child runs the same story (create, append over several segments, close);
  * the k-th call of it fails with EIO or ENOSPC, is cut in half, or kills the process, for every k
- * until a run gets through untouched. Afterwards the parent looks at the directory.
+ * until a run gets through untouched. Two modes model the disk: LOST is an fdatasync that fails and
+ * takes the unsynced pages with it; POWER is a death after which nothing unsynced of the
+ * write-ahead log is on disk. Afterwards the parent looks at the directory.
  */
 #include "tests/unit/audit_util.h"
 
@@ -13,7 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum mode { OFF, FAIL_EIO, FAIL_ENOSPC, HALF, DIE };
+enum mode { OFF, FAIL_EIO, FAIL_ENOSPC, HALF, LOST, POWER, DIE };
 
 /* In the child; shared with the parent. */
 struct shared {
@@ -29,6 +31,41 @@ struct shared {
 };
 static struct shared *sh;
 
+/* What was written by pwrite and not synced yet, by descriptor. */
+#define FDS 64
+static struct {
+    off_t from, to;
+} dirty[FDS];
+static pthread_mutex_t dirty_mu = PTHREAD_MUTEX_INITIALIZER;
+
+static void dirty_note(int fd, off_t off, size_t n)
+{
+    if (!sh || fd < 0 || fd >= FDS || atomic_load(&sh->mode) == OFF)
+        return;
+    pthread_mutex_lock(&dirty_mu);
+    if (dirty[fd].to == dirty[fd].from)
+        dirty[fd].from = dirty[fd].to = off;
+    if (off < dirty[fd].from)
+        dirty[fd].from = off;
+    if (off + (off_t)n > dirty[fd].to)
+        dirty[fd].to = off + (off_t)n;
+    pthread_mutex_unlock(&dirty_mu);
+}
+
+static void dirty_clear(int fd, bool lost)
+{
+    static const char zeros[16384];
+
+    if (fd < 0 || fd >= FDS)
+        return;
+    pthread_mutex_lock(&dirty_mu);
+    off_t n = dirty[fd].to - dirty[fd].from;
+    if (lost && n > 0 && n <= (off_t)sizeof(zeros))
+        (void)!syscall(SYS_pwrite64, fd, zeros, (size_t)n, dirty[fd].from);
+    dirty[fd].from = dirty[fd].to = 0;
+    pthread_mutex_unlock(&dirty_mu);
+}
+
 /* -1: the call shall fail (errno is set); 0: go on; 1: do half of it, then fail */
 static int fate(void)
 {
@@ -38,6 +75,10 @@ static int fate(void)
         return 0;
     atomic_store(&sh->hit, true);
     switch (atomic_load(&sh->mode)) {
+    case POWER:
+        for (int fd = 0; fd < FDS; fd++)
+            dirty_clear(fd, true);
+        _exit(9);
     case DIE:
         _exit(9);
     case HALF:
@@ -58,6 +99,8 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t off)
 
     if (f > 0 && n > 1)
         (void)!syscall(SYS_pwrite64, fd, p, n / 2, off);
+    if (!f)
+        dirty_note(fd, off, n);
     return f ? -1 : (ssize_t)syscall(SYS_pwrite64, fd, p, n, off);
 }
 
@@ -70,14 +113,22 @@ ssize_t write(int fd, const void *p, size_t n)
     return f ? -1 : (ssize_t)syscall(SYS_write, fd, p, n);
 }
 
+static int any_sync(int fd, long call)
+{
+    int f = fate();
+
+    dirty_clear(fd, f && atomic_load(&sh->mode) == LOST);
+    return f ? -1 : (int)syscall(call, fd);
+}
+
 int fdatasync(int fd)
 {
-    return fate() ? -1 : (int)syscall(SYS_fdatasync, fd);
+    return any_sync(fd, SYS_fdatasync);
 }
 
 int fsync(int fd)
 {
-    return fate() ? -1 : (int)syscall(SYS_fsync, fd);
+    return any_sync(fd, SYS_fsync);
 }
 
 int rename(const char *a, const char *b)
@@ -189,7 +240,7 @@ static bool one_run(const char *dir, const char *image, enum mode mode, long at)
     bool hit = atomic_load(&sh->hit);
     uint64_t acked = atomic_load(&sh->acked);
 
-    if (hit && mode != DIE) { /* the log noticed, and did not go on as if nothing were */
+    if (hit && mode < POWER) { /* the log noticed, and did not go on as if nothing were */
         assert_false(atomic_load(&sh->closed_ok));
         assert_int_equal(atomic_load(&sh->acked_after_failed), 0);
         assert_false(atomic_load(&sh->submit_ok_after_failed));
@@ -270,6 +321,18 @@ static void test_half(void **state)
     sweep(HALF, "short write, then EIO");
 }
 
+static void test_lost(void **state)
+{
+    (void)state;
+    sweep(LOST, "EIO, a failed sync loses the pages");
+}
+
+static void test_power(void **state)
+{
+    (void)state;
+    sweep(POWER, "power fails, what was not synced is gone");
+}
+
 static void test_die(void **state)
 {
     (void)state;
@@ -279,10 +342,8 @@ static void test_die(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio),
-        cmocka_unit_test(test_enospc),
-        cmocka_unit_test(test_half),
-        cmocka_unit_test(test_die),
+        cmocka_unit_test(test_eio),  cmocka_unit_test(test_enospc), cmocka_unit_test(test_half),
+        cmocka_unit_test(test_lost), cmocka_unit_test(test_power),  cmocka_unit_test(test_die),
     };
 
     sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
