@@ -357,6 +357,10 @@ void conf_value(struct conf_loader *l, const struct conf_node *n, const struct c
     case CONF_SUB:
         f->fn(l, n, at);
         return;
+    case CONF_NAMES_0:
+        if (n->kind == CONF_NODE_SEQ && n->n == 0)
+            return;
+        /* fall through */
     case CONF_NAMES:
         read_names(l, n, at);
         return;

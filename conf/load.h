@@ -36,6 +36,7 @@ enum conf_kind {
     CONF_PATH,      /* const char *: made absolute */
     CONF_FILE,      /* as CONF_PATH: must be a file that can be read */
     CONF_NAMES,     /* struct conf_names: a list of words, not empty */
+    CONF_NAMES_0,   /* as CONF_NAMES, and an empty list means none */
     CONF_PLACES,    /* struct conf_places: as CONF_NAMES, each a place */
     CONF_SUB        /* fn(loader, node, where the value goes) */
 };

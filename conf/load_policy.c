@@ -43,7 +43,7 @@ static void load_use_cases(struct conf_loader *l, const struct conf_node *n, voi
          .kind = CONF_SUB,
          .offset = AT(conf_use_case, human_review),
          .fn = load_review},
-        {.name = "data", .kind = CONF_NAMES, .offset = AT(conf_use_case, data)},
+        {.name = "data", .kind = CONF_NAMES_0, .offset = AT(conf_use_case, data)},
     };
     struct conf_policy *p = dst;
     if (n->kind == CONF_NODE_SEQ && n->n == 0)
@@ -112,8 +112,8 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         {.name = "when", .kind = CONF_SUB, .fn = load_when},
         {.name = "location", .kind = CONF_SUB, .fn = load_location},
         {.name = "basis", .kind = CONF_SUB, .offset = AT(conf_rule, basis), .fn = load_basis},
-        {.name = "redact", .kind = CONF_NAMES, .offset = AT(conf_rule, redact)},
-        {.name = "obligations", .kind = CONF_NAMES, .offset = AT(conf_rule, obligations)},
+        {.name = "redact", .kind = CONF_NAMES_0, .offset = AT(conf_rule, redact)},
+        {.name = "obligations", .kind = CONF_NAMES_0, .offset = AT(conf_rule, obligations)},
         {.name = "deny", .kind = CONF_STR, .offset = AT(conf_rule, deny)},
     };
     struct conf_policy *p = dst;

@@ -60,21 +60,26 @@ static void load_limits(struct conf_loader *l, const struct conf_node *n, void *
         .max = (high)                                                                              \
     }
     static const struct conf_field fields[] = {
-        LIMIT(header_bytes, 1024, 1048576),
-        LIMIT(body_bytes, 1024, 1073741824),
-        LIMIT(connections, 1, 1000000),
-        LIMIT(idle_s, 1, 86400),
-        LIMIT(header_s, 1, 3600),
-        LIMIT(body_s, 1, 3600),
-        LIMIT(first_token_s, 1, 86400),
-        LIMIT(total_s, 1, 86400),
+        LIMIT(header_bytes, 256, 1048576), LIMIT(body_bytes, 1, 1073741824),
+        LIMIT(connections, 1, 1000000),    LIMIT(idle_s, 1, 86400),
+        LIMIT(header_s, 1, 3600),          LIMIT(body_s, 1, 3600),
+        LIMIT(first_token_s, 1, 86400),    LIMIT(total_s, 1, 86400),
         LIMIT(drain_s, 1, 3600),
     };
 #undef LIMIT
     struct conf_limits *lim = dst;
-    if (conf_map(l, n, "limits", CONF_FIELDS(fields), lim) && lim->first_token_s > lim->total_s)
+    bool first_token_given = false;
+    if (!conf_map(l, n, "limits", CONF_FIELDS(fields), lim))
+        return;
+    for (const struct conf_node *c = n->child; c; c = c->next)
+        first_token_given |= base_str_is(c->key, "first_token_s");
+    if (lim->first_token_s <= lim->total_s)
+        return;
+    if (first_token_given)
         conf_wrong(l, n, "first_token_s (%u) is longer than total_s (%u)", lim->first_token_s,
                    lim->total_s);
+    else
+        lim->first_token_s = lim->total_s; /* the default gives way */
 }
 
 void conf_load_server(struct conf_loader *l, const struct conf_node *n, void *dst)

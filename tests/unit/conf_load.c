@@ -305,6 +305,17 @@ static void test_good_without_engine(void **state)
     conf_problems_release(&p);
 }
 
+static void test_default_gives_way(void **state)
+{
+    (void)state;
+    struct conf_problems p;
+    struct conf *c = load_good("good-short.yaml", &p);
+    assert_int_equal(c->server.limits.total_s, 5);
+    assert_int_equal(c->server.limits.first_token_s, 5);
+    conf_free(c);
+    conf_problems_release(&p);
+}
+
 /* ---- things about no single file ---- */
 
 /* Loads text as weir.yaml of a fresh folder. */
@@ -458,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_good_without_engine),
+        cmocka_unit_test(test_default_gives_way),
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_keys_path_alone),
