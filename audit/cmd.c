@@ -146,10 +146,13 @@ static void show_member(const json_t *o, const char *key)
 {
     const json_t *m = json_object_get(o, key);
 
-    if (json_is_string(m) && json_string_length(m) > 0)
-        printf("  %s=%s", key, json_string_value(m));
-    else if (json_is_integer(m))
+    if (json_is_string(m) && json_string_length(m) > 0) {
+        printf("  %s=", key);
+        for (const char *c = json_string_value(m); *c; c++) /* nothing that moves a terminal */
+            putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+    } else if (json_is_integer(m)) {
         printf("  %s=%" PRId64, key, (int64_t)json_integer_value(m));
+    }
 }
 
 static void show_line(uint64_t index, struct base_str leaf, const struct aud_leaf *l)
