@@ -156,23 +156,26 @@ enum base_status eng_template_render(const struct eng_template *t, json_t *reque
 
 enum base_status eng_template_tokens(const struct eng_template *t, const struct eng_tok *tok,
                                      json_t *request, int64_t now_s, struct eng_ids *ids,
-                                     bool *raised, struct base_err *err)
+                                     bool *too_long, struct base_err *err)
 {
     struct eng_rendered r;
     size_t from = ids->n;
-    enum base_status st = eng_template_render(t, request, now_s, &r, err);
-    if (raised)
-        *raised = r.raised;
-    if (st == BASE_OK)
-        st = eng_tok_encode_mixed(tok, base_buf_view(&r.text), r.foreign, r.n_foreign, 0, ids, err);
-    eng_rendered_release(&r);
     int32_t bos = eng_tok_bos(tok);
-    if (st != BASE_OK || !eng_tok_adds_bos(tok) || (ids->n > from && ids->v[from] == bos))
-        return st;
-    st = eng_ids_add(ids, bos, err);
-    if (st == BASE_OK && ids->n > from + 1) {
-        memmove(ids->v + from + 1, ids->v + from, (ids->n - from - 1) * sizeof(*ids->v));
-        ids->v[from] = bos;
+    bool limit = false;
+    enum base_status st = eng_template_render(t, request, now_s, &r, err);
+    if (st == BASE_OK) {
+        st = eng_tok_encode_mixed(tok, base_buf_view(&r.text), r.foreign, r.n_foreign, 0, ids, err);
+        if (st == BASE_OK && eng_tok_adds_bos(tok) && (ids->n == from || ids->v[from] != bos)) {
+            st = eng_ids_add(ids, bos, err);
+            if (st == BASE_OK) {
+                memmove(ids->v + from + 1, ids->v + from, (ids->n - from - 1) * sizeof(*ids->v));
+                ids->v[from] = bos;
+            }
+        }
+        limit = st == BASE_LIMIT;
     }
+    if (too_long)
+        *too_long = limit;
+    eng_rendered_release(&r);
     return st;
 }

@@ -34,10 +34,10 @@ enum base_status eng_template_render(const struct eng_template *t, json_t *reque
                                      struct base_err *err) BASE_MUST_CHECK;
 
 /* Renders and tokenizes: appends the prompt's ids, with BOS in front where the file asks for it and
- * the template has not written it. BASE_LIMIT if they are more than ids->max. Errors as
- * above; *raised (may be NULL) tells whether the template itself refused. */
+ * the template has not written it. Errors as above, and BASE_LIMIT with *too_long (may be NULL) set
+ * if they are more than ids->max. */
 enum base_status eng_template_tokens(const struct eng_template *t, const struct eng_tok *tok,
                                      json_t *request, int64_t now_s, struct eng_ids *ids,
-                                     bool *raised, struct base_err *err) BASE_MUST_CHECK;
+                                     bool *too_long, struct base_err *err) BASE_MUST_CHECK;
 
 #endif

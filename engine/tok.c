@@ -216,6 +216,8 @@ static enum base_status encode(const struct eng_tok *t, const struct scan *s, un
     enum base_status st = BASE_OK;
     if (s->text.n > ENG_TOK_TEXT_MAX)
         return base_err_set(err, BASE_LIMIT, "a text of %zu bytes is too long", s->text.n);
+    if (t->text_max > 0 && s->text.n / t->text_max > ids->max) /* cannot fit: spare the work */
+        return base_err_set(err, BASE_LIMIT, "the text has more than %zu tokens", ids->max);
     if ((flags & ENG_TOK_ADD) && t->add_bos)
         st = eng_ids_add(ids, t->bos, err);
     if (st == BASE_OK)
