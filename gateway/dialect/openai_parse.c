@@ -18,20 +18,13 @@
  * Fails by   BASE_EINVAL with api_err in OpenAI's words (400, param such as
  *            "messages[2].content"); BASE_LIMIT (413) when the arena is exhausted.
  */
-#include "gateway/dialect/jsonx.h"
 #include "gateway/dialect/openai_int.h"
 #include <math.h>
 
 #define TOOLS_MAX 1024
 
-struct px {
-    struct base_arena *a;
-    struct gw_api_error *e;
-    int message, part, call, tool; /* where we are; -1: not there */
-};
-
 /* "messages[2].content[0]" + field */
-static struct base_str param_of(const struct px *p, const char *field)
+static struct base_str param_of(const struct gw_px *p, const char *field)
 {
     char where[64] = "";
     int n = 0;
@@ -49,8 +42,8 @@ static struct base_str param_of(const struct px *p, const char *field)
     return base_arena_printf(p->a, "%s%s%s", where, n > 0 ? "." : "", field);
 }
 
-static enum base_status bad(const struct px *p, const char *code, const char *field,
-                            const char *what)
+enum base_status gw_px_bad(const struct gw_px *p, const char *code, const char *field,
+                           const char *what)
 {
     struct base_str param = param_of(p, field);
     *p->e = (struct gw_api_error){.status = 400,
@@ -63,12 +56,12 @@ static enum base_status bad(const struct px *p, const char *code, const char *fi
     return BASE_EINVAL;
 }
 
-static enum base_status bad_type(const struct px *p, const char *field, const char *what)
+enum base_status gw_px_bad_type(const struct gw_px *p, const char *field, const char *what)
 {
-    return bad(p, "invalid_type", field, what);
+    return gw_px_bad(p, "invalid_type", field, what);
 }
 
-static enum base_status no_room(const struct px *p)
+enum base_status gw_px_no_room(const struct gw_px *p)
 {
     *p->e = (struct gw_api_error){.status = 413,
                                   .type = "invalid_request_error",
@@ -78,15 +71,15 @@ static enum base_status no_room(const struct px *p)
 }
 
 /* Copies a string member into the arena. *out stays as it is when v is absent or null. */
-static enum base_status take_str(const struct px *p, const json_t *v, const char *field,
-                                 struct base_str *out)
+enum base_status gw_px_str(const struct gw_px *p, const json_t *v, const char *field,
+                           struct base_str *out)
 {
     if (!v || json_is_null(v))
         return BASE_OK;
     if (!json_is_string(v))
-        return bad_type(p, field, "must be a string");
+        return gw_px_bad_type(p, field, "must be a string");
     *out = base_arena_dup(p->a, gw_json_str(v));
-    return out->p ? BASE_OK : no_room(p);
+    return out->p ? BASE_OK : gw_px_no_room(p);
 }
 
 static bool is_one_of(const char *key, const char *const *known)
@@ -98,8 +91,8 @@ static bool is_one_of(const char *key, const char *const *known)
 }
 
 /* Everything in obj that known does not name -> *out. */
-static enum base_status take_extra(const struct px *p, const json_t *obj, const char *const *known,
-                                   struct base_str *out)
+enum base_status gw_px_extra(const struct gw_px *p, const json_t *obj, const char *const *known,
+                             struct base_str *out)
 {
     struct gw_json_extra x;
     const char *key;
@@ -112,271 +105,61 @@ static enum base_status take_extra(const struct px *p, const json_t *obj, const 
         if (!is_one_of(key, known))
             gw_json_extra_add(&x, key, v);
     }
-    return gw_json_extra_end(&x, p->a, out) == BASE_OK ? BASE_OK : no_room(p);
+    return gw_json_extra_end(&x, p->a, out) == BASE_OK ? BASE_OK : gw_px_no_room(p);
 }
 
-/* As take_extra for an object with an inner `function` object: see Mapping above. */
-static enum base_status take_function_extra(const struct px *p, const json_t *obj,
-                                            const json_t *inner, const char *const *outer_known,
-                                            const char *const *inner_known, struct base_str *out)
+/* As gw_px_extra for an object with an inner `function` object: see Mapping above. */
+enum base_status gw_px_function_extra(const struct gw_px *p, const json_t *obj, const json_t *inner,
+                                      const char *const *outer_known,
+                                      const char *const *inner_known, struct base_str *out)
 {
     struct base_str unknown = BASE_STR_NULL;
-    enum base_status st = take_extra(p, inner, inner_known, &unknown);
+    enum base_status st = gw_px_extra(p, inner, inner_known, &unknown);
     if (st == BASE_OK)
-        st = take_extra(p, obj, outer_known, out);
+        st = gw_px_extra(p, obj, outer_known, out);
     if (st != BASE_OK || unknown.n == 0)
         return st;
     *out = out->n ? base_arena_printf(p->a, "%.*s,\"function\":%.*s}", (int)(out->n - 1), out->p,
                                       BASE_FMT(unknown))
                   : base_arena_printf(p->a, "{\"function\":%.*s}", BASE_FMT(unknown));
-    return out->p ? BASE_OK : no_room(p);
-}
-
-static enum base_status take_opaque(const struct px *p, const json_t *v, struct base_str name,
-                                    struct base_str id, struct chat_part *out)
-{
-    *out = (struct chat_part){
-        .kind = CHAT_PART_OPAQUE, .name = name, .id = id, .raw = gw_json_text(p->a, v)};
-    return out->raw.p ? BASE_OK : no_room(p);
-}
-
-/* ---- messages ---- */
-
-/* One element of an array content. as_result: the message is a tool's; id is its call. */
-static enum base_status take_part(const struct px *p, const json_t *v, bool as_result,
-                                  struct base_str id, struct chat_part *out)
-{
-    static const char *const text_known[] = {"type", "text", NULL};
-    static const char *const refusal_known[] = {"type", "refusal", NULL};
-
-    if (!json_is_object(v))
-        return bad_type(p, NULL, "must be an object with a 'type'");
-    struct base_str type = gw_json_get_str(v, "type");
-    if (type.n == 0)
-        return bad(p, "missing_required_parameter", "type", "must be a non-empty string");
-    bool text = base_str_is(type, "text");
-    bool refusal = base_str_is(type, "refusal") && !as_result;
-    if (!text && !refusal)
-        return take_opaque(p, v, BASE_STR_NULL, id, out);
-
-    const char *field = text ? "text" : "refusal";
-    const json_t *s = json_object_get(v, field);
-    if (!json_is_string(s))
-        return bad_type(p, field, "must be a string");
-    *out = (struct chat_part){.kind = refusal     ? CHAT_PART_REFUSAL
-                                      : as_result ? CHAT_PART_TOOL_RESULT
-                                                  : CHAT_PART_TEXT,
-                              .id = as_result ? id : BASE_STR_NULL};
-    enum base_status st = take_str(p, s, field, &out->text);
-    return st == BASE_OK ? take_extra(p, v, text ? text_known : refusal_known, &out->extra) : st;
-}
-
-static enum base_status take_content(struct px *p, const json_t *content, bool as_result,
-                                     struct base_str id, struct chat_message *m)
-{
-    enum base_status st = BASE_OK;
-
-    if (json_is_string(content)) {
-        struct chat_part *part = &m->parts[m->n_parts++];
-        part->kind = as_result ? CHAT_PART_TOOL_RESULT : CHAT_PART_TEXT;
-        part->id = as_result ? id : BASE_STR_NULL;
-        return take_str(p, content, "content", &part->text);
-    }
-    for (size_t i = 0; i < json_array_size(content) && st == BASE_OK; i++) {
-        p->part = (int)i;
-        st = take_part(p, json_array_get(content, i), as_result, id, &m->parts[m->n_parts++]);
-    }
-    if (st == BASE_OK)
-        p->part = -1;
-    return st;
-}
-
-static enum base_status take_call(const struct px *p, const json_t *v, struct chat_part *out)
-{
-    static const char *const outer[] = {"id", "type", "function", NULL};
-    static const char *const inner[] = {"name", "arguments", NULL};
-
-    if (!json_is_object(v))
-        return bad_type(p, NULL, "must be an object");
-    const json_t *type = json_object_get(v, "type");
-    if (type && !json_is_string(type))
-        return bad_type(p, "type", "must be a string");
-    if (type && !base_str_is(gw_json_str(type), "function"))
-        return take_opaque(p, v, BASE_STR("tool_calls"), BASE_STR_NULL, out);
-    const json_t *f = gw_json_get_obj(v, "function");
-    if (!f)
-        return bad_type(p, "function", "must be an object");
-    if (!json_is_string(json_object_get(v, "id")))
-        return bad_type(p, "id", "must be a string");
-    if (gw_json_get_str(f, "name").n == 0)
-        return bad_type(p, "function.name", "must be a non-empty string");
-    if (!json_is_string(json_object_get(f, "arguments")))
-        return bad_type(p, "function.arguments", "must be a string of JSON");
-    out->kind = CHAT_PART_TOOL_CALL;
-    enum base_status st = take_str(p, json_object_get(v, "id"), "id", &out->id);
-    if (st == BASE_OK)
-        st = take_str(p, json_object_get(f, "name"), "function.name", &out->name);
-    if (st == BASE_OK)
-        st = take_str(p, json_object_get(f, "arguments"), "function.arguments", &out->text);
-    return st == BASE_OK ? take_function_extra(p, v, f, outer, inner, &out->extra) : st;
-}
-
-static enum base_status take_text_member(const struct px *p, const json_t *m, const char *field,
-                                         enum chat_part_kind kind, struct chat_message *out)
-{
-    const json_t *v = json_object_get(m, field);
-    if (!v || json_is_null(v))
-        return BASE_OK;
-    struct chat_part *part = &out->parts[out->n_parts++];
-    part->kind = kind;
-    return take_str(p, v, field, &part->text);
-}
-
-static bool role_of(struct base_str s, enum chat_role *out)
-{
-    for (enum chat_role r = CHAT_SYSTEM; r <= CHAT_TOOL; r++) {
-        if (base_str_is(s, chat_role_name(r))) {
-            *out = r;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* An assistant's reasoning, refusal and calls stand beside its content. */
-static enum base_status take_assistant(struct px *p, const json_t *m, const json_t *content,
-                                       const json_t *calls, struct chat_message *out)
-{
-    enum base_status st = take_text_member(p, m, "reasoning_content", CHAT_PART_REASONING, out);
-    if (st == BASE_OK)
-        st = take_content(p, content, false, BASE_STR_NULL, out);
-    if (st == BASE_OK)
-        st = take_text_member(p, m, "refusal", CHAT_PART_REFUSAL, out);
-    for (size_t i = 0; i < json_array_size(calls) && st == BASE_OK; i++) {
-        p->call = (int)i;
-        st = take_call(p, json_array_get(calls, i), &out->parts[out->n_parts++]);
-    }
-    if (st == BASE_OK)
-        p->call = -1;
-    return st;
-}
-
-static enum base_status check_content(const struct px *p, enum chat_role role, const json_t *m,
-                                      const json_t *content)
-{
-    if (content && !json_is_null(content) && !json_is_string(content) && !json_is_array(content))
-        return bad_type(p, "content", "must be a string or an array of content parts");
-    bool has = json_is_string(content) || json_array_size(content) > 0;
-    if (has || role == CHAT_ASSISTANT)
-        return BASE_OK;
-    if (json_is_array(content))
-        return bad(p, "invalid_value", "content", "must not be an empty array");
-    return bad(p, "missing_required_parameter", "content",
-               json_object_get(m, "content") ? "must not be null for this role" : "is required");
-}
-
-static enum base_status take_message(struct px *p, const json_t *m, struct chat_message *out)
-{
-    static const char *const known[] = {"role", "content", "name", NULL};
-    static const char *const assistant_known[] = {
-        "role", "content", "name", "tool_calls", "refusal", "reasoning_content", NULL};
-    static const char *const tool_known[] = {"role", "content", "name", "tool_call_id", NULL};
-
-    if (!json_is_object(m))
-        return bad_type(p, NULL, "must be an object");
-    if (!json_is_string(json_object_get(m, "role")))
-        return bad_type(p, "role", "must be a string");
-    if (!role_of(gw_json_get_str(m, "role"), &out->role))
-        return bad(p, "invalid_value", "role",
-                   "must be one of system, developer, user, assistant, tool");
-    bool assistant = out->role == CHAT_ASSISTANT, tool = out->role == CHAT_TOOL;
-    const json_t *content = json_object_get(m, "content");
-    const json_t *calls = assistant ? json_object_get(m, "tool_calls") : NULL;
-    enum base_status st = check_content(p, out->role, m, content);
-    if (st != BASE_OK)
-        return st;
-    if (calls && !json_is_null(calls) && !json_is_array(calls))
-        return bad_type(p, "tool_calls", "must be an array");
-
-    size_t parts = json_array_size(content) + json_array_size(calls) + 3;
-    out->parts = base_arena_array(p->a, parts, sizeof *out->parts);
-    if (!out->parts)
-        return no_room(p);
-    st = take_str(p, json_object_get(m, "name"), "name", &out->name);
-    if (st == BASE_OK && tool) {
-        struct base_str id = BASE_STR_NULL;
-        if (!json_is_string(json_object_get(m, "tool_call_id")))
-            return bad_type(p, "tool_call_id", "must be a string");
-        st = take_str(p, json_object_get(m, "tool_call_id"), "tool_call_id", &id);
-        if (st == BASE_OK)
-            st = take_content(p, content, true, id, out);
-    } else if (st == BASE_OK) {
-        st = assistant ? take_assistant(p, m, content, calls, out)
-                       : take_content(p, content, false, BASE_STR_NULL, out);
-    }
-    if (st != BASE_OK)
-        return st;
-    return take_extra(p, m, assistant ? assistant_known : tool ? tool_known : known, &out->extra);
-}
-
-static enum base_status take_messages(struct px *p, const json_t *root, struct chat_request *r)
-{
-    const json_t *v = json_object_get(root, "messages");
-    enum base_status st = BASE_OK;
-
-    if (!v)
-        return bad(p, "missing_required_parameter", "messages", "is required");
-    if (!json_is_array(v))
-        return bad_type(p, "messages", "must be an array");
-    if (json_array_size(v) == 0)
-        return bad(p, "invalid_value", "messages", "must not be empty");
-    r->messages = base_arena_array(p->a, json_array_size(v), sizeof *r->messages);
-    if (!r->messages)
-        return no_room(p);
-    r->n_messages = json_array_size(v);
-    for (size_t i = 0; i < r->n_messages && st == BASE_OK; i++) {
-        p->message = (int)i;
-        st = take_message(p, json_array_get(v, i), &r->messages[i]);
-    }
-    p->message = -1;
-    return st;
+    return out->p ? BASE_OK : gw_px_no_room(p);
 }
 
 /* ---- tools ---- */
 
-static enum base_status take_tool(const struct px *p, const json_t *v, struct chat_tool *out)
+static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct chat_tool *out)
 {
     static const char *const outer[] = {"type", "function", NULL};
     static const char *const inner[] = {"name", "description", "parameters", NULL};
 
     if (!json_is_object(v))
-        return bad_type(p, NULL, "must be an object");
+        return gw_px_bad_type(p, NULL, "must be an object");
     if (!json_is_string(json_object_get(v, "type")))
-        return bad_type(p, "type", "must be a string");
+        return gw_px_bad_type(p, "type", "must be a string");
     if (!base_str_is(gw_json_get_str(v, "type"), "function")) {
         out->extra = gw_json_text(p->a, v);
-        return out->extra.p ? BASE_OK : no_room(p);
+        return out->extra.p ? BASE_OK : gw_px_no_room(p);
     }
     const json_t *f = gw_json_get_obj(v, "function");
     if (!f)
-        return bad_type(p, "function", "must be an object");
+        return gw_px_bad_type(p, "function", "must be an object");
     if (gw_json_get_str(f, "name").n == 0)
-        return bad_type(p, "function.name", "must be a non-empty string");
+        return gw_px_bad_type(p, "function.name", "must be a non-empty string");
     const json_t *schema = json_object_get(f, "parameters");
     if (schema && !json_is_null(schema) && !json_is_object(schema))
-        return bad_type(p, "function.parameters", "must be a JSON Schema object");
-    enum base_status st = take_str(p, json_object_get(f, "name"), "function.name", &out->name);
+        return gw_px_bad_type(p, "function.parameters", "must be a JSON Schema object");
+    enum base_status st = gw_px_str(p, json_object_get(f, "name"), "function.name", &out->name);
     if (st == BASE_OK)
-        st = take_str(p, json_object_get(f, "description"), "function.description",
-                      &out->description);
+        st = gw_px_str(p, json_object_get(f, "description"), "function.description",
+                       &out->description);
     if (st == BASE_OK && json_is_object(schema)) {
         out->schema = gw_json_text(p->a, schema);
-        st = out->schema.p ? BASE_OK : no_room(p);
+        st = out->schema.p ? BASE_OK : gw_px_no_room(p);
     }
-    return st == BASE_OK ? take_function_extra(p, v, f, outer, inner, &out->extra) : st;
+    return st == BASE_OK ? gw_px_function_extra(p, v, f, outer, inner, &out->extra) : st;
 }
 
-static enum base_status take_tools(struct px *p, const json_t *root, struct chat_request *r)
+static enum base_status take_tools(struct gw_px *p, const json_t *root, struct chat_request *r)
 {
     const json_t *v = json_object_get(root, "tools");
     enum base_status st = BASE_OK;
@@ -384,12 +167,12 @@ static enum base_status take_tools(struct px *p, const json_t *root, struct chat
     if (!v || json_is_null(v))
         return BASE_OK;
     if (!json_is_array(v))
-        return bad_type(p, "tools", "must be an array");
+        return gw_px_bad_type(p, "tools", "must be an array");
     if (json_array_size(v) > TOOLS_MAX)
-        return bad(p, "invalid_value", "tools", "has more than 1024 entries");
+        return gw_px_bad(p, "invalid_value", "tools", "has more than 1024 entries");
     r->tools = base_arena_array(p->a, json_array_size(v), sizeof *r->tools);
     if (!r->tools)
-        return no_room(p);
+        return gw_px_no_room(p);
     r->n_tools = json_array_size(v);
     for (size_t i = 0; i < r->n_tools && st == BASE_OK; i++) {
         p->tool = (int)i;
@@ -400,7 +183,7 @@ static enum base_status take_tools(struct px *p, const json_t *root, struct chat
 }
 
 /* *keep turns true when the value must stay in `extra`. */
-static enum base_status take_tool_choice(const struct px *p, const json_t *root,
+static enum base_status take_tool_choice(const struct gw_px *p, const json_t *root,
                                          struct chat_request *r, bool *keep)
 {
     const json_t *v = json_object_get(root, "tool_choice");
@@ -416,10 +199,10 @@ static enum base_status take_tool_choice(const struct px *p, const json_t *root,
             return BASE_OK;
         }
         if (name.n == 0)
-            return bad_type(p, "tool_choice.function.name", "must be a non-empty string");
+            return gw_px_bad_type(p, "tool_choice.function.name", "must be a non-empty string");
         r->tool_choice = CHAT_TOOLS_NAMED;
-        return take_str(p, json_object_get(f, "name"), "tool_choice.function.name",
-                        &r->tool_choice_name);
+        return gw_px_str(p, json_object_get(f, "name"), "tool_choice.function.name",
+                         &r->tool_choice_name);
     }
     if (base_str_is(s, "auto"))
         r->tool_choice = CHAT_TOOLS_AUTO;
@@ -428,8 +211,8 @@ static enum base_status take_tool_choice(const struct px *p, const json_t *root,
     else if (base_str_is(s, "required"))
         r->tool_choice = CHAT_TOOLS_REQUIRED;
     else
-        return bad(p, "invalid_value", "tool_choice",
-                   "must be 'auto', 'none', 'required' or an object");
+        return gw_px_bad(p, "invalid_value", "tool_choice",
+                         "must be 'auto', 'none', 'required' or an object");
     return BASE_OK;
 }
 
@@ -455,7 +238,7 @@ static const struct number_rule number_rules[] = {
     {"repeat_penalty", offsetof(struct chat_request, repeat_penalty), 0, 100, false},
 };
 
-static enum base_status take_number(const struct px *p, const json_t *root,
+static enum base_status take_number(const struct gw_px *p, const json_t *root,
                                     const struct number_rule *rule, struct chat_request *r)
 {
     struct chat_opt_num *out = (struct chat_opt_num *)((char *)r + rule->offset);
@@ -464,34 +247,36 @@ static enum base_status take_number(const struct px *p, const json_t *root,
     if (!v || json_is_null(v))
         return BASE_OK;
     if (!json_is_number(v))
-        return bad_type(p, rule->key, rule->integer ? "must be an integer" : "must be a number");
+        return gw_px_bad_type(p, rule->key,
+                              rule->integer ? "must be an integer" : "must be a number");
     double d = json_number_value(v);
     if (rule->integer && d != floor(d))
-        return bad_type(p, rule->key, "must be an integer");
+        return gw_px_bad_type(p, rule->key, "must be an integer");
     if (d < rule->min || d > rule->max) {
         struct base_str what =
             base_arena_printf(p->a, "must be between %.10g and %.10g", rule->min, rule->max);
-        return bad(p, "invalid_value", rule->key, what.p ? what.p : "is out of range");
+        return gw_px_bad(p, "invalid_value", rule->key, what.p ? what.p : "is out of range");
     }
     if (out->set)
-        return bad(p, "invalid_value", rule->key,
-                   "and 'max_tokens' say the same thing: send only one of them");
+        return gw_px_bad(p, "invalid_value", rule->key,
+                         "and 'max_tokens' say the same thing: send only one of them");
     *out = (struct chat_opt_num){.set = true, .v = d};
     return BASE_OK;
 }
 
-static enum base_status take_bool(const struct px *p, const json_t *v, const char *field, bool *out)
+static enum base_status take_bool(const struct gw_px *p, const json_t *v, const char *field,
+                                  bool *out)
 {
     if (!v || json_is_null(v))
         return BASE_OK;
     if (!json_is_boolean(v))
-        return bad_type(p, field, "must be true or false");
+        return gw_px_bad_type(p, field, "must be true or false");
     *out = json_is_true(v);
     return BASE_OK;
 }
 
 /* A double holds integers up to 2^53; a larger seed goes on unread. */
-static enum base_status take_seed(const struct px *p, const json_t *root, struct chat_request *r,
+static enum base_status take_seed(const struct gw_px *p, const json_t *root, struct chat_request *r,
                                   bool *keep)
 {
     const json_t *v = json_object_get(root, "seed");
@@ -500,7 +285,7 @@ static enum base_status take_seed(const struct px *p, const json_t *root, struct
     if (!v || json_is_null(v))
         return BASE_OK;
     if (!json_is_integer(v))
-        return bad_type(p, "seed", "must be an integer");
+        return gw_px_bad_type(p, "seed", "must be an integer");
     if (json_integer_value(v) > exact || json_integer_value(v) < -exact)
         *keep = true;
     else
@@ -508,7 +293,7 @@ static enum base_status take_seed(const struct px *p, const json_t *root, struct
     return BASE_OK;
 }
 
-static enum base_status take_stop(const struct px *p, const json_t *root, struct chat_request *r)
+static enum base_status take_stop(const struct gw_px *p, const json_t *root, struct chat_request *r)
 {
     const json_t *v = json_object_get(root, "stop");
     enum base_status st = BASE_OK;
@@ -517,22 +302,22 @@ static enum base_status take_stop(const struct px *p, const json_t *root, struct
         return BASE_OK;
     if (json_is_string(v)) {
         r->n_stop = 1;
-        return take_str(p, v, "stop", &r->stop[0]);
+        return gw_px_str(p, v, "stop", &r->stop[0]);
     }
     if (!json_is_array(v))
-        return bad_type(p, "stop", "must be a string or an array of strings");
+        return gw_px_bad_type(p, "stop", "must be a string or an array of strings");
     if (json_array_size(v) > CHAT_STOP_MAX)
-        return bad(p, "invalid_value", "stop", "has more than 16 entries");
+        return gw_px_bad(p, "invalid_value", "stop", "has more than 16 entries");
     for (size_t i = 0; i < json_array_size(v) && st == BASE_OK; i++) {
         if (!json_is_string(json_array_get(v, i)))
-            return bad_type(p, "stop", "must be a string or an array of strings");
-        st = take_str(p, json_array_get(v, i), "stop", &r->stop[r->n_stop++]);
+            return gw_px_bad_type(p, "stop", "must be a string or an array of strings");
+        st = gw_px_str(p, json_array_get(v, i), "stop", &r->stop[r->n_stop++]);
     }
     return st;
 }
 
-static enum base_status take_stream(const struct px *p, const json_t *root, struct chat_request *r,
-                                    struct gw_json_extra *x)
+static enum base_status take_stream(const struct gw_px *p, const json_t *root,
+                                    struct chat_request *r, struct gw_json_extra *x)
 {
     static const char *const known[] = {"include_usage", NULL};
     const json_t *o = json_object_get(root, "stream_options");
@@ -541,9 +326,10 @@ static enum base_status take_stream(const struct px *p, const json_t *root, stru
     if (st != BASE_OK || !o || json_is_null(o))
         return st;
     if (!json_is_object(o))
-        return bad_type(p, "stream_options", "must be an object");
+        return gw_px_bad_type(p, "stream_options", "must be an object");
     if (!r->stream)
-        return bad(p, "invalid_value", "stream_options", "is only allowed when 'stream' is true");
+        return gw_px_bad(p, "invalid_value", "stream_options",
+                         "is only allowed when 'stream' is true");
     st = take_bool(p, json_object_get(o, "include_usage"), "stream_options.include_usage",
                    &r->include_usage);
     json_t *rest = st == BASE_OK ? json_copy((json_t *)(uintptr_t)o) : NULL;
@@ -556,26 +342,26 @@ static enum base_status take_stream(const struct px *p, const json_t *root, stru
     return st;
 }
 
-static enum base_status take_unsupported(const struct px *p, const json_t *root)
+static enum base_status take_unsupported(const struct gw_px *p, const json_t *root)
 {
     static const char *const old[] = {"functions", "function_call", NULL};
     const json_t *n = json_object_get(root, "n");
 
     if (n && !json_is_null(n)) {
         if (!json_is_integer(n))
-            return bad_type(p, "n", "must be an integer");
+            return gw_px_bad_type(p, "n", "must be an integer");
         if (json_integer_value(n) != 1)
-            return bad(p, "unsupported_value", "n",
-                       "must be 1: this gateway gives one choice a request");
+            return gw_px_bad(p, "unsupported_value", "n",
+                             "must be 1: this gateway gives one choice a request");
     }
     for (const char *const *k = old; *k; k++)
         if (json_object_get(root, *k) && !json_is_null(json_object_get(root, *k)))
-            return bad(p, "unsupported_value", *k,
-                       "is not supported: use 'tools' and 'tool_choice', which replaced it");
+            return gw_px_bad(p, "unsupported_value", *k,
+                             "is not supported: use 'tools' and 'tool_choice', which replaced it");
     return BASE_OK;
 }
 
-static enum base_status take_top(struct px *p, const json_t *root, struct chat_request *r)
+static enum base_status take_top(struct gw_px *p, const json_t *root, struct chat_request *r)
 {
     static const char *const known[] = {"model",
                                         "messages",
@@ -607,13 +393,13 @@ static enum base_status take_top(struct px *p, const json_t *root, struct chat_r
     gw_json_extra_init(&x);
     enum base_status st = BASE_OK;
     if (gw_json_get_str(root, "model").n == 0)
-        st = bad(p, "missing_required_parameter", "model", "must be a non-empty string");
+        st = gw_px_bad(p, "missing_required_parameter", "model", "must be a non-empty string");
     if (st == BASE_OK)
-        st = take_str(p, json_object_get(root, "model"), "model", &r->model);
+        st = gw_px_str(p, json_object_get(root, "model"), "model", &r->model);
     if (st == BASE_OK)
         st = take_unsupported(p, root);
     if (st == BASE_OK)
-        st = take_messages(p, root, r);
+        st = gw_px_messages(p, root, r);
     if (st == BASE_OK)
         st = take_tools(p, root, r);
     if (st == BASE_OK)
@@ -625,7 +411,7 @@ static enum base_status take_top(struct px *p, const json_t *root, struct chat_r
     if (st == BASE_OK)
         st = take_stop(p, root, r);
     if (st == BASE_OK)
-        st = take_str(p, json_object_get(root, "user"), "user", &r->user);
+        st = gw_px_str(p, json_object_get(root, "user"), "user", &r->user);
     if (st == BASE_OK)
         st = take_stream(p, root, r, &x);
     if (st == BASE_OK) {
@@ -640,20 +426,20 @@ static enum base_status take_top(struct px *p, const json_t *root, struct chat_r
     }
     enum base_status ended = gw_json_extra_end(&x, p->a, &r->extra);
     if (st == BASE_OK && ended != BASE_OK)
-        st = no_room(p);
+        st = gw_px_no_room(p);
     return st;
 }
 
 enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
                                  struct chat_request *out, struct gw_api_error *api_err)
 {
-    struct px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
+    struct gw_px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
     struct base_err err;
 
     *out = (struct chat_request){.arena = a, .dialect = CHAT_DIALECT_OPENAI_CHAT};
     json_t *root = gw_json_load(body, false, &err);
     if (!root)
-        return bad(&p, "invalid_json", NULL, err.text);
+        return gw_px_bad(&p, "invalid_json", NULL, err.text);
     enum base_status st = take_top(&p, root, out);
     json_decref(root);
     return st;

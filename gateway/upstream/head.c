@@ -1,4 +1,5 @@
-/* head.c - an upstream's response head and error texts: what is accepted, what is passed on.
+/* head.c - the request's head; the response's head and error texts: what is accepted, what is
+ * passed on.
  *
  * Owns       nothing; pure but for copies into the attempt's arena.
  * Runs on    the loop's thread.
@@ -6,6 +7,29 @@
  *            since providers quote parts of the key in it.
  */
 #include "gateway/upstream/transport_int.h"
+
+/* Request line and headers. The buffer is sized first, so that the key is in one place only. */
+bool up_head_make(const struct up_attempt *a, struct base_buf *out)
+{
+    size_t need = 1024 + strlen(a->backend->conf->path) + strlen(a->backend->host_header);
+    for (size_t i = 0; i < a->head.n_headers; i++)
+        need += a->head.header_value[i].n + 64;
+    bool ok = base_buf_room(out, need) != NULL;
+
+    ok = ok && base_buf_printf(out, "POST %s%s HTTP/1.1\r\nHost: %s\r\n", a->backend->conf->path,
+                               a->head.path, a->backend->host_header);
+    ok = ok && base_buf_z(out, "User-Agent: weir/" WEIR_VERSION "\r\n"
+                               "Content-Type: application/json\r\n"
+                               "Accept-Encoding: identity\r\n");
+    ok = ok && base_buf_printf(out, "Accept: %s\r\nContent-Length: %zu\r\n",
+                               a->spec.request->stream ? "text/event-stream" : "application/json",
+                               a->body.n);
+    if (a->spec.request_id.n)
+        ok = ok && gw_http_put_header(out, "X-Client-Request-Id", a->spec.request_id);
+    for (size_t i = 0; i < a->head.n_headers; i++)
+        ok = ok && gw_http_put_header(out, a->head.header_name[i], a->head.header_value[i]);
+    return ok && base_buf_z(out, "\r\n");
+}
 
 static struct base_str value_of(const struct gw_http_head *h, const char *name)
 {

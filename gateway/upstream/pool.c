@@ -24,7 +24,6 @@
 #define IN_BYTES_MAX   (128u << 10)
 #define OUT_BYTES_MAX  (1u << 20)
 #define OUT_BYTES_HIGH (256u << 10)
-#define HEAD_BYTES_MAX (64u << 10)
 
 uint64_t up_now_ms(void)
 {

@@ -33,7 +33,6 @@
 #define BODY_BYTES_MAX    (256u << 20) /* of a request; the client's limit is lower */
 #define DROPPED_BYTES_MAX 1024
 #define ERROR_BYTES_MAX   (64u << 10)
-#define HEAD_BYTES_MAX    (64u << 10)
 #define SEND_BYTES        (64u << 10) /* a slice of the request's body */
 #define STREAM_BYTES_MAX  (512ull << 20)
 #define WHOLE_BYTES_MAX   (64ull << 20)
@@ -243,26 +242,6 @@ void up_resolved(struct up_backend *b, const struct base_err *err)
 
 /* ---- sending ---- */
 
-/* Request line and headers. The buffer is sized first, so that the key is in one place only. */
-static bool make_head(const struct up_attempt *a, struct base_buf *out)
-{
-    bool ok = base_buf_room(out, HEAD_BYTES_MAX - 1) != NULL;
-
-    ok = ok && base_buf_printf(out, "POST %s%s HTTP/1.1\r\nHost: %s\r\n", a->backend->conf->path,
-                               a->head.path, a->backend->host_header);
-    ok = ok && base_buf_z(out, "User-Agent: weir/" WEIR_VERSION "\r\n"
-                               "Content-Type: application/json\r\n"
-                               "Accept-Encoding: identity\r\n");
-    ok = ok && base_buf_printf(out, "Accept: %s\r\nContent-Length: %zu\r\n",
-                               a->spec.request->stream ? "text/event-stream" : "application/json",
-                               a->body.n);
-    if (a->spec.request_id.n)
-        ok = ok && gw_http_put_header(out, "X-Client-Request-Id", a->spec.request_id);
-    for (size_t i = 0; i < a->head.n_headers; i++)
-        ok = ok && gw_http_put_header(out, a->head.header_name[i], a->head.header_value[i]);
-    return ok && base_buf_z(out, "\r\n");
-}
-
 static void send_more(struct up_attempt *a)
 {
     while (a->sent < a->body.n && !gw_conn_full(a->conn->conn)) {
@@ -284,10 +263,10 @@ static void send_request(struct up_attempt *a)
     a->reused = c->uses++ > 0;
     a->sent = 0;
     gw_conn_deadline(c->conn, 0);
-    gw_http_parser_init(&c->parser, GW_HTTP_RESPONSE, HEAD_BYTES_MAX,
+    gw_http_parser_init(&c->parser, GW_HTTP_RESPONSE, UP_HEAD_BYTES_MAX,
                         a->spec.request->stream ? STREAM_BYTES_MAX : WHOLE_BYTES_MAX);
-    base_buf_init(&head, HEAD_BYTES_MAX);
-    bool ok = make_head(a, &head);
+    base_buf_init(&head, UP_HEAD_BYTES_MAX);
+    bool ok = up_head_make(a, &head);
     ok = ok && gw_conn_write(c->conn, base_buf_view(&head)) == BASE_OK;
     base_buf_wipe(&head);
     if (!ok) {

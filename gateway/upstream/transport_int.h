@@ -49,6 +49,12 @@ void up_fail(struct up_attempt *a, int status, const char *type, const char *fmt
 
 /* ---- head.c ---- */
 
+#define UP_HEAD_BYTES_MAX (64u << 10)
+
+/* The request's line and headers -> out (empty, max UP_HEAD_BYTES_MAX; wipe it: it holds the
+ * key). False when they do not fit or hold what a header may not. */
+bool up_head_make(const struct up_attempt *a, struct base_buf *out);
+
 /* What is passed on from a response's head. Borrows h. */
 void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out);
 /* Why a head cannot be accepted, or empty. Static storage. */

@@ -102,12 +102,19 @@ enum base_status gw_wire_start(struct gw_wire_reader *w, struct base_str id, str
     return w->fn(w->ctx, &(struct chat_event){.kind = CHAT_EV_START, .id = id, .text = model});
 }
 
+/* START is first even where the upstream says something before its own start. */
+static enum base_status emit(struct gw_wire_reader *w, const struct chat_event *ev)
+{
+    enum base_status st = gw_wire_start(w, BASE_STR_NULL, BASE_STR_NULL);
+    return st == BASE_OK ? w->fn(w->ctx, ev) : st;
+}
+
 enum base_status gw_wire_text(struct gw_wire_reader *w, enum chat_event_kind kind,
                               struct base_str text)
 {
     if (text.n == 0)
         return BASE_OK;
-    return w->fn(w->ctx, &(struct chat_event){.kind = kind, .text = text});
+    return emit(w, &(struct chat_event){.kind = kind, .text = text});
 }
 
 enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_str id,
@@ -139,14 +146,14 @@ enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_
     if (at < 0 || at >= GW_WIRE_CALLS_MAX || w->slot[at].ours < 0)
         return base_err_set(err, BASE_EPROTO, "arguments for a tool call that was not opened");
     w->slot[at].args = true;
-    return w->fn(w->ctx, &(struct chat_event){
-                             .kind = CHAT_EV_TOOL_ARGS, .index = w->slot[at].ours, .text = text});
+    return emit(w, &(struct chat_event){
+                       .kind = CHAT_EV_TOOL_ARGS, .index = w->slot[at].ours, .text = text});
 }
 
 enum base_status gw_wire_usage(struct gw_wire_reader *w)
 {
     w->usage.set = true;
-    return w->fn(w->ctx, &(struct chat_event){.kind = CHAT_EV_USAGE, .usage = w->usage});
+    return emit(w, &(struct chat_event){.kind = CHAT_EV_USAGE, .usage = w->usage});
 }
 
 enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finish,
