@@ -38,8 +38,8 @@
 #define PAUSE_BYTES     (1u << 20)
 #define OUT_BYTES_MAX   (64u << 20)
 #define READ_BYTES      (256u << 10)
-#define STATUS_EVERY_US 500000u /* while busy */
-#define STATUS_MIN_US   20000u  /* between two on changes */
+#define STATUS_EVERY_US 500000 /* while busy */
+#define STATUS_MIN_US   20000  /* between two on changes */
 #define FLUSH_MS        500     /* for the last words */
 
 struct engine;
