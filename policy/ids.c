@@ -218,13 +218,18 @@ static void de_rvnr(struct pol_scan *s, const struct pol_pat *p, size_t from, si
 static void de_card(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     struct compact c = squeeze(s, from, to);
+    struct pol_pat as = *p;
     size_t n = 0;
 
     for (size_t i = 0; i < c.n; i++)
         n += pol_is_digit(c.c[i]);
     if (n < 3 || !pol_cue_near(s, from, to, p->arg, 0, 40, 8))
         return;
-    report(s, p, from, to, pol_mrz_digit(c.c, 8) == c.c[8] - '0', POL_NO_CHECK);
+    if (pol_cue_near(s, from, to, CUE_PASSPORT, 0, 40, 8)) {
+        as.type = POL_PASSPORT;
+        as.subtype = NULL;
+    }
+    report(s, &as, from, to, pol_mrz_digit(c.c, 8) == c.c[8] - '0', POL_NO_CHECK);
 }
 
 static void pl_dowod(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)

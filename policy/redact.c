@@ -120,12 +120,26 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* The leaf's own scan found as much of the type as the whole slot's did there. */
+static bool known(const struct redact *r, const struct pol_spans *own, enum pol_type type, size_t a,
+                  size_t b)
+{
+    size_t mine = 0, theirs = 0;
+
+    for (size_t i = 0; i < own->n; i++)
+        mine += own->v[i].type == type;
+    for (size_t i = 0; i < r->around.n; i++)
+        theirs += r->around.v[i].type == type && r->around.v[i].start < b && r->around.v[i].end > a;
+    return mine >= theirs;
+}
+
 /* Adds what the whole slot's scan found inside this leaf, in the leaf's own offsets. */
 static enum base_status add_around(struct redact *r, struct base_str text, struct base_str raw,
                                    bool is_number, struct pol_spans *spans)
 {
     size_t a = (size_t)(raw.p - r->raw.p), b = a + raw.n, quote = is_number ? 0 : 1, k = 0;
     bool plain = raw.n == text.n + 2 * quote; /* no escapes: offsets carry over */
+    struct pol_spans own = *spans;
     struct pol_span *v;
 
     for (size_t i = 0; i < r->around.n; i++)
@@ -140,13 +154,15 @@ static enum base_status add_around(struct redact *r, struct base_str text, struc
     for (size_t i = 0; i < r->around.n; i++) {
         struct pol_span sp = r->around.v[i];
 
-        if (sp.start >= b || sp.end <= a)
+        if (sp.start >= b || sp.end <= a || (!plain && known(r, &own, sp.type, a, b)))
             continue;
         sp.start = plain && sp.start > a + quote ? sp.start - a - quote : 0;
         sp.end = plain && sp.end < b - quote ? sp.end - a - quote : text.n;
         v[spans->n++] = sp;
     }
     qsort(v, spans->n, sizeof(*v), by_start);
+    if (spans->n == 0)
+        return BASE_OK;
     k = 0;
     for (size_t i = 1; i < spans->n; i++) {
         if (v[i].start < v[k].end)

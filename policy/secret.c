@@ -111,6 +111,9 @@ static void url(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
 
         for (size_t i = colon + 1; i < at; i++)
             stars = stars && (s->p[i] == '*' || s->p[i] == 'x' || s->p[i] == 'X');
+        while (end < s->n && (unsigned char)s->p[end] > ' ' && !strchr("\"'<>`", s->p[end]) &&
+               end - to < 2048)
+            end++;
         if (!stars) {
             pol_found(s, a, end, POL_SECRET, POL_SHAPE, "connection_string", 94);
             return;
@@ -169,13 +172,13 @@ static void assigned(struct pol_scan *s, const struct pol_pat *p, size_t from, s
         digits += pol_is_digit(c);
         others += !pol_is_alpha(c) && !pol_is_digit(c);
     }
-    while (b > a && strchr(".!?)*", s->p[b - 1]) &&
+    while (b > a && strchr(".?)*", s->p[b - 1]) &&
            (spoken || s->p[b - 1] == ')' || s->p[b - 1] == '*'))
         b--;
     if (b - a < (p->arg ? 12u : 6u) || b - a >= 512 || placeholder(s->p + a, b - a))
         return;
     for (size_t i = a; i < b; i++) {
-        if (s->p[i] == '(' && i > a && i + 1 < b) /* a call, not a value */
+        if (s->p[i] == '(' && i > a) /* a call, not a value */
             return;
     }
     if (p->arg && (digits == 0 || entropy_bits(s->p + a, b - a) < 3.0))
