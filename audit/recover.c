@@ -147,6 +147,27 @@ static enum base_status check_unborn(const struct aud_core *c, struct base_err *
     return base_err_set(err, BASE_EINVAL, "%s: log.conf is missing but wal/ has records", c->dir);
 }
 
+/* The folders above a new log may be as new as it is: without their entries on disk a power failure
+ * would take the log with it. */
+static enum base_status sync_above(const struct aud_core *c, struct base_err *err)
+{
+    char path[AUD_PATH_MAX];
+    enum base_status st = aud_path(path, c->dir, ".", err);
+
+    for (int up = 0; st == BASE_OK && up < 4; up++) {
+        size_t n = strlen(path);
+
+        snprintf(path + n, sizeof(path) - n, "/..");
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+            break;                             /* not ours to read, so not ours to have made */
+        if (fsync(fd) != 0 && errno != EINVAL) /* some file systems have no sync of folders */
+            st = base_err_sys(err, "fsync %s", path);
+        close(fd);
+    }
+    return st;
+}
+
 static enum base_status create(struct aud_core *c, const char *origin, struct base_err *err)
 {
     char path[AUD_PATH_MAX], name[AUD_SEGMENT_NAME + 1];
@@ -177,6 +198,8 @@ static enum base_status create(struct aud_core *c, const char *origin, struct ba
         st = aud_path(path, c->dir, "log.conf", err);
     if (st == BASE_OK)
         st = base_file_replace(path, base_buf_view(&file), 0644, err);
+    if (st == BASE_OK)
+        st = sync_above(c, err);
     if (st == BASE_OK)
         st = aud_conf_load(c->dir, BASE_STR_NULL, &c->conf, err);
     c->signed_state = s;
