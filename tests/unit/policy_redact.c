@@ -152,7 +152,8 @@ static void json_case(const char *in, const char *want)
     f.parts[0].text = base_str_c(in);
     assert_int_equal(redact(&f, ALL_TYPES, NULL), BASE_OK);
     text_is(f.parts[0].text, want);
-    v = json_loadb(f.parts[0].text.p, f.parts[0].text.n, JSON_DECODE_ANY, &e);
+    v = json_loadb(f.parts[0].text.p, f.parts[0].text.n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
+                   &e);
     assert_non_null(v);
     json_decref(v);
     end(&f);
