@@ -142,15 +142,21 @@ FN vf vi_float(vi a)
 {
     return _mm256_cvtepi32_ps(a);
 }
-FN vi vi_dp(vi acc, vi u, int32_t s)
+FN int32_t load4(const int8_t *q)
 {
-    __m256i pairs = _mm256_maddubs_epi16(u, _mm256_set1_epi32(s));
+    int32_t v;
+    __builtin_memcpy(&v, q, 4);
+    return v;
+}
+FN vi vi_dp(vi acc, vi u, const int8_t *q)
+{
+    __m256i pairs = _mm256_maddubs_epi16(u, _mm256_set1_epi32(load4(q)));
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-FN vi vi_dp8(vi acc, vi u, int32_t s)
+FN vi vi_dp8(vi acc, vi u, const int8_t *q)
 {
-    __m256i hi = vi_dp(vi_zero(), vi_and(vi_shr(u, 4), 15), s);
-    return _mm256_add_epi32(vi_dp(acc, vi_and(u, 15), s), _mm256_slli_epi32(hi, 4));
+    __m256i hi = vi_dp(vi_zero(), vi_and(vi_shr(u, 4), 15), q);
+    return _mm256_add_epi32(vi_dp(acc, vi_and(u, 15), q), _mm256_slli_epi32(hi, 4));
 }
 
 #define KERN_NAME   "avx2"

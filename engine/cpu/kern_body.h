@@ -366,13 +366,6 @@ FN void read_scales(uint32_t type, const uint8_t *super, const uint8_t *p, int l
     }
 }
 
-FN int32_t load4(const int8_t *q)
-{
-    int32_t v;
-    memcpy(&v, q, 4);
-    return v;
-}
-
 /* acc += one block times one row of activations */
 FN vf block_row(uint32_t type, const vi *u, const struct scales *s, const int8_t *q,
                 const struct eng_qinfo *qi, vf acc)
@@ -381,11 +374,11 @@ FN vf block_row(uint32_t type, const vi *u, const struct scales *s, const int8_t
     UNROLL for (int g = 0; g < 4; g++)
     {
         if (type == ENG_Q8_0) {
-            a = vi_dp8(a, u[g], load4(q + 4 * g));
-            b = vi_dp8(b, u[g + 4], load4(q + 16 + 4 * g));
+            a = vi_dp8(a, u[g], q + 4 * g);
+            b = vi_dp8(b, u[g + 4], q + 16 + 4 * g);
         } else {
-            a = vi_dp(a, u[g], load4(q + 4 * g));
-            b = vi_dp(b, u[g + 4], load4(q + 16 + 4 * g));
+            a = vi_dp(a, u[g], q + 4 * g);
+            b = vi_dp(b, u[g + 4], q + 16 + 4 * g);
         }
     }
     if (type == ENG_Q6_K) {

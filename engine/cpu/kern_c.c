@@ -120,16 +120,14 @@ FN vi vi_table(vi a)
     BYTE a.b[l] = eng_mxfp4_codes[a.b[l]];
     return a;
 }
-FN vi vi_dp(vi acc, vi u, int32_t s)
+FN vi vi_dp(vi acc, vi u, const int8_t *q)
 {
-    int8_t q[4];
-    memcpy(q, &s, 4);
     EACH for (int b = 0; b < 4; b++) acc.i[l] += u.b[4 * l + b] * q[b];
     return acc;
 }
-FN vi vi_dp8(vi acc, vi u, int32_t s)
+FN vi vi_dp8(vi acc, vi u, const int8_t *q)
 {
-    return vi_dp(acc, u, s);
+    return vi_dp(acc, u, q);
 }
 
 #define KERN_NAME   "c"

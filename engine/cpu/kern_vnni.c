@@ -7,13 +7,21 @@
 #define FN TARGET __attribute__((always_inline)) static inline
 #include "engine/cpu/kern_512.h"
 
-FN vi vi_dp(vi acc, vi u, int32_t s)
+/* GCC 12 has no pattern for this instruction with a broadcast from memory and would spend a second
+ * one on the broadcast, hence the assembly. */
+FN vi vi_dp(vi acc, vi u, const int8_t *q)
 {
-    return _mm512_dpbusd_epi32(acc, u, _mm512_set1_epi32(s));
+    typedef struct {
+        int8_t b[4];
+    } four;
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0"
+            : "+v"(acc)
+            : "v"(u), "m"(*(const four *)(const void *)q));
+    return acc;
 }
-FN vi vi_dp8(vi acc, vi u, int32_t s)
+FN vi vi_dp8(vi acc, vi u, const int8_t *q)
 {
-    return vi_dp(acc, u, s);
+    return vi_dp(acc, u, q);
 }
 
 #define KERN_NAME   "vnni"
