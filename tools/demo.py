@@ -26,7 +26,7 @@ IBAN = "DE89 3704 0044 0532 0130 00"
 MAIL = "anna.kowalska@example.eu"
 
 REQUESTS = [
-    ("commodity", "What is the capital of France?", False,
+    ("commodity", "What is the capital of Germany?", False,
      "an easy question: the model in the house answers it"),
     ("hard", "Prove that for every prime p > 3 the number p^2 - 1 is divisible by 24, then design a "
              "fault-tolerant distributed algorithm that verifies the claim for all primes up to 10^12, "
@@ -139,7 +139,7 @@ def run(args):
             routes[label] = (head["x-weir-route"], answer, decision)
 
         expect("the easy question was answered at home", routes["commodity"][0] == "local/home")
-        expect("the capital of France is Paris", "Paris" in routes["commodity"][1])
+        expect("the capital of Germany is Paris", "Berlin" in routes["commodity"][1])
         expect("the hard question was escalated", routes["hard"][0] == f"closed-eu/{name}")
         expect("the health question stayed at home", routes["special, hard"][0] == "local/home")
         expect("personal data was redacted", set(routes["personal, hard"][2]["redact"]) >= {"EMAIL", "IBAN"})

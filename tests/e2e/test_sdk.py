@@ -17,8 +17,8 @@ def client(gateway):
 
 def test_local_answer_and_usage(client):
     r = client.chat.completions.create(model="auto", max_tokens=24, temperature=0, messages=[
-        {"role": "user", "content": "What is the capital of France?"}])
-    assert "Paris" in r.choices[0].message.content
+        {"role": "user", "content": "What is the capital of Germany?"}])
+    assert "Berlin" in r.choices[0].message.content
     assert r.model == "local/home" and r.choices[0].finish_reason in ("stop", "length")
     assert r.usage.prompt_tokens > 5 and 0 < r.usage.completion_tokens <= 24
     assert r.usage.total_tokens == r.usage.prompt_tokens + r.usage.completion_tokens
@@ -48,9 +48,9 @@ def test_max_tokens_and_stop(client):
     r = client.chat.completions.create(model="local/home", max_tokens=5, temperature=0,
                                        messages=[{"role": "user", "content": "Count from one to fifty."}])
     assert r.choices[0].finish_reason == "length" and r.usage.completion_tokens == 5
-    r = client.chat.completions.create(model="local/home", max_tokens=40, temperature=0, stop=["Paris"],
-                                       messages=[{"role": "user", "content": "What is the capital of France?"}])
-    assert "Paris" not in r.choices[0].message.content and r.choices[0].finish_reason == "stop"
+    r = client.chat.completions.create(model="local/home", max_tokens=40, temperature=0, stop=["Berlin"],
+                                       messages=[{"role": "user", "content": "What is the capital of Germany?"}])
+    assert "Berlin" not in r.choices[0].message.content and r.choices[0].finish_reason == "stop"
 
 
 def test_models_list(client):
