@@ -133,9 +133,9 @@ enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_
     w->slot[at].ours = w->n_calls++;
     w->slot[at].args = false;
     w->slot[at].id = base_arena_dup(w->arena, id);
-    return w->fn(w->ctx,
-                 &(struct chat_event){
-                     .kind = CHAT_EV_TOOL_CALL, .index = w->slot[at].ours, .id = id, .name = name});
+    return emit(w,
+                &(struct chat_event){
+                    .kind = CHAT_EV_TOOL_CALL, .index = w->slot[at].ours, .id = id, .name = name});
 }
 
 enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_str text,
@@ -162,10 +162,10 @@ enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finis
     if (w->finished)
         return BASE_OK;
     w->finished = true;
-    return w->fn(w->ctx,
-                 &(struct chat_event){.kind = CHAT_EV_FINISH,
-                                      .finish = finish,
-                                      .text = finish == CHAT_FINISH_OTHER ? other : BASE_STR_NULL});
+    return emit(w,
+                &(struct chat_event){.kind = CHAT_EV_FINISH,
+                                     .finish = finish,
+                                     .text = finish == CHAT_FINISH_OTHER ? other : BASE_STR_NULL});
 }
 
 /* An HTTP status for an error that came without one, in a stream. */

@@ -519,6 +519,19 @@ static void test_stop_reasons(void **state)
     }
 }
 
+/* START is first whatever the upstream says first, and comes once. */
+static void test_late_start(void **state)
+{
+    (void)state;
+    reads(&gw_wire_anthropic, true,
+          "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+          "\"tool_use\",\"id\":\"t\",\"name\":\"f\"}}\n\n"
+          "data: {\"type\":\"message_start\",\"message\":{\"id\":\"late\"}}\n\n"
+          "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+          "data: {\"type\":\"message_stop\"}\n\n",
+          "start  \ncall 0 t f\nargs 0 {}\nend\n");
+}
+
 /* Every cut of a stream before its end is EPROTO, and no END and no ERROR is emitted. */
 static void test_truncated(void **state)
 {
@@ -687,6 +700,7 @@ int main(void)
         cmocka_unit_test(test_anthropic_stream),
         cmocka_unit_test(test_anthropic_whole),
         cmocka_unit_test(test_stop_reasons),
+        cmocka_unit_test(test_late_start),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_errors_inside),
