@@ -7,8 +7,8 @@
  *
  * A link is not trusted. A frame that does not hold ends that link: its requests are dropped, the
  * other links go on. Payloads that are no good (JSON, unknown model, bad numbers) are answered with
- * ERROR. A link that does not read is not written to without bound: above PAUSE_BYTES its
- * sequences stand still until it has read down to half of that.
+ * ERROR. A link that does not read is not written to without bound: above PAUSE_BYTES nothing more
+ * is read from it, and its sequences stand still until it has read down to half of that.
  *
  * A model that cannot be loaded is reported as not ready, with the reason, and its requests get a
  * 503; the process serves the others and stays even if none could be loaded, so that the reason can
@@ -40,7 +40,7 @@
 #define READ_BYTES      (256u << 10)
 #define STATUS_EVERY_US 500000 /* while busy */
 #define STATUS_MIN_US   20000  /* between two on changes */
-#define FLUSH_MS        500     /* for the last words */
+#define FLUSH_MS        500    /* for the last words */
 
 struct engine;
 
@@ -309,9 +309,12 @@ static void wait_for_frames(struct engine *e, int timeout_ms)
 {
     struct pollfd p[LINKS_MAX + 1];
     struct signalfd_siginfo si;
-    for (size_t i = 0; i < e->n_links; i++)
-        p[i] = (struct pollfd){.fd = e->links[i].fd, /* -1 is passed over */
-                               .events = (short)(POLLIN | (e->links[i].out.n ? POLLOUT : 0))};
+    for (size_t i = 0; i < e->n_links; i++) {
+        size_t n = e->links[i].out.n; /* one that does not read is not read from either */
+        p[i] = (struct pollfd){
+            .fd = e->links[i].fd, /* -1 is passed over */
+            .events = (short)((n <= PAUSE_BYTES ? POLLIN : 0) | (n > 0 ? POLLOUT : 0))};
+    }
     p[e->n_links] = (struct pollfd){.fd = e->signals, .events = POLLIN};
     if (poll(p, e->n_links + 1, timeout_ms) <= 0)
         return;
