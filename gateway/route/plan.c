@@ -84,7 +84,7 @@ static enum base_status choose_tier(const struct gw_plan_ask *ask, struct gw_pla
         p->tier = hard ? POL_TIER_HARD : POL_TIER_COMMODITY;
     } else {
         return base_err_set(err, BASE_EINVAL,
-                            "x-weir-tier must be auto, commodity or hard, not \"%.*s\"",
+                            "x-weir-tier must be auto, commodity or hard, not \"%.*s\".",
                             (int)(h.n > 40 ? 40 : h.n), h.p);
     }
     return BASE_OK;
@@ -121,7 +121,7 @@ static enum base_status plan_alias(const struct conf *c, const struct gw_plan_as
             add(c, ask, p, &p->alias->targets.v[i]);
     if (p->n == 0)
         return base_err_set(err, BASE_EINVAL,
-                            "x-weir-tier leaves nothing of what the model \"%s\" stands for",
+                            "x-weir-tier leaves nothing of what the model \"%s\" stands for.",
                             p->alias->name);
     return BASE_OK;
 }
@@ -133,8 +133,8 @@ static enum base_status plan_pinned(const struct conf *c, const struct gw_plan_a
     p->pinned = true;
     if (!fits_tier(c, p, t))
         return base_err_set(err, BASE_EINVAL,
-                            "the model \"%s\" is not in the tier that x-weir-tier asks for: leave "
-                            "one of the two out",
+                            "The model \"%s\" is not in the tier that x-weir-tier asks for: leave "
+                            "one of the two out.",
                             t->text);
     bool commodity = in_list(&c->routing.commodity, t), hard = in_list(&c->routing.hard, t);
     if (!p->tier_forced && commodity != hard)
@@ -149,7 +149,7 @@ enum base_status gw_plan(const struct conf *c, const struct gw_plan_ask *ask, st
     memset(out, 0, sizeof(*out));
     out->threshold = gw_plan_threshold(c);
     if (ask->model.n == 0)
-        return base_err_set(err, BASE_EINVAL, "model is missing");
+        return base_err_set(err, BASE_EINVAL, "The request names no model.");
     enum base_status st = choose_tier(ask, out, err);
     if (st != BASE_OK)
         return st;
@@ -164,7 +164,7 @@ enum base_status gw_plan(const struct conf *c, const struct gw_plan_ask *ask, st
         if (base_str_is(ask->model, c->targets.v[i].text))
             return plan_pinned(c, ask, out, &c->targets.v[i], err);
     return base_err_set(err, BASE_ENOENT,
-                        "the model \"%.*s\" does not exist; GET /v1/models lists what there is",
+                        "The model \"%.*s\" does not exist; GET /v1/models lists what there is.",
                         (int)(ask->model.n > 100 ? 100 : ask->model.n), ask->model.p);
 }
 
