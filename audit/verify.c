@@ -353,6 +353,22 @@ static bool check_end(struct ver *v, size_t end, uint64_t next, bool sealed, boo
     return true;
 }
 
+/* The frame at offset at is not valid and was signed. next: the index that is due if it is a leaf;
+ * if it is a COMMIT, none of its batch counts and the first of that is named. */
+static bool bad_frame(struct ver *v, size_t at, uint64_t next)
+{
+    const uint8_t *p = v->p + at;
+    bool whole = v->n - at >= 24;
+    uint64_t index = next;
+
+    if (whole && (p[4] == 2 || (p[4] != 1 && le(p + 8, 4) == 48)))
+        index = v->tree.n;
+    return ver_bad(v->r, index,
+                   "%s: index %" PRIu64 " (offset %zu) does not hold; %" PRIu64
+                   " records were signed",
+                   v->name, index, at, v->state.size);
+}
+
 /* The frames of a segment, batch by batch. */
 static bool check_frames(struct ver *v, bool last)
 {
@@ -403,11 +419,8 @@ static bool check_frames(struct ver *v, bool last)
     }
     if (sealed)
         aud_sha256(v->p, at, &v->sealed);
-    else if (tree.n < v->state.size) /* name the very frame, not its batch */
-        return ver_bad(v->r, tree.n,
-                       "%s: index %" PRIu64 " (offset %zu) does not hold; %" PRIu64
-                       " records were signed",
-                       v->name, tree.n, at, v->state.size);
+    else if (tree.n < v->state.size || (count > 0 && v->tree.n < v->state.size))
+        return bad_frame(v, at, tree.n);
     v->ended = !sealed;
     return check_end(v, start, v->tree.n, sealed, last);
 }
