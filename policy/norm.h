@@ -41,5 +41,7 @@ static inline size_t pol_norm_end(const struct pol_norm *m, size_t end)
 /* Folds one code point: ASCII where there is an equivalent. Returns the length, 0 for "drop it".
  * out must hold 32 bytes. */
 size_t pol_norm_fold(uint32_t cp, char *out);
+/* The Latin letter that a Cyrillic, Greek or Armenian one is drawn like, or 0. */
+char pol_norm_latin(uint32_t cp);
 
 #endif
