@@ -7,6 +7,7 @@
 #include "tests/unit/audit_util.h"
 
 #include "audit/leaf.h"
+#include "audit/state.h"
 #include "audit/tiles.h"
 #include "audit/wal.h"
 #include "base/crc32c.h"
@@ -469,6 +470,58 @@ static void test_rollback_and_fork(void **state)
     ut_rm(work);
 }
 
+/* Whoever has the key, or lied while signing: the signatures hold, the history does not. */
+static void test_signed_lies(void **state)
+{
+    char dir[UT_PATH], image[UT_PATH], work[UT_PATH];
+    struct aud_conf conf;
+    struct aud_skey key;
+    struct aud_state real, lie;
+    uint64_t end[64], size[64];
+
+    (void)state;
+    ut_dir(dir);
+    ut_dir(image);
+    ut_dir(work);
+    struct aud_log *l = ut_open(dir, 65536, 1);
+    ut_fill(l, "lie", 4);
+    usleep(300000);
+    ut_copy(dir, image);
+    ut_close(l);
+    assert_int_equal(aud_conf_load(image, BASE_STR_NULL, &conf, NULL), BASE_OK);
+    assert_int_equal(aud_key_load(image, &key, NULL), BASE_OK);
+    assert_int_equal(aud_state_load(image, &conf, &real, NULL), BASE_OK);
+    assert_true(!real.clean && real.size == 9);
+    assert_true(batch_ends(image, end, size, 64) >= 5 && size[4] == 5);
+
+    lie = real; /* an earlier checkpoint of another history */
+    lie.size = size[4];
+    ut_copy(image, work);
+    assert_int_equal(aud_checkpoint_save(work, &key, &lie, NULL), BASE_OK);
+    refused(work, "a signed checkpoint with another root");
+    lie = real;
+    lie.root.b[7] ^= 1;
+    ut_copy(image, work);
+    assert_int_equal(aud_state_save(work, &key, &lie, NULL), BASE_OK);
+    refused(work, "a signed state with another root");
+    assert_int_equal(aud_checkpoint_save(work, &key, &lie, NULL), BASE_OK);
+    refused(work, "a signed state and checkpoint with another root");
+    lie = real;
+    lie.sha.b[0] ^= 1;
+    ut_copy(image, work);
+    assert_int_equal(aud_state_save(work, &key, &lie, NULL), BASE_OK);
+    refused(work, "a signed state of other bytes");
+    lie = real;
+    lie.size = 11;
+    ut_copy(image, work);
+    assert_int_equal(aud_state_save(work, &key, &lie, NULL), BASE_OK);
+    refused(work, "more signed than there is");
+    aud_skey_wipe(&key);
+    ut_rm(dir);
+    ut_rm(image);
+    ut_rm(work);
+}
+
 /* Two intents, two outcomes, an outcome from nowhere: the log takes them, the verifier names them.
  */
 static void test_order_of_requests(void **state)
@@ -575,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_flip_closed),
         cmocka_unit_test(test_flip_crashed),
         cmocka_unit_test(test_rollback_and_fork),
+        cmocka_unit_test(test_signed_lies),
         cmocka_unit_test(test_order_of_requests),
         cmocka_unit_test(test_tiles),
     };
