@@ -17,12 +17,14 @@
 
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
-    "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]";
+    "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
+    "           [--device cpu|ref]";
 
 struct opts {
     const char *file, *prompt, *system, *stop;
     uint32_t n, threads;
     bool raw;
+    enum eng_device device;
     struct eng_sampling s;
 };
 
@@ -46,6 +48,10 @@ static bool option(struct opts *o, struct base_str name, const char *z)
         o->system = z;
     else if (base_str_is(name, "--stop"))
         o->stop = z;
+    else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "cpu"))
+        o->device = ENG_DEVICE_CPU;
+    else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "ref"))
+        o->device = ENG_DEVICE_REF;
     else if (base_str_is(name, "-n") && (ok = number(z, 1, 1 << 20, &v)))
         o->n = (uint32_t)v;
     else if (base_str_is(name, "-t") && (ok = number(z, 1, 256, &v)))
@@ -179,7 +185,7 @@ static enum base_status generate(struct gen *g, struct base_err *err)
 static enum base_status run(struct gen *g, struct base_err *err)
 {
     const struct opts *o = g->o;
-    struct eng_model_opts mo = {.device = ENG_DEVICE_CPU, .n_threads = (int)o->threads};
+    struct eng_model_opts mo = {.device = o->device, .n_threads = (int)o->threads};
     enum base_status st = eng_model_open(o->file, &mo, &g->m, err);
     if (st == BASE_OK)
         st = eng_tok_from_gguf(eng_model_gguf(g->m), &g->tok, err);

@@ -12,7 +12,7 @@ down is cut by columns, so the cut must fall between blocks of its quantisation.
 
     usage: tools/dense_to_moe.py IN.gguf OUT.gguf [--experts 8]
 
-Exit: 0 done (also when OUT is there and newer than IN: nothing to do then), 1 it cannot be done.
+OUT appears whole or not at all. Exit: 0 done, 1 it cannot be done.
 Standard library only; reads and writes GGUF version 3.
 """
 import argparse
@@ -248,9 +248,6 @@ def main():
     ap.add_argument("--experts", type=int, default=8, choices=(2, 4, 8, 16))
     a = ap.parse_args()
     try:
-        if os.path.exists(a.target) and os.path.getmtime(a.target) > os.path.getmtime(a.source):
-            print(f"dense_to_moe: {a.target} is there", file=sys.stderr)
-            return 0
         with open(a.source, "rb") as f:
             data = memoryview(f.read())
         folder = os.path.dirname(a.target) or "."
