@@ -45,6 +45,32 @@ static void all(struct list *l, const struct conf *c)
         }
 }
 
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* SDKs write the slash of a name as %2F. What is no escape stays as it is. */
+static struct base_str unescape(struct base_arena *a, struct base_str s)
+{
+    char *out = base_arena_dupz(a, s);
+    size_t n = 0;
+    if (!out)
+        return BASE_STR_NULL;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
+            out[n++] = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+            i += 2;
+        } else {
+            out[n++] = s.p[i];
+        }
+    }
+    return base_str_n(out, n);
+}
+
 void gw_models_answer(struct gw_request *q)
 {
     struct gw_server_request *http = q->http;
@@ -53,7 +79,8 @@ void gw_models_answer(struct gw_request *q)
     struct base_str prefix = BASE_STR("/v1/models/");
 
     if (base_str_starts(http->head->path, prefix))
-        l.only = base_str_n(http->head->path.p + prefix.n, http->head->path.n - prefix.n);
+        l.only = unescape(q->arena,
+                          base_str_n(http->head->path.p + prefix.n, http->head->path.n - prefix.n));
     base_buf_init(&body, 4 << 20);
     base_json_init(&l.j, &body);
     if (!l.only.n) {

@@ -165,7 +165,6 @@ static bool parse(struct gw_request *q)
 /* What the headers and the key say about the request. A declaration only adds. */
 static bool read_headers(struct gw_request *q)
 {
-    const struct gw_app_gen *gen = q->http->gen->app;
     struct base_str use_case = header(q, "x-weir-use-case");
 
     q->subject = header(q, "x-weir-subject");
@@ -178,7 +177,7 @@ static bool read_headers(struct gw_request *q)
     q->facts.declared_classes = q->key.classes;
     if (!use_case.n && q->key.use_case[0])
         use_case = base_str_c(q->key.use_case);
-    if (use_case.n && !pol_use_case_find(gen->policy, use_case)) {
+    if (use_case.n && !conf_use_case_known(q->http->gen->conf, use_case)) {
         gw_request_fail(q, 400, "invalid_request_error", "unknown_use_case", "x-weir-use-case",
                         "The use case `%.*s` is not in the policy's list.",
                         use_case.n > 64 ? 64 : (int)use_case.n, use_case.p);

@@ -152,24 +152,24 @@ def test_what_http_forbids_is_a_5xx_not_an_answer(pair, order):
     assert answer["error"]["message"]
 
 
-@pytest.mark.parametrize("model", ["a/m", "b/m"])
-def test_split_utf8_and_placeholders(pair, model):
+@pytest.mark.parametrize("target", ["a/m", "b/m"])
+def test_split_utf8_and_placeholders(pair, target):
     """One byte a TLS record, multi-byte text and placeholders in it."""
     g, a, b, c = pair
     text = "[[standin: split]] Grüße 你好 🌊 anna@example.eu und DE89370400440532013000!"
-    status, _, answer = g.chat(text, model=model, stream=True)
+    status, _, answer = g.chat(text, model=target, stream=True)
     assert status == 200 and answer[-1] == "[DONE]"
     for word in ("Grüße", "你好", "🌊", "anna@example.eu", "DE89370400440532013000"):
         assert word in said(answer), said(answer)
 
 
-@pytest.mark.parametrize("model", ["a/m", "b/m"])
+@pytest.mark.parametrize("target", ["a/m", "b/m"])
 @pytest.mark.parametrize("stream", [False, True])
-def test_tool_calls_through_both_wires(pair, model, stream):
+def test_tool_calls_through_both_wires(pair, target, stream):
     g, a, b, c = pair
     tools = [{"type": "function", "function": {"name": "send_mail", "description": "sends", "parameters": {
         "type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}}}]
-    status, _, answer = g.chat("[[standin: tools]] mail anna@example.eu", model=model, stream=stream, tools=tools)
+    status, _, answer = g.chat("[[standin: tools]] mail anna@example.eu", model=target, stream=stream, tools=tools)
     assert status == 200, answer
     if stream:
         rows = [json.loads(d) for d in answer[:-1]]

@@ -4,6 +4,7 @@ Method: raw bytes over TLS for HTTP (ambiguous framing must be a 400 and the end
 for the dialect, hostile credentials for the door. After each one the gateway must still answer.
 """
 import json
+import re
 import socket
 import ssl
 import time
@@ -76,7 +77,7 @@ def test_ambiguous_framing_is_refused_and_the_connection_closed(gateway, name):
     first = got.split(b"\r\n")[0].decode("latin-1")
     assert first.startswith("HTTP/1.1 4") or first.startswith("HTTP/1.1 50"), (name, got[:200])
     assert closed, f"{name}: the connection stayed open"
-    assert got.count(b"HTTP/1.1 ") == 1, "what follows a malformed request is not answered"
+    assert len(re.findall(rb"HTTP/1\.1 \d\d\d ", got)) == 1, "what follows a malformed request is not answered"
     assert gateway.get("/healthz")[0] == 200
 
 

@@ -24,9 +24,9 @@ def test_local_answer_and_usage(client):
     assert r.usage.total_tokens == r.usage.prompt_tokens + r.usage.completion_tokens
 
 
-@pytest.mark.parametrize("model", ["local/home", "eu/gpt-x", "us/claude-x"])
-def test_stream_equals_whole(client, model):
-    ask = dict(model=model, max_tokens=24, temperature=0, seed=1,
+@pytest.mark.parametrize("target", ["local/home", "eu/gpt-x", "us/claude-x"])
+def test_stream_equals_whole(client, target):
+    ask = dict(model=target, max_tokens=24, temperature=0, seed=1,
                messages=[{"role": "user", "content": "Name three rivers of Germany."}])
     whole = client.chat.completions.create(**ask).choices[0].message.content
     chunks = list(client.chat.completions.create(stream=True, stream_options={"include_usage": True}, **ask))
