@@ -291,7 +291,6 @@ static void attention(struct fwd *f)
 /* Rows of pairs first..first+n belong to matrix mat; rows[] are the tokens of the pairs. */
 struct group {
     uint32_t mat, first, n;
-    uint32_t task0; /* its first task */
 };
 
 struct ffn_job {
@@ -372,31 +371,34 @@ static void ffn_run(struct ffn_job *j, uint32_t n_pairs)
     eng_pool_run(m->pool, cut_tasks(j, j->down, n_pairs), down_task, j);
 }
 
-/* Chooses experts and groups the pairs: fills s->weights, pair_of, pair_row and groups. */
+static void route_row(void *ctx, uint32_t t)
+{
+    const struct fwd *f = ctx;
+    const struct eng_moe_params *p = &f->m->hp.moe;
+    eng_route(p, f->s->router + (size_t)t * p->n_expert, f->y->router_bias,
+              f->s->ids + (size_t)t * p->n_used, f->s->weights + (size_t)t * p->n_used);
+}
+
+/* Groups the (token, slot) pairs by expert: fills s->pair_of, pair_row and groups. */
 static uint32_t group_by_expert(struct fwd *f, struct group *groups)
 {
     struct eng_scratch *s = f->s;
     const struct eng_moe_params *p = &f->m->hp.moe;
+    size_t n_pairs = (size_t)f->n * p->n_used;
     uint32_t count[ENG_EXPERT_MAX] = {0}, at[ENG_EXPERT_MAX], n_groups = 0, total = 0;
-    for (uint32_t t = 0; t < f->n; t++) {
-        uint32_t *ids = s->ids + (size_t)t * p->n_used;
-        eng_route(p, s->router + (size_t)t * p->n_expert, f->y->router_bias, ids,
-                  s->weights + (size_t)t * p->n_used);
-        for (uint32_t k = 0; k < p->n_used; k++)
-            count[ids[k]]++;
-    }
+    for (size_t i = 0; i < n_pairs; i++)
+        count[s->ids[i]]++;
     for (uint32_t e = 0; e < p->n_expert; e++) {
         at[e] = total;
         if (count[e])
             groups[n_groups++] = (struct group){.mat = e, .first = total, .n = count[e]};
         total += count[e];
     }
-    for (uint32_t t = 0; t < f->n; t++)
-        for (uint32_t k = 0; k < p->n_used; k++) {
-            uint32_t pair = at[s->ids[(size_t)t * p->n_used + k]]++;
-            s->pair_of[(size_t)t * p->n_used + k] = pair;
-            s->pair_row[pair] = t;
-        }
+    for (size_t i = 0; i < n_pairs; i++) {
+        uint32_t pair = at[s->ids[i]]++;
+        s->pair_of[i] = pair;
+        s->pair_row[pair] = (uint32_t)(i / p->n_used);
+    }
     return n_groups;
 }
 
@@ -455,6 +457,7 @@ static void feed_forward(struct fwd *f)
     const struct eng_weight *wr[1] = {&y->router};
     float *pr[1] = {s->router};
     linear(m, &a, f->n, 1, wr, pr);
+    for_rows(m, f->n, route_row, f);
     j.n_groups = group_by_expert(f, groups);
     j.rows = s->pair_row;
     ffn_run(&j, f->n * hp->moe.n_used);

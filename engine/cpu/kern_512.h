@@ -1,6 +1,9 @@
 /* kern_512.h - the vector pieces of kern_body.h on AVX-512; kern_avx512.c and kern_vnni.c define
  * TARGET, FN and what differs (vi_dp, vi_dp8).
  */
+#ifndef ENG_CPU_KERN_512_H
+#define ENG_CPU_KERN_512_H
+
 #include "engine/cpu/ops.h"
 
 #include <immintrin.h>
@@ -132,3 +135,5 @@ FN vf vi_float(vi a)
 {
     return _mm512_cvtepi32_ps(a);
 }
+
+#endif

@@ -25,6 +25,9 @@
  * of code * q) * (d * d_act) + m * (d_act * sum of q) One activation row is the matrix-vector case
  * of token generation, many are that of prompts.
  */
+#ifndef ENG_CPU_KERN_BODY_H
+#define ENG_CPU_KERN_BODY_H
+
 #include "engine/cpu/tile.h"
 
 #include <math.h>
@@ -510,3 +513,5 @@ const struct eng_kernels KERN_SYMBOL = {
     .mm_rows = k_mm_rows,
     .mm_tiles = k_mm_tiles,
 };
+
+#endif

@@ -12,6 +12,7 @@
  * activations to int8 in their own way: normalised squared error below 5e-3 against a reference
  * that rounds too.
  */
+#include "engine/commands.h"
 #include "engine/gguf.h"
 #include "engine/model.h"
 
@@ -459,6 +460,58 @@ static void files_that_lack_something(void **state)
            "has the shape [32, 128");
 }
 
+/* ---- the commands ---- */
+
+static int run_logits(const char *file, const char *tokens, const char *out, const char *device)
+{
+    char *argv[] = {(char *)"logits",   (char *)file,    (char *)"--tokens",
+                    (char *)tokens,     (char *)"--out", (char *)out,
+                    (char *)"--device", (char *)device,  NULL};
+    return eng_cmd_logits(8, argv);
+}
+
+static void commands(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/weir-engine-test-XXXXXX";
+    struct fixture f;
+    struct prompt p;
+    struct base_buf b;
+    struct base_err err;
+    const char *file = NEAR_DIR "/llama.gguf";
+    assert_true(fixture_open(&f, NEAR_DIR, "llama"));
+    prompt_open(&p, &f, "p1", true);
+    close(mkstemp(path));
+    /* the first three positions are those of the whole prompt: attention looks back only */
+    char tokens[64];
+    snprintf(tokens, sizeof(tokens), "%d,%d, %d", p.tokens[0], p.tokens[1], p.tokens[2]);
+    assert_int_equal(run_logits(file, tokens, path, "ref"), 0);
+    base_buf_init(&b, 1u << 20);
+    assert_int_equal(base_file_read(path, &b, &err), BASE_OK);
+    unlink(path);
+    assert_int_equal(b.n, 3 * f.n_vocab * sizeof(float));
+    float *got = malloc(b.n);
+    assert_non_null(got);
+    memcpy(got, b.p, b.n);
+    assert_true(max_diff(got, p.want, 3 * f.n_vocab) <= f.tolerance);
+    assert_int_equal(run_logits(file, tokens, path, "cuda"), 2);
+    assert_int_equal(run_logits(file, tokens, path, "abacus"), 2);
+    assert_int_equal(run_logits(file, "1,,2", path, "ref"), 2);
+    assert_int_equal(run_logits(file, "1,999999", path, "ref"), 2);
+    assert_int_equal(run_logits("no/such.gguf", "1", path, "ref"), 2);
+    assert_int_equal(run_logits(file, "1", "/no/such/dir/out", "ref"), 2);
+    assert_int_equal(access(path, F_OK), -1);
+    char *info[] = {(char *)"info", (char *)"no/such.gguf", NULL};
+    assert_int_equal(eng_cmd_info(2, info), 2);
+    assert_int_equal(eng_cmd_info(1, info), 2);
+    char *bench[] = {(char *)"bench", (char *)file, (char *)"--pp", (char *)"0", NULL};
+    assert_int_equal(eng_cmd_bench(4, bench), 2);
+    free(got);
+    free(p.want);
+    base_buf_release(&b);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +520,7 @@ int main(void)
         cmocka_unit_test(every_version_and_thread_count),
         cmocka_unit_test(batches_that_do_not_hold),
         cmocka_unit_test(files_that_lack_something),
+        cmocka_unit_test(commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
