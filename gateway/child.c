@@ -384,6 +384,7 @@ static bool catch_signals(struct gw_child *c)
     if (c->control < 0)
         sigaddset(&set, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), which the log handles */
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return false;
     c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
