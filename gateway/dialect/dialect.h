@@ -42,8 +42,8 @@ struct gw_dialect {
      * dialect's own error event and no terminator that could be taken for success. */
     enum base_status (*reply_event)(struct gw_reply *r, const struct chat_event *ev,
                                     struct base_buf *out, struct base_err *err);
-    /* True if the event of this kind is content: after its bytes are out there is no other route.
-     */
+    /* Appends the whole body of an error answer; req_id shows where the dialect has a place for
+     * it. */
     void (*error_body)(struct base_buf *out, const struct gw_api_error *e, struct base_str req_id);
 };
 

@@ -229,6 +229,7 @@ void up_conn_release(struct up_conn *c, bool reusable)
         up_conn_close(c);
         return;
     }
+    base_buf_release(&c->decoded); /* an idle connection holds no buffers */
     gw_conn_resume(c->conn);
     c->draining = c->parser.state != GW_HTTP_COMPLETE;
     gw_conn_deadline(c->conn, c->draining ? GW_UP_DRAIN_MS : GW_UP_IDLE_MS);
