@@ -1,9 +1,10 @@
 /* detect.c - one scan of one text: normalise, prefilter, look exactly, settle overlaps.
  *
- * Owns the compiled prefilter (one Hyperscan database for all cue words and all patterns, built
- * once in pol_detector_new and read-only afterwards) and the per-thread scratch: Hyperscan's own,
- * the normaliser's buffers, and the lists of matches and findings. All of that memory grows to
- * what the largest text needed and is kept; findings are copied into the caller's arena.
+ * Owns the compiled prefilter (two Hyperscan databases, one of cue words as pure literals, one of
+ * patterns, built once in pol_detector_new and read-only afterwards) and the per-thread scratch:
+ * Hyperscan's own, the normaliser's buffers, and the lists of matches and findings. All of that
+ * memory grows to what the largest text needed and is kept; findings are copied into the caller's
+ * arena.
  *
  * The prefilter runs once over the normalised text and yields matches; cue words go to one list,
  * ordered by their end, the others are handed to their recogniser afterwards, when all cues are
@@ -27,11 +28,20 @@ struct hit {
     uint32_t pat, from, to;
 };
 
+/* A cue word as it is looked for; words with spaces are looked for with '_' and '-' as well. */
+struct literal {
+    uint16_t cue;
+    uint8_t n;
+    bool open; /* may go on: "telefon*" */
+};
+
 struct pol_detector {
-    hs_database_t *db;
-    const struct pol_pat **pats; /* by pattern id - number of cues */
+    hs_database_t *db;     /* patterns */
+    hs_database_t *db_cue; /* literals */
+    const struct pol_pat **pats;
     size_t n_pats;
-    uint8_t *cue_len; /* of each cue, folded */
+    struct literal *literals;
+    size_t n_literals;
 };
 
 struct pol_scratch {
@@ -58,106 +68,133 @@ static const struct {
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
-/* Folds a cue word as text is folded and writes it as an expression. Returns its folded length. */
-static size_t cue_expr(const char *word, struct base_buf *out)
+/* Appends a cue word, folded as text is folded, with `space` for its spaces. */
+static void add_literal(struct pol_detector *d, size_t cue, char space, struct base_buf *out)
 {
-    size_t n = strlen(word), i = 0, len = 0;
-    char last = 0;
-    bool open = n > 0 && word[n - 1] == '*';
+    const char *word = pol_cues[cue].word;
+    struct literal *l = &d->literals[d->n_literals++];
+    size_t n = strlen(word), at = out->n;
 
-    n -= open;
-    while (i < n) {
+    l->cue = (uint16_t)cue;
+    l->open = word[n - 1] == '*';
+    n -= l->open;
+    for (size_t i = 0; i < n;) {
         uint32_t cp;
         size_t k = base_utf8_decode(word + i, n - i, &cp);
         char b[32];
-        size_t m = pol_norm_fold(cp, b);
 
-        if (len == 0 && pol_is_word(b[0]) && (unsigned char)b[0] < 0x80)
-            base_buf_z(out, "\\b");
-        for (size_t j = 0; j < m; j++) {
-            if (b[j] == ' ')
-                base_buf_z(out, "[ _-]");
-            else
-                base_buf_printf(out, "\\x%02x", (unsigned char)b[j]);
-            last = b[j];
-        }
-        len += m;
+        base_buf_add(out, b, pol_norm_fold(cp == ' ' ? (uint32_t)space : cp, b));
         i += k ? k : 1;
     }
-    if (!open && pol_is_word(last) && (unsigned char)last < 0x80)
-        base_buf_z(out, "\\b");
-    return len;
+    l->n = (uint8_t)(out->n - at);
+}
+
+static enum base_status compile_cues(struct pol_detector *d, struct base_err *err)
+{
+    struct base_buf text;
+    const char **expr = calloc(3 * pol_cues_n, sizeof(*expr));
+    unsigned *flags = calloc(3 * pol_cues_n, sizeof(*flags));
+    unsigned *ids = calloc(3 * pol_cues_n, sizeof(*ids));
+    size_t *len = calloc(3 * pol_cues_n, sizeof(*len)), at = 0;
+    hs_compile_error_t *ce = NULL;
+    enum base_status st = BASE_OK;
+
+    base_buf_init(&text, 1u << 20);
+    d->literals = calloc(3 * pol_cues_n, sizeof(*d->literals));
+    if (!expr || !flags || !ids || !len || !d->literals) {
+        st = base_err_set(err, BASE_ENOMEM, "detector: out of memory");
+        goto out;
+    }
+    for (size_t i = 0; i < pol_cues_n; i++) {
+        add_literal(d, i, ' ', &text);
+        if (strchr(pol_cues[i].word, ' ')) {
+            add_literal(d, i, '_', &text);
+            add_literal(d, i, '-', &text);
+        }
+    }
+    for (size_t i = 0; i < d->n_literals; i++) {
+        expr[i] = text.p + at;
+        len[i] = d->literals[i].n;
+        flags[i] = HS_FLAG_CASELESS;
+        ids[i] = (unsigned)i;
+        at += len[i];
+    }
+    if (!base_buf_ok(&text) ||
+        hs_compile_lit_multi(expr, flags, ids, len, (unsigned)d->n_literals, HS_MODE_BLOCK, NULL,
+                             &d->db_cue, &ce) != HS_SUCCESS)
+        st = base_err_set(err, BASE_EBUG, "detector: cue %d: %s", ce ? ce->expression : -1,
+                          ce ? ce->message : "cannot be compiled");
+out:
+    if (ce)
+        hs_free_compile_error(ce);
+    base_buf_release(&text);
+    free(expr);
+    free(flags);
+    free(ids);
+    free(len);
+    return st;
+}
+
+static enum base_status compile_patterns(struct pol_detector *d, struct base_err *err)
+{
+    size_t n = 0, k = 0;
+    const char **expr;
+    unsigned *flags, *ids;
+    hs_compile_error_t *ce = NULL;
+    enum base_status st = BASE_OK;
+
+    for (size_t f = 0; f < N_FAMILIES; f++)
+        n += *families[f].n;
+    d->n_pats = n;
+    d->pats = calloc(n, sizeof(*d->pats));
+    expr = calloc(n, sizeof(*expr));
+    flags = calloc(n, sizeof(*flags));
+    ids = calloc(n, sizeof(*ids));
+    if (!d->pats || !expr || !flags || !ids) {
+        st = base_err_set(err, BASE_ENOMEM, "detector: out of memory");
+        goto out;
+    }
+    for (size_t f = 0; f < N_FAMILIES; f++) {
+        for (size_t i = 0; i < *families[f].n; i++, k++) {
+            const struct pol_pat *p = &families[f].v[i];
+
+            d->pats[k] = p;
+            expr[k] = p->expr;
+            flags[k] = (p->flags & PAT_SOM ? HS_FLAG_SOM_LEFTMOST : 0) |
+                       (p->flags & PAT_CASELESS ? HS_FLAG_CASELESS : 0);
+            ids[k] = (unsigned)k;
+        }
+    }
+    if (hs_compile_multi(expr, flags, ids, (unsigned)n, HS_MODE_BLOCK, NULL, &d->db, &ce) !=
+        HS_SUCCESS)
+        st = base_err_set(err, BASE_EBUG, "detector: pattern %d (%s): %s", ce ? ce->expression : -1,
+                          ce && ce->expression >= 0 ? expr[ce->expression] : "",
+                          ce ? ce->message : "cannot be compiled");
+out:
+    if (ce)
+        hs_free_compile_error(ce);
+    free(expr);
+    free(flags);
+    free(ids);
+    return st;
 }
 
 enum base_status pol_detector_new(struct pol_detector **out, struct base_err *err)
 {
     struct pol_detector *d = calloc(1, sizeof(*d));
-    struct base_buf text;
-    const char **expr = NULL;
-    unsigned *flags = NULL, *ids = NULL;
-    size_t *at = NULL, n = pol_cues_n, k = 0;
-    hs_compile_error_t *ce = NULL;
-    enum base_status st = BASE_ENOMEM;
+    enum base_status st;
 
     *out = NULL;
+    if (!d)
+        return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     pol_norm_setup();
-    base_buf_init(&text, 1u << 20);
-    for (size_t f = 0; f < N_FAMILIES; f++)
-        n += *families[f].n;
-    expr = calloc(n, sizeof(*expr));
-    flags = calloc(n, sizeof(*flags));
-    ids = calloc(n, sizeof(*ids));
-    at = calloc(n, sizeof(*at));
-    if (!d || !expr || !flags || !ids || !at)
-        goto out;
-    d->n_pats = n - pol_cues_n;
-    d->pats = calloc(d->n_pats, sizeof(*d->pats));
-    d->cue_len = calloc(pol_cues_n, 1);
-    if (!d->pats || !d->cue_len)
-        goto out;
-    for (; k < pol_cues_n; k++) {
-        at[k] = text.n;
-        d->cue_len[k] = (uint8_t)cue_expr(pol_cues[k].word, &text);
-        base_buf_byte(&text, 0);
-        flags[k] = HS_FLAG_CASELESS;
-    }
-    if (!base_buf_ok(&text))
-        goto out;
-    for (size_t i = 0; i < pol_cues_n; i++)
-        expr[i] = text.p + at[i];
-    for (size_t f = 0; f < N_FAMILIES; f++) {
-        for (size_t i = 0; i < *families[f].n; i++, k++) {
-            const struct pol_pat *p = &families[f].v[i];
-
-            d->pats[k - pol_cues_n] = p;
-            expr[k] = p->expr;
-            flags[k] = (p->flags & PAT_SOM ? HS_FLAG_SOM_LEFTMOST : 0) |
-                       (p->flags & PAT_CASELESS ? HS_FLAG_CASELESS : 0);
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        ids[i] = (unsigned)i;
-    if (hs_compile_multi(expr, flags, ids, (unsigned)n, HS_MODE_BLOCK, NULL, &d->db, &ce) !=
-        HS_SUCCESS) {
-        st = base_err_set(err, BASE_EBUG, "detector: pattern %d (%s): %s", ce ? ce->expression : -1,
-                          ce && ce->expression >= 0 ? expr[ce->expression] : "",
-                          ce ? ce->message : "cannot be compiled");
-        goto out;
-    }
-    *out = d;
-    d = NULL;
-    st = BASE_OK;
-out:
-    if (ce)
-        hs_free_compile_error(ce);
-    if (st == BASE_ENOMEM)
-        base_err_set(err, BASE_ENOMEM, "detector: out of memory");
-    base_buf_release(&text);
-    free(expr);
-    free(flags);
-    free(ids);
-    free(at);
-    pol_detector_free(d);
+    st = compile_cues(d, err);
+    if (st == BASE_OK)
+        st = compile_patterns(d, err);
+    if (st == BASE_OK)
+        *out = d;
+    else
+        pol_detector_free(d);
     return st;
 }
 
@@ -167,8 +204,10 @@ void pol_detector_free(struct pol_detector *d)
         return;
     if (d->db)
         hs_free_database(d->db);
+    if (d->db_cue)
+        hs_free_database(d->db_cue);
     free(d->pats);
-    free(d->cue_len);
+    free(d->literals);
     free(d);
 }
 
@@ -178,7 +217,10 @@ enum base_status pol_scratch_new(const struct pol_detector *d, struct pol_scratc
     struct pol_scratch *s = calloc(1, sizeof(*s));
 
     *out = NULL;
-    if (!s || hs_alloc_scratch(d->db, &s->hs) != HS_SUCCESS) {
+    if (!s || hs_alloc_scratch(d->db, &s->hs) != HS_SUCCESS ||
+        hs_alloc_scratch(d->db_cue, &s->hs) != HS_SUCCESS) {
+        if (s)
+            hs_free_scratch(s->hs);
         free(s);
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory for scratch space");
     }
@@ -221,6 +263,36 @@ struct match_ctx {
     struct pol_scratch *s;
 };
 
+static bool ascii_word(char c)
+{
+    return (unsigned char)c < 0x80 && pol_is_word(c);
+}
+
+static int on_cue(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                  void *arg)
+{
+    struct match_ctx *c = arg;
+    struct pol_scratch *s = c->s;
+    const struct literal *l = &c->d->literals[id];
+    const char *p = s->norm.p;
+    size_t a = (size_t)to - l->n;
+
+    (void)from;
+    (void)flags;
+    if (a > 0 && ascii_word(p[a]) && ascii_word(p[a - 1]) && p[a - 1] != '_')
+        return 0;
+    if (!l->open && to < s->norm.n && ascii_word(p[to - 1]) && ascii_word(p[to]) && p[to] != '_')
+        return 0;
+    if (s->n_cues >= HITS_MAX ||
+        !grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
+        s->truncated = true;
+        return 1;
+    }
+    s->cues[s->n_cues++] = (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, pol_cues[l->cue].what,
+                                                pol_cues[l->cue].where};
+    return 0;
+}
+
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
                     void *arg)
 {
@@ -228,25 +300,47 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     struct pol_scratch *s = c->s;
 
     (void)flags;
-    if (id < pol_cues_n) {
-        uint32_t len = c->d->cue_len[id];
-
-        if (s->n_cues >= HITS_MAX ||
-            !grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
-            s->truncated = true;
-            return 1;
-        }
-        s->cues[s->n_cues++] = (struct pol_cue_hit){(uint32_t)to - len, (uint32_t)to,
-                                                    pol_cues[id].what, pol_cues[id].where};
-        return 0;
-    }
     if (s->n_hits >= HITS_MAX ||
         !grow((void **)&s->hits, &s->cap_hits, s->n_hits + 1, sizeof(*s->hits))) {
         s->truncated = true;
         return 1;
     }
-    s->hits[s->n_hits++] = (struct hit){id - (unsigned)pol_cues_n, (uint32_t)from, (uint32_t)to};
+    s->hits[s->n_hits++] = (struct hit){id, (uint32_t)from, (uint32_t)to};
     return 0;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct pol_cue_hit *x = a, *y = b;
+
+    return x->to < y->to ? -1 : x->to > y->to;
+}
+
+/* The library promises no order between different words. */
+static void order_cues(struct pol_scratch *s)
+{
+    for (size_t i = 1; i < s->n_cues; i++) {
+        if (s->cues[i].to < s->cues[i - 1].to) {
+            qsort(s->cues, s->n_cues, sizeof(*s->cues), by_end);
+            return;
+        }
+    }
+}
+
+static bool prefilter(const struct pol_detector *d, struct pol_scratch *s)
+{
+    struct match_ctx ctx = {d, s};
+    hs_error_t e;
+
+    s->n_hits = s->n_cues = 0;
+    s->truncated = false;
+    if (s->norm.n == 0)
+        return true;
+    e = hs_scan(d->db_cue, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_cue, &ctx);
+    if (e == HS_SUCCESS)
+        e = hs_scan(d->db, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_match, &ctx);
+    order_cues(s);
+    return e == HS_SUCCESS || e == HS_SCAN_TERMINATED;
 }
 
 void pol_found(struct pol_scan *s, size_t from, size_t to, enum pol_type type, enum pol_level level,
@@ -324,7 +418,6 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
                                 struct base_str text, pol_types types, struct base_arena *a,
                                 struct pol_spans *out, unsigned *classes, struct base_err *err)
 {
-    struct match_ctx ctx = {d, s};
     struct pol_scan sc = {0};
     size_t n = 0;
 
@@ -338,14 +431,8 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
     default:
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     }
-    s->n_hits = s->n_cues = 0;
-    s->truncated = false;
-    if (s->norm.n > 0) {
-        hs_error_t e = hs_scan(d->db, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_match, &ctx);
-
-        if (e != HS_SUCCESS && e != HS_SCAN_TERMINATED)
-            return base_err_set(err, BASE_EBUG, "detector: scan failed (%d)", (int)e);
-    }
+    if (!prefilter(d, s))
+        return base_err_set(err, BASE_EBUG, "detector: the prefilter failed");
     sc = (struct pol_scan){s->norm.p, s->norm.n, s->cues,      s->n_cues,
                            s->cands,  0,         s->cap_cands, s->truncated};
     run_recognisers(d, s, &sc);

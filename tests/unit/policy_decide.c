@@ -838,7 +838,7 @@ static void test_random(void **state)
         struct conf_rule rules[5];
         const char *store[5][16];
         struct conf_pos pos[16] = {{0}};
-        char ids[5][4];
+        char ids[5][24];
         struct conf c = {.policy = {.id = "sha256:00", .rules = rules}};
         struct pol_candidate cand[4];
         struct pol_facts f = {.candidates = cand, .task = "chat", .today = TODAY};
