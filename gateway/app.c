@@ -334,7 +334,9 @@ static bool ready(struct gw_loop *l, const char **why)
 {
     struct gw_app_loop *al = l->app;
     const struct conf *c = l->gen->conf;
-    if (!al || al->log_failed) {
+    struct aud_stats a;
+    aud_log_stats(app.log, &a); /* another loop may have been the one to see it fail */
+    if (!al || al->log_failed || a.failed) {
         *why = "the audit log has failed";
         return false;
     }

@@ -3,6 +3,7 @@ configuration of its own, keys; and reads back what they recorded. Standard libr
 
 Everything runs on loopback, in a folder of its own; only processes started here are ended here.
 """
+import http.client
 import json
 import os
 import signal
@@ -209,7 +210,7 @@ audit: {{ directory: audit, origin: weir.test/gw1, on_failure: refuse, content: 
                 return r.status, {k.lower(): v for k, v in r.headers.items()}, r.read()
         except urllib.error.HTTPError as e:
             return e.code, {k.lower(): v for k, v in e.headers.items()}, e.read()
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return 0, {}, b""
 
     def get(self, path, **kw):
