@@ -197,6 +197,20 @@ static inline void ut_fill(struct aud_log *l, const char *prefix, int n)
     }
 }
 
+/* Until `size` records are signed and published; the machine may be busy. */
+static inline void ut_wait_signed(struct aud_log *l, uint64_t size)
+{
+    struct aud_stats s;
+
+    for (int i = 0; i < 3000; i++) {
+        aud_log_stats(l, &s);
+        if (s.size_signed >= size)
+            return;
+        usleep(10000);
+    }
+    fail_msg("nothing was signed in 30 s");
+}
+
 static inline bool ut_holds(const char *dir, struct aud_verify_report *r)
 {
     struct aud_verify_report mine;

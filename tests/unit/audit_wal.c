@@ -330,10 +330,7 @@ static void test_flip_crashed(void **state)
     ut_dir(image);
     struct aud_log *l = ut_open(dir, 8192, 1);
     ut_fill(l, "s", 4);
-    usleep(300000); /* signed by now */
-    struct aud_stats st;
-    aud_log_stats(l, &st);
-    assert_int_equal(st.size_signed, 9);
+    ut_wait_signed(l, 9);
     ut_copy(dir, image);
     ut_close(l);
     l = ut_open(image, 8192, 600000);
@@ -485,7 +482,7 @@ static void test_signed_lies(void **state)
     ut_dir(work);
     struct aud_log *l = ut_open(dir, 65536, 1);
     ut_fill(l, "lie", 4);
-    usleep(300000);
+    ut_wait_signed(l, 9);
     ut_copy(dir, image);
     ut_close(l);
     assert_int_equal(aud_conf_load(image, BASE_STR_NULL, &conf, NULL), BASE_OK);
