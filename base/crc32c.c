@@ -1,6 +1,5 @@
-/* crc32c.c - CRC-32C two ways: a byte table built at compile time is not worth its 2 kB of source,
- * so the portable way works bit by bit over a nibble table; the fast way is the processor's own
- * instruction, chosen once per call by a cached feature test. Both are pure functions.
+/* crc32c.c - CRC-32C two ways: by a table of 16 remainders, half a byte at a time, small enough to be
+ * read and checked; and by the processor's own instruction where it has one. Both are pure functions.
  */
 #include "base/crc32c.h"
 
