@@ -1,8 +1,9 @@
 /* jinja_int.h - what the interpreter's files share; nobody else includes it.
  *
- * jinja_parse.c makes the tree, jinja_eval.c walks it, jinja_value.c holds the values and their
- * texts, jinja_lib.c the filters, tests, methods and functions. Functions return false after
- * having set the error of the environment, which then unwinds.
+ * jinja_parse.c (with _lex, _expr) makes the tree, jinja_eval.c (_op) walks it, jinja_value.c holds
+ * the values, jinja_text.c their texts, jinja_lib.c (_test, _method) the filters, tests, methods
+ * and functions. Functions return false after having set the environment's error, which then
+ * unwinds.
  */
 #ifndef ENG_JINJA_INT_H
 #define ENG_JINJA_INT_H
@@ -195,7 +196,7 @@ struct jargs {
     size_t n_kw;
 };
 
-/* ---- jinja_value.c ---- */
+/* ---- jinja_value.c, jinja_text.c ---- */
 bool j_fail(struct jenv *e, enum base_status code, const char *fmt, ...) BASE_PRINTF(3, 4);
 bool j_charge(struct jenv *e, size_t n);   /* n steps */
 bool j_work(struct jenv *e, size_t bytes); /* what looking at so many bytes costs */
@@ -259,15 +260,20 @@ bool j_iter(struct jenv *e, struct jval v, struct jval **items, size_t *n);
 size_t j_chars(const char *p, size_t n);             /* code points */
 size_t j_char_at(const char *p, size_t n, size_t i); /* byte offset of code point i */
 
-/* ---- jinja_eval.c ---- */
+/* ---- jinja_eval.c, jinja_op.c ---- */
 bool j_eval(struct jenv *e, const struct jnode *n, struct jval *out);
 bool j_exec(struct jenv *e, const struct jnode *first);
 bool j_call(struct jenv *e, struct jval f, const struct jargs *args, struct jval *out);
 bool j_getattr(struct jenv *e, struct jval v, struct base_str name, bool item_first,
                struct jval *out);
 bool j_lookup(struct jenv *e, struct jval v, struct base_str path, struct jval *out);
+bool j_get_item(struct jenv *e, struct jval v, struct jval i, struct jval *out);
+bool j_slice(struct jenv *e, const struct jnode *n, struct jval *out);
+bool j_binary(struct jenv *e, enum jop op, struct jval a, struct jval b, struct jval *out);
+bool j_compare(struct jenv *e, enum jop op, struct jval a, struct jval b, bool *out);
+bool j_negate(struct jenv *e, struct jval v, struct jval *out);
 
-/* ---- jinja_lib.c, jinja_method.c ---- */
+/* ---- jinja_lib.c, jinja_test.c, jinja_method.c ---- */
 struct jval *j_arg(const struct jargs *a, size_t i, const char *name); /* NULL: not given */
 bool j_filter(struct jenv *e, struct base_str name, struct jval v, const struct jargs *args,
               struct jval *out);

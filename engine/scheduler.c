@@ -12,333 +12,12 @@
  *
  * Failure of the forward pass ends the requests of that step with a 500 and clears their slots.
  */
-#include "engine/scheduler.h"
+#include "engine/scheduler_int.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
-#include "engine/gguf.h"
-#include "engine/model.h"
-#include "engine/template.h"
-#include <math.h>
 #include <stdlib.h>
-
-#define CHUNK_MIN     16u
-#define CHUNK_MAX     1024u
-#define SLOTS_MAX     64u
-#define TENANT_MAX    128u
-#define PIECE_MAX     (1u << 20)
-#define QUEUE_DEFAULT 64u
-
-struct eng_request {
-    struct eng_request *next; /* in the queue */
-    void *owner;
-    uint32_t id;
-    char tenant[TENANT_MAX];
-    struct eng_ids prompt;
-    struct eng_sampler *sampler;
-    struct eng_text text;
-    uint32_t max_tokens, taken, made, cached;
-    int32_t last; /* token to be fed next, once generating */
-    uint64_t came_us, began_us, first_us;
-    size_t row; /* of its logits in this step; SIZE_MAX: none */
-    size_t fed; /* tokens in this step */
-};
-
-struct slot {
-    struct eng_request *r; /* NULL: free */
-    struct eng_ids held;   /* what the cache holds of this sequence */
-    char tenant[TENANT_MAX];
-    uint64_t used_us;
-};
-
-struct eng_sched {
-    const struct conf_local_model *mc;
-    const struct conf_engine *ec;
-    struct eng_sched_events ev;
-    struct eng_model *model;
-    struct eng_tok *tok;
-    struct eng_template *tpl;
-    struct eng_cache *cache;
-    struct eng_sampling defaults;
-    bool ready;
-    struct base_err why; /* not ready */
-    uint32_t n_slots, n_ctx, n_sample, n_vocab;
-    struct slot *slots;
-    struct eng_request *queue, **queue_tail;
-    uint32_t n_queued, queue_max, first; /* first: slot that begins the round */
-    uint32_t chunk;
-    double request_ms; /* smoothed duration of requests */
-    float *logits;
-    int32_t *tokens;
-    uint32_t *seqs;
-    bool *want;
-    struct base_buf piece, out;
-};
-
-/* ---- loading ---- */
-
-static void recommended(struct eng_sched *s)
-{
-    const struct eng_gguf *g = eng_model_gguf(s->model);
-    float f;
-    uint32_t u;
-    s->defaults = eng_sampling_default();
-    if (eng_gguf_f32(g, "general.sampling.temp", &f) == BASE_OK && f >= 0 && f <= 100)
-        s->defaults.temperature = f;
-    if (eng_gguf_f32(g, "general.sampling.top_p", &f) == BASE_OK && f > 0 && f <= 1)
-        s->defaults.top_p = f;
-    if (eng_gguf_f32(g, "general.sampling.min_p", &f) == BASE_OK && f >= 0 && f <= 1)
-        s->defaults.min_p = f;
-    if (eng_gguf_u32(g, "general.sampling.top_k", &u) == BASE_OK)
-        s->defaults.top_k = u;
-}
-
-static enum base_status load(struct eng_sched *s, struct base_err *err)
-{
-    if (s->ec->device == CONF_DEVICE_CUDA)
-        return base_err_set(err, BASE_EINVAL, "device cuda is not built in; use cpu or auto");
-    struct eng_model_opts o = {.device = ENG_DEVICE_CPU, .n_threads = (int)s->ec->threads};
-    bool own = true;
-    enum base_status st = eng_model_open(s->mc->file, &o, &s->model, err);
-    if (st == BASE_OK)
-        st = eng_tok_from_gguf(eng_model_gguf(s->model), &s->tok, err);
-    if (st == BASE_OK)
-        st = eng_template_from_gguf(eng_model_gguf(s->model), s->tok, &s->tpl, &own, err);
-    if (st != BASE_OK)
-        return st;
-    const struct eng_model_info *info = eng_model_get_info(s->model);
-    s->n_vocab = info->n_vocab;
-    s->n_sample = eng_tok_n_vocab(s->tok);
-    if (s->n_sample > s->n_vocab)
-        return base_err_set(err, BASE_EINVAL, "the tokenizer has %u tokens, the model %u",
-                            s->n_sample, s->n_vocab);
-    if (!own)
-        base_warn("engine", "%s: the file has no chat template; a plain one is used", s->mc->name);
-    s->n_ctx = s->mc->context ? s->mc->context : info->n_ctx_train;
-    if (info->n_ctx_train > 0 && s->n_ctx > info->n_ctx_train) {
-        base_warn("engine", "%s: context %u is more than the %u it was trained for; %u is used",
-                  s->mc->name, s->n_ctx, info->n_ctx_train, info->n_ctx_train);
-        s->n_ctx = info->n_ctx_train;
-    }
-    recommended(s);
-    size_t batch = CHUNK_MAX + s->n_slots;
-    s->slots = calloc(s->n_slots, sizeof(*s->slots));
-    s->logits = malloc((size_t)s->n_slots * s->n_vocab * sizeof(float));
-    s->tokens = malloc(batch * sizeof(*s->tokens));
-    s->seqs = malloc(batch * sizeof(*s->seqs));
-    s->want = malloc(batch * sizeof(*s->want));
-    if (!s->slots || !s->logits || !s->tokens || !s->seqs || !s->want)
-        return base_err_set(err, BASE_ENOMEM, "no memory for %u slots", s->n_slots);
-    for (uint32_t i = 0; i < s->n_slots; i++)
-        s->slots[i].held.max = s->n_ctx;
-    return eng_cache_new(s->model, s->n_slots, s->n_ctx, &s->cache, err);
-}
-
-struct eng_sched *eng_sched_new(const struct conf_engine *ec, const struct conf_local_model *mc,
-                                const struct eng_sched_events *ev)
-{
-    struct eng_sched *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return NULL;
-    s->ec = ec;
-    s->mc = mc;
-    s->ev = *ev;
-    s->queue_tail = &s->queue;
-    s->queue_max = ec->queue ? ec->queue : QUEUE_DEFAULT;
-    s->n_slots = mc->slots == 0 ? 1 : mc->slots > SLOTS_MAX ? SLOTS_MAX : mc->slots;
-    s->chunk = 64;
-    base_buf_init(&s->piece, PIECE_MAX);
-    base_buf_init(&s->out, 4u << 20);
-    (void)base_err_set(&s->why, BASE_AGAIN, "the model is being loaded");
-    return s;
-}
-
-bool eng_sched_load(struct eng_sched *s)
-{
-    uint64_t t0 = base_mono_us();
-    if (s->ready)
-        return true;
-    base_info("engine", "%s: loading %s", s->mc->name, s->mc->file);
-    if (load(s, &s->why) != BASE_OK) {
-        base_error("engine", "%s cannot be used: %s", s->mc->name, s->why.text);
-        return false;
-    }
-    s->ready = true;
-    base_info("engine", "%s: ready after %llu ms, %u slots of %u tokens, tokenizer %s", s->mc->name,
-              (unsigned long long)(base_mono_us() - t0) / 1000, s->n_slots, s->n_ctx,
-              eng_tok_kind(s->tok));
-    return true;
-}
-
-static void request_free(struct eng_request *r)
-{
-    eng_ids_release(&r->prompt);
-    eng_sampler_free(r->sampler);
-    eng_text_release(&r->text);
-    free(r);
-}
-
-void eng_sched_free(struct eng_sched *s)
-{
-    if (s == NULL)
-        return;
-    for (struct eng_request *r = s->queue, *next; r; r = next) {
-        next = r->next;
-        request_free(r);
-    }
-    for (uint32_t i = 0; s->slots && i < s->n_slots; i++) {
-        if (s->slots[i].r)
-            request_free(s->slots[i].r);
-        eng_ids_release(&s->slots[i].held);
-    }
-    free(s->slots);
-    free(s->logits);
-    free(s->tokens);
-    free(s->seqs);
-    free(s->want);
-    base_buf_release(&s->piece);
-    base_buf_release(&s->out);
-    eng_cache_free(s->cache);
-    eng_template_free(s->tpl);
-    eng_tok_free(s->tok);
-    eng_model_free(s->model);
-    free(s);
-}
-
-const char *eng_sched_name(const struct eng_sched *s)
-{
-    return s->mc->name;
-}
-
-/* ---- taking requests ---- */
-
-static bool number(json_t *o, const char *key, double lo, double hi, double *out)
-{
-    json_t *v = json_object_get(o, key);
-    if (v == NULL || json_is_null(v))
-        return true;
-    if (!json_is_number(v))
-        return false;
-    *out = json_number_value(v);
-    return *out >= lo && *out <= hi;
-}
-
-static bool sampling_of(json_t *o, struct eng_sampling *p, int64_t *max_tokens, const char **bad)
-{
-    double temperature = p->temperature, top_k = p->top_k, top_p = p->top_p, min_p = p->min_p;
-    double presence = 0, frequency = 0, repeat = 1, seed = -1, max = 0;
-    const struct {
-        const char *key;
-        double lo, hi;
-        double *at;
-    } f[] = {{"temperature", 0, 100, &temperature},
-             {"top_k", 0, 1e9, &top_k},
-             {"top_p", 0, 1, &top_p},
-             {"min_p", 0, 1, &min_p},
-             {"presence_penalty", -100, 100, &presence},
-             {"frequency_penalty", -100, 100, &frequency},
-             {"repeat_penalty", 0.01, 100, &repeat},
-             {"seed", -9.1e15, 9.1e15, &seed},
-             {"max_tokens", 1, 1e9, &max}};
-    for (size_t i = 0; i < sizeof(f) / sizeof(f[0]); i++)
-        if (!number(o, f[i].key, f[i].lo, f[i].hi, f[i].at)) {
-            *bad = f[i].key;
-            return false;
-        }
-    json_t *js = json_object_get(o, "seed");
-    p->temperature = (float)temperature;
-    p->top_k = (uint32_t)top_k;
-    p->top_p = (float)top_p;
-    p->min_p = (float)min_p;
-    p->presence = (float)presence;
-    p->frequency = (float)frequency;
-    p->repeat = (float)repeat;
-    p->seeded = json_is_number(js);
-    p->seed = p->seeded ? (uint64_t)(int64_t)seed : 0;
-    *max_tokens = (int64_t)max;
-    return true;
-}
-
-static bool stops_of(json_t *o, struct eng_text *t, struct base_err *err)
-{
-    json_t *v = json_object_get(o, "stop"), *x;
-    size_t i;
-    if (json_is_string(v))
-        return eng_text_add_stop(t, base_str_n(json_string_value(v), json_string_length(v)), err) ==
-               BASE_OK;
-    json_array_foreach(v, i, x)
-    {
-        if (!json_is_string(x)) {
-            (void)base_err_set(err, BASE_EINVAL, "\"stop\" holds what is no string");
-            return false;
-        }
-        if (eng_text_add_stop(t, base_str_n(json_string_value(x), json_string_length(x)), err) !=
-            BASE_OK)
-            return false;
-    }
-    return true;
-}
-
-/* The object that the template sees: messages and tools, and that an answer is wanted. */
-static json_t *template_vars(json_t *submit)
-{
-    json_t *v = json_object(), *tools = json_object_get(submit, "tools");
-    json_object_set(v, "messages", json_object_get(submit, "messages"));
-    if (json_array_size(tools) > 0)
-        json_object_set(v, "tools", tools);
-    json_object_set_new(v, "add_generation_prompt", json_true());
-    return v;
-}
-
-/* Fills r; on failure tells *status and *type, and the message in err. */
-static bool prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, int *status,
-                    const char **type, struct base_err *err)
-{
-    struct eng_sampling p = s->defaults;
-    int64_t max = 0;
-    const char *bad = NULL;
-    bool too_long = false;
-    *status = 400;
-    *type = "invalid_request_error";
-    if (!sampling_of(submit, &p, &max, &bad)) {
-        (void)base_err_set(err, BASE_EINVAL, "\"%s\" is out of its range", bad);
-        return false;
-    }
-    if (!stops_of(submit, &r->text, err))
-        return false;
-    json_t *vars = template_vars(submit);
-    r->prompt.max = s->n_ctx - 1;
-    enum base_status st = eng_template_tokens(s->tpl, s->tok, vars, base_wall_us() / 1000000,
-                                              &r->prompt, &too_long, err);
-    json_decref(vars);
-    if (too_long) {
-        *type = "context_length_exceeded";
-        (void)base_err_set(err, st,
-                           "the prompt does not fit the model's context of %u tokens; shorten it",
-                           s->n_ctx);
-        return false;
-    }
-    if (st == BASE_ENOMEM || st == BASE_EBUG) {
-        *status = 500;
-        *type = "engine_error";
-    }
-    if (st != BASE_OK)
-        return false;
-    if (r->prompt.n == 0) {
-        (void)base_err_set(err, BASE_EINVAL, "the prompt is empty");
-        return false;
-    }
-    uint32_t left = s->n_ctx - (uint32_t)r->prompt.n;
-    r->max_tokens = max > 0 && max < left ? (uint32_t)max : left;
-    r->sampler = eng_sampler_new(&p, s->n_sample);
-    if (r->sampler == NULL) {
-        *status = 500;
-        *type = "engine_error";
-        (void)base_err_set(err, BASE_ENOMEM, "no memory for a request");
-    }
-    return r->sampler != NULL;
-}
 
 static uint32_t active(const struct eng_sched *s)
 {
@@ -428,9 +107,9 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
         status = 400;
         type = "invalid_request_error";
     }
-    if (!fits || !prepare(s, r, submit, &status, &type, &err)) {
+    if (!fits || !sched_prepare(s, r, submit, &status, &type, &err)) {
         s->ev.error(owner, id, status, type, err.text);
-        request_free(r);
+        sched_request_free(r);
         return;
     }
     *s->queue_tail = r;
@@ -459,7 +138,7 @@ static void leave(struct eng_sched *s, struct slot *k)
     k->used_us = base_mono_us();
     double ms = (double)(k->used_us - k->r->began_us) / 1000;
     s->request_ms = s->request_ms > 0 ? 0.8 * s->request_ms + 0.2 * ms : ms;
-    request_free(k->r);
+    sched_request_free(k->r);
     k->r = NULL;
 }
 
@@ -500,7 +179,7 @@ bool eng_sched_cancel(struct eng_sched *s, void *owner, uint32_t id)
     if (r) {
         struct eng_counts c = counts_of(r);
         s->ev.finish(owner, id, ENG_END_CANCELLED, BASE_STR_NULL, &c);
-        request_free(r);
+        sched_request_free(r);
         return true;
     }
     for (uint32_t i = 0; s->slots && i < s->n_slots; i++) {
@@ -528,7 +207,7 @@ bool eng_sched_has(const struct eng_sched *s, const void *owner, uint32_t id)
 void eng_sched_drop(struct eng_sched *s, const void *owner)
 {
     for (struct eng_request *r; (r = unqueue(s, owner, NULL)) != NULL;)
-        request_free(r);
+        sched_request_free(r);
     for (uint32_t i = 0; s->slots && i < s->n_slots; i++)
         if (s->slots[i].r && s->slots[i].r->owner == owner)
             leave(s, &s->slots[i]);
@@ -541,7 +220,7 @@ void eng_sched_stop(struct eng_sched *s, const char *why)
     while (s->queue) {
         struct eng_request *r = unqueue(s, s->queue->owner, &s->queue->id);
         s->ev.error(r->owner, r->id, 503, "engine_stopping", why);
-        request_free(r);
+        sched_request_free(r);
     }
     for (uint32_t i = 0; s->slots && i < s->n_slots; i++)
         if (s->slots[i].r) {

@@ -1,0 +1,68 @@
+/* scheduler_int.h - what the scheduler's files share; nobody else includes it. */
+#ifndef ENG_SCHEDULER_INT_H
+#define ENG_SCHEDULER_INT_H
+
+#include "engine/model.h"
+#include "engine/scheduler.h"
+#include "engine/template.h"
+
+#define CHUNK_MIN     16u
+#define CHUNK_MAX     1024u
+#define SLOTS_MAX     64u
+#define TENANT_MAX    128u
+#define PIECE_MAX     (1u << 20)
+#define QUEUE_DEFAULT 64u
+
+struct eng_request {
+    struct eng_request *next; /* in the queue */
+    void *owner;
+    uint32_t id;
+    char tenant[TENANT_MAX];
+    struct eng_ids prompt;
+    struct eng_sampler *sampler;
+    struct eng_text text;
+    uint32_t max_tokens, taken, made, cached;
+    int32_t last; /* token to be fed next, once generating */
+    uint64_t came_us, began_us, first_us;
+    size_t row; /* of its logits in this step; SIZE_MAX: none */
+    size_t fed; /* tokens in this step */
+};
+
+struct slot {
+    struct eng_request *r; /* NULL: free */
+    struct eng_ids held;   /* what the cache holds of this sequence */
+    char tenant[TENANT_MAX];
+    uint64_t used_us;
+};
+
+struct eng_sched {
+    const struct conf_local_model *mc;
+    const struct conf_engine *ec;
+    struct eng_sched_events ev;
+    struct eng_model *model;
+    struct eng_tok *tok;
+    struct eng_template *tpl;
+    struct eng_cache *cache;
+    struct eng_sampling defaults;
+    bool ready;
+    struct base_err why; /* not ready */
+    uint32_t n_slots, n_ctx, n_sample, n_vocab;
+    struct slot *slots;
+    struct eng_request *queue, **queue_tail;
+    uint32_t n_queued, queue_max, first; /* first: slot that begins the round */
+    uint32_t chunk;
+    double request_ms; /* smoothed duration of requests */
+    float *logits;
+    int32_t *tokens;
+    uint32_t *seqs;
+    bool *want;
+    struct base_buf piece, out;
+};
+
+void sched_request_free(struct eng_request *r);
+/* Fills r (prompt, sampler, stop strings) from a SUBMIT; on failure tells *status and *type of the
+ * ERROR, and its message in err. */
+bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, int *status,
+                   const char **type, struct base_err *err);
+
+#endif
