@@ -349,26 +349,33 @@ static bool ready(struct gw_loop *l, const char **why)
     return true;
 }
 
-static void metrics(struct gw_loop *l, struct base_buf *out)
+enum engine_figure { ENGINE_READY, ENGINE_QUEUED, ENGINE_ACTIVE, ENGINE_SLOTS };
+
+/* One family after the other: the lines of a family must stand together. */
+static void engine_family(struct gw_loop *l, struct base_buf *out, enum engine_figure what,
+                          const char *name, const char *help)
 {
     const struct conf *c = l->gen->conf;
+    base_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+    for (size_t i = 0; i < c->engine.n_models; i++) {
+        uint32_t v[4] = {0};
+        const char *model = c->engine.models[i].name;
+        v[ENGINE_READY] = gw_engine_link_ready(l->engine, model, &v[ENGINE_QUEUED],
+                                               &v[ENGINE_ACTIVE], &v[ENGINE_SLOTS]);
+        base_buf_printf(out, "%s{model=\"%s\"} %u\n", name, model, v[what]);
+    }
+}
+
+static void metrics(struct gw_loop *l, struct base_buf *out)
+{
     struct aud_stats a;
-    uint32_t queued, active, slots;
     aud_log_stats(app.log, &a);
     gw_metrics_put_audit(out, &a);
-    for (size_t i = 0; i < c->engine.n_models; i++) {
-        bool up =
-            gw_engine_link_ready(l->engine, c->engine.models[i].name, &queued, &active, &slots);
-        base_buf_printf(
-            out,
-            "%sweir_engine_model_ready{model=\"%s\"} %d\n"
-            "weir_engine_queued{model=\"%s\"} %u\nweir_engine_active{model=\"%s\"} %u\n",
-            i ? ""
-              : "# HELP weir_engine_model_ready 1 while the engine serves it.\n"
-                "# TYPE weir_engine_model_ready gauge\n",
-            c->engine.models[i].name, up, c->engine.models[i].name, up ? queued : 0,
-            c->engine.models[i].name, up ? active : 0);
-    }
+    engine_family(l, out, ENGINE_READY, "weir_engine_ready",
+                  "1 while the engine serves the model.");
+    engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");
+    engine_family(l, out, ENGINE_ACTIVE, "weir_engine_active", "Requests that hold a slot.");
+    engine_family(l, out, ENGINE_SLOTS, "weir_engine_slots", "Slots of the model.");
 }
 
 static void status_rows(struct gw_loop *l, struct base_buf *out)
