@@ -1,5 +1,6 @@
-/* crc32c.c - CRC-32C two ways: by a table of 16 remainders, half a byte at a time, small enough to be
- * read and checked; and by the processor's own instruction where it has one. Both are pure functions.
+/* crc32c.c - CRC-32C two ways: by a table of 16 remainders, half a byte at a time, small enough to
+ * be read and checked; and by the processor's own instruction where it has one. Both are pure
+ * functions.
  */
 #include "base/crc32c.h"
 
