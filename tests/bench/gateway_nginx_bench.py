@@ -70,6 +70,7 @@ class Nginx:
         conf = os.path.join(folder, "nginx.conf")
         with open(conf, "w", encoding="utf-8") as f:
             f.write(f"""\
+{"user root;" if os.geteuid() == 0 else ""}
 worker_processes 2;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.err;
@@ -89,14 +90,18 @@ http {{
     location / {{
       proxy_pass https://mock; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_buffering off; proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca};
-      proxy_ssl_name 127.0.0.1; proxy_ssl_session_reuse on;
+      proxy_ssl_name localhost; proxy_ssl_session_reuse on;
     }}
   }}
 }}
 """)
         self.process = subprocess.Popen(["nginx", "-p", folder, "-c", conf], stderr=subprocess.DEVNULL)
-        wait_for("nginx", lambda: len(children(self.process.pid)) == 2)
-        wait_for("nginx", lambda: knock(self.port, self.certificate, "/", "{}") == 200)
+        try:
+            wait_for("nginx", lambda: len(children(self.process.pid)) == 2)
+            wait_for("nginx", lambda: knock(self.port, self.certificate, "/", "{}") == 200)
+        except TimeoutError:
+            self.stop()
+            raise
 
     def pids(self):
         return children(self.process.pid)
