@@ -229,7 +229,7 @@ static void cut_runs(struct fwd *f)
     uint32_t most = group < ENG_ATTEND_ROWS ? ENG_ATTEND_ROWS / group : 1;
     s->n_runs = 0;
     for (uint32_t t = 0; t < f->n; t++) {
-        bool follows = t && s->seq[t] == s->seq[t - 1] && s->cell[t] == s->cell[t - 1] + 1;
+        bool follows = t && s->seq[t] == s->seq[t - 1];
         if (!follows || t - s->run[s->n_runs - 1] == most)
             s->run[s->n_runs++] = t;
     }

@@ -246,9 +246,10 @@ static void other_ways(const struct fixture *f, struct eng_model *m)
 
     /* p1 and p2 interleaved in one batch: each as if alone; sequence 0 is emptied for it */
     int32_t tokens[512];
-    uint32_t seqs[512], row_of[256], k = 0;
+    uint32_t seqs[512], row_of[256], row2_of[256], k = 0;
     for (size_t i = 0; i < p.n || i < p2.n; i++) {
         if (i < p2.n) {
+            row2_of[i] = k;
             tokens[k] = p2.tokens[i];
             seqs[k++] = 1;
         }
@@ -262,6 +263,16 @@ static void other_ways(const struct fixture *f, struct eng_model *m)
     forward(m, c, (struct eng_batch){.n = k, .tokens = tokens, .seqs = seqs}, other);
     for (size_t i = 0; i < p.n; i++)
         assert_true(max_diff(whole + i * v, other + (size_t)row_of[i] * v, v) <= tol);
+    float *whole2 = malloc(p2.n * v * sizeof(float));
+    assert_non_null(whole2);
+    eng_cache_truncate(c, 2, 0);
+    uint32_t twos[256];
+    for (size_t i = 0; i < 256; i++)
+        twos[i] = 2;
+    forward(m, c, (struct eng_batch){.n = p2.n, .tokens = p2.tokens, .seqs = twos}, whole2);
+    for (size_t i = 0; i < p2.n; i++)
+        assert_true(max_diff(whole2 + i * v, other + (size_t)row2_of[i] * v, v) <= tol);
+    free(whole2);
 
     /* a kept prefix, copied to another sequence, continued from there */
     eng_cache_copy(c, 1, 0, 10);
