@@ -36,6 +36,8 @@ size_t base_str_find(struct base_str s, struct base_str needle, size_t from)
         return SIZE_MAX;
     if (needle.n == 0)
         return from;
+    if (needle.n > s.n - from) /* also: s may be {NULL, 0}, which memmem must not see */
+        return SIZE_MAX;
     const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
     return hit ? (size_t)(hit - s.p) : SIZE_MAX;
 }

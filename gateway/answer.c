@@ -259,6 +259,8 @@ static void start_attempt(struct gw_request *q)
     const struct conf_target *t = q->decision.target;
     uint64_t used_ms = (base_mono_us() - q->http->complete_us) / 1000;
     uint64_t total_ms = (uint64_t)lim->total_s * 1000;
+    /* Without a stream the first content is the whole answer: that takes longer. */
+    uint64_t first_ms = (uint64_t)lim->first_token_s * (q->chat.stream ? 1000 : 4000);
     struct gw_reply_meta meta = {
         .id = base_arena_printf(q->arena, "chatcmpl-%s", q->http->id),
         .model = base_str_c(t->text),
@@ -270,7 +272,7 @@ static void start_attempt(struct gw_request *q)
         .request = &q->sent,
         .request_id = base_str_c(q->http->id),
         .tenant = base_str_c(q->key.tenant),
-        .first_token_ms = lim->first_token_s * 1000,
+        .first_token_ms = first_ms < total_ms ? (uint32_t)first_ms : (uint32_t)total_ms,
         .total_ms = used_ms < total_ms ? (uint32_t)(total_ms - used_ms) : 1,
         .event = on_event,
         .headers = on_headers,
@@ -433,6 +435,20 @@ static const char *why_tried(const struct chat_error *e)
     return "already tried: could not be reached";
 }
 
+/* What an attempt's redaction left behind: restorers point into its vault, so they go with it, and
+ * a route that gets the request as it came has nothing restored. */
+static void drop_redaction(struct gw_request *q)
+{
+    pol_restore_free(q->restore_text);
+    pol_restore_free(q->restore_reasoning);
+    for (size_t i = 0; i < GW_TOOL_CALLS_MAX; i++)
+        pol_restore_free(q->restore_tool[i]);
+    memset(q->restore_tool, 0, sizeof q->restore_tool);
+    q->restore_text = q->restore_reasoning = NULL;
+    pol_vault_free(q->vault);
+    q->vault = NULL;
+}
+
 /* Tries the next candidate after a fresh decision; false if there is none. */
 static bool fall_back(struct gw_request *q, const struct chat_error *e)
 {
@@ -448,9 +464,7 @@ static bool fall_back(struct gw_request *q, const struct chat_error *e)
     gw_metrics_add(q->http->loop->metrics, GW_F_FALLBACKS, from, q->decision.target->text, NULL, 1);
     base_buf_clear(&q->passed_on);
     base_buf_clear(&q->out);
-    pol_restore_free(q->restore_text);
-    pol_restore_free(q->restore_reasoning);
-    q->restore_text = q->restore_reasoning = NULL;
+    drop_redaction(q);
     memset(q->redacted, 0, sizeof q->redacted);
     gw_request_record_intent(q, "req.fallback");
     return true;

@@ -2,7 +2,7 @@
 # Installs what Weir's build and tests need from Debian's packages; does nothing when all is there.
 # Needs root (or sudo without a prompt) only if something is missing.
 set -eu
-want="gcc make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
+want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
 libutf8proc-dev libcmocka-dev python3 python3-venv openssl clang-format-14 strace"
 missing=""
 for p in $want; do

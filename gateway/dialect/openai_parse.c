@@ -261,6 +261,8 @@ static enum base_status take_number(const struct gw_px *p, const json_t *root,
         return gw_px_bad(p, "invalid_value", rule->key,
                          "and 'max_tokens' say the same thing: send only one of them");
     *out = (struct chat_opt_num){.set = true, .v = d};
+    if (strcmp(rule->key, "max_tokens") == 0)
+        r->max_tokens_legacy = true;
     return BASE_OK;
 }
 

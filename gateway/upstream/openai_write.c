@@ -9,8 +9,9 @@
  *            - members come from the request alone: nothing of the gateway's own is ever added;
  *            - for a client of another dialect `extra` members stay behind and are named in
  *              `dropped`.
- * Choices    - OpenAI itself gets max_completion_tokens, compatible servers the older max_tokens
- *              (the canonical request does not keep which name the client used);
+ * Choices    - the client's own spelling of max_tokens or max_completion_tokens goes on; for
+ * clients of another dialect OpenAI gets the newer one, compatible servers the older one (the
+ * canonical request does not keep which name the client used);
  *            - a user turn that mixes tool results and text (other dialects allow it) becomes tool
  *              messages followed by a user message;
  *            - a single text without extra members goes as a plain string.
@@ -325,20 +326,20 @@ static void put_numbers(struct wx *x, enum conf_api api)
 {
     const struct chat_request *r = x->r;
     bool limits = x->same || api != CONF_API_OPENAI;
+    bool modern = x->same ? !r->max_tokens_legacy : api == CONF_API_OPENAI;
     const struct {
         const char *key;
         const struct chat_opt_num *n;
         bool sent;
-    } all[] = {
-        {api == CONF_API_OPENAI ? "max_completion_tokens" : "max_tokens", &r->max_tokens, true},
-        {"temperature", &r->temperature, true},
-        {"top_p", &r->top_p, true},
-        {"presence_penalty", &r->presence_penalty, true},
-        {"frequency_penalty", &r->frequency_penalty, true},
-        {"seed", &r->seed, true},
-        {"top_k", &r->top_k, limits},
-        {"min_p", &r->min_p, limits},
-        {"repeat_penalty", &r->repeat_penalty, limits}};
+    } all[] = {{modern ? "max_completion_tokens" : "max_tokens", &r->max_tokens, true},
+               {"temperature", &r->temperature, true},
+               {"top_p", &r->top_p, true},
+               {"presence_penalty", &r->presence_penalty, true},
+               {"frequency_penalty", &r->frequency_penalty, true},
+               {"seed", &r->seed, true},
+               {"top_k", &r->top_k, limits},
+               {"min_p", &r->min_p, limits},
+               {"repeat_penalty", &r->repeat_penalty, limits}};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (!all[i].n->set)

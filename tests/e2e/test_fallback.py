@@ -67,7 +67,7 @@ def test_5xx_and_429_move_on(pair, alias, stream):
 def test_a_missed_first_token_deadline_moves_on(pair, stream):
     g, a, b, c = pair
     status, head, answer = g.chat("[[standin: hang]] hello", model="a/m", stream=stream)
-    assert status == 504, answer  # pinned: no other route
+    assert status == 504, answer  # (12 s without a stream: four times first_token_s) pinned: no other route
     # The order travels in the text, so the second candidate would hang as well: an alias whose first hangs by name
     # is not needed; what matters is that the deadline holds and the connection is given up.
     assert head["x-weir-route"] == "a/m"
