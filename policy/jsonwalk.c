@@ -11,6 +11,8 @@
 #include "base/json.h"
 
 #include <jansson.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define OUT_MAX (64u << 20)
@@ -143,6 +145,33 @@ static enum base_status run(struct walk *w)
             return st;
     }
     return BASE_OK;
+}
+
+struct base_str pol_json_digits(struct base_str text, char buf[32])
+{
+    char copy[64];
+    double v;
+    int n;
+
+    if (text.n >= sizeof(copy) || !(memchr(text.p, '.', text.n) || memchr(text.p, 'e', text.n) ||
+                                    memchr(text.p, 'E', text.n)))
+        return text;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    v = strtod(copy, NULL);
+    if (!(fabs(v) >= 1e6 && fabs(v) < 1e20))
+        return text;
+    n = snprintf(buf, 32, "%.0f", trunc(v));
+    return (struct base_str){buf, (size_t)n};
+}
+
+struct base_str pol_seed_text(const struct chat_request *r, char buf[POL_SEED_TEXT_MAX])
+{
+    int n = 0;
+
+    if (r->seed.set && fabs(r->seed.v) >= 1e6 && fabs(r->seed.v) < 1e20)
+        n = snprintf(buf, POL_SEED_TEXT_MAX, "%.0f", r->seed.v);
+    return (struct base_str){buf, (size_t)n};
 }
 
 struct reader {

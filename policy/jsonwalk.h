@@ -5,6 +5,7 @@
 #define POLICY_JSONWALK_H
 
 #include "base/arena.h"
+#include "base/chat.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -27,5 +28,13 @@ typedef enum base_status (*pol_json_edit_fn)(void *ctx, struct base_str text, st
 enum base_status pol_json_edit(struct base_str json, pol_json_edit_fn fn, void *ctx,
                                struct base_arena *a, struct base_str *out,
                                struct base_err *err) BASE_MUST_CHECK;
+
+/* The digits to look for data in a number: those before the point of one that is written with a
+ * point or an exponent ("4.111e15"), else text itself. Points into text or buf. */
+struct base_str pol_json_digits(struct base_str text, char buf[32]);
+
+/* The request's seed as text if it has as many digits as somebody's number may have, else empty. */
+#define POL_SEED_TEXT_MAX 32
+struct base_str pol_seed_text(const struct chat_request *r, char buf[POL_SEED_TEXT_MAX]);
 
 #endif

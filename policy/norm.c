@@ -100,20 +100,33 @@ static int32_t hexes(const char *p, size_t avail, size_t n)
     return v;
 }
 
+/* The byte behind the '%' at j, and where it ends; -1 if none. "%2540" is what encoding "%40" once
+ * more makes of it, so each "25" before two more digits is passed over. */
+static int32_t percent_byte(const struct pass *s, size_t j, size_t *end)
+{
+    const size_t first = ++j;
+
+    while (s->n - j >= 4 && j - first < 32 && s->in[j] == '2' && s->in[j + 1] == '5' &&
+           hex(s->in[j + 2]) >= 0 && hex(s->in[j + 3]) >= 0)
+        j += 2;
+    *end = j + 2;
+    return hexes(s->in + j, s->n - j, 2);
+}
+
 /* A run of percent-encoded bytes that make one code point. */
 static bool take_percent(struct pass *s)
 {
     char b[4];
-    size_t k = 0, j = s->i;
+    size_t k = 0, j = s->i, end[5] = {j};
     uint32_t cp;
 
     while (k < 4 && j < s->n && s->in[j] == '%') {
-        int32_t v = hexes(s->in + j + 1, s->n - j - 1, 2);
+        int32_t v = percent_byte(s, j, &end[k + 1]);
 
         if (v < 0)
             break;
         b[k++] = (char)v;
-        j += 3;
+        j = end[k];
         if (k == 1 && (unsigned char)b[0] < 0x80)
             break;
     }
@@ -122,8 +135,8 @@ static bool take_percent(struct pass *s)
     k = base_utf8_decode(b, k, &cp);
     if (k == 0 || (cp < 0x20 && cp != '\n' && cp != '\t'))
         return false;
-    emit(s, cp, s->i, s->i + 3 * k);
-    s->i += 3 * k;
+    emit(s, cp, s->i, end[k]);
+    s->i = end[k];
     return true;
 }
 
@@ -178,37 +191,44 @@ static bool take_entity(struct pass *s)
                  {"colon;", ':'},   {"sol;", '/'},     {"num;", '#'},    {"plus;", '+'},
                  {"equals;", '='},  {"zwnj;", 0x200C}, {"zwj;", 0x200D}, {"Tab;", '\t'},
                  {"NewLine;", '\n'}};
-    struct base_str rest = {s->in + s->i + 1, s->n - s->i - 1};
-    size_t j = 1;
+    const size_t begin = s->i;
+    struct base_str rest = {s->in + begin + 1, s->n - begin - 1};
+    size_t j = 1, skip = 0;
     uint32_t v = 0;
     bool is_hex;
 
+    /* "&amp;#64;": encoded more than once */
+    while (skip < 64 && base_str_starts(rest, BASE_STR("amp;"))) {
+        rest = base_str_n(rest.p + 4, rest.n - 4);
+        skip += 4;
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (base_str_starts(rest, base_str_c(names[i].name))) {
-            size_t end = s->i + 1 + strlen(names[i].name);
-
-            emit(s, names[i].cp, s->i, end);
-            s->i = end;
+            s->i = begin + 1 + skip + strlen(names[i].name);
+            emit(s, names[i].cp, begin, s->i);
             return true;
         }
     }
-    if (rest.n < 3 || rest.p[0] != '#')
-        return false;
-    is_hex = (rest.p[1] | 32) == 'x';
+    is_hex = rest.n >= 3 && (rest.p[1] | 32) == 'x';
     j += is_hex;
-    for (size_t k = 0; j < rest.n && k < 8; j++, k++) {
+    for (size_t k = 0; rest.n >= 3 && rest.p[0] == '#' && j < rest.n && k < 8; j++, k++) {
         int d = hex(rest.p[j]);
 
         if (d < 0 || (!is_hex && d > 9))
             break;
         v = v * (is_hex ? 16 : 10) + (uint32_t)d;
     }
-    if (v == 0 || v > 0x10FFFF || (v >= 0xD800 && v < 0xE000))
-        return false;
+    if (v == 0 || v > 0x10FFFF || (v >= 0xD800 && v < 0xE000)) {
+        if (skip == 0)
+            return false;
+        emit(s, '&', begin, begin + 5);
+        s->i = begin + 5;
+        return true;
+    }
     if (j < rest.n && rest.p[j] == ';')
         j++;
-    emit(s, v, s->i, s->i + 1 + j);
-    s->i += 1 + j;
+    s->i = begin + 1 + skip + j;
+    emit(s, v, begin, s->i);
     return true;
 }
 

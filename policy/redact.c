@@ -180,12 +180,13 @@ static enum base_status edit_leaf(void *ctx, struct base_str text, struct base_s
 {
     struct redact *r = ctx;
     struct pol_spans spans;
+    char digits[32];
     enum base_status st;
 
     (void)is_key;
     if (text.n == 0)
         return BASE_OK;
-    st = scan(r, text, &spans);
+    st = scan(r, is_number ? pol_json_digits(text, digits) : text, &spans);
     if (st == BASE_OK)
         st = add_around(r, text, raw, is_number, &spans);
     if (st != BASE_OK || spans.n == 0)
@@ -239,6 +240,21 @@ static enum base_status redact_slot(void *ctx, const struct chat_slot *slot)
     return st;
 }
 
+/* A seed cannot become a word: it goes. An answer without it is as good a sample. */
+static enum base_status redact_seed(struct redact *c, struct chat_request *r)
+{
+    char text[POL_SEED_TEXT_MAX];
+    struct base_str seed = pol_seed_text(r, text);
+    struct pol_spans spans = {0};
+    enum base_status st = seed.n ? scan(c, seed, &spans) : BASE_OK;
+
+    if (st != BASE_OK || spans.n == 0)
+        return st;
+    r->seed.set = false;
+    c->counts[spans.v[0].type]++;
+    return BASE_OK;
+}
+
 enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scratch *s,
                                     pol_types types, struct chat_request *r,
                                     struct pol_vault **vault, uint32_t counts[POL_TYPE_COUNT],
@@ -257,6 +273,8 @@ enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scr
         st = chat_request_slots(r, note_slot, c.vault);
     if (st == BASE_OK)
         st = chat_request_slots(r, redact_slot, &c);
+    if (st == BASE_OK)
+        st = redact_seed(&c, r);
     base_arena_free(c.tmp);
     if (st == BASE_OK)
         *vault = c.vault;

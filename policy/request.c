@@ -5,8 +5,12 @@
  * escapes nor structure hide anything; what is no valid JSON is scanned as text. The raw JSON is
  * scanned as well: a cue in a key ("iban": "...") is only seen there beside its value.
  *
+ * The parts of a message are scanned once more as the one text that they make: what lies astride
+ * two of them is found there, and since no part could be redacted for it, the request is
+ * unscannable.
+ *
  * Spans go to a small arena of their own that is emptied after each slot; only counts leave here.
- * `unscannable` is set for opaque parts and for a text past the built-in limits.
+ * `unscannable` is set for opaque parts, for a text past the built-in limits and for the above.
  */
 #include "policy/detect.h"
 #include "policy/jsonwalk.h"
@@ -49,9 +53,10 @@ static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool 
 
 static enum base_status on_leaf(void *ctx, struct base_str text, bool is_key, bool is_number)
 {
+    char digits[32];
+
     (void)is_key;
-    (void)is_number;
-    return scan_one(ctx, text, true);
+    return scan_one(ctx, is_number ? pol_json_digits(text, digits) : text, true);
 }
 
 static enum base_status on_slot(void *ctx, const struct chat_slot *slot)
@@ -67,6 +72,89 @@ static enum base_status on_slot(void *ctx, const struct chat_slot *slot)
     return st == BASE_OK ? scan_one(c, *slot->text, false) : st;
 }
 
+/* ---- what stands astride two parts ---- */
+
+static struct base_str seam_text(const struct chat_part *p)
+{
+    return p->kind == CHAT_PART_TOOL_CALL || p->kind == CHAT_PART_OPAQUE ? BASE_STR_NULL : p->text;
+}
+
+/* Does a part by itself show something of that type in [from, to)? Then it is dealt with there. */
+static enum base_status shown(struct scan_ctx *c, struct base_str part, enum pol_type type,
+                              size_t from, size_t to, bool *yes)
+{
+    struct pol_spans own;
+    enum base_status st =
+        pol_scan_types(c->d, c->s, part, POL_TYPE_BIT(type), c->a, &own, NULL, c->err);
+
+    for (size_t i = 0; st == BASE_OK && i < own.n; i++)
+        *yes = *yes || (own.v[i].start < to && own.v[i].end > from);
+    return st;
+}
+
+/* One span of the joined text; part k begins at `at` and is the one where the span begins. */
+static enum base_status check_seam(struct scan_ctx *c, const struct chat_message *m, size_t k,
+                                   size_t at, const struct pol_span *sp)
+{
+    enum base_status st = BASE_OK;
+    bool known = sp->end <= at + seam_text(&m->parts[k]).n;
+
+    for (; k < m->n_parts && at < sp->end && st == BASE_OK && !known; k++) {
+        struct base_str t = seam_text(&m->parts[k]);
+        if (t.n > 0)
+            st = shown(c, t, sp->type, sp->start > at ? sp->start - at : 0, sp->end - at, &known);
+        at += t.n;
+    }
+    if (known)
+        return st;
+    c->out->unscannable = true; /* no part's text can be redacted for it */
+    c->out->types |= POL_TYPE_BIT(sp->type);
+    c->level[sp->type] = sp->level > c->level[sp->type] ? sp->level : c->level[sp->type];
+    c->count[sp->type] += c->count[sp->type] == 0;
+    return st;
+}
+
+/* The parts of a message are read as one text by the model; so they are here. Each part is scanned
+ * again at most twice, for its first and for its last span. */
+static enum base_status scan_seams(struct scan_ctx *c, const struct chat_message *m)
+{
+    struct pol_spans whole;
+    struct base_buf all;
+    size_t texts = 0, k = 0, at = 0;
+    enum base_status st = BASE_OK;
+
+    for (size_t i = 0; i < m->n_parts; i++)
+        texts += seam_text(&m->parts[i]).n > 0;
+    if (texts < 2)
+        return BASE_OK;
+    base_buf_init(&all, SPANS_ARENA_MAX);
+    for (size_t i = 0; i < m->n_parts; i++)
+        base_buf_str(&all, seam_text(&m->parts[i]));
+    if (!base_buf_ok(&all))
+        st = base_err_set(c->err, BASE_ENOMEM, "detector: out of memory");
+    if (st == BASE_OK)
+        st = pol_scan_types(c->d, c->s, base_buf_view(&all), ~(pol_types)0, c->a, &whole, NULL,
+                            c->err);
+    for (size_t i = 0; st == BASE_OK && i < whole.n; i++) {
+        while (at + seam_text(&m->parts[k]).n <= whole.v[i].start)
+            at += seam_text(&m->parts[k++]).n;
+        st = check_seam(c, m, k, at, &whole.v[i]);
+    }
+    c->out->unscannable = c->out->unscannable || (st == BASE_OK && whole.truncated);
+    base_buf_wipe(&all);
+    base_arena_reset(c->a);
+    return st;
+}
+
+/* The only number of a request that is wide enough to hold one of somebody's. */
+static enum base_status scan_seed(struct scan_ctx *c, const struct chat_request *r)
+{
+    char text[POL_SEED_TEXT_MAX];
+    struct base_str seed = pol_seed_text(r, text);
+
+    return seed.n ? scan_one(c, seed, true) : BASE_OK;
+}
+
 enum base_status pol_scan_request(const struct pol_detector *d, struct pol_scratch *s,
                                   struct chat_request *r, struct pol_findings *out,
                                   struct base_err *err)
@@ -79,6 +167,10 @@ enum base_status pol_scan_request(const struct pol_detector *d, struct pol_scrat
     if (!c.a)
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     st = chat_request_slots(r, on_slot, &c);
+    if (st == BASE_OK)
+        st = scan_seed(&c, r);
+    for (size_t i = 0; i < r->n_messages && st == BASE_OK; i++)
+        st = scan_seams(&c, &r->messages[i]);
     base_arena_free(c.a);
     if (st != BASE_OK)
         return st;
