@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define COUNT_MAX ((int64_t)1 << 53)
+
 /* Braces and brackets outside strings never nest deeper than max. */
 static bool depth_within(struct base_str s, unsigned max)
 {
@@ -95,7 +97,8 @@ int64_t gw_json_get_count(const json_t *obj, const char *key)
         n = json_integer_value(v);
     else if (json_is_real(v) && json_real_value(v) >= 0 && json_real_value(v) < 9e15)
         n = (int64_t)json_real_value(v);
-    return n > 0 ? n : 0;
+    /* bounded, so that sums of what a stranger counted cannot overflow */
+    return n > 0 ? n < COUNT_MAX ? n : COUNT_MAX : 0;
 }
 
 bool gw_json_mentions(struct base_str text, const char *word)
