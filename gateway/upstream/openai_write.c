@@ -9,9 +9,8 @@
  *            - members come from the request alone: nothing of the gateway's own is ever added;
  *            - for a client of another dialect `extra` members stay behind and are named in
  *              `dropped`.
- * Choices    - the client's own spelling of max_tokens or max_completion_tokens goes on; for
- * clients of another dialect OpenAI gets the newer one, compatible servers the older one (the
- * canonical request does not keep which name the client used);
+ * Choices    - the client's own spelling of max_tokens or max_completion_tokens goes on; for a
+ *              client of another dialect OpenAI gets the newer one, compatible servers the older;
  *            - a user turn that mixes tool results and text (other dialects allow it) becomes tool
  *              messages followed by a user message;
  *            - a single text without extra members goes as a plain string.

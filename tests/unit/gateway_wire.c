@@ -127,8 +127,14 @@ static void test_openai_small(void **state)
            "{\"model\":\"auto\",\"max_completion_tokens\":9,\"logprobs\":true,"
            "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}",
            "{\"model\":\"gpt-x\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
-           "\"max_tokens\":9,\"logprobs\":true}",
+           "\"max_completion_tokens\":9,\"logprobs\":true}",
            "logprobs");
+    golden(CONF_API_OPENAI,
+           "{\"model\":\"auto\",\"max_tokens\":9,"
+           "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+           "{\"model\":\"gpt-x\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+           "\"max_tokens\":9}",
+           "");
     golden(CONF_API_OPENAI,
            "{\"model\":\"a\",\"stream\":true,\"stop\":\"x\",\"tool_choice\":\"none\","
            "\"messages\":[{\"role\":\"developer\",\"content\":\"\"}]}",
