@@ -16,8 +16,8 @@
  * empty FINISH  JSON: {"reason":"stop|length|stop_sequence|cancelled","stop":"...","prompt_tokens",
  *                    "completion_tokens","cached_tokens","prompt_ms","generate_ms"}
  *     ERROR   JSON: {"status":400|404|413|429|500|503,"type","message"}: instead of FINISH. Types:
- *             400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429 queue_full;
- *             500 engine_error; 503 model_not_ready, engine_stopping
+ *             400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429
+ * queue_full; 500 engine_error; 503 model_not_ready, engine_stopping
  *
  * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls and
  * results in OpenAI's form),"tools":[...],"max_tokens","temperature","top_k","top_p","min_p",
