@@ -61,8 +61,6 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
         pol_found(s, from, to, POL_CREDIT_CARD, POL_CHECK, net, 72);
         return;
     }
-    if (canonical && n >= 13 && !luhn && pol_cue_leads(s, from, CUE_CARD, 28))
-        pol_found(s, from, to, POL_CREDIT_CARD, POL_SHAPE, NULL, 44);
 }
 
 const struct pol_pat pol_pats_bank[] = {

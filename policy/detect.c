@@ -188,6 +188,7 @@ enum base_status pol_detector_new(struct pol_detector **out, struct base_err *er
     if (!d)
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     pol_norm_setup();
+    pol_special_setup();
     st = compile_cues(d, err);
     if (st == BASE_OK)
         st = compile_patterns(d, err);

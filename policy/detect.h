@@ -52,6 +52,9 @@ extern const struct pol_pat pol_pats_net[], pol_pats_bank[], pol_pats_ids[], pol
 extern const size_t pol_pats_net_n, pol_pats_bank_n, pol_pats_ids_n, pol_pats_secret_n,
     pol_pats_special_n, pol_pats_other_n;
 
+/* Fills the word set of special.c; thread safe. pol_detector_new calls it. */
+void pol_special_setup(void);
+
 /* Every run of digits and separators in the text: national numbers, cards, telephones. */
 void pol_scan_numbers(struct pol_scan *s);
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */

@@ -42,11 +42,18 @@ static void token(struct pol_scan *s, const struct pol_pat *p, size_t from, size
     pol_found(s, from, to, POL_SECRET, POL_SHAPE, p->subtype, 95);
 }
 
+/* Inside the secret found last: many beginnings in a row cost no more than one. */
+static bool inside_last(const struct pol_scan *s, size_t from)
+{
+    return s->n_v > 0 && s->v[s->n_v - 1].type == POL_SECRET && from >= s->v[s->n_v - 1].from &&
+           from < s->v[s->n_v - 1].to;
+}
+
 static void jwt(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     size_t dots = 0, part = 0;
 
-    if (from > 0 && pol_is_word(s->p[from - 1]))
+    if (inside_last(s, from) || (from > 0 && pol_is_word(s->p[from - 1])))
         return;
     for (to = from; to < s->n && to - from < 65536; to++) {
         if (s->p[to] == '.' && part >= 4 && dots < 4)
@@ -63,9 +70,11 @@ static void jwt(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
 static void pem(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     static const struct base_str mark = {"-----END", 8};
-    size_t window = s->n - from < 32768 ? s->n - from : 32768;
-    size_t end = base_str_find((struct base_str){s->p, from + window}, mark, to);
+    size_t window = s->n - from < 32768 ? s->n - from : 32768, end;
 
+    if (inside_last(s, from))
+        return;
+    end = base_str_find((struct base_str){s->p, from + window}, mark, to);
     if (end != SIZE_MAX) {
         to = end + mark.n;
         while (to < s->n && s->p[to] != '\n' && to < end + 64)
@@ -100,6 +109,8 @@ static void url(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
             break;
         if (c == '/' && !colon)
             break;
+        if (c == ':' && end + 2 < s->n && s->p[end + 1] == '/' && s->p[end + 2] == '/')
+            break; /* another address begins */
         if (c == ':' && !colon && !at)
             colon = end;
         if (c == '@')

@@ -13,6 +13,8 @@
  */
 #include "policy/detect.h"
 
+#include <pthread.h>
+
 enum { PRED = 1, FACT = 2, LABEL = 4 }; /* LABEL: "Diagnosis: x" in a record */
 
 static bool sentence_end(const struct pol_scan *s, size_t i)
@@ -23,15 +25,6 @@ static bool sentence_end(const struct pol_scan *s, size_t i)
         return true;
     return c == '.' && (i + 1 >= s->n || s->p[i + 1] == ' ' || s->p[i + 1] == '\n') &&
            !(i >= 2 && s->p[i - 2] == ' ');
-}
-
-static bool word_is(const struct pol_scan *s, size_t a, size_t b, const char *const *list)
-{
-    for (; *list; list++) {
-        if (base_str_ieq((struct base_str){s->p + a, b - a}, base_str_c(*list)))
-            return true;
-    }
-    return false;
 }
 
 /* All folded as the normaliser folds text. */
@@ -195,6 +188,59 @@ static const char *const copulas[] = {
     "van",     "bedzie", "sei",   "tested", "wegen",  "za",    "o",     "pour",  "por",    "per",
     NULL};
 
+/* The three lists as one hash set, filled once: a text may hold very many terms. */
+enum { SUBJECT = 1, GENERAL = 2, COPULA = 4 };
+#define SET_SLOTS 1024u
+
+static struct {
+    const char *word;
+    unsigned what;
+} set[SET_SLOTS];
+static pthread_once_t set_once = PTHREAD_ONCE_INIT;
+
+static uint32_t word_hash(const char *p, size_t n)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)(p[i] | 32)) * 16777619u;
+    return h ^ h >> 13;
+}
+
+static void set_add(const char *const *list, unsigned what)
+{
+    for (; *list; list++) {
+        size_t n = strlen(*list);
+        uint32_t h = word_hash(*list, n);
+
+        while (set[h % SET_SLOTS].word && strcmp(set[h % SET_SLOTS].word, *list) != 0)
+            h++;
+        set[h % SET_SLOTS].word = *list;
+        set[h % SET_SLOTS].what |= what;
+    }
+}
+
+static void set_fill(void)
+{
+    set_add(subjects, SUBJECT);
+    set_add(general, GENERAL);
+    set_add(copulas, COPULA);
+}
+
+void pol_special_setup(void)
+{
+    (void)pthread_once(&set_once, set_fill);
+}
+
+static unsigned word_kind(const char *p, size_t n)
+{
+    for (uint32_t h = word_hash(p, n); set[h % SET_SLOTS].word; h++) {
+        if (base_str_ieq((struct base_str){p, n}, base_str_c(set[h % SET_SLOTS].word)))
+            return set[h % SET_SLOTS].what;
+    }
+    return 0;
+}
+
 struct sentence {
     size_t a, b;
 };
@@ -220,6 +266,7 @@ static void survey(const struct pol_scan *s, size_t a, size_t b, bool *subject, 
                    bool *copula)
 {
     size_t i = a, caps = 0;
+    unsigned kind;
 
     while (i < b) {
         size_t w = i;
@@ -233,9 +280,10 @@ static void survey(const struct pol_scan *s, size_t a, size_t b, bool *subject, 
             i++;
             continue;
         }
-        *subject = *subject || word_is(s, w, i, subjects);
-        *wide = *wide || word_is(s, w, i, general);
-        *copula = *copula || word_is(s, w, i, copulas);
+        kind = word_kind(s->p + w, i - w);
+        *subject = *subject || (kind & SUBJECT);
+        *wide = *wide || (kind & GENERAL);
+        *copula = *copula || (kind & COPULA);
         caps = capital(s, w) && i - w > 1 ? caps + 1 : 0;
         if (caps >= 2)
             *subject = true;

@@ -167,6 +167,7 @@ static void test_json(void **state)
     json_case("{}", "{}");
     json_case("\"a@b.eu\"", "\"[EMAIL_1]\"");
     json_case("4111111111111111", "\"[CREDIT_CARD_1]\"");
+    json_case("[-4111111111111111]", "[\"[CREDIT_CARD_1]\"]");
     json_case("{ \"x\" : [ true, null, -1.5e3 ],\n\"y\":\"z\" }",
               "{ \"x\" : [ true, null, -1.5e3 ],\n\"y\":\"z\" }");
     json_case("{\"a\\u0040b.eu\":\"quote \\\" a\\u0040b.eu \\n end\"}",
