@@ -49,6 +49,8 @@ static void test_events(void **state)
     check(BASE_STR("data: a\n\n"), "[|a]");
     check(BASE_STR("data: a\r\n\r\ndata: b\r\n\r\n"), "[|a][|b]");
     check(BASE_STR("data: a\r\rdata: b\r\r"), "[|a][|b]");
+    /* a CRLF taken for two line ends would part what belongs together */
+    check(BASE_STR("event: x\r\ndata: a\r\ndata: b\r\n\r\n"), "[x|a\nb]");
     check(BASE_STR("event: x\ndata: {\"a\": 1}\n\ndata: [DONE]\n\n"), "[x|{\"a\": 1}][|[DONE]]");
     check(BASE_STR("data: a\ndata:b\ndata\ndata:  c\n\n"), "[|a\nb\n\n c]");
     check(BASE_STR(": comment\n\ndata: a\n\n:\n\n"), "[|a]");
