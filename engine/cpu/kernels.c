@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 /* the E2M1 values, doubled, plus 12: unsigned, so that one dot product serves all types */
 const uint8_t eng_mxfp4_codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
@@ -17,14 +20,23 @@ struct version {
 
 #define VERSIONS 4
 
+#if defined(__x86_64__)
+/* __builtin_cpu_supports knows no "f16c" in older clangs. The operating system's part (saving the
+ * wide registers) is what it checks for AVX2. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 /* Best first. */
 static void list(struct version v[VERSIONS])
 {
     memset(v, 0, VERSIONS * sizeof(*v));
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                __builtin_cpu_supports("f16c");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     v[0] = (struct version){&eng_kernels_vnni, avx512 && __builtin_cpu_supports("avx512vnni")};
