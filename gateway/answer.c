@@ -12,175 +12,26 @@
  * Fails by   status 502/503/504 with a message that names no secret; a pinned model gets the
  *            upstream's own words.
  */
+#include "gateway/answer.h"
 #include "base/log.h"
 #include "gateway/app.h"
+#include "gateway/ending.h"
+#include "gateway/judge.h"
 #include "gateway/metrics.h"
-#include "gateway/record.h"
-#include "gateway/request.h"
 #include <stdio.h>
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev);
-
-/* ---- headers ---- */
-
-static void redacted_header(const struct gw_request *q, struct base_buf *out)
-{
-    bool any = false;
-    for (int t = 0; t < POL_TYPE_COUNT; t++) {
-        if (!q->redacted[t])
-            continue;
-        base_buf_printf(out, "%s%s=%u",
-                        any ? "," : "x-weir-redacted: ", pol_type_name((enum pol_type)t),
-                        q->redacted[t]);
-        any = true;
-    }
-    if (any)
-        base_buf_z(out, "\r\n");
-}
-
-void gw_answer_headers(const struct gw_request *q, struct base_buf *out)
-{
-    const struct conf *c = q->http->gen->conf;
-    base_buf_printf(out, "x-weir-route: %s\r\n",
-                    q->decided && q->decision.routed ? q->decision.target->text : "none");
-    base_buf_printf(out, "x-weir-tier: %s\r\n",
-                    !q->decided                     ? "none"
-                    : q->plan.tier == POL_TIER_HARD ? "hard"
-                                                    : "commodity");
-    if (q->scored)
-        base_buf_printf(out, "x-weir-difficulty: %.2f\r\n", q->score.difficulty);
-    else
-        base_buf_z(out, "x-weir-difficulty: none\r\n");
-    base_buf_printf(out, "x-weir-policy: %s\r\n", c->policy.id);
-    if (q->has_log_index)
-        base_buf_printf(out, "x-weir-log-index: %llu\r\n", (unsigned long long)q->log_index);
-    redacted_header(q, out);
-    if (q->dropped.n)
-        gw_http_put_header(out, "x-weir-dropped", q->dropped);
-    base_buf_str(out, base_buf_view(&q->passed_on));
-}
-
-void gw_answer_send_error(struct gw_request *q)
-{
-    struct base_buf headers, body;
-    struct gw_server_request *http = q->http;
-    base_buf_init(&headers, 16384);
-    base_buf_init(&body, 1 << 20);
-    gw_answer_headers(q, &headers);
-    if (q->status == 503 &&
-        base_str_find(base_buf_view(&headers), BASE_STR("retry-after"), 0) == SIZE_MAX)
-        base_buf_z(&headers, "retry-after: 1\r\n");
-    if (q->error_raw.n)
-        base_buf_str(&body, q->error_raw);
-    else
-        q->dialect->error_body(&body, &q->error, base_str_c(http->id));
-    gw_metrics_request(http->loop->metrics,
-                       q->decided && q->decision.routed ? q->decision.target->text : "none",
-                       q->decided && q->plan.tier == POL_TIER_HARD ? "hard" : "commodity",
-                       q->status, base_mono_us() - http->first_byte_us);
-    int status = q->status;
-    gw_request_release(q);
-    gw_resp_send(http, status, "application/json", base_buf_view(&headers), base_buf_view(&body));
-    base_buf_release(&headers);
-    base_buf_release(&body);
-}
-
-/* ---- the end ---- */
-
-/* The outcome is durable (or can never be): the last bytes go out. */
-static void send_last(struct gw_request *q)
-{
-    struct gw_server_request *http = q->http;
-    struct base_buf headers;
-
-    if (q->client_gone) {
-        gw_request_release(q);
-        gw_resp_abort(http);
-        return;
-    }
-    if (q->status != 200 && !gw_resp_started(http)) {
-        gw_answer_send_error(q);
-        return;
-    }
-    gw_metrics_request(http->loop->metrics, q->decision.target->text,
-                       q->plan.tier == POL_TIER_HARD ? "hard" : "commodity", q->status,
-                       base_mono_us() - http->first_byte_us);
-    enum base_status st = BASE_OK;
-    if (!gw_resp_started(http)) {
-        base_buf_init(&headers, 16384);
-        gw_answer_headers(q, &headers);
-        base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: application/json\r\n");
-        st = gw_resp_start(http, 200, base_buf_view(&headers), (int64_t)q->out.n);
-        base_buf_release(&headers);
-    }
-    if (st == BASE_OK && q->out.n)
-        st = gw_resp_write(http, base_buf_view(&q->out));
-    gw_request_release(q);
-    if (st == BASE_OK)
-        gw_resp_end(http);
-    else
-        gw_resp_abort(http);
-}
-
-void gw_answer_outcome_recorded(void *ctx, enum base_status st, uint64_t index)
-{
-    struct gw_request *q = ctx;
-    struct base_err err;
-    (void)index;
-    q->ticket = NULL;
-    evtimer_del(&q->timer);
-    if (st == BASE_OK) {
-        send_last(q);
-        return;
-    }
-    /* The answer cannot be called complete: it is cut with the dialect's error. */
-    if (st == BASE_EIO)
-        q->app->log_failed = true;
-    gw_request_fail(q, 503, "server_error", "audit_failed", NULL,
-                    "The audit log failed before the end of this answer was recorded.");
-    base_buf_clear(&q->out);
-    if (gw_resp_started(q->http) && q->reply) {
-        struct chat_event ev = {.kind = CHAT_EV_ERROR};
-        ev.error.status = 503;
-        ev.error.type = BASE_STR("server_error");
-        ev.error.message = q->error.message;
-        if (q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
-            base_buf_clear(&q->out);
-    }
-    send_last(q);
-}
-
-void gw_answer_finish(struct gw_request *q)
-{
-    struct base_buf leaf;
-    base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
-    q->attempt = NULL;
-    q->state = GW_Q_OUTCOME;
-    enum base_status st = BASE_LIMIT;
-    if (gw_leaf_outcome(&leaf, q))
-        st = gw_record(q->app->recorder, base_buf_view(&leaf), gw_answer_outcome_recorded, q,
-                       &q->ticket);
-    base_buf_release(&leaf);
-    if (st == BASE_OK)
-        gw_request_arm(q);
-    else
-        gw_answer_outcome_recorded(q, st, 0);
-}
 
 /* ---- the answer ---- */
 
 static void denied(struct gw_request *q)
 {
     const struct pol_decision *d = &q->decision;
-    for (size_t i = 0; i < d->n_verdicts; i++) {
-        /* An allowed candidate that cannot answer now: that is no matter of policy. */
-        if (d->verdicts[i].allowed || d->verdicts[i].rule[0] || q->plan.candidates[i].available)
-            continue;
-        gw_request_fail(q, 503, "server_error", "no_route_available", NULL,
-                        "Every model that may answer this request is unavailable now (%s: %s).",
-                        q->plan.candidates[i].target->text, q->plan.candidates[i].unavailable);
+    if (d->deny_rule && strcmp(d->deny_rule, "unavailable") == 0) {
+        /* What policy allows cannot answer now: that is no refusal. */
+        gw_request_fail(q, 503, "server_error", "no_route_available", NULL, "%s.", d->reason);
         q->outcome = "error";
-        gw_answer_finish(q);
+        gw_request_finish(q);
         return;
     }
     gw_request_fail(q, 403, "policy_denied", d->deny_rule ? d->deny_rule : "default", NULL,
@@ -190,7 +41,7 @@ static void denied(struct gw_request *q)
                     d->remedy && d->remedy[0] ? "." : "");
     gw_metrics_add(q->http->loop->metrics, GW_F_DENIED, d->deny_rule, NULL, NULL, 1);
     q->outcome = "denied";
-    gw_answer_finish(q);
+    gw_request_finish(q);
 }
 
 /* Makes `sent`: the request itself on premises, a redacted copy of it elsewhere. */
@@ -302,12 +153,12 @@ void gw_answer_start(struct gw_request *q)
     if (q->client_gone) {
         q->status = 499;
         q->outcome = "client_gone";
-        gw_answer_finish(q);
+        gw_request_finish(q);
     } else if (!q->decision.routed) {
         denied(q);
     } else if (!prepare(q)) {
         q->outcome = q->status == 403 ? "denied" : "error";
-        gw_answer_finish(q);
+        gw_request_finish(q);
     } else {
         if (!q->upstreams) {
             q->upstreams = q->app->upstreams;
@@ -322,7 +173,7 @@ void gw_answer_gone(struct gw_request *q)
     gw_attempt_cancel(q->attempt);
     q->status = 499; /* the client closed the request: no standard code exists; as nginx logs it */
     q->outcome = "client_gone";
-    gw_answer_finish(q);
+    gw_request_finish(q);
 }
 
 void gw_answer_drained(struct gw_request *q)
@@ -342,7 +193,7 @@ static enum base_status flush(struct gw_request *q)
     if (!gw_resp_started(q->http)) {
         struct base_buf headers;
         base_buf_init(&headers, 16384);
-        gw_answer_headers(q, &headers);
+        gw_request_headers(q, &headers);
         base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: text/event-stream\r\n"
                              "cache-control: no-cache\r\n");
         st = gw_resp_start(q->http, 200, base_buf_view(&headers), -1);
@@ -466,7 +317,7 @@ static bool fall_back(struct gw_request *q, const struct chat_error *e)
     base_buf_clear(&q->out);
     drop_redaction(q);
     memset(q->redacted, 0, sizeof q->redacted);
-    gw_request_record_intent(q, "req.fallback");
+    gw_request_record_intent(q, "req.fallback", gw_answer_start);
     return true;
 }
 
@@ -522,7 +373,7 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *e)
             base_buf_clear(&q->out);
     }
     q->outcome = "error";
-    gw_answer_finish(q);
+    gw_request_finish(q);
 }
 
 static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
@@ -543,7 +394,7 @@ static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
                    (uint64_t)q->usage.input_tokens);
     gw_metrics_add(q->http->loop->metrics, GW_F_TOKENS, route, "output", NULL,
                    (uint64_t)q->usage.output_tokens);
-    gw_answer_finish(q);
+    gw_request_finish(q);
 }
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev)

@@ -4,6 +4,7 @@
  */
 #include "gateway/models.h"
 #include "gateway/app.h"
+#include "gateway/ending.h"
 #include <stdio.h>
 
 struct list {
@@ -97,7 +98,7 @@ void gw_models_answer(struct gw_request *q)
     if (!l.found) {
         gw_request_fail(q, 404, "invalid_request_error", "model_not_found", "model",
                         "There is no model of this name; GET /v1/models lists them.");
-        gw_answer_send_error(q);
+        gw_request_send_error(q);
     } else {
         gw_request_release(q);
         gw_resp_send(http, 200, "application/json", BASE_STR_NULL, base_buf_view(&body));

@@ -3,7 +3,7 @@
 #ifndef GW_MODELS_H
 #define GW_MODELS_H
 
-#include "gateway/request.h"
+#include "gateway/request_types.h"
 
 /* Answers and ends the request. Loop thread. The list is of names, not of permissions: policy still
  * decides each request. */

@@ -9,7 +9,7 @@
 
 #include "audit/audit.h"
 #include "gateway/loop.h"
-#include "gateway/request.h"
+#include "gateway/request_types.h"
 
 struct gw_recorder; /* one a loop; its thread only */
 

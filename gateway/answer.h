@@ -1,0 +1,15 @@
+/* answer.h - getting the answer: attempts, fallback, restoring. Loop thread; never blocks.
+ */
+#ifndef GW_ANSWER_H
+#define GW_ANSWER_H
+
+#include "gateway/request_types.h"
+
+/* The decision is on record: act on it. */
+void gw_answer_start(struct gw_request *q);
+/* The client has left while an attempt runs. */
+void gw_answer_gone(struct gw_request *q);
+/* The client takes bytes again. */
+void gw_answer_drained(struct gw_request *q);
+
+#endif

@@ -1,0 +1,92 @@
+/* request_types.h - one client request on its way through the gateway.
+ *
+ * Bottom up: record.c writes what the log keeps of it, ending.c ends it, judge.c decides where it
+ * may go, answer.c gets the answer, request.c takes it from the HTTP server and sends it on its
+ * way. Everything here belongs to one loop's thread and dies with the HTTP request's arena.
+ */
+#ifndef GW_REQUEST_TYPES_H
+#define GW_REQUEST_TYPES_H
+
+#include "base/chat.h"
+#include "gateway/dialect/dialect.h"
+#include "gateway/keys.h"
+#include "gateway/loop.h"
+#include "gateway/route/plan.h"
+#include "gateway/server.h"
+#include "policy/policy.h"
+#include <event2/event_struct.h>
+
+struct gw_app_loop;
+struct gw_ticket;
+struct gw_upstreams_ref;
+
+enum gw_request_state {
+    GW_Q_ADMIT,   /* being judged; nothing is written yet */
+    GW_Q_REFUSED, /* waits for the leaf of a refusal at the door */
+    GW_Q_INTENT,  /* waits for the intent (or fallback) leaf; nothing has left */
+    GW_Q_RUNNING, /* an attempt is under way */
+    GW_Q_OUTCOME, /* waits for the outcome leaf; only the last bytes are owed */
+    GW_Q_OVER
+};
+
+#define GW_TOOL_CALLS_MAX 128 /* parallel tool calls in one answer */
+
+struct gw_request {
+    struct gw_server_request *http;
+    struct gw_app_loop *app;
+    struct base_arena *arena;
+    const struct gw_dialect *dialect;
+    enum gw_request_state state;
+    struct gw_ticket *ticket;
+    void (*then)(struct gw_request *q); /* when the intent is durable */
+    struct event timer;                 /* bounds the wait for a ticket */
+    bool client_gone;
+
+    /* facts */
+    struct gw_key_info key;
+    struct chat_request chat;
+    struct gw_score score;
+    bool scored;
+    struct gw_plan plan;
+    struct pol_facts facts;
+    struct pol_decision decision;
+    bool decided;
+    struct base_str subject; /* x-weir-subject */
+    const char
+        *tried[POL_CANDIDATES_MAX]; /* why this candidate is not tried again; NULL: untried */
+    uint64_t overhead_us;
+
+    /* redaction: `sent` is the request as the attempt sees it */
+    struct chat_request sent;
+    struct pol_vault *vault;
+    uint32_t redacted[POL_TYPE_COUNT];
+    struct pol_restore *restore_text, *restore_reasoning, *restore_tool[GW_TOOL_CALLS_MAX];
+
+    /* the attempt and the answer */
+    struct gw_upstreams_ref *upstreams;
+    struct gw_attempt *attempt;
+    uint32_t attempts;
+    struct gw_reply *reply;
+    struct base_buf out;       /* bytes of one event; the whole body when not streaming */
+    struct base_buf passed_on; /* header lines of the upstream's that the client may see */
+    struct base_str dropped;
+    bool committed; /* the first content has come: no other route after it */
+    bool paused;
+    struct chat_usage usage;
+    enum chat_finish finish;
+    bool finished;
+    uint64_t first_content_us, start_wall_us;
+
+    /* how it ends */
+    int status;                /* HTTP status of the answer */
+    const char *outcome;       /* static: "ok", "denied", "error", "client_gone" */
+    struct gw_api_error error; /* when status is not 200, or a stream breaks */
+    struct base_str error_raw; /* the upstream's own body, to be passed on instead */
+    uint64_t log_index;
+    bool has_log_index;
+};
+
+/* The wait for a durable leaf that counts as failure. */
+#define GW_TICKET_MS 5000
+
+#endif
