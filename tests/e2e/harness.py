@@ -232,13 +232,17 @@ audit: {{ directory: audit, origin: weir.test/gw1, on_failure: refuse, content: 
     def pids(self):
         """{'gateway': pid, 'engine': pid} of the children."""
         found = {}
-        out = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
-                             capture_output=True, text=True, check=False).stdout
-        for line in out.splitlines():
-            pid, args = line.split(None, 1)
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
+                    parent = int(f.read().rsplit(")", 1)[1].split()[1])
+                with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as f:
+                    args = f.read().split("\0")
+            except (OSError, ValueError, IndexError):
+                continue  # not a process, or one that has just ended
             for what in ("gateway", "engine"):
-                if f"{what}-child" in args:
-                    found[what] = int(pid)
+                if parent == self.process.pid and f"{what}-child" in args:
+                    found[what] = int(entry)
         return found
 
     def stop(self, timeout_s=20):
