@@ -20,6 +20,7 @@
 struct bench {
     const char *file;
     uint32_t threads, pp, tg, parallel, reps;
+    enum eng_activations activations;
     struct eng_model *m;
     struct eng_cache *c;
     float *logits;
@@ -29,8 +30,9 @@ struct bench {
     double pp_s, tg_s; /* best times */
 };
 
-static const char USAGE[] = "usage: weir model bench FILE.gguf [-t 2] [--pp 512] [--tg 128] "
-                            "[--parallel 1] [--reps 3]\n";
+static const char USAGE[] =
+    "usage: weir model bench FILE.gguf [-t 2] [--pp 512] [--tg 128] "
+    "[--parallel 1] [--reps 3]\n                        [--activations auto|int8|int16]\n";
 
 static bool parse_args(int argc, char **argv, struct bench *b)
 {
@@ -52,7 +54,9 @@ static bool parse_args(int argc, char **argv, struct bench *b)
             ok = b->file == NULL;
             b->file = argv[i];
         }
-        for (size_t o = 0; o < sizeof(opts) / sizeof(opts[0]); o++) {
+        if (base_str_is(base_str_c(argv[i]), "--activations") && i + 1 < argc)
+            ok = eng_activations_parse(base_str_c(argv[++i]), &b->activations);
+        for (size_t o = 0; !ok && o < sizeof(opts) / sizeof(opts[0]); o++) {
             if (!base_str_is(base_str_c(argv[i]), opts[o].name) || i + 1 == argc)
                 continue;
             if (base_str_u64(base_str_c(argv[i + 1]), &v) && v >= opts[o].min && v <= opts[o].max) {
@@ -144,6 +148,7 @@ static void report(const struct bench *b, const char *kernels)
     base_json_kz(&j, "file", b->file);
     base_json_kz(&j, "quantisation", eng_model_get_info(b->m)->quant);
     base_json_kz(&j, "kernels", kernels);
+    base_json_kz(&j, "activations", eng_model_activations(b->m));
     base_json_kint(&j, "threads", b->threads);
     base_json_kint(&j, "pp", b->pp);
     base_json_kint(&j, "tg", b->tg);
@@ -169,7 +174,7 @@ int eng_cmd_bench(int argc, char **argv)
     enum base_status st;
     if (!parse_args(argc, argv, &b))
         return 2;
-    struct eng_model_opts opts = {ENG_DEVICE_CPU, (int)b.threads};
+    struct eng_model_opts opts = {ENG_DEVICE_CPU, (int)b.threads, b.activations};
     st = eng_model_open(b.file, &opts, &b.m, &err);
     if (st == BASE_OK)
         st = eng_cache_new(b.m, b.parallel, b.pp + b.tg, &b.c, &err);

@@ -59,7 +59,7 @@ static void put_info(struct base_json *j, const char *file, const struct eng_mod
 
 int eng_cmd_info(int argc, char **argv)
 {
-    struct eng_model_opts opts = {ENG_DEVICE_REF, 1};
+    struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     struct eng_model *m;
     struct base_err err;
     struct base_buf out;

@@ -25,7 +25,7 @@ struct logits_args {
 
 static const char USAGE[] =
     "usage: weir model logits FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
-    "                         [--device cpu|ref] [-t THREADS]\n";
+    "                         [--device cpu|ref] [-t THREADS] [--activations auto|int8|int16]\n";
 
 static bool parse_u32(const char *z, uint32_t max, uint32_t *out)
 {
@@ -79,6 +79,8 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
         } else if (base_str_is(s, "--device")) {
             if (!parse_device(argv[++i], a))
                 return false;
+        } else if (base_str_is(s, "--activations")) {
+            ok = eng_activations_parse(base_str_c(argv[++i]), &a->opts.activations);
         } else if (base_str_is(s, "--tokens")) {
             ok = parse_tokens(argv[++i], a);
         } else if (base_str_is(s, "--pos")) {

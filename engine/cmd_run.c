@@ -18,13 +18,14 @@
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
-    "           [--device cpu|ref]";
+    "           [--device cpu|ref] [--activations auto|int8|int16]";
 
 struct opts {
     const char *file, *prompt, *system, *stop;
     uint32_t n, threads;
     bool raw;
     enum eng_device device;
+    enum eng_activations activations;
     struct eng_sampling s;
 };
 
@@ -52,6 +53,8 @@ static bool option(struct opts *o, struct base_str name, const char *z)
         o->device = ENG_DEVICE_CPU;
     else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "ref"))
         o->device = ENG_DEVICE_REF;
+    else if (base_str_is(name, "--activations"))
+        ok = eng_activations_parse(base_str_c(z), &o->activations);
     else if (base_str_is(name, "-n") && (ok = number(z, 1, 1 << 20, &v)))
         o->n = (uint32_t)v;
     else if (base_str_is(name, "-t") && (ok = number(z, 1, 256, &v)))
@@ -185,7 +188,8 @@ static enum base_status generate(struct gen *g, struct base_err *err)
 static enum base_status run(struct gen *g, struct base_err *err)
 {
     const struct opts *o = g->o;
-    struct eng_model_opts mo = {.device = o->device, .n_threads = (int)o->threads};
+    struct eng_model_opts mo = {
+        .device = o->device, .n_threads = (int)o->threads, .activations = o->activations};
     enum base_status st = eng_model_open(o->file, &mo, &g->m, err);
     if (st == BASE_OK)
         st = eng_tok_from_gguf(eng_model_gguf(g->m), &g->tok, err);

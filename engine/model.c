@@ -57,7 +57,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->cell, rows * 4},
         {&s->seq, rows * 4},
         {&s->run, rows * 4},
-        {&s->aq, wide},
+        {&s->aq, wide * m->planes},
         {&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
     };
     size_t total = 0;
@@ -88,10 +88,28 @@ static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
 
 /* ---- model ---- */
 
+bool eng_activations_parse(struct base_str s, enum eng_activations *out)
+{
+    static const char *const names[] = {"auto", "int8", "int16"};
+    for (int i = 0; i < 3; i++)
+        if (base_str_is(s, names[i])) {
+            *out = (enum eng_activations)i;
+            return true;
+        }
+    return false;
+}
+
+static uint32_t planes_of(enum eng_activations a, const struct eng_model_info *info)
+{
+    if (a == ENG_ACTIVATIONS_AUTO)
+        return info->params_active < ENG_ACTIVATIONS_SMALL ? 2 : 1;
+    return a == ENG_ACTIVATIONS_INT16 ? 2 : 1;
+}
+
 enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
                                 struct eng_model **out, struct base_err *err)
 {
-    static const struct eng_model_opts defaults = {ENG_DEVICE_CPU, 0};
+    static const struct eng_model_opts defaults = {ENG_DEVICE_CPU, 0, ENG_ACTIVATIONS_AUTO};
     *out = NULL;
     if (!opts)
         opts = &defaults;
@@ -107,6 +125,7 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
         st = eng_pool_new(opts->n_threads, &m->pool, err);
     if (st == BASE_OK)
         st = eng_weights_load(m, err);
+    m->planes = planes_of(opts->activations, &m->info);
     if (st == BASE_OK)
         st = scratch_init(m, err);
     if (st != BASE_OK)
@@ -148,6 +167,11 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m)
 const char *eng_model_kernels(const struct eng_model *m)
 {
     return m->kernels->name;
+}
+
+const char *eng_model_activations(const struct eng_model *m)
+{
+    return m->device == ENG_DEVICE_REF ? "float" : m->planes == 2 ? "int16" : "int8";
 }
 
 /* ---- cache ---- */

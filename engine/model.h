@@ -19,13 +19,28 @@ struct eng_model;
 struct eng_cache;
 
 enum eng_device {
-    ENG_DEVICE_CPU, /* fast kernels: quantised weights times activations rounded to int8 */
+    ENG_DEVICE_CPU, /* fast kernels: quantised weights times rounded activations, see below */
     ENG_DEVICE_REF  /* the textbook operators of cpu/ops_ref.c: weights widened to f32; slow */
 };
+
+/* How the fast kernels round the activations that meet quantised weights, each 32 by their largest:
+ * to 127 steps either side, whose error moves logits by a normalised square of 1e-4 to 1e-2 and can
+ * change a small model's answer, or to 32512 steps, about as exact as float (1e-9 to 1e-7) for at
+ * most twice the arithmetic. docs/decisions/020-activations.md has figures. */
+enum eng_activations {
+    ENG_ACTIVATIONS_AUTO, /* 16 below ENG_ACTIVATIONS_SMALL active parameters, else 8 */
+    ENG_ACTIVATIONS_INT8,
+    ENG_ACTIVATIONS_INT16
+};
+#define ENG_ACTIVATIONS_SMALL 1000000000u
+
+/* "auto", "int8", "int16"; false for anything else. */
+bool eng_activations_parse(struct base_str s, enum eng_activations *out);
 
 struct eng_model_opts {
     enum eng_device device;
     int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
+    enum eng_activations activations; /* of ENG_DEVICE_CPU */
 };
 
 /* What the file says about itself. Strings borrow from the model. */
@@ -57,6 +72,8 @@ const struct eng_model_info *eng_model_get_info(const struct eng_model *m);
 const struct eng_gguf *eng_model_gguf(const struct eng_model *m);
 /* The kernels in use: "ref", "c", "avx2", "avx512", "vnni". Static. */
 const char *eng_model_kernels(const struct eng_model *m);
+/* What meets quantised weights: "int8", "int16", or "float" on ENG_DEVICE_REF. Static. */
+const char *eng_model_activations(const struct eng_model *m);
 /* The built-in architectures, comma separated, for messages. Static. */
 const char *eng_model_archs(void);
 

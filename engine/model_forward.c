@@ -30,7 +30,7 @@ struct fwd {
 /* ---- matrix products ---- */
 
 /* Whether integer activations are needed to apply w. */
-static bool wants_int8(const struct eng_weight *w)
+static bool wants_ints(const struct eng_weight *w)
 {
     return w->tiles != NULL;
 }
@@ -118,7 +118,7 @@ struct prep_job {
     const float *norm; /* weights of an RMS norm, or NULL */
     float *y;          /* where the normed rows go */
     uint32_t n_in;
-    bool int8;
+    bool ints;
 };
 
 static void prep_row(const struct prep_job *j, uint32_t r)
@@ -130,9 +130,9 @@ static void prep_row(const struct prep_job *j, uint32_t r)
         j->m->kernels->rmsnorm(y, x, j->norm, j->n_in, j->m->hp.rms_eps);
         x = y;
     }
-    if (j->int8)
-        j->m->kernels->quant(x, j->n_in, s->aq + (size_t)r * j->n_in,
-                             s->aqi + (size_t)r * (j->n_in / 32));
+    if (j->ints)
+        j->m->kernels->quant[j->m->planes](x, j->n_in, s->aq + (size_t)r * j->n_in * j->m->planes,
+                                           s->aqi + (size_t)r * (j->n_in / 32));
 }
 
 #define ROWS_PER_TASK 16
@@ -164,14 +164,15 @@ static void prep_row_fn(void *ctx, uint32_t r)
     prep_row(ctx, r);
 }
 
-/* Activations for linear(): normed if norm is given (into y), and rounded to int8 if need be. */
+/* Activations for linear(): normed if norm is given (into y), and rounded if need be. */
 static struct eng_acts prepare(struct eng_model *m, const float *x, const float *norm, float *y,
-                               uint32_t n, uint32_t n_in, bool int8)
+                               uint32_t n, uint32_t n_in, bool ints)
 {
-    struct prep_job j = {m, x, norm, y, n_in, int8};
-    if (norm || int8)
+    struct prep_job j = {m, x, norm, y, n_in, ints};
+    if (norm || ints)
         for_rows(m, n, prep_row_fn, &j);
-    return (struct eng_acts){.x = norm ? y : x, .n_in = n_in, .q = m->s.aq, .qi = m->s.aqi};
+    return (struct eng_acts){
+        .x = norm ? y : x, .n_in = n_in, .planes = m->planes, .q = m->s.aq, .qi = m->s.aqi};
 }
 
 /* ---- attention ---- */
@@ -273,13 +274,13 @@ static void attention(struct fwd *f)
     const struct eng_hparams *hp = &m->hp;
     const struct eng_layer *y = f->y;
     struct eng_acts a = prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd,
-                                wants_int8(&y->q) || wants_int8(&y->k) || wants_int8(&y->v));
+                                wants_ints(&y->q) || wants_ints(&y->k) || wants_ints(&y->v));
     const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
     float *out[3] = {s->q, s->k, s->v};
     linear(m, &a, f->n, 3, w, out);
     for_rows(m, f->n, rope_row, f);
     eng_pool_run(m->pool, s->n_runs * hp->n_head_kv, attend_task, f);
-    a = prepare(m, s->att, NULL, NULL, f->n, hp->n_head * hp->n_dim, wants_int8(&y->o));
+    a = prepare(m, s->att, NULL, NULL, f->n, hp->n_head * hp->n_dim, wants_ints(&y->o));
     const struct eng_weight *wo[1] = {&y->o};
     float *po[1] = {s->proj};
     linear(m, &a, f->n, 1, wo, po);
@@ -339,7 +340,8 @@ static void down_task(void *ctx, uint32_t task, uint32_t thread)
     /* the activations of pair p are row p: offset the view to this group's first pair */
     struct eng_acts a = {.x = j->a->x + (size_t)g->first * j->a->n_in,
                          .n_in = j->a->n_in,
-                         .q = j->a->q + (size_t)g->first * j->a->n_in,
+                         .planes = j->a->planes,
+                         .q = j->a->q + (size_t)g->first * j->a->n_in * j->a->planes,
                          .qi = j->a->qi + (size_t)g->first * (j->a->n_in / 32)};
     struct eng_mm mm = {.w = j->down,
                         .mat = g->mat,
@@ -366,7 +368,7 @@ static void ffn_run(struct ffn_job *j, uint32_t n_pairs)
     struct eng_model *m = j->m;
     eng_pool_run(m->pool, cut_tasks(j, j->gate, n_pairs), gate_up_task, j);
     struct eng_acts h =
-        prepare(m, m->s.hg, NULL, NULL, n_pairs, j->gate->n_out, wants_int8(j->down));
+        prepare(m, m->s.hg, NULL, NULL, n_pairs, j->gate->n_out, wants_ints(j->down));
     j->a = &h;
     eng_pool_run(m->pool, cut_tasks(j, j->down, n_pairs), down_task, j);
 }
@@ -440,8 +442,8 @@ static void feed_forward(struct fwd *f)
     const struct eng_hparams *hp = &m->hp;
     const struct eng_layer *y = f->y;
     struct group groups[ENG_EXPERT_MAX] = {{.n = f->n}};
-    bool int8 = wants_int8(&y->gate) || wants_int8(&y->up);
-    struct eng_acts a = prepare(m, s->x, y->ffn_norm, s->xn, f->n, hp->n_embd, int8);
+    bool ints = wants_ints(&y->gate) || wants_ints(&y->up);
+    struct eng_acts a = prepare(m, s->x, y->ffn_norm, s->xn, f->n, hp->n_embd, ints);
     struct ffn_job j = {.m = m,
                         .gate = &y->gate,
                         .up = &y->up,
@@ -466,7 +468,7 @@ static void feed_forward(struct fwd *f)
         return;
     groups[0] = (struct group){.n = f->n};
     a = prepare(m, s->xn, NULL, NULL, f->n, hp->n_embd,
-                wants_int8(&y->shared_gate) || wants_int8(&y->shared_up));
+                wants_ints(&y->shared_gate) || wants_ints(&y->shared_up));
     j = (struct ffn_job){.m = m,
                          .gate = &y->shared_gate,
                          .up = &y->shared_up,
@@ -529,7 +531,7 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
         feed_forward(&f);
     }
     struct eng_acts a =
-        prepare(m, m->s.x, m->output_norm, m->s.xn, f.n, hp->n_embd, wants_int8(&m->output));
+        prepare(m, m->s.x, m->output_norm, m->s.xn, f.n, hp->n_embd, wants_ints(&m->output));
     const struct eng_weight *w[1] = {&m->output};
     float *out[1] = {logits};
     linear(m, &a, f.n, 1, w, out);

@@ -80,6 +80,7 @@ struct eng_model {
     struct eng_model_info info;
     struct eng_hparams hp;
     enum eng_device device;
+    uint32_t planes; /* of activations (ops.h) */
     const struct eng_kernels *kernels;
     struct eng_pool *pool;
     struct eng_layer *layers;

@@ -256,3 +256,24 @@ void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
                                      d * (float)sum[1]};
     }
 }
+
+void eng_quant_q16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+{
+    const float most = 127 * 256;
+    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += 2 * ENG_QBLOCK) {
+        float max = 0;
+        int sum[2] = {0, 0};
+        for (int j = 0; j < ENG_QBLOCK; j++)
+            max = fmaxf(max, fabsf(x[j]));
+        float inv = max > 1e-33f ? most / max : 0, d = inv > 0 ? max / most : 0;
+        for (int j = 0; j < ENG_QBLOCK; j++) {
+            int v = (int)lrintf(x[j] * inv);
+            int hi = (v + 127 * 256 + 128) / 256 - 127; /* upwards from the middle: lo <= 127 */
+            q[j] = (int8_t)hi;
+            q[j + ENG_QBLOCK] = (int8_t)(v - 256 * hi);
+            sum[j / 16] += v;
+        }
+        info[b] = (struct eng_qinfo){d, d * (float)(sum[0] + sum[1]), d * (float)sum[0],
+                                     d * (float)sum[1]};
+    }
+}

@@ -57,12 +57,15 @@ uint16_t eng_f32_to_f16(float f); /* round to nearest even */
 /* Activations for the integer kernels: blocks of 32 values x, rounded to q = x / d. */
 #define ENG_QBLOCK 32
 struct eng_qinfo {
-    float d;            /* max|x| / 127, 0 for a block of zeros */
+    float d;            /* max|x| / the largest |q|, 0 for a block of zeros */
     float ds;           /* d times the sum of the block's q: what a weight's minimum multiplies */
     float ds_lo, ds_hi; /* the same for the two halves of the block */
 };
 /* For n a multiple of 32: q[n] in -127..127 and one info a block. Plain C; cpu/ has faster versions
  * with the same results. */
 void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
+/* The finer form: |q| up to 127 * 256, as two bytes q = 256 hi + lo, hi in -127..127 and lo in
+ * -128..127. Each block's 32 hi stand before its 32 lo: 2 n bytes in all. */
+void eng_quant_q16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
 
 #endif

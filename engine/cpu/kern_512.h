@@ -126,6 +126,10 @@ FN vi vi_shl(vi a, int n)
 {
     return (vi)((u32x16)a << n);
 }
+FN vi vi_times256(vi a)
+{
+    return _mm512_slli_epi32(a, 8);
+}
 FN vi vi_table(vi a)
 {
     __m128i t = _mm_loadu_si128((const __m128i *)(const void *)eng_mxfp4_codes);

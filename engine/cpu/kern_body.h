@@ -13,7 +13,7 @@
  *   vf_f16 vf_bf16 vf_u8 vf_i8 (LANES values at an unaligned address, widened)
  *   vf_store_i8             LANES floats that are whole numbers of -128..127, as bytes
  *   vi_zero vi_load vi_add vi_or, vi_and(x, byte), vi_shr(x, n) vi_shl(x, n) (of 32-bit lanes),
- *   vi_table (bytes 0..15 through eng_mxfp4_codes), vi_float,
+ *   vi_times256 (32-bit lanes), vi_table (bytes 0..15 through eng_mxfp4_codes), vi_float,
  *   vi_dp(acc, u, s)        acc + the sum of 4 unsigned bytes of u times 4 signed bytes of s, a
  * lane vi_dp8                  the same where bytes of u may pass 127
  *
@@ -21,9 +21,10 @@
  *
  * The integer product: a tile holds 16 rows (tile_pack.c), a lane is a row, so lanes are never
  * added together. For 32 values, the codes are unpacked once into eight registers and multiplied
- * with the int8 activations of up to ROWS_MAX rows, each broadcast four bytes at a time: y += (sum
- * of code * q) * (d * d_act) + m * (d_act * sum of q) One activation row is the matrix-vector case
- * of token generation, many are that of prompts.
+ * with the int8 activations of up to ROWS_MAX rows, each broadcast four bytes at a time:
+ *   y += (sum of code * q) * (d * d_act) + m * (d_act * sum of q)
+ * Activations of 16 bits are two such planes, q = 256 hi + lo, over the same unpacked codes. One
+ * activation row is the matrix-vector case of token generation, many are that of prompts.
  */
 #ifndef ENG_CPU_KERN_BODY_H
 #define ENG_CPU_KERN_BODY_H
@@ -94,22 +95,40 @@ TARGET static void k_swiglu(float *g, const float *u, size_t n)
         g[i] = g[i] / (1.0f + expf(-g[i])) * u[i];
 }
 
-TARGET static void k_quant(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+/* Rounds x, a byte a value in planes = 1, two in 2. */
+FN void quant_blocks(int planes, const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
 {
     enum { PER = 32 / LANES };
-    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += ENG_QBLOCK) {
+    const float most = planes == 1 ? 127.0f : 127.0f * 256;
+    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += planes * ENG_QBLOCK) {
         vf max = vf_zero(), sum[2] = {vf_zero(), vf_zero()};
         UNROLL for (int i = 0; i < PER; i++) max = vf_max(max, vf_abs(vf_load(x + i * LANES)));
-        float top = vf_top(max), inv = top > 1e-35f ? 127.0f / top : 0;
+        float top = vf_top(max), inv = top > (planes == 1 ? 1e-35f : 1e-33f) ? most / top : 0;
         UNROLL for (int i = 0; i < PER; i++)
         {
             vf v = vf_round(vf_mul(vf_load(x + i * LANES), vf_set1(inv)));
             sum[i * 2 / PER] = vf_add(sum[i * 2 / PER], v);
-            vf_store_i8(q + i * LANES, v);
+            if (planes == 2) { /* the quarter: upwards from the middle, so that lo <= 127 */
+                vf hi = vf_round(vf_mul(vf_add(v, vf_set1(0.25f)), vf_set1(1.0f / 256)));
+                vf_store_i8(q + i * LANES, hi);
+                vf_store_i8(q + ENG_QBLOCK + i * LANES, vf_fma(hi, vf_set1(-256.0f), v));
+            } else {
+                vf_store_i8(q + i * LANES, v);
+            }
         }
-        float d = inv > 0 ? top / 127.0f : 0, lo = vf_sum(sum[0]), hi = vf_sum(sum[1]);
+        float d = inv > 0 ? top / most : 0, lo = vf_sum(sum[0]), hi = vf_sum(sum[1]);
         info[b] = (struct eng_qinfo){d, d * (lo + hi), d * lo, d * hi};
     }
+}
+
+TARGET static void k_quant8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+{
+    quant_blocks(1, x, n, q, info);
+}
+
+TARGET static void k_quant16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+{
+    quant_blocks(2, x, n, q, info);
 }
 
 /* ---- attention ---- */
@@ -369,20 +388,32 @@ FN void read_scales(uint32_t type, const uint8_t *super, const uint8_t *p, int l
     }
 }
 
-/* acc += one block times one row of activations */
-FN vf block_row(uint32_t type, const vi *u, const struct scales *s, const int8_t *q,
-                const struct eng_qinfo *qi, vf acc)
+/* a, b += the first and second 16 codes times one plane of a row of activations */
+FN void block_plane(uint32_t type, const vi *u, const int8_t *q, vi *a, vi *b)
 {
-    vi a = vi_zero(), b = vi_zero();
     UNROLL for (int g = 0; g < 4; g++)
     {
         if (type == ENG_Q8_0) {
-            a = vi_dp8(a, u[g], q + 4 * g);
-            b = vi_dp8(b, u[g + 4], q + 16 + 4 * g);
+            *a = vi_dp8(*a, u[g], q + 4 * g);
+            *b = vi_dp8(*b, u[g + 4], q + 16 + 4 * g);
         } else {
-            a = vi_dp(a, u[g], q + 4 * g);
-            b = vi_dp(b, u[g + 4], q + 16 + 4 * g);
+            *a = vi_dp(*a, u[g], q + 4 * g);
+            *b = vi_dp(*b, u[g + 4], q + 16 + 4 * g);
         }
+    }
+}
+
+/* acc += one block times one row of activations. With two planes a lane's sum stays below
+ * 255 * 127 * 256 * 32 < 2^28. */
+FN vf block_row(uint32_t type, int planes, const vi *u, const struct scales *s, const int8_t *q,
+                const struct eng_qinfo *qi, vf acc)
+{
+    vi a = vi_zero(), b = vi_zero();
+    block_plane(type, u, q, &a, &b);
+    if (planes == 2) {
+        a = vi_times256(a);
+        b = vi_times256(b);
+        block_plane(type, u, q + ENG_QBLOCK, &a, &b);
     }
     if (type == ENG_Q6_K) {
         acc = vf_fma(vi_float(a), vf_mul(s->d, vf_set1(qi->d)), acc);
@@ -395,7 +426,7 @@ FN vf block_row(uint32_t type, const vi *u, const struct scales *s, const int8_t
 }
 
 /* LANES outputs of one tile for n (a constant) rows of activations. */
-FN void tile_rows(uint32_t type, int n, const uint8_t *tile, int lane, uint32_t n_in,
+FN void tile_rows(uint32_t type, int planes, int n, const uint8_t *tile, int lane, uint32_t n_in,
                   const int8_t *const *q, const struct eng_qinfo *const *qi, vf *acc)
 {
     const struct eng_tile_layout lay = type == ENG_Q8_0    ? (struct eng_tile_layout){32, 512, 0}
@@ -418,8 +449,8 @@ FN void tile_rows(uint32_t type, int n, const uint8_t *tile, int lane, uint32_t 
         }
         read_scales(type, super, tile, lane, &s);
         unpack(type, tile + lay.scales + 4 * lane, u);
-        UNROLL for (int r = 0; r < n; r++) acc[r] =
-            block_row(type, u, &s, q[r] + (size_t)b * 32, qi[r] + b, acc[r]);
+        UNROLL for (int r = 0; r < n; r++) acc[r] = block_row(
+            type, planes, u, &s, q[r] + (size_t)b * 32 * (size_t)planes, qi[r] + b, acc[r]);
         tile += lay.scales + lay.planes;
     }
 }
@@ -441,14 +472,14 @@ FN void store_tile(const struct eng_mm *mm, uint32_t o, uint32_t r, vf acc)
 }
 
 /* All tiles of mm for its rows r0..r0+n. */
-FN void tiles_n(uint32_t type, int n, const struct eng_mm *mm, uint32_t r0)
+FN void tiles_n(uint32_t type, int planes, int n, const struct eng_mm *mm, uint32_t r0)
 {
     const struct eng_weight *w = mm->w;
     const int8_t *q[ROWS_MAX];
     const struct eng_qinfo *qi[ROWS_MAX];
     for (int r = 0; r < n; r++) {
         size_t row = mm->rows ? mm->rows[r0 + (uint32_t)r] : r0 + (uint32_t)r;
-        q[r] = mm->a->q + row * w->n_in;
+        q[r] = mm->a->q + row * w->n_in * (size_t)planes;
         qi[r] = mm->a->qi + row * (w->n_in / 32);
     }
     for (uint32_t o = mm->out0; o < mm->out1; o += ENG_TILE) {
@@ -456,32 +487,36 @@ FN void tiles_n(uint32_t type, int n, const struct eng_mm *mm, uint32_t r0)
             w->tiles + ((uint64_t)mm->mat * w->mat_tiles + o / ENG_TILE) * w->tile_bytes;
         for (int lane = 0; lane < ENG_TILE && o + (uint32_t)lane < mm->out1; lane += LANES) {
             vf acc[ROWS_MAX];
-            tile_rows(type, n, tile, lane, w->n_in, q, qi, acc);
+            tile_rows(type, planes, n, tile, lane, w->n_in, q, qi, acc);
             for (int r = 0; r < n; r++)
                 store_tile(mm, o + (uint32_t)lane, r0 + (uint32_t)r, acc[r]);
         }
     }
 }
 
-FN void tiles_type(uint32_t type, const struct eng_mm *mm)
+FN void tiles_type(uint32_t type, int planes, const struct eng_mm *mm)
 {
     uint32_t r = 0;
     for (; r + ROWS_MAX <= mm->n_rows; r += ROWS_MAX)
-        tiles_n(type, ROWS_MAX, mm, r);
+        tiles_n(type, planes, ROWS_MAX, mm, r);
 #if ROWS_MAX > 4
     for (; r + 4 <= mm->n_rows; r += 4)
-        tiles_n(type, 4, mm, r);
+        tiles_n(type, planes, 4, mm, r);
 #endif
     for (; r + 2 <= mm->n_rows; r += 2)
-        tiles_n(type, 2, mm, r);
+        tiles_n(type, planes, 2, mm, r);
     for (; r < mm->n_rows; r++)
-        tiles_n(type, 1, mm, r);
+        tiles_n(type, planes, 1, mm, r);
 }
 
 #define TILES_OF(T)                                                                                \
-    TARGET static void tiles_##T(const struct eng_mm *mm)                                          \
+    TARGET static void tiles8_##T(const struct eng_mm *mm)                                         \
     {                                                                                              \
-        tiles_type(ENG_##T, mm);                                                                   \
+        tiles_type(ENG_##T, 1, mm);                                                                \
+    }                                                                                              \
+    TARGET static void tiles16_##T(const struct eng_mm *mm)                                        \
+    {                                                                                              \
+        tiles_type(ENG_##T, 2, mm);                                                                \
     }
 TILES_OF(Q4_0)
 TILES_OF(Q4_1)
@@ -495,12 +530,12 @@ TILES_OF(MXFP4)
 
 static void k_mm_tiles(const struct eng_mm *mm)
 {
-    static void (*const by_type[])(const struct eng_mm *) = {
-        [ENG_Q4_0] = tiles_Q4_0, [ENG_Q4_1] = tiles_Q4_1, [ENG_Q5_0] = tiles_Q5_0,
-        [ENG_Q5_1] = tiles_Q5_1, [ENG_Q8_0] = tiles_Q8_0, [ENG_Q4_K] = tiles_Q4_K,
-        [ENG_Q5_K] = tiles_Q5_K, [ENG_Q6_K] = tiles_Q6_K, [ENG_MXFP4] = tiles_MXFP4,
-    };
-    by_type[mm->w->type](mm);
+#define BOTH(T) [ENG_##T] = { tiles8_##T, tiles16_##T }
+    static void (*const by_type[][ENG_PLANES_MAX])(const struct eng_mm *) = {
+        BOTH(Q4_0), BOTH(Q4_1), BOTH(Q5_0), BOTH(Q5_1), BOTH(Q8_0),
+        BOTH(Q4_K), BOTH(Q5_K), BOTH(Q6_K), BOTH(MXFP4)};
+#undef BOTH
+    by_type[mm->w->type][mm->a->planes - 1](mm);
 }
 
 const struct eng_kernels KERN_SYMBOL = {
@@ -509,7 +544,7 @@ const struct eng_kernels KERN_SYMBOL = {
     .axpy = k_axpy,
     .swiglu = k_swiglu,
     .attend = k_attend,
-    .quant = k_quant,
+    .quant = {NULL, k_quant8, k_quant16},
     .mm_rows = k_mm_rows,
     .mm_tiles = k_mm_tiles,
 };

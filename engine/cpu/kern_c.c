@@ -115,6 +115,11 @@ FN vi vi_shl(vi a, int n)
     BYTE a.b[l] = (uint8_t)(a.b[l] << n);
     return a;
 }
+FN vi vi_times256(vi a)
+{
+    EACH a.i[l] *= 256;
+    return a;
+}
 FN vi vi_table(vi a)
 {
     BYTE a.b[l] = eng_mxfp4_codes[a.b[l]];

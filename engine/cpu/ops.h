@@ -12,7 +12,8 @@
 #include "engine/gguf.h"
 #include "engine/quant.h"
 
-#define ENG_TILE 16 /* weight rows that a kernel takes at a time */
+#define ENG_TILE       16 /* weight rows that a kernel takes at a time */
+#define ENG_PLANES_MAX 2  /* bytes of a rounded activation */
 
 /* A weight matrix [n_out][n_in], or n_mat of them (one per expert): y[o] = sum_i W[o][i] x[i]. */
 struct eng_weight {
@@ -32,7 +33,8 @@ struct eng_acts {
     const float *x; /* always */
     uint32_t n_in;
     /* filled only when a quantised weight is to be applied by an integer kernel: */
-    const int8_t *q;            /* [n_rows][n_in] */
+    uint32_t planes;            /* bytes a value: 1 as eng_quant_q8 gives, 2 as eng_quant_q16 */
+    const int8_t *q;            /* [n_rows][n_in / 32][planes][32] */
     const struct eng_qinfo *qi; /* [n_rows][n_in / 32] */
 };
 
@@ -80,8 +82,8 @@ struct eng_kernels {
     void (*swiglu)(float *g, const float *u, size_t n);
     /* out = softmax(scale q K^T) V, per query row */
     void (*attend)(const struct eng_attend *a);
-    /* as eng_quant_q8 */
-    void (*quant)(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
+    /* [1] as eng_quant_q8, [2] as eng_quant_q16: the index is eng_acts.planes */
+    void (*quant[ENG_PLANES_MAX + 1])(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
     /* The product for weights as they lie in the file. */
     void (*mm_rows)(const struct eng_mm *mm);
     /* The product for repacked weights; NULL in ref. */

@@ -95,7 +95,7 @@ const struct eng_kernels eng_kernels_ref = {
     .axpy = ref_axpy,
     .swiglu = ref_swiglu,
     .attend = ref_attend,
-    .quant = eng_quant_q8,
+    .quant = {NULL, eng_quant_q8, eng_quant_q16},
     .mm_rows = ref_mm_rows,
 };
 

@@ -71,7 +71,7 @@ static void random_rows(uint32_t type, uint8_t *p, size_t blocks)
 }
 
 struct product {
-    uint32_t type, n_in, n_out, n_mat, n_rows;
+    uint32_t type, n_in, n_out, n_mat, n_rows, planes;
     struct eng_weight w;
     uint8_t *data;
     float *x, *deq, *bias;
@@ -86,6 +86,13 @@ static void *need(size_t n)
     assert_int_equal(posix_memalign(&p, 64, n + 64), 0);
     memset(p, 0, n + 64);
     return p;
+}
+
+/* Value i of rounded activations. */
+static int rounded(const int8_t *q, uint32_t planes, size_t i)
+{
+    const int8_t *b = q + i / 32 * 32 * planes + i % 32;
+    return planes == 2 ? 256 * b[0] + b[32] : b[0];
 }
 
 static void product_init(struct product *p)
@@ -113,16 +120,16 @@ static void product_init(struct product *p)
                 eng_tile_pack(&p->w, m, t);
     }
     p->x = need(n_x * 4);
-    p->q = need(n_x);
+    p->q = need(n_x * ENG_PLANES_MAX);
     p->qi = need((n_x / 32 + 1) * sizeof(*p->qi));
     p->rows = need((p->n_rows + 1) * 4);
     fill(p->x, n_x, 3);
     for (uint32_t r = 0; r < p->n_rows; r++)
         p->rows[r] = rnd() % (p->n_rows + 3);
-    if (p->w.tiles) { /* x becomes what the int8 form says */
-        eng_quant_q8(p->x, n_x, p->q, p->qi);
+    if (p->w.tiles) { /* x becomes what the rounded form says */
+        eng_kernels_ref.quant[p->planes](p->x, n_x, p->q, p->qi);
         for (size_t i = 0; i < n_x; i++)
-            p->x[i] = p->qi[i / 32].d * (float)p->q[i];
+            p->x[i] = p->qi[i / 32].d * (float)rounded(p->q, p->planes, i);
     }
 }
 
@@ -140,7 +147,7 @@ static void product_release(struct product *p)
 static void product_check(const struct product *p, const struct eng_kernels *k, const float *want,
                           const float *size, bool gather)
 {
-    struct eng_acts a = {.x = p->x, .n_in = p->n_in, .q = p->q, .qi = p->qi};
+    struct eng_acts a = {.x = p->x, .n_in = p->n_in, .planes = p->planes, .q = p->q, .qi = p->qi};
     float *y = need((size_t)p->n_rows * p->n_out * 4);
     uint32_t cut = p->n_out / 2 / ENG_TILE * ENG_TILE; /* two calls, as two tasks would */
     struct eng_mm mm = {.w = &p->w,
@@ -161,9 +168,11 @@ static void product_check(const struct product *p, const struct eng_kernels *k, 
     free(y);
 }
 
-static void one_product(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t n_rows, bool gather)
+static void one_product(uint32_t type, uint32_t planes, uint32_t n_in, uint32_t n_out,
+                        uint32_t n_rows, bool gather)
 {
-    struct product p = {.type = type, .n_in = n_in, .n_out = n_out, .n_mat = 2, .n_rows = n_rows};
+    struct product p = {
+        .type = type, .n_in = n_in, .n_out = n_out, .n_mat = 2, .n_rows = n_rows, .planes = planes};
     product_init(&p);
     float *row = need((size_t)n_in * 4), *want = need((size_t)n_rows * n_out * 4);
     float *size = need((size_t)n_rows * n_out * 4); /* sum of magnitudes: the scale of rounding */
@@ -197,21 +206,27 @@ static void products_of_every_type(void **state)
 {
     static const uint32_t types[] = {ENG_F32,  ENG_F16,  ENG_BF16, ENG_Q4_0, ENG_Q4_1, ENG_Q5_0,
                                      ENG_Q5_1, ENG_Q8_0, ENG_Q4_K, ENG_Q5_K, ENG_Q6_K, ENG_MXFP4};
-    static const uint32_t rows[] = {1, 2, 3, 4, 7, 8, 9, 23};
+    static const uint32_t rows[] = {0, 1, 2, 3, 4, 7, 8, 9, 23};
     (void)state;
     for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
-        for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
-            one_product(types[t], 512, 48, rows[r], false);
-            one_product(types[t], 256, 37, rows[r], true); /* a part tile at the end */
-        }
+        for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++)
+            for (uint32_t planes = 1; planes <= ENG_PLANES_MAX; planes++) {
+                one_product(types[t], planes, 512, 48, rows[r], false);
+                one_product(types[t], planes, 256, 37, rows[r], true); /* a part tile at the end */
+            }
+    for (uint32_t planes = 1; planes <= ENG_PLANES_MAX; planes++) {
+        one_product(ENG_Q4_0, planes, 32, 1, 1, false); /* the least there can be */
+        one_product(ENG_Q8_0, planes, 96, 17, 70, true);
+        one_product(ENG_Q6_K, planes, 768, 15, 130, true);
+    }
 }
 
 static void float_products_of_odd_length(void **state)
 {
     (void)state;
     for (uint32_t n = 1; n < 40; n += 3) {
-        one_product(ENG_F32, n, 5, 5, false);
-        one_product(ENG_F16, n, 19, 3, true);
+        one_product(ENG_F32, 1, n, 5, 5, false);
+        one_product(ENG_F16, 1, n, 19, 3, true);
     }
 }
 
@@ -249,23 +264,30 @@ static void vector_operators(void **state)
 
 static void activations_rounded_alike(void **state)
 {
-    enum { N = 320 };
+    enum { N = 32 * 2048 };
     (void)state;
-    float x[N];
+    static float x[N];
+    static int8_t q[2 * N], q_ref[2 * N];
+    static struct eng_qinfo i[N / 32], i_ref[N / 32];
     fill(x, N, 5);
     memset(x + 64, 0, 32 * sizeof(float));
     x[100] = 1e-39f;
+    for (uint32_t j = 128; j < N; j++) /* every step of the finer form, in blocks whose d is 1 */
+        x[j] = j % 32 == 0 ? (j & 32 ? 32512.0f : -32512.0f) : (float)((int)j - N / 2);
+    for (uint32_t j = 128; j < N; j++)
+        x[j] = fmaxf(-32512.0f, fminf(x[j], 32512.0f));
     for (int v = 0; v < N_VERSIONS; v++) {
         const struct eng_kernels *k = eng_kernels_named(VERSIONS[v]);
-        int8_t q[N], q_ref[N];
-        struct eng_qinfo i[N / 32], i_ref[N / 32];
-        if (!k)
-            continue;
-        k->quant(x, N, q, i);
-        eng_quant_q8(x, N, q_ref, i_ref);
-        assert_memory_equal(q, q_ref, N);
-        assert_memory_equal(i, i_ref, sizeof(i));
+        for (uint32_t planes = 1; k && planes <= ENG_PLANES_MAX; planes++) {
+            memset(i, 0xff, sizeof(i));
+            k->quant[planes](x, N, q, i);
+            eng_kernels_ref.quant[planes](x, N, q_ref, i_ref);
+            assert_memory_equal(q, q_ref, planes * N);
+            assert_memory_equal(i, i_ref, sizeof(i));
+        }
     }
+    for (uint32_t j = 128; j < N; j++)
+        assert_int_equal(rounded(q_ref, 2, j), (int)x[j]);
 }
 
 /* Rows of several tokens and heads, keys in blocks; against the definition in double. */

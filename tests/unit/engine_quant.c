@@ -1,7 +1,7 @@
-/* Goal: dequantising is exact to the bit for every type, and rounding activations to int8 is right.
- * Method: block vectors computed by an independent implementation (quantised data and random bit
- * patterns: every code, extreme scales, subnormals), compared as bits; f16 conversion over all
- * 65536 patterns and at its rounding edges; activations against their definition.
+/* Goal: dequantising is exact to the bit for every type, and rounding activations to 8 and 16 bits
+ * is right. Method: block vectors computed by an independent implementation (quantised data and
+ * random bit patterns: every code, extreme scales, subnormals), compared as bits; f16 conversion
+ * over all 65536 patterns and at its rounding edges; activations against their definition.
  */
 #include "engine/quant.h"
 
@@ -123,9 +123,28 @@ static void activations(void **state)
         assert_true(info[b].ds_hi == info[b].d * (float)sum[1]);
         assert_true(info[b].ds == info[b].d * (float)(sum[0] + sum[1]));
     }
+    int8_t q2[2 * VALUES];
+    eng_quant_q16(x, VALUES, q2, info);
+    for (size_t b = 0; b < VALUES / 32; b++) {
+        float max = 0;
+        int sum[2] = {0, 0};
+        for (size_t i = 0; i < 32; i++) {
+            int v = 256 * q2[b * 64 + i] + q2[b * 64 + 32 + i];
+            max = fmaxf(max, fabsf(x[b * 32 + i]));
+            sum[i / 16] += v;
+            assert_true(q2[b * 64 + i] >= -127 && abs(v) <= 127 * 256);
+            assert_true(fabsf(x[b * 32 + i] - info[b].d * (float)v) <= 0.51f * info[b].d);
+        }
+        assert_true(fabsf(info[b].d * 32512 - max) <= 1e-6f * max);
+        assert_true(info[b].ds_lo == info[b].d * (float)sum[0]);
+        assert_true(info[b].ds_hi == info[b].d * (float)sum[1]);
+        assert_true(info[b].ds == info[b].d * (float)(sum[0] + sum[1]));
+    }
     float tiny[32] = {1e-40f, -1e-39f};
     eng_quant_q8(tiny, 32, q, info);
     assert_true(info[0].d == 0 && q[0] == 0 && q[1] == 0);
+    eng_quant_q16(tiny, 32, q2, info);
+    assert_true(info[0].d == 0 && q2[0] == 0 && q2[32] == 0 && q2[33] == 0);
 }
 
 int main(void)
