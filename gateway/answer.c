@@ -160,10 +160,6 @@ void gw_answer_start(struct gw_request *q)
         q->outcome = q->status == 403 ? "denied" : "error";
         gw_request_finish(q);
     } else {
-        if (!q->upstreams) {
-            q->upstreams = q->app->upstreams;
-            q->upstreams->refs++;
-        }
         start_attempt(q);
     }
 }

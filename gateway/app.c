@@ -405,6 +405,7 @@ const struct gw_app gw_weir_app = {
     .loop_free = loop_free,
     .ops =
         {
+            .head = gw_request_head,
             .request = gw_request_begin,
             .gone = gw_request_gone,
             .drained = gw_request_drained,

@@ -146,6 +146,7 @@ static void fail(struct attempt *a, int status, const char *type, struct base_st
                             .error = {.status = status,
                                       .retryable = retryable,
                                       .type = base_str_c(type),
+                                      .code = base_str_c(type),
                                       .message = message}};
     emit_last(a, &ev);
 }

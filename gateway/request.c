@@ -89,11 +89,29 @@ static bool parse(struct gw_request *q)
     return false;
 }
 
+static bool is_repeated(const struct gw_http_head *h, const char *name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_headers; i++)
+        n += base_str_ieq(h->headers[i].name, base_str_c(name));
+    return n > 1;
+}
+
 /* What the headers and the key say about the request. A declaration only adds. */
 static bool read_headers(struct gw_request *q)
 {
+    static const char *const ours[] = {"x-weir-tier", "x-weir-use-case", "x-weir-subject",
+                                       "x-weir-region"};
     struct base_str use_case = gw_request_header(q, "x-weir-use-case");
 
+    /* Of two values neither is what the caller meant, and the wrong one might allow more. */
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (!is_repeated(q->http->head, ours[i]))
+            continue;
+        gw_request_fail(q, 400, "invalid_request_error", "bad_header", ours[i],
+                        "%s must be sent once.", ours[i]);
+        return false;
+    }
     q->subject = gw_request_header(q, "x-weir-subject");
     if (q->subject.n > 128 || !base_utf8_valid(q->subject)) {
         gw_request_fail(q, 400, "invalid_request_error", "bad_header", "x-weir-subject",
@@ -104,6 +122,8 @@ static bool read_headers(struct gw_request *q)
     q->facts.declared_classes = q->key.classes;
     if (!use_case.n && q->key.use_case[0])
         use_case = base_str_c(q->key.use_case);
+    else if (q->key.use_case[0]) /* another use case: what the key's own declares stays */
+        q->facts.key_use_case = base_str_c(q->key.use_case);
     if (use_case.n && !conf_use_case_known(q->http->gen->conf, use_case)) {
         gw_request_fail(q, 400, "invalid_request_error", "unknown_use_case", "x-weir-use-case",
                         "The use case `%.*s` is not in the policy's list.",
@@ -127,9 +147,23 @@ static bool scan(struct gw_request *q)
     return false;
 }
 
+/* The configuration and its upstreams, as they are now, are this request's until its end: a reload
+ * between its first byte and its decision, or after it, changes nothing for it. */
+static void take_generation(struct gw_request *q)
+{
+    struct gw_server_request *r = q->http;
+    if (r->gen != r->loop->gen) {
+        gw_gen_unref(r->gen);
+        r->gen = gw_gen_ref(r->loop->gen);
+    }
+    q->upstreams = q->app->upstreams;
+    q->upstreams->refs++;
+}
+
 static void chat_completions(struct gw_request *q)
 {
     uint64_t cpu = base_mono_us();
+    take_generation(q);
     if (!parse(q) || !read_headers(q) || !scan(q)) {
         refuse(q);
         return;
@@ -176,6 +210,29 @@ static void not_found(struct gw_request *q, struct base_str path)
     gw_request_fail(q, 404, "invalid_request_error", "unknown_path", NULL,
                     "There is nothing at this path. Weir serves POST /v1/chat/completions, "
                     "GET /v1/models, /healthz and /readyz.");
+}
+
+bool gw_request_head(struct gw_server_request *r)
+{
+    struct gw_app_loop *app = r->loop->app;
+    struct gw_key_info key;
+    bool open = base_str_is(r->head->path, "/healthz") || base_str_is(r->head->path, "/readyz");
+
+    if (app->log_failed || open ||
+        gw_keys_lookup(app->keys->keys, gw_request_secret(r->head), &key) == BASE_OK)
+        return true;
+    struct gw_request *q = request_new(r);
+    if (!q) {
+        gw_resp_abort(r);
+        return false;
+    }
+    if (base_str_starts(r->head->path, BASE_STR("/v1/messages")))
+        q->dialect = &gw_dialect_anthropic_errors;
+    if (authenticate(q))
+        gw_resp_abort(r); /* cannot be: the same keys, on the same thread */
+    else
+        refuse(q);
+    return false;
 }
 
 void gw_request_begin(struct gw_server_request *r)

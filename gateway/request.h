@@ -5,6 +5,8 @@
 
 #include "gateway/server.h"
 
+/* Before a body is read: who has no key is refused here. */
+bool gw_request_head(struct gw_server_request *r);
 void gw_request_begin(struct gw_server_request *r);
 void gw_request_gone(struct gw_server_request *r);
 void gw_request_drained(struct gw_server_request *r);

@@ -431,6 +431,7 @@ enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *
                             struct base_arena *a, struct pol_decision *out, struct base_err *err)
 {
     struct work w = {.p = p, .f = f, .a = a, .d = out};
+    const struct pol_use_case *own;
 
     memset(out, 0, sizeof(*out));
     if (f->n_candidates > POL_CANDIDATES_MAX)
@@ -441,8 +442,10 @@ enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *
     if (!out->rules || !w.applied || !out->verdicts)
         return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
     w.use_case = pol_use_case_of(p, f->use_case);
-    out->classes = pol_classes_close(f->findings.classes | f->declared_classes |
-                                     (w.use_case ? w.use_case->classes : 0));
+    own = pol_use_case_of(p, f->key_use_case);
+    out->classes =
+        pol_classes_close(f->findings.classes | f->declared_classes |
+                          (w.use_case ? w.use_case->classes : 0) | (own ? own->classes : 0));
     gather(&w);
     refuse_early(&w);
     out->n_verdicts = f->n_candidates;

@@ -161,8 +161,10 @@ struct pol_candidate {
 struct pol_facts {
     struct pol_findings findings;
     unsigned declared_classes; /* by key, use case or headers; only add */
-    struct base_str use_case;  /* empty: none */
-    struct base_str region;    /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
+    struct base_str
+        key_use_case;         /* the key's own where use_case is another: its classes are added */
+    struct base_str use_case; /* empty: none */
+    struct base_str region;   /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
     enum pol_tier tier;
     double difficulty; /* 0 to 1 */
     const char *task;  /* static: "summarise", "code", ... */

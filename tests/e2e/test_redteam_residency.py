@@ -302,3 +302,21 @@ def test_personal_data_in_a_pinned_us_model_under_every_disguise(red):
         status, eu, us, _, _ = send(red, user(f"Mail {hide(MAIL)} today", model="us/m"))
         assert not us, f"{name}: {us[0]['body_text'][:200]}"
         assert status == 403, name
+
+
+def test_a_header_does_not_take_back_what_the_key_declares(red):
+    """A key for patient letters (special data) stays one when a header names a harmless use case."""
+    g, eu, us = red
+    key = g.command("key", "new", "-c", g.config, "--tenant", "acme", "--name", "ward", "--use-case",
+                    "health").stdout.decode().strip()
+    before = len(eu.received()) + len(us.received())
+    body = {"model": "eu/gpt-x", "messages": [{"role": "user", "content": "canary-ward"}]}
+
+    def known():
+        status, _, _ = g.request("POST", "/v1/chat/completions", body, key=key)
+        return status if status != 401 else 0
+    assert harness.wait_for("the key", known, 30, 0.5) == 403
+    for use_case in ("support", "health", ""):
+        status, _, answer = g.request("POST", "/v1/chat/completions", body, {"x-weir-use-case": use_case}, key=key)
+        assert status == 403, (use_case, answer[:300])
+    assert len(eu.received()) + len(us.received()) == before
