@@ -25,29 +25,45 @@ struct part {
     size_t bytes;
 };
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Lists the parts of scratch for slices of s->rows tokens; returns the sum of their bytes. */
 static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_parts)
 {
     const struct eng_hparams *hp = &m->hp;
     struct eng_scratch *s = &m->s;
     size_t rows = s->rows, used = hp->moe.n_used ? hp->moe.n_used : 1;
-    size_t pairs = rows * used, d = hp->n_embd, q = (size_t)hp->n_head * hp->n_dim;
-    size_t kv = (size_t)hp->n_head_kv * hp->n_dim, ff = m->n_ff_max;
-    size_t wide = rows * (d > q ? d : q);
-    if (pairs * ff > wide)
-        wide = pairs * ff;
+    size_t pairs = rows * used, d = hp->n_embd, ff = m->n_ff_max, q = 0, k = 0, v = 0, att = 0;
+    for (uint32_t i = 0; m->layers && i < hp->n_layer; i++) {
+        const struct eng_layer *y = &m->layers[i];
+        q = larger(q, (size_t)hp->n_head * y->n_dim);
+        att = larger(att, (size_t)hp->n_head * y->n_vdim);
+        k = larger(k, (size_t)y->n_head_kv * y->n_dim);
+        v = larger(v, (size_t)y->n_head_kv * y->n_vdim);
+    }
+    bool mla = hp->family && hp->family->mla;
+    size_t half = mla ? larger(hp->n_nope + hp->rope[0].n_rot, hp->n_vhead) : 0;
+    size_t heads = mla ? larger(hp->n_nope, hp->n_lora_kv) * hp->n_head : 0;
+    size_t widest = larger(larger(d, att), larger(larger(heads, hp->n_lora_q), half * hp->n_head));
+    size_t wide = larger(rows * widest, pairs * ff);
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
         {&s->x, rows * d * 4},
         {&s->xn, rows * d * 4},
         {&s->q, rows * q * 4},
-        {&s->k, rows * kv * 4},
-        {&s->v, rows * kv * 4},
-        {&s->att, rows * q * 4},
+        {&s->k, rows * k * 4},
+        {&s->v, rows * v * 4},
+        {&s->att, rows * att * 4},
+        {&s->qa, rows * hp->n_lora_q * 4},
+        {&s->ql, rows * half * hp->n_head * 4},
+        {&s->heads, rows * heads * 4},
         {&s->proj, rows * d * 4},
-        {&s->cs, rows * hp->n_rot * 4},
-        {&s->hg, pairs * ff * 4},
-        {&s->hu, pairs * ff * 4},
+        {&s->cs[0], rows * hp->rope[0].n_rot * 4},
+        {&s->cs[1], rows * hp->rope[1].n_rot * 4},
+        {&s->hg, pairs * ff * 8},
         {&s->hy, pairs * d * 4},
         {&s->router, rows * (hp->moe.n_expert + 1) * 4},
         {&s->ids, pairs * 4},
@@ -83,6 +99,7 @@ static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
                                 eng_gguf_path(m->gguf), parts[i].bytes);
         memcpy(parts[i].at, &p, sizeof(p));
     }
+    m->s.hu = m->s.hg + (size_t)m->s.pairs * m->n_ff_max;
     return BASE_OK;
 }
 
@@ -149,7 +166,9 @@ void eng_model_free(struct eng_model *m)
     }
     eng_weights_free(m);
     eng_pool_free(m->pool);
-    free(m->hp.rope_freq);
+    for (int k = 0; k < ENG_ROPES; k++)
+        free(m->hp.rope[k].freq);
+    free(m->ones);
     eng_gguf_free(m->gguf);
     free(m);
 }
@@ -184,18 +203,34 @@ static uint32_t cells_of(uint32_t n_ctx)
 /* Scratch for one thread's attention, in floats. */
 static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
 {
-    uint64_t group = m->hp.n_head / m->hp.n_head_kv;
-    return cells_of(n_ctx) * (group > ENG_ATTEND_ROWS ? group : ENG_ATTEND_ROWS);
+    uint64_t rows = ENG_ATTEND_ROWS;
+    for (uint32_t i = 0; i < m->hp.n_layer; i++)
+        rows = larger(rows, m->hp.n_head / m->layers[i].n_head_kv);
+    return (uint64_t)cells_of(n_ctx) * rows + 2 * ENG_KEY_BLOCK;
+}
+
+/* Floats of a cache's keys and of its values; where each layer's begin, if asked. */
+static void cache_floats(const struct eng_model *m, uint64_t cells, uint64_t *k, uint64_t *v,
+                         struct eng_cache *c)
+{
+    *k = *v = 0; /* cells: 2^28 at most; layers: 2^10; a layer's row: 2^22: no overflow */
+    for (uint32_t i = 0; i < m->hp.n_layer; i++) {
+        const struct eng_layer *y = &m->layers[i];
+        if (c) {
+            c->k_at[i] = (size_t)*k;
+            c->v_at[i] = (size_t)*v;
+        }
+        *k += cells * y->n_head_kv * y->n_dim;
+        *v += cells * y->n_head_kv * y->n_vdim;
+    }
 }
 
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
 {
-    const struct eng_hparams *hp = &m->hp;
-    uint64_t cells = (uint64_t)n_seq * cells_of(n_ctx);                    /* 2^28 at most */
-    uint64_t each = 8 * (uint64_t)hp->n_head_kv * hp->n_dim * hp->n_layer; /* below 2^37 */
     uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx);
-    uint64_t bytes;
-    if (__builtin_mul_overflow(cells, each, &bytes) ||
+    uint64_t k, v, bytes;
+    cache_floats(m, (uint64_t)n_seq * cells_of(n_ctx), &k, &v, NULL);
+    if (__builtin_mul_overflow(k + v, 4, &bytes) ||
         __builtin_add_overflow(bytes, scores + 8 * (uint64_t)n_seq, &bytes))
         return UINT64_MAX;
     return bytes;
@@ -211,15 +246,20 @@ enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32
                             ENG_SEQ_MAX, 1u << 20, n_seq, n_ctx);
     const struct eng_hparams *hp = &m->hp;
     uint64_t bytes = eng_cache_bytes(m, n_seq, n_ctx);
-    size_t half = (size_t)hp->n_layer * n_seq * hp->n_head_kv * cells_of(n_ctx) * hp->n_dim;
+    uint64_t k, v;
     struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
     if (c) {
         *c = (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx, .n_cells = cells_of(n_ctx)};
         c->scores_each = (size_t)scores_of(m, n_ctx);
         c->len = calloc(n_seq, sizeof(*c->len));
         c->base = calloc(n_seq, sizeof(*c->base));
-        c->k = calloc(half, sizeof(*c->k));
-        c->v = calloc(half, sizeof(*c->v));
+        c->k_at = calloc(hp->n_layer, sizeof(*c->k_at));
+        c->v_at = calloc(hp->n_layer, sizeof(*c->v_at));
+    }
+    if (c && c->k_at && c->v_at) {
+        cache_floats(m, (uint64_t)n_seq * cells_of(n_ctx), &k, &v, c);
+        c->k = calloc(k, sizeof(*c->k));
+        c->v = calloc(v, sizeof(*c->v));
         c->scores = calloc(c->scores_each * eng_pool_threads(m->pool), sizeof(*c->scores));
     }
     if (!c || !c->len || !c->base || !c->k || !c->v || !c->scores) {
@@ -239,6 +279,8 @@ void eng_cache_free(struct eng_cache *c)
         return;
     free(c->len);
     free(c->base);
+    free(c->k_at);
+    free(c->v_at);
     free(c->k);
     free(c->v);
     free(c->scores);
@@ -275,13 +317,16 @@ void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n)
     if (n > c->len[src])
         n = c->len[src];
     /* whole key blocks; what is behind n in the last one is never read */
-    size_t bytes = (size_t)cells_of(n) * c->m->hp.n_dim * sizeof(float);
-    for (uint32_t l = 0; l < c->m->hp.n_layer; l++)
-        for (uint32_t h = 0; h < c->m->hp.n_head_kv; h++) {
-            size_t to = eng_cache_at(c, l, dst, h), from = eng_cache_at(c, l, src, h);
-            memcpy(c->k + to, c->k + from, bytes);
-            memcpy(c->v + to, c->v + from, bytes);
+    for (uint32_t l = 0; l < c->m->hp.n_layer; l++) {
+        const struct eng_layer *y = &c->m->layers[l];
+        size_t row = (size_t)cells_of(n) * sizeof(float);
+        for (uint32_t h = 0; h < y->n_head_kv; h++) {
+            memcpy(c->k + eng_key_base(c, l, dst, h), c->k + eng_key_base(c, l, src, h),
+                   row * y->n_dim);
+            memcpy(c->v + eng_value_base(c, l, dst, h), c->v + eng_value_base(c, l, src, h),
+                   row * y->n_vdim);
         }
+    }
     c->len[dst] = n;
     c->base[dst] = n ? c->base[src] : 0;
 }

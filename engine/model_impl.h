@@ -14,37 +14,80 @@ enum eng_qk_norm {
     ENG_QK_NORM_ALL   /* RMS norm of the whole projection, weights [n_head * head_dim] */
 };
 
-/* What an architecture fixes and its files do not say. */
+enum eng_act {
+    ENG_ACT_SILU, /* silu(gate) * up */
+    ENG_ACT_GELU, /* gelu(gate) * up, the tanh form */
+    ENG_ACT_OAI   /* gpt-oss: gate up to 7, up within 7 either way; g sigmoid(1.702 g) (up + 1) */
+};
+
+struct eng_reader;
+
+/* What an architecture fixes and its files do not say. One of these in each family_NAME.c. */
 struct eng_family {
     const char *arch;
     bool neox; /* RoPE pairs */
     enum eng_qk_norm qk_norm;
-    bool moe_normalise; /* default of expert_weights_norm */
-    bool shared_gated;  /* the shared expert is scaled by sigmoid(ffn_gate_inp_shexp . x) */
+    bool qk_norm_optional;  /* not every file of the family has these norms */
+    bool moe_normalise;     /* default of expert_weights_norm */
+    bool shared_gated;      /* the shared expert is scaled by sigmoid(ffn_gate_inp_shexp . x) */
+    enum eng_gating gating; /* default of expert_gating_func, 0 = softmax */
+    enum eng_act act;
+    bool sinks; /* attn_sinks: a logit a head that takes part in the softmax, without value */
+    bool ffn_norm_is_post_attention; /* what the tensor of the norm before the FFN is called */
+    bool sandwich;                   /* norms behind attention and FFN too, before they are added */
+    bool fused;                      /* attn_qkv holds q, k and v; ffn_up holds gate, then up */
+    bool mla;                        /* multi-head latent attention (model_attn.c) */
+    bool weigh_input; /* experts see their input times their weight; outputs are just added */
+    bool long_rope;   /* RoPE factors for long and for short contexts */
+    /* Reads what is particular, and sets layers that differ; NULL = nothing. Runs last. */
+    void (*read)(struct eng_reader *r, struct eng_model *m);
 };
+
+/* Angles of a RoPE: pair i turns by position * freq[i]. */
+struct eng_rope_set {
+    uint32_t n_rot;
+    float mscale; /* factor of cos and sin */
+    float *freq;  /* [n_rot / 2]; owned by the model */
+};
+#define ENG_ROPES     2
+#define ENG_HEADS_MAX 1024 /* times tokens of a slice: tasks that a pool takes at once */
 
 struct eng_hparams {
     const struct eng_family *family;
     uint32_t n_vocab, n_ctx_train, n_layer, n_embd, n_head, n_head_kv, n_dim;
-    uint32_t n_rot;
     float rms_eps, attn_scale;
     float embedding_scale, residual_scale, logit_scale; /* 1 where the file has none */
-    float temp_scale; /* q *= 1 + temp_scale ln(floor(pos / temp_length) + 1), 0 = no */
-    uint32_t temp_length;
-    float rope_mscale; /* factor of cos and sin */
-    float *rope_freq;  /* [n_rot / 2]: angle of a pair = position * this; owned by the model */
+    float temp_scale; /* q *= 1 + temp_scale ln(floor((pos + temp_offset) / temp_length) + 1) */
+    uint32_t temp_length, temp_offset;
+    float logit_softcap; /* logits = c tanh(logits / c), 0 = no */
+    struct eng_rope_set rope[ENG_ROPES];
+    uint32_t n_ctx_long;       /* rope[1] for all layers of caches longer than this; 0 = no */
     struct eng_moe_params moe; /* n_expert 0: dense */
     uint32_t n_dense_lead;     /* first layers without experts */
+    uint32_t n_lora_q, n_lora_kv, n_nope, n_vhead; /* mla; n_lora_q 0 = queries in one step */
 };
 
 struct eng_layer {
-    float *attn_norm, *ffn_norm; /* [n_embd] */
-    float *q_norm, *k_norm;
-    struct eng_weight q, k, v, o;
+    /* set with the hyper-parameters */
+    uint32_t n_head_kv, n_dim, n_vdim; /* heads of the cache: of keys, of values */
+    int rope;                          /* which rope_set, -1 = none */
+    bool post_qk_norm;                 /* RMS norm without weights of turned queries and keys */
+    bool temp;                         /* queries grow with the position (hparams) */
+    uint32_t window;                   /* keys that a token sees, itself included; 0 = all */
+    uint32_t chunk; /* only keys of the token's own chunk of so many positions; 0 = no */
     bool moe;
+    /* weights */
+    float *attn_norm, *ffn_norm, *post_attn_norm, *post_ffn_norm; /* [n_embd] */
+    float *q_norm, *k_norm;
+    float *sinks; /* [n_head] or NULL */
+    struct eng_weight q, k, v, o;
+    struct eng_weight q_a, kv_a, k_b, v_b; /* mla: q is then the second step of queries */
+    float *q_a_norm, *kv_a_norm;
     struct eng_weight router;         /* moe only */
     float *router_bias;               /* exp_probs_b [n_expert] or NULL */
     struct eng_weight gate, up, down; /* of the dense FFN, or of the experts */
+    bool merged;                      /* gate has the rows of up behind its own; up is empty */
+    uint32_t n_ff;
     bool shared;
     struct eng_weight shared_gate, shared_up, shared_down;
     float *shared_scale; /* [n_embd] or NULL */
@@ -55,12 +98,16 @@ struct eng_scratch {
     uint32_t rows;                /* tokens in a slice at most */
     uint32_t pairs;               /* (token, expert) pairs at most */
     float *x, *xn;                /* [rows][n_embd] */
-    float *q;                     /* [rows][n_head * n_dim], then the attention's output */
-    float *k, *v;                 /* [rows][n_head_kv * n_dim] */
-    float *att;                   /* [rows][n_head * n_dim] */
+    float *q;                     /* [rows][n_head * n_dim] */
+    float *k, *v;                 /* [rows][n_head_kv * n_dim or n_vdim] */
+    float *att;                   /* [rows][n_head * n_vdim] */
     float *proj;                  /* [rows][n_embd] */
-    float *cs;                    /* [rows][n_rot] cosines and sines */
-    float *hg, *hu;               /* [pairs][n_ff] */
+    float *qa;                    /* mla: [rows][n_lora_q] */
+    float *ql;                    /* mla: [rows][n_head * (n_nope + n_rot, or n_vhead)] */
+    float *heads;                 /* mla: [n_head][rows][n_nope or n_lora_kv] */
+    float *cs[ENG_ROPES];         /* [rows][n_rot] cosines and sines */
+    float *hg;                    /* [pairs][n_ff], and behind it hu */
+    float *hu;                    /* [pairs][n_ff] */
     float *hy;                    /* [pairs][n_embd] */
     float *router;                /* [rows][n_expert] */
     uint32_t *ids;                /* [rows][n_used] */
@@ -86,6 +133,7 @@ struct eng_model {
     struct eng_layer *layers;
     struct eng_weight embd, output; /* output may be embd's tensor (tied) */
     float *output_norm;
+    float *ones;       /* [widest head]: the weights of norms that have none */
     uint32_t n_ff_max; /* widest FFN of any layer */
     struct eng_scratch s;
 };
@@ -95,9 +143,10 @@ struct eng_cache {
     uint32_t n_seq, n_ctx;
     uint32_t *len, *base; /* [n_seq]: tokens held; position of the first */
     uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
-    float *k, *v;         /* [n_layer][n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
-    float *scores;        /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
-    size_t scores_each;   /* floats per thread */
+    float *k, *v;        /* per layer [n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
+    size_t *k_at, *v_at; /* [n_layer] where each layer's begin, in floats */
+    float *scores;       /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
+    size_t scores_each;  /* floats per thread */
 };
 
 /* Query rows (tokens times heads of a group) that an attention task takes, unless one token has
@@ -105,23 +154,115 @@ struct eng_cache {
  */
 #define ENG_ATTEND_ROWS 12
 
-/* model_family.c: hyper-parameters from metadata. Fills hp and the parts of info that follow. */
+/* ---- model_family.c: hyper-parameters from metadata ---- */
+
+/* Fills hp and the parts of info that follow, and makes layers. */
 enum base_status eng_hparams_read(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
 
-/* model_load.c: weights from tensors. */
+/* Reading keys of the form ARCH.NAME; the first failure sticks. */
+struct eng_reader {
+    const struct eng_gguf *g;
+    const char *arch;
+    struct base_err *err;
+    enum base_status st;
+    char key[160];
+};
+/* Records that the key read last "is missing", or whatever is wrong with it. */
+void eng_key_bad(struct eng_reader *r, const char *what);
+/* An integer in min..max; absent: fallback, or an error if that is UINT32_MAX. Arrays (one value
+ * per layer) are taken if all elements agree. */
+uint32_t eng_key_int(struct eng_reader *r, const char *name, uint32_t min, uint32_t max,
+                     uint32_t fallback);
+float eng_key_num(struct eng_reader *r, const char *name, float fallback);
+bool eng_key_flag(struct eng_reader *r, const char *name, bool fallback);
+/* Whether layer i of m is one with a sliding window: by an array of booleans, or by a period P of
+ * which the last layer sees everything (absent: fallback). */
+bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);
+/* set: pairs of n_rot dimensions with frequencies base^(-2i/n_rot). */
+void eng_rope_set_init(struct eng_reader *r, struct eng_rope_set *set, uint32_t n_rot, float base);
+
+extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_family_deepseek2,
+    eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4;
+
+/* ---- model_load.c: weights from tensors ---- */
+
 enum base_status eng_weights_load(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
 void eng_weights_free(struct eng_model *m);
+
+/* ---- the forward pass ---- */
+
+/* A slice on its way through the layers. */
+struct eng_fwd {
+    struct eng_model *m;
+    struct eng_cache *c;
+    struct eng_scratch *s;
+    const struct eng_layer *y;
+    uint32_t layer;
+    uint32_t n; /* tokens */
+};
 
 /* model_forward.c: one slice of n <= s.rows tokens; s.cell and s.seq are set. Writes the logits of
  * the wanted tokens (want NULL = all) and returns how many rows that were. */
 size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t *tokens,
                          const bool *want, size_t n, float *logits);
 
-/* Where layer l keeps head h's keys, and values, of sequence seq. */
-static inline size_t eng_cache_at(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
+/* model_linear.c: whether integer activations are needed to apply w. */
+static inline bool eng_wants_ints(const struct eng_weight *w)
 {
-    const struct eng_hparams *hp = &c->m->hp;
-    return (((size_t)l * c->n_seq + seq) * hp->n_head_kv + h) * c->n_cells * hp->n_dim;
+    return w->tiles != NULL;
+}
+void eng_apply(const struct eng_model *m, const struct eng_mm *mm);
+/* How many tiles of 16 outputs a task should take. */
+uint32_t eng_tiles_per_task(const struct eng_model *m, uint64_t tiles, uint32_t n_rows);
+uint32_t eng_tiles_of(const struct eng_weight *w);
+/* y = W x for up to three matrices over the same activations. */
+void eng_linear(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows, uint32_t n,
+                const struct eng_weight *const *w, float *const *y);
+/* Row r of group g times matrix g: a has [w->n_mat][n_rows] rows, y gets [n_rows][ldy], the
+ * outputs of matrix g from g * step on. */
+void eng_linear_each(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows,
+                     const struct eng_weight *w, float *y, size_t ldy, size_t step);
+/* fn(ctx, row) for every row; on one thread when there are few. */
+void eng_for_rows(struct eng_model *m, uint32_t n, void (*fn)(void *, uint32_t), void *ctx);
+/* Activations: normed if norm is given (into y), and rounded if need be. */
+struct eng_acts eng_prepare(struct eng_model *m, const float *x, const float *norm, float *y,
+                            uint32_t n, uint32_t n_in, bool ints);
+/* The rows first.. of a. */
+struct eng_acts eng_acts_from(const struct eng_acts *a, size_t first);
+/* x[n][n_embd] = their RMS norm with these weights */
+void eng_norm_rows(struct eng_fwd *f, float *x, const float *w);
+
+/* model_attn.c, model_ffn.c: a layer's halves. */
+void eng_attention(struct eng_fwd *f);
+void eng_feed_forward(struct eng_fwd *f);
+/* x += residual_scale * add */
+void eng_add_residual(const struct eng_fwd *f, const float *add);
+
+/* model_attend.c: one query over the keys j0 <= j < j1 of a head, where the kernels' attend() does
+ * not fit: a first key other than 0, sinks, values of another width than keys. */
+struct eng_query {
+    const float *q;
+    const float *k, *v; /* as in struct eng_attend, from key 0 on */
+    uint32_t j0, j1;
+    uint32_t n_dim, n_vdim;
+    float scale;
+    const float *sink; /* or NULL */
+    float *scores;     /* scratch [j1 - j0 + 32] */
+    float *out;        /* [n_vdim] */
+};
+void eng_attend_query(const struct eng_query *a);
+
+/* Where layer l keeps head h's keys of sequence seq; and values. */
+static inline size_t eng_key_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
+{
+    const struct eng_layer *y = &c->m->layers[l];
+    return c->k_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_dim;
+}
+
+static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
+{
+    const struct eng_layer *y = &c->m->layers[l];
+    return c->v_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
 }
 
 #endif

@@ -118,11 +118,13 @@ static void repack(struct loader *l, struct eng_weight *w)
     m->info.weight_bytes += bytes;
 }
 
-static void load_weight(struct loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
-                        uint32_t n_out, uint32_t n_mat, bool required)
+/* Rows row0..row0 + n_out of each of n_mat matrices with n_rows rows. If those are not all, there
+ * must be one matrix only. */
+static void load_rows(struct loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                      uint32_t row0, uint32_t n_out, uint32_t n_rows, uint32_t n_mat)
 {
-    const struct eng_tensor *t = find(l, name, required);
-    if (!t || !check_shape(l, t, n_in, n_out, n_mat))
+    const struct eng_tensor *t = find(l, name, true);
+    if (!t || !check_shape(l, t, n_in, n_rows, n_mat))
         return;
     *w = (struct eng_weight){.tensor = t,
                              .type = t->type,
@@ -130,18 +132,24 @@ static void load_weight(struct loader *l, struct eng_weight *w, const char *name
                              .n_out = n_out,
                              .n_mat = n_mat,
                              .row_bytes = t->row_bytes,
-                             .data = t->data};
-    l->by_type[t->type & 63] += t->n_values;
+                             .data = t->data + row0 * t->row_bytes};
+    l->by_type[t->type & 63] += (uint64_t)n_in * n_out * n_mat;
     repack(l, w);
+}
+
+static void load_weight(struct loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                        uint32_t n_out, uint32_t n_mat)
+{
+    load_rows(l, w, name, n_in, 0, n_out, n_out, n_mat);
 }
 
 /* blk.LAYER.NAME.weight and, if there, blk.LAYER.NAME.bias */
 static void layer_weight(struct loader *l, struct eng_weight *w, uint32_t layer, const char *name,
-                         uint32_t n_in, uint32_t n_out, uint32_t n_mat, bool required)
+                         uint32_t n_in, uint32_t n_out, uint32_t n_mat)
 {
     char full[96];
     snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
-    load_weight(l, w, full, n_in, n_out, n_mat, required);
+    load_weight(l, w, full, n_in, n_out, n_mat);
     snprintf(full, sizeof(full), "blk.%u.%s.bias", layer, name);
     if (w->tensor && l->st == BASE_OK)
         w->bias = load_floats(l, full, n_out, n_mat, false);
@@ -155,71 +163,164 @@ static float *layer_floats(struct loader *l, uint32_t layer, const char *name, u
     return load_floats(l, full, n, 1, required);
 }
 
+static bool has(const struct loader *l, uint32_t layer, const char *name)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s", layer, name);
+    return eng_gguf_tensor(l->m->gguf, full) != NULL;
+}
+
+static void load_latent(struct loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    uint32_t d = hp->n_embd, rot = y->n_dim - y->n_vdim, q_out = hp->n_head * (hp->n_nope + rot);
+    if (hp->n_lora_q) {
+        layer_weight(l, &y->q_a, i, "attn_q_a", d, hp->n_lora_q, 1);
+        y->q_a_norm = layer_floats(l, i, "attn_q_a_norm.weight", hp->n_lora_q, true);
+        layer_weight(l, &y->q, i, "attn_q_b", hp->n_lora_q, q_out, 1);
+    } else {
+        layer_weight(l, &y->q, i, "attn_q", d, q_out, 1);
+    }
+    layer_weight(l, &y->kv_a, i, "attn_kv_a_mqa", d, y->n_dim, 1);
+    y->kv_a_norm = layer_floats(l, i, "attn_kv_a_norm.weight", y->n_vdim, true);
+    layer_weight(l, &y->k_b, i, "attn_k_b", hp->n_nope, y->n_vdim, hp->n_head);
+    layer_weight(l, &y->v_b, i, "attn_v_b", y->n_vdim, hp->n_vhead, hp->n_head);
+    layer_weight(l, &y->o, i, "attn_output", hp->n_head * hp->n_vhead, d, 1);
+}
+
 static void load_attention(struct loader *l, struct eng_layer *y, uint32_t i)
 {
     const struct eng_hparams *hp = &l->m->hp;
-    uint32_t q_out = hp->n_head * hp->n_dim, kv_out = hp->n_head_kv * hp->n_dim;
-    y->attn_norm = layer_floats(l, i, "attn_norm.weight", hp->n_embd, true);
-    layer_weight(l, &y->q, i, "attn_q", hp->n_embd, q_out, 1, true);
-    layer_weight(l, &y->k, i, "attn_k", hp->n_embd, kv_out, 1, true);
-    layer_weight(l, &y->v, i, "attn_v", hp->n_embd, kv_out, 1, true);
-    layer_weight(l, &y->o, i, "attn_output", q_out, hp->n_embd, 1, true);
-    if (hp->family->qk_norm != ENG_QK_NORM_NONE) {
-        bool all = hp->family->qk_norm == ENG_QK_NORM_ALL;
-        y->q_norm = layer_floats(l, i, "attn_q_norm.weight", all ? q_out : hp->n_dim, true);
-        y->k_norm = layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : hp->n_dim, true);
+    const struct eng_family *fam = hp->family;
+    uint32_t d = hp->n_embd, q_out = hp->n_head * y->n_dim, kv_out = y->n_head_kv * y->n_dim;
+    char full[96];
+    y->attn_norm = layer_floats(l, i, "attn_norm.weight", d, true);
+    if (fam->sandwich)
+        y->post_attn_norm = layer_floats(l, i, "post_attention_norm.weight", d, true);
+    if (fam->sinks)
+        y->sinks = layer_floats(l, i, "attn_sinks.weight", hp->n_head, true);
+    if (fam->mla) {
+        load_latent(l, y, i);
+        return;
+    }
+    if (fam->fused && has(l, i, "attn_qkv.weight")) {
+        snprintf(full, sizeof(full), "blk.%u.attn_qkv.weight", i);
+        load_rows(l, &y->q, full, d, 0, q_out, q_out + 2 * kv_out, 1);
+        load_rows(l, &y->k, full, d, q_out, kv_out, q_out + 2 * kv_out, 1);
+        load_rows(l, &y->v, full, d, q_out + kv_out, kv_out, q_out + 2 * kv_out, 1);
+    } else {
+        layer_weight(l, &y->q, i, "attn_q", d, q_out, 1);
+        layer_weight(l, &y->k, i, "attn_k", d, kv_out, 1);
+        layer_weight(l, &y->v, i, "attn_v", d, kv_out, 1);
+    }
+    layer_weight(l, &y->o, i, "attn_output", q_out, d, 1);
+    if (fam->qk_norm != ENG_QK_NORM_NONE) {
+        bool all = fam->qk_norm == ENG_QK_NORM_ALL, must = !fam->qk_norm_optional;
+        must |= has(l, i, "attn_q_norm.weight") != has(l, i, "attn_k_norm.weight");
+        y->q_norm = layer_floats(l, i, "attn_q_norm.weight", all ? q_out : y->n_dim, must);
+        y->k_norm = layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : y->n_dim, must);
     }
 }
 
-/* The width of an FFN is what its tensor says; bounded, so that sizes of scratch stay sane. */
-static uint32_t width_of(struct loader *l, uint32_t layer, const char *name, uint32_t *out_max)
+/* The width of an FFN is what its tensor says; bounded, so that sizes of scratch stay sane.
+ * merged: the tensor holds two matrices of that width. */
+static uint32_t width_of(struct loader *l, uint32_t layer, const char *name, bool merged)
 {
     char full[96];
     snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
     const struct eng_tensor *t = find(l, full, true);
     if (!t)
         return 0;
-    if (t->ne[1] > 1u << 20) {
-        l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is too wide",
+    if (t->ne[1] > 1u << 20 || (merged && t->ne[1] % 2)) {
+        l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is too wide, or odd",
                              eng_gguf_path(l->m->gguf), full);
         return 0;
     }
-    if (t->ne[1] > *out_max)
-        *out_max = (uint32_t)t->ne[1];
-    return (uint32_t)t->ne[1];
+    uint32_t ff = (uint32_t)t->ne[1] / (merged ? 2 : 1);
+    if (ff > l->m->n_ff_max)
+        l->m->n_ff_max = ff;
+    return ff;
 }
 
-static void load_ffn(struct loader *l, struct eng_layer *y, uint32_t i)
+/* Kernels begin at whole tiles: a merged matrix whose second half does not is left as it is. */
+static void untile(struct loader *l, struct eng_weight *w, uint32_t half)
+{
+    if (half % ENG_TILE == 0 || !w->tiles)
+        return;
+    l->m->info.weight_bytes -= w->tile_bytes * w->mat_tiles * w->n_mat;
+    free(w->tiles);
+    w->tiles = NULL;
+}
+
+static void load_experts(struct loader *l, struct eng_layer *y, uint32_t i)
 {
     struct eng_model *m = l->m;
     const struct eng_hparams *hp = &m->hp;
     uint32_t d = hp->n_embd, e = hp->moe.n_expert, ff;
-    char full[96];
-    y->ffn_norm = layer_floats(l, i, "ffn_norm.weight", d, true);
-    y->moe = e && i >= hp->n_dense_lead;
-    if (!y->moe) {
-        ff = width_of(l, i, "ffn_up", &m->n_ff_max);
-        layer_weight(l, &y->gate, i, "ffn_gate", d, ff, 1, true);
-        layer_weight(l, &y->up, i, "ffn_up", d, ff, 1, true);
-        layer_weight(l, &y->down, i, "ffn_down", ff, d, 1, true);
-        return;
-    }
-    ff = width_of(l, i, "ffn_up_exps", &m->n_ff_max);
-    layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1, true);
+    y->merged = has(l, i, "ffn_gate_up_exps.weight");
+    ff = width_of(l, i, y->merged ? "ffn_gate_up_exps" : "ffn_up_exps", y->merged);
+    y->n_ff = ff;
+    layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1);
     y->router_bias = layer_floats(l, i, "exp_probs_b.bias", e, false);
-    layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e, true);
-    layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e, true);
-    layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e, true);
-    snprintf(full, sizeof(full), "blk.%u.ffn_up_shexp.weight", i);
-    y->shared = eng_gguf_tensor(m->gguf, full) != NULL || hp->family->shared_gated;
+    if (y->merged) {
+        layer_weight(l, &y->gate, i, "ffn_gate_up_exps", d, 2 * ff, e);
+        untile(l, &y->gate, ff);
+    } else {
+        layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e);
+        layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e);
+    }
+    layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e);
+    y->shared = has(l, i, "ffn_up_shexp.weight") || hp->family->shared_gated;
     if (!y->shared)
         return;
-    ff = width_of(l, i, "ffn_up_shexp", &m->n_ff_max);
-    layer_weight(l, &y->shared_gate, i, "ffn_gate_shexp", d, ff, 1, true);
-    layer_weight(l, &y->shared_up, i, "ffn_up_shexp", d, ff, 1, true);
-    layer_weight(l, &y->shared_down, i, "ffn_down_shexp", ff, d, 1, true);
+    ff = width_of(l, i, "ffn_up_shexp", false);
+    layer_weight(l, &y->shared_gate, i, "ffn_gate_shexp", d, ff, 1);
+    layer_weight(l, &y->shared_up, i, "ffn_up_shexp", d, ff, 1);
+    layer_weight(l, &y->shared_down, i, "ffn_down_shexp", ff, d, 1);
     if (hp->family->shared_gated)
         y->shared_scale = layer_floats(l, i, "ffn_gate_inp_shexp.weight", d, true);
+}
+
+static void load_ffn(struct loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_family *fam = l->m->hp.family;
+    uint32_t d = l->m->hp.n_embd, ff;
+    y->ffn_norm = layer_floats(
+        l, i, fam->ffn_norm_is_post_attention ? "post_attention_norm.weight" : "ffn_norm.weight", d,
+        true);
+    if (fam->sandwich)
+        y->post_ffn_norm = layer_floats(l, i, "post_ffw_norm.weight", d, true);
+    if (y->moe) {
+        load_experts(l, y, i);
+        return;
+    }
+    y->merged = fam->fused && !has(l, i, "ffn_gate.weight");
+    ff = width_of(l, i, "ffn_up", y->merged);
+    y->n_ff = ff;
+    if (y->merged) {
+        layer_weight(l, &y->gate, i, "ffn_up", d, 2 * ff, 1);
+        untile(l, &y->gate, ff);
+    } else {
+        layer_weight(l, &y->gate, i, "ffn_gate", d, ff, 1);
+        layer_weight(l, &y->up, i, "ffn_up", d, ff, 1);
+    }
+    layer_weight(l, &y->down, i, "ffn_down", ff, d, 1);
+}
+
+/* rope_freqs.weight divides the first set's frequencies; rope_factors_short and _long those of the
+ * sets for short and for long contexts. */
+static void load_rope(struct loader *l)
+{
+    struct eng_hparams *hp = &l->m->hp;
+    static const char *const names[2] = {"rope_factors_short.weight", "rope_factors_long.weight"};
+    for (int k = 0; k < (hp->family->long_rope ? 2 : 1) && l->st == BASE_OK; k++) {
+        struct eng_rope_set *set = &hp->rope[k];
+        const char *name = hp->n_ctx_long ? names[k] : "rope_freqs.weight";
+        float *factors = load_floats(l, name, set->n_rot / 2, 1, hp->n_ctx_long != 0);
+        for (uint32_t i = 0; factors && i < set->n_rot / 2; i++)
+            set->freq[i] /= factors[i];
+        free(factors);
+    }
 }
 
 static void load_ends(struct loader *l)
@@ -244,11 +345,16 @@ static void load_ends(struct loader *l)
     m->output_norm = load_floats(l, "output_norm.weight", hp->n_embd, 1, true);
     bool tied = eng_gguf_tensor(m->gguf, "output.weight") == NULL;
     load_weight(l, &m->output, tied ? "token_embd.weight" : "output.weight", hp->n_embd,
-                hp->n_vocab, 1, true);
-    float *factors = load_floats(l, "rope_freqs.weight", hp->n_rot / 2, 1, false);
-    for (uint32_t i = 0; factors && i < hp->n_rot / 2; i++)
-        hp->rope_freq[i] /= factors[i];
-    free(factors);
+                hp->n_vocab, 1);
+    load_rope(l);
+    uint32_t dim = 0;
+    for (uint32_t i = 0; i < hp->n_layer; i++)
+        dim = m->layers[i].n_dim > dim ? m->layers[i].n_dim : dim;
+    m->ones = malloc(dim * sizeof(float));
+    if (!m->ones && l->st == BASE_OK)
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
+    for (uint32_t i = 0; m->ones && i < dim; i++)
+        m->ones[i] = 1;
 }
 
 static void fill_info(struct loader *l)
@@ -262,7 +368,7 @@ static void fill_info(struct loader *l)
     for (uint32_t i = 0; i < hp->n_layer; i++) {
         const struct eng_layer *y = &m->layers[i];
         if (y->moe)
-            routed += y->gate.tensor->n_values + y->up.tensor->n_values + y->down.tensor->n_values;
+            routed += (uint64_t)hp->n_embd * y->n_ff * 3 * hp->moe.n_expert;
     }
     info->params_active = info->params_total - routed;
     if (routed)
@@ -288,9 +394,6 @@ static void fill_info(struct loader *l)
 enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
 {
     struct loader l = {.m = m, .err = err, .st = BASE_OK};
-    m->layers = calloc(m->hp.n_layer, sizeof(*m->layers));
-    if (!m->layers)
-        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
     load_ends(&l);
     for (uint32_t i = 0; i < m->hp.n_layer && l.st == BASE_OK; i++) {
         load_attention(&l, &m->layers[i], i);
@@ -311,13 +414,15 @@ void eng_weights_free(struct eng_model *m)
 {
     for (uint32_t i = 0; m->layers && i < m->hp.n_layer; i++) {
         struct eng_layer *y = &m->layers[i];
-        struct eng_weight *w[] = {&y->q,           &y->k,         &y->v,          &y->o,
+        struct eng_weight *w[] = {&y->q_a,         &y->kv_a,      &y->k_b,        &y->v_b,
+                                  &y->q,           &y->k,         &y->v,          &y->o,
                                   &y->router,      &y->gate,      &y->up,         &y->down,
                                   &y->shared_gate, &y->shared_up, &y->shared_down};
         for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
             weight_release(w[j]);
-        float *f[] = {y->attn_norm, y->ffn_norm,    y->q_norm,
-                      y->k_norm,    y->router_bias, y->shared_scale};
+        float *f[] = {y->attn_norm,    y->ffn_norm, y->q_norm,         y->k_norm,
+                      y->router_bias,  y->sinks,    y->post_attn_norm, y->post_ffn_norm,
+                      y->shared_scale, y->q_a_norm, y->kv_a_norm};
         for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
             free(f[j]);
     }

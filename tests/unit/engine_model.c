@@ -81,10 +81,13 @@ static void fixture_close(struct fixture *f)
     json_decref(f->exact);
 }
 
+#define CONTEXT 256 /* of the reference; some families look at it */
+
 struct prompt {
-    int32_t tokens[256];
+    int32_t tokens[CONTEXT];
     size_t n;
-    float *want; /* [n][n_vocab] */
+    uint32_t pos[CONTEXT]; /* from pos0 on */
+    float *want;           /* [n][n_vocab] */
 };
 
 static void prompt_open(struct prompt *p, const struct fixture *f, const char *key, bool exact)
@@ -94,9 +97,12 @@ static void prompt_open(struct prompt *p, const struct fixture *f, const char *k
     struct base_buf b;
     struct base_err err = {0};
     p->n = json_array_size(t);
-    assert_true(p->n > 0 && p->n <= 256);
-    for (size_t i = 0; i < p->n; i++)
+    assert_true(p->n > 0 && p->n <= CONTEXT);
+    int64_t pos0 = json_integer_value(json_object_get(json_object_get(f->native, key), "pos0"));
+    for (size_t i = 0; i < p->n; i++) {
         p->tokens[i] = (int32_t)json_integer_value(json_array_get(t, i));
+        p->pos[i] = (uint32_t)pos0 + (uint32_t)i;
+    }
     snprintf(path, sizeof(path), "%s%s.%s.logits.f32", f->base, exact && f->widened ? ".deq" : "",
              key);
     base_buf_init(&b, 64u << 20);
@@ -183,12 +189,14 @@ static void compare_prompt(const struct fixture *f, struct eng_model *m, const c
 {
     struct prompt p;
     bool rounded = is_rounded(m);
+    if (!json_object_get(f->native, key))
+        return;
     prompt_open(&p, f, key, !rounded);
     size_t n = p.n * f->n_vocab;
     float *logits = malloc(n * sizeof(float));
-    struct eng_cache *c = new_cache(m, 1, (uint32_t)p.n);
+    struct eng_cache *c = new_cache(m, 1, CONTEXT);
     assert_non_null(logits);
-    forward(m, c, (struct eng_batch){.n = p.n, .tokens = p.tokens}, logits);
+    forward(m, c, (struct eng_batch){.n = p.n, .tokens = p.tokens, .pos = p.pos}, logits);
     double diff = max_diff(logits, p.want, n), e = nmse(logits, p.want, n);
     print_message("    %s %s %s %s: max %.1e, nmse %.1e\n", f->base, key, eng_model_kernels(m),
                   eng_model_activations(m), diff, e);
@@ -209,7 +217,7 @@ static void compare_greedy(const struct fixture *f, struct eng_model *m)
     json_t *margins = json_object_get(f->exact, "greedy16_margins");
     struct prompt p;
     prompt_open(&p, f, "p1", true);
-    struct eng_cache *c = new_cache(m, 1, (uint32_t)p.n + 16);
+    struct eng_cache *c = new_cache(m, 1, CONTEXT);
     float *logits = malloc(p.n * f->n_vocab * sizeof(float));
     bool last[256] = {false};
     assert_non_null(logits);
@@ -243,7 +251,7 @@ static void other_ways(const struct fixture *f, struct eng_model *m)
     const double tol = 0;
     float *whole = malloc(n * sizeof(float)), *other = malloc((n + p2.n * v) * sizeof(float));
     assert_true(whole && other);
-    struct eng_cache *c = new_cache(m, 3, 128);
+    struct eng_cache *c = new_cache(m, 3, CONTEXT);
     forward(m, c, (struct eng_batch){.n = p.n, .tokens = p.tokens}, whole);
     assert_int_equal(eng_cache_len(c, 0), p.n);
 
@@ -316,6 +324,8 @@ static bool check_model(const char *dir, const char *name)
         }
         compare_prompt(&f, m, "p1");
         compare_prompt(&f, m, "p2");
+        compare_prompt(&f, m, "p3"); /* where there are such */
+        compare_prompt(&f, m, "p4");
         if (!is_rounded(m))
             compare_greedy(&f, m);
         other_ways(&f, m);
@@ -343,6 +353,9 @@ static void models_of_the_full_set(void **state)
                                         "models/granite",
                                         "models/granitemoe",
                                         "models/mistral3",
+                                        "models/gpt-oss",
+                                        "models/gpt-oss-mxfp4",
+                                        "quant_models/q-gpt-oss-MXFP4_MOE",
                                         "quant_models/q-llama-Q4_0",
                                         "quant_models/q-llama-Q6_K",
                                         "quant_models/q-qwen3moe-Q4_K_M",
@@ -351,7 +364,8 @@ static void models_of_the_full_set(void **state)
     if (access(far_dir(), R_OK) != 0) {
         print_message(
             "    skipped: no fixtures at %s (set WEIR_FIXTURES); not run: F16, Q4_0, Q6_K, "
-            "quantised experts, qwen2, qwen2moe, olmoe, granite, granitemoe, mistral3\n",
+            "quantised experts, MXFP4, qwen2, qwen2moe, olmoe, granite, granitemoe, mistral3, "
+            "gpt-oss\n",
             far_dir());
         skip();
     }
