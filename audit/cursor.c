@@ -259,17 +259,19 @@ enum base_status aud_cursor_next(struct aud_cursor *c, struct base_err *err)
 
 /* ---- the tail ---- */
 
-/* A batch after the one that should start at next_index is proof that this one was durable. */
+/* A batch after the one that should start at next_index is proof that this one was durable.
+ * p[0..n) ends with the last byte that is not zero, so the root in its last COMMIT may be cut. */
 static bool later_batch(const uint8_t *p, size_t n, const struct aud_header *h, uint64_t next_index)
 {
+    const size_t need = AUD_FRAME_BYTES + 16; /* count and size stand before the root */
     uint8_t magic[5];
 
     aud_put32(magic, AUD_FRAME_MAGIC ^ (uint32_t)h->salt);
     magic[4] = AUD_FRAME_COMMIT;
-    for (size_t i = 0; i + AUD_FRAME_BYTES + AUD_COMMIT_BYTES <= n; i++) {
+    for (size_t i = 0; i + need <= n; i++) {
         const uint8_t *f = memmem(p + i, n - i, magic, sizeof(magic));
 
-        if (!f || (size_t)(f - p) + AUD_FRAME_BYTES + AUD_COMMIT_BYTES > n)
+        if (!f || (size_t)(f - p) + need > n)
             return false;
         i = (size_t)(f - p);
         uint64_t size = aud_get64(f + AUD_FRAME_BYTES + 8);

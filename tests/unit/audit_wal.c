@@ -206,6 +206,32 @@ static size_t batch_ends(const char *dir, uint64_t end[], uint64_t size[], size_
     return n;
 }
 
+/* A root may end in zero bytes, which look like the zeros behind the last batch. */
+static void test_later_batch_with_a_root_that_ends_in_zeros(void **state)
+{
+    char dir[UT_PATH], wal[UT_PATH];
+    uint64_t end[64], size[64];
+    struct aud_cursor c;
+
+    (void)state;
+    ut_dir(dir);
+    struct aud_log *l = ut_open(dir, 8192, 600000);
+    ut_fill(l, "z", 3);
+    ut_close(l);
+    size_t n = batch_ends(dir, end, size, 64);
+    assert_true(n >= 3);
+    ut_join(wal, dir, "wal/00000000000000000000.wal");
+    struct base_buf b = ut_read(wal);
+    assert_int_equal(aud_cursor_open(&c, dir, 0, NULL, NULL), BASE_OK);
+    const uint8_t *p = (const uint8_t *)b.p + end[n - 3];
+    for (unsigned zeros = 0; zeros <= 32; zeros++)
+        assert_false(
+            aud_tail_torn(p, end[n - 1] - zeros - end[n - 3], end[n - 3], &c.header, size[n - 3]));
+    aud_cursor_release(&c);
+    base_buf_release(&b);
+    ut_rm(dir);
+}
+
 static void test_torn_tail(void **state)
 {
     char dir[UT_PATH], image[UT_PATH], work[UT_PATH], wal[UT_PATH];
@@ -621,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_tile_names),
         cmocka_unit_test(test_reopen),
         cmocka_unit_test(test_unknown_outcomes),
+        cmocka_unit_test(test_later_batch_with_a_root_that_ends_in_zeros),
         cmocka_unit_test(test_torn_tail),
         cmocka_unit_test(test_flip_closed),
         cmocka_unit_test(test_flip_crashed),
