@@ -160,8 +160,9 @@ check: deps
 	$(PYTHON) tools/check.py
 
 .PHONY: bench
-bench: deps
-	$(MAKE) test-programs
+bench:
+	@tools/install_deps.sh bench
+	$(MAKE) test-programs build/venv/.ready
 	$(PYTHON) tests/bench/run.py --build $(BUILD)
 
 .PHONY: asan tsan
@@ -186,7 +187,8 @@ build/fuzz/libweir.a: $(FUZZ_SRC)
 	@rm -f $@
 	@printf 'create $@\n$(foreach f,$(FOLDERS),addlib build/fuzz/lib$(f).a\n)save\nend\n' | $(AR) -M
 .PHONY: fuzz
-fuzz: deps
+fuzz:
+	@tools/install_deps.sh fuzz
 	$(MAKE) $(FUZZ)
 	$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_S) $(FUZZ)
 

@@ -1,9 +1,19 @@
 #!/bin/sh
 # Installs what Weir's build and tests need from Debian's packages; does nothing when all is there.
+# usage: install_deps.sh [bench|fuzz]   with an argument also what that make target needs
 # Needs root (or sudo without a prompt) only if something is missing.
 set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
 libutf8proc-dev libcmocka-dev python3 python3-venv openssl clang-format-14 strace"
+case "${1:-}" in
+"") ;;
+bench) want="$want nginx wrk" ;;
+fuzz) want="$want clang libclang-rt-14-dev" ;;
+*)
+    echo "usage: $0 [bench|fuzz]" >&2
+    exit 2
+    ;;
+esac
 missing=""
 for p in $want; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
