@@ -138,3 +138,40 @@ def test_scan_gives_byte_offsets(own):
     found = {s["type"]: raw[s["start"]:s["end"]].decode() for s in row["spans"]}
     assert row["id"] == "a" and row["data"] == ["personal"]
     assert found["EMAIL"] == "anna@example.eu" and found["IBAN"] == "DE89370400440532013000"
+
+
+def test_mutual_tls(tmp_path, weir, eu):
+    """With client_ca only clients with a certificate of that CA get in; the API key is still asked for."""
+    import ssl
+    import subprocess
+    import urllib.error
+    import urllib.request
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=tmp_path)
+
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=clients")
+    openssl("req", *curve, "-keyout", "c.key", "-out", "c.csr", "-subj", "/CN=app-1")
+    openssl("x509", "-req", "-in", "c.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            "-out", "c.pem")
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=[harness.backend("eu", eu, "EU")], start=False,
+                        routing="  commodity: [eu/gpt-x]\n  hard: [eu/gpt-x]",
+                        tls_extra=f", client_ca: {tmp_path}/ca.pem")
+    plain = harness.Gateway.context
+
+    def with_certificate(self):
+        ctx = plain(self)
+        ctx.load_cert_chain(tmp_path / "c.pem", tmp_path / "c.key")
+        return ctx
+    try:
+        g.key = g.new_key("tests")
+        g.context = with_certificate.__get__(g)
+        g.start()
+        assert g.chat("hello")[0] == 200
+        assert g.chat("hello", key="weir_no_key")[0] == 401
+        g.context = plain.__get__(g)
+        with pytest.raises((urllib.error.URLError, ssl.SSLError, ConnectionError)):
+            urllib.request.urlopen(f"https://127.0.0.1:{g.port}/healthz", context=plain(g), timeout=10)
+    finally:
+        g.kill()
