@@ -398,6 +398,51 @@ static void every_version_and_thread_count(void **state)
     }
 }
 
+/* ---- experts ---- */
+
+/* One token over and over: values do not differ by position, so every token is the same in every
+ * layer and all go to the same experts, whose groups are then as large as they can be. */
+static void same_experts(const char *dir, const char *name)
+{
+    enum { N = 70 };
+    struct fixture f;
+    assert_true(fixture_open(&f, dir, name));
+    int32_t tokens[N];
+    for (int i = 0; i < N; i++)
+        tokens[i] = 7;
+    size_t n = (size_t)N * f.n_vocab;
+    float *want = malloc(n * sizeof(float)), *got = malloc(n * sizeof(float));
+    assert_true(want && got);
+    for (int d = 0; d < 3; d++) {
+        struct eng_model *m = open_model(&f, d ? ENG_DEVICE_CPU : ENG_DEVICE_REF, 2,
+                                         d == 1 ? ENG_ACTIVATIONS_INT16 : ENG_ACTIVATIONS_INT8);
+        struct eng_cache *c = new_cache(m, 1, N);
+        forward(m, c, (struct eng_batch){.n = N, .tokens = tokens}, d ? got : want);
+        for (size_t i = 1; d == 0 && i < N; i++)
+            assert_true(max_diff(want, want + i * f.n_vocab, f.n_vocab) <= f.tolerance);
+        if (d && !(nmse(got, want, n) < (is_rounded(m) ? NMSE_MAX : INT16_NMSE_MAX)))
+            fail_msg("%s, %s: NMSE %g", name, eng_model_activations(m), nmse(got, want, n));
+        eng_cache_free(c);
+        eng_model_free(m);
+    }
+    free(want);
+    free(got);
+    fixture_close(&f);
+}
+
+static void all_tokens_to_the_same_experts(void **state)
+{
+    (void)state;
+    same_experts(NEAR_DIR, "llama-moe");
+    same_experts(NEAR_DIR, "qwen3moe");
+    if (access(far_dir(), R_OK) != 0) {
+        print_message("    not run without fixtures (WEIR_FIXTURES): quantised experts\n");
+        return;
+    }
+    same_experts(far_dir(), "quant_models/q-qwen3moe-Q4_K_M");
+    same_experts(far_dir(), "quant_models/q-qwen3moe-Q8_0");
+}
+
 /* ---- misuse ---- */
 
 static void batches_that_do_not_hold(void **state)
@@ -550,6 +595,19 @@ static void commands(void **state)
     assert_int_equal(eng_cmd_info(1, info), 2);
     char *bench[] = {(char *)"bench", (char *)file, (char *)"--pp", (char *)"0", NULL};
     assert_int_equal(eng_cmd_bench(4, bench), 2);
+    bench[2] = (char *)"--activations";
+    bench[3] = (char *)"int4";
+    assert_int_equal(eng_cmd_bench(4, bench), 2);
+    char *fine[] = {(char *)"logits",
+                    (char *)file,
+                    (char *)"--tokens",
+                    tokens,
+                    (char *)"--activations",
+                    (char *)"int32",
+                    (char *)"--out",
+                    path,
+                    NULL};
+    assert_int_equal(eng_cmd_logits(8, fine), 2);
     free(got);
     free(p.want);
     base_buf_release(&b);
@@ -562,6 +620,7 @@ int main(void)
         cmocka_unit_test(models_in_the_repository),
         cmocka_unit_test(models_of_the_full_set),
         cmocka_unit_test(every_version_and_thread_count),
+        cmocka_unit_test(all_tokens_to_the_same_experts),
         cmocka_unit_test(batches_that_do_not_hold),
         cmocka_unit_test(files_that_lack_something),
         cmocka_unit_test(commands),
