@@ -13,7 +13,7 @@
 void gw_sse_parser_init(struct gw_sse_parser *p, size_t event_bytes_max)
 {
     memset(p, 0, sizeof *p);
-    base_buf_init(&p->line, event_bytes_max);
+    base_buf_init(&p->line, event_bytes_max + 8); /* with the field's name: "event: " */
     base_buf_init(&p->event, event_bytes_max);
     base_buf_init(&p->data, event_bytes_max);
 }
@@ -92,6 +92,8 @@ enum base_status gw_sse_next(struct gw_sse_parser *p, struct base_str *in, struc
                 return base_err_set(err, BASE_LIMIT, "an event stream's line is too long");
             line = base_buf_view(&p->line);
         }
+        if (line.n > p->line.max) /* the limit must not depend on how the bytes were split */
+            return base_err_set(err, BASE_LIMIT, "an event stream's line is too long");
         if (whole)
             p->last_cr = in->p[n++] == '\r';
         in->p += n;

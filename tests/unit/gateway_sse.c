@@ -101,6 +101,22 @@ static void test_limits(void **state)
     assert_int_equal(gw_sse_next(&p, &in, &ev, NULL), BASE_OK);
     assert_int_equal(ev.data.n, 1000);
     gw_sse_parser_release(&p);
+    /* a comment that passes it: refused whole as it is in pieces */
+    for (size_t step = 1; step <= 5000; step += 4999) {
+        gw_sse_parser_init(&p, 1000);
+        base_buf_clear(&s);
+        base_buf_byte(&s, ':');
+        for (int i = 0; i < 2000; i++)
+            base_buf_byte(&s, 'x');
+        base_buf_z(&s, "\ndata: a\n\n");
+        st = BASE_AGAIN;
+        for (size_t at = 0; at < s.n && st == BASE_AGAIN; at += step) {
+            in = base_str_n(s.p + at, s.n - at < step ? s.n - at : step);
+            st = gw_sse_next(&p, &in, &ev, NULL);
+        }
+        assert_int_equal(st, BASE_LIMIT);
+        gw_sse_parser_release(&p);
+    }
     base_buf_release(&s);
 }
 
