@@ -32,12 +32,26 @@ static const struct eng_family llama = {.arch = "llama", .moe_normalise = true},
                                mistral3 = {.arch = "mistral3", .moe_normalise = true};
 
 /* The families that parameters alone tell apart, then those with a file of their own. */
-static const struct eng_family *const FAMILIES[] = {
-    &llama, &qwen2,   &qwen2moe,   &qwen3,    &qwen3moe,
-    &olmoe, &granite, &granitemoe, &mistral3, &eng_family_gpt_oss};
+static const struct eng_family *const FAMILIES[] = {&llama,
+                                                    &qwen2,
+                                                    &qwen2moe,
+                                                    &qwen3,
+                                                    &qwen3moe,
+                                                    &olmoe,
+                                                    &granite,
+                                                    &granitemoe,
+                                                    &mistral3,
+                                                    &eng_family_gpt_oss,
+                                                    &eng_family_glm4moe,
+                                                    &eng_family_deepseek2,
+                                                    &eng_family_mistral4,
+                                                    &eng_family_gemma3,
+                                                    &eng_family_phi3,
+                                                    &eng_family_llama4};
 
 #define ARCHS                                                                                      \
-    "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss"
+    "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss, "     \
+    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4"
 
 const char *eng_model_archs(void)
 {
@@ -120,6 +134,14 @@ static void read_moe(struct eng_reader *r, struct eng_hparams *hp)
     hp->n_dense_lead = eng_key_int(r, "leading_dense_block_count", 0, hp->n_layer, 0);
 }
 
+bool eng_key_str(struct eng_reader *r, const char *name, struct base_str *out)
+{
+    enum base_status st = eng_gguf_str(r->g, key_of(r, name), out);
+    if (st != BASE_OK && st != BASE_ENOENT)
+        eng_key_bad(r, "is no string");
+    return st == BASE_OK;
+}
+
 bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback)
 {
     const char *name = "attention.sliding_window_pattern";
@@ -197,8 +219,7 @@ static void read_rope(struct eng_reader *r, struct eng_hparams *hp)
     float base = eng_key_num(r, "rope.freq_base", 10000);
     eng_rope_set_init(r, set, n_rot, base);
     float factor = rope_factor(r);
-    if (eng_gguf_str(r->g, key_of(r, "rope.scaling.type"), &type) == BASE_EINVAL)
-        eng_key_bad(r, "is no string");
+    (void)eng_key_str(r, "rope.scaling.type", &type);
     if (r->st != BASE_OK)
         return;
     if (base_str_is(type, "linear"))

@@ -175,6 +175,8 @@ uint32_t eng_key_int(struct eng_reader *r, const char *name, uint32_t min, uint3
                      uint32_t fallback);
 float eng_key_num(struct eng_reader *r, const char *name, float fallback);
 bool eng_key_flag(struct eng_reader *r, const char *name, bool fallback);
+/* Leaves *out and returns false if it is absent. */
+bool eng_key_str(struct eng_reader *r, const char *name, struct base_str *out);
 /* Whether layer i of m is one with a sliding window: by an array of booleans, or by a period P of
  * which the last layer sees everything (absent: fallback). */
 bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);

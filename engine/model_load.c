@@ -313,7 +313,7 @@ static void load_rope(struct loader *l)
 {
     struct eng_hparams *hp = &l->m->hp;
     static const char *const names[2] = {"rope_factors_short.weight", "rope_factors_long.weight"};
-    for (int k = 0; k < (hp->family->long_rope ? 2 : 1) && l->st == BASE_OK; k++) {
+    for (int k = 0; k < (hp->n_ctx_long ? 2 : 1) && l->st == BASE_OK; k++) {
         struct eng_rope_set *set = &hp->rope[k];
         const char *name = hp->n_ctx_long ? names[k] : "rope_freqs.weight";
         float *factors = load_floats(l, name, set->n_rot / 2, 1, hp->n_ctx_long != 0);

@@ -353,6 +353,18 @@ static void models_of_the_full_set(void **state)
                                         "models/granite",
                                         "models/granitemoe",
                                         "models/mistral3",
+                                        "models/glm4moe-air",
+                                        "models/glm4moe-qknorm",
+                                        "models/deepseek2-lite-nolora",
+                                        "models/deepseek2-v2",
+                                        "models/deepseek2-v3",
+                                        "models/deepseek2-kimi-k2",
+                                        "models/mistral4",
+                                        "models/gemma3",
+                                        "models/phi3-short",
+                                        "models/phi3-long",
+                                        "models/llama4-scout",
+                                        "models/llama4-maverick",
                                         "models/gpt-oss",
                                         "models/gpt-oss-mxfp4",
                                         "quant_models/q-gpt-oss-MXFP4_MOE",
@@ -365,7 +377,7 @@ static void models_of_the_full_set(void **state)
         print_message(
             "    skipped: no fixtures at %s (set WEIR_FIXTURES); not run: F16, Q4_0, Q6_K, "
             "quantised experts, MXFP4, qwen2, qwen2moe, olmoe, granite, granitemoe, mistral3, "
-            "gpt-oss\n",
+            "gpt-oss, glm4moe, deepseek2, mistral4, gemma3, phi3, llama4\n",
             far_dir());
         skip();
     }
