@@ -273,7 +273,7 @@ static void activations_rounded_alike(void **state)
     memset(x + 64, 0, 32 * sizeof(float));
     x[100] = 1e-39f;
     for (uint32_t j = 128; j < N; j++) /* every step of the finer form, in blocks whose d is 1 */
-        x[j] = j % 32 == 0 ? (j & 32 ? 32512.0f : -32512.0f) : (float)((int)j - N / 2);
+        x[j] = j % 32 == 1 ? (j & 32 ? 32512.0f : -32512.0f) : (float)((int)j - N / 2);
     for (uint32_t j = 128; j < N; j++)
         x[j] = fmaxf(-32512.0f, fminf(x[j], 32512.0f));
     for (int v = 0; v < N_VERSIONS; v++) {
