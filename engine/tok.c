@@ -267,7 +267,7 @@ enum base_status eng_tok_piece(const struct eng_tok *t, int32_t id, bool special
     struct base_str w = t->text[id];
     uint8_t type = t->type[id];
     if (type == TOK_CONTROL || type == TOK_UNKNOWN || type == TOK_UNUSED || type == TOK_USER) {
-        if (special || type == TOK_USER)
+        if (special || type == TOK_USER || (t->flags[id] & TOK_F_SHOWN))
             base_buf_str(out, w);
     } else if (t->spm && type == TOK_BYTE) {
         for (unsigned b = 0; b < 256; b++)

@@ -96,8 +96,9 @@ enum base_status eng_tok_encode_mixed(const struct eng_tok *t, struct base_str t
                                       struct base_err *err) BASE_MUST_CHECK;
 
 /* Appends the bytes that the token stands for. Special tokens give their name if `special`,
- * nothing otherwise. May end in the middle of a UTF-8 sequence. BASE_EINVAL for an id outside the
- * vocabulary, BASE_LIMIT when out is full. */
+ * nothing otherwise, except for the marks of Harmony's channels (gpt-oss), which give it always.
+ * May end in the middle of a UTF-8 sequence. BASE_EINVAL for an id outside the vocabulary,
+ * BASE_LIMIT when out is full. */
 enum base_status eng_tok_piece(const struct eng_tok *t, int32_t id, bool special,
                                struct base_buf *out, struct base_err *err) BASE_MUST_CHECK;
 /* Appends the text of ids, special tokens by name: the reverse of encoding a whole text. SPM's

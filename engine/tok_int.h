@@ -67,7 +67,12 @@ struct eng_tok {
     uint32_t *special_by;        /* indexes into `special`, ascending within a byte */
 };
 
-enum { TOK_F_EOG = 1, TOK_F_RSTRIP = 2, TOK_F_PLAIN = 4 /* user-defined, no markup */ };
+enum {
+    TOK_F_EOG = 1,
+    TOK_F_RSTRIP = 2,
+    TOK_F_PLAIN = 4, /* user-defined, no markup */
+    TOK_F_SHOWN = 8  /* control, and yet part of what is generated */
+};
 
 /* id or -1 */
 int32_t tok_map_get(const struct eng_tok *t, const struct tok_map *m, struct base_str s);

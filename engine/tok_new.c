@@ -319,14 +319,28 @@ static enum base_status load_ids(struct eng_tok *t, const struct eng_tok_src *s,
     return st;
 }
 
-/* Two models' habits that no key tells of. Harmony (gpt-oss): <|end|> closes a message, not the
- * answer. Phi-3: its special tokens swallow the white space behind them. */
+/* Harmony (gpt-oss): <|end|> closes a message, not the answer; and the marks of channels are shown,
+ * since without them nobody could tell the answer from the thoughts before it. */
+static void load_harmony(struct eng_tok *t)
+{
+    static const char *const shown[] = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>"};
+    int32_t end = eng_tok_find(t, BASE_STR("<|end|>"));
+    if (end < 0 || eng_tok_find(t, BASE_STR("<|return|>")) < 0 ||
+        eng_tok_find(t, BASE_STR("<|call|>")) < 0)
+        return;
+    t->flags[end] &= (uint8_t)~TOK_F_EOG;
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        int32_t id = eng_tok_find(t, base_str_c(shown[i]));
+        if (id >= 0)
+            t->flags[id] |= TOK_F_SHOWN;
+    }
+}
+
+/* Two models' habits that no key tells of: Harmony's, and Phi-3: its special tokens swallow the
+ * white space behind them. */
 static void load_habits(struct eng_tok *t, const struct eng_tok_src *s)
 {
-    int32_t end = eng_tok_find(t, BASE_STR("<|end|>"));
-    if (end >= 0 && eng_tok_find(t, BASE_STR("<|return|>")) >= 0 &&
-        eng_tok_find(t, BASE_STR("<|call|>")) >= 0)
-        t->flags[end] &= (uint8_t)~TOK_F_EOG;
+    load_harmony(t);
     bool phi3 = false;
     for (size_t i = 0; i + 4 <= s->name.n; i++)
         phi3 =

@@ -12,6 +12,11 @@
  *   llama3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
  *           | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
  *   qwen2   as llama3 with \p{N} alone
+ *   o200k   [^\r\n\p{L}\p{N}]?U*W+C?|[^\r\n\p{L}\p{N}]?U+W*C?|\p{N}{1,3}
+ *           | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *           with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W = [\p{Ll}\p{Lm}\p{Lo}\p{M}] and C the
+ *           contractions of llama3
+ *   tekken  as o200k without C, with \p{N} alone
  *   digit   \p{N}          falcon  [\p{P}$+<=>^~|`]+   and   [0-9][0-9][0-9]
  *   deepseek-llm   [\r\n]   \s?[cased letters]+   \s?[punctuation]+   \s+$   [CJK]+   \p{N}+
  */
@@ -94,6 +99,28 @@ static size_t match_gpt2(const char *p, size_t i, size_t n, size_t *skip)
     return spaces(p, i, n);
 }
 
+/* \p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[after]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t match_rest(const char *p, size_t i, size_t n, int digits, const char *after)
+{
+    size_t l, at = i;
+    if (class_at(p, i, n, &l) & ENG_UNI_NUMBER) {
+        for (int k = 0; k < digits && (class_at(p, at, n, &l) & ENG_UNI_NUMBER); k++)
+            at += l;
+        return at - i;
+    }
+    at = i + (p[i] == ' ');
+    if (at < n && !(class_at(p, at, n, &l) & WORDLESS)) {
+        at = run(p, at, n, 0, WORDLESS);
+        while (at < n && p[at] && strchr(after, p[at]))
+            at++;
+        return at - i;
+    }
+    size_t end = run(p, i, n, ENG_UNI_SPACE, 0), nl = end;
+    while (nl > i && p[nl - 1] != '\r' && p[nl - 1] != '\n')
+        nl--;
+    return nl > i ? nl - i : spaces(p, i, n);
+}
+
 static size_t match_llama3_n(const char *p, size_t i, size_t n, int digits)
 {
     size_t len = contraction(p, i, n, true);
@@ -106,23 +133,7 @@ static size_t match_llama3_n(const char *p, size_t i, size_t n, int digits)
     if (!(c & ENG_UNI_NUMBER) && p[i] != '\r' && p[i] != '\n' &&
         (class_at(p, i + l, n, &l2) & ENG_UNI_LETTER))
         return run(p, i + l, n, ENG_UNI_LETTER, 0) - i;
-    if (c & ENG_UNI_NUMBER) {
-        size_t at = i;
-        for (int k = 0; k < digits && (class_at(p, at, n, &l) & ENG_UNI_NUMBER); k++)
-            at += l;
-        return at - i;
-    }
-    size_t at = i + (p[i] == ' ');
-    if (at < n && !(class_at(p, at, n, &l) & WORDLESS)) {
-        at = run(p, at, n, 0, WORDLESS);
-        while (at < n && (p[at] == '\r' || p[at] == '\n'))
-            at++;
-        return at - i;
-    }
-    size_t end = run(p, i, n, ENG_UNI_SPACE, 0), nl = end;
-    while (nl > i && p[nl - 1] != '\r' && p[nl - 1] != '\n')
-        nl--;
-    return nl > i ? nl - i : spaces(p, i, n);
+    return match_rest(p, i, n, digits, "\r\n");
 }
 
 static size_t match_llama3(const char *p, size_t i, size_t n, size_t *skip)
@@ -135,6 +146,74 @@ static size_t match_qwen2(const char *p, size_t i, size_t n, size_t *skip)
 {
     (void)skip;
     return match_llama3_n(p, i, n, 1);
+}
+
+/* Classes of U and W above: what may be in either, or in U, or in W alone. */
+static bool is_upper(unsigned c)
+{
+    return (c & (ENG_UNI_LETTER | ENG_UNI_MARK)) && !(c & ENG_UNI_LOWER);
+}
+
+static bool is_lower(unsigned c)
+{
+    return (c & (ENG_UNI_LETTER | ENG_UNI_MARK)) && !(c & ENG_UNI_UPPER);
+}
+
+/* End of U*W+ from i, i if it does not match; *all: end of U+W*, which is asked for then. Where no
+ * small letter follows the longest U*, that gives back just enough for W+ to have its one. */
+static size_t cased_word(const char *p, size_t i, size_t n, size_t *all)
+{
+    size_t at = i, len, both = i;
+    unsigned c;
+    while (at < n && is_upper(c = class_at(p, at, n, &len))) {
+        at += len;
+        if (is_lower(c))
+            both = at;
+    }
+    *all = at;
+    if (at >= n || !is_lower(class_at(p, at, n, &len)))
+        return both;
+    while (at < n && is_lower(class_at(p, at, n, &len)))
+        at += len;
+    return *all = at;
+}
+
+static size_t match_o200k_n(const char *p, size_t i, size_t n, int digits, bool contract)
+{
+    size_t len, end = i, all = i, all_prefixed = i, start = i;
+    unsigned c = class_at(p, i, n, &len);
+    bool prefix = !(c & (ENG_UNI_LETTER | ENG_UNI_NUMBER)) && p[i] != '\r' && p[i] != '\n';
+    if (prefix) {
+        start = i + len;
+        end = cased_word(p, start, n, &all_prefixed);
+    }
+    if (end == start) { /* not with a character before, or there is none */
+        start = i;
+        end = cased_word(p, i, n, &all);
+    }
+    if (end == start) {
+        if (prefix && all_prefixed > i + len)
+            end = all_prefixed;
+        else
+            end = all;
+    }
+    if (end == i)
+        return match_rest(p, i, n, digits, "\r\n/");
+    if (contract && end < n)
+        end += contraction(p, end, n, true);
+    return end - i;
+}
+
+static size_t match_o200k(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return match_o200k_n(p, i, n, 3, true);
+}
+
+static size_t match_tekken(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return match_o200k_n(p, i, n, 1, false);
 }
 
 static size_t match_digit(const char *p, size_t i, size_t n, size_t *skip)
@@ -273,6 +352,8 @@ static const struct tok_rule rules[] = {
     {.names = "glm4 chatglm-bpe dbrx smaug-bpe", .stage = {match_llama3}},
     {.names = "qwen2 deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2",
      .stage = {match_qwen2}},
+    {.names = "gpt-4o llama4 kanana2", .stage = {match_o200k}},
+    {.names = "tekken", .stage = {match_tekken}, .ignore_merges = true, .add_bos = true},
     {.names = "deepseek-llm",
      .stage = {match_newline, match_deepseek_letters, match_deepseek_punct, match_last_spaces,
                match_deepseek_cjk, match_numbers}},
@@ -283,7 +364,9 @@ const char *eng_tok_rules(void)
     return "gpt-2 phi-2 mpt olmo jais trillion exaone4 granite-docling, starcoder refact codeshell "
            "exaone minerva-7b, smollm command-r, falcon, llama-bpe llama3 llama-v3 falcon3 "
            "falcon-h1 pixtral midm-2.0 lfm2, glm4 chatglm-bpe dbrx smaug-bpe, qwen2 "
-           "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, deepseek-llm";
+           "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, gpt-4o llama4 "
+           "kanana2, tekken, "
+           "deepseek-llm";
 }
 
 const struct tok_rule *tok_rule_find(struct base_str name)

@@ -15,9 +15,10 @@ static unsigned class_of_category(utf8proc_category_t c)
 {
     switch (c) {
     case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
-        return ENG_UNI_LETTER | ENG_UNI_CASED;
+        return ENG_UNI_LETTER | ENG_UNI_CASED | ENG_UNI_UPPER;
+    case UTF8PROC_CATEGORY_LL:
+        return ENG_UNI_LETTER | ENG_UNI_CASED | ENG_UNI_LOWER;
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
         return ENG_UNI_LETTER;

@@ -15,7 +15,9 @@ enum {
     ENG_UNI_NUMBER = 8,  /* \p{N} */
     ENG_UNI_PUNCT = 16,  /* \p{P} */
     ENG_UNI_SYMBOL = 32, /* \p{S} */
-    ENG_UNI_SPACE = 64   /* \s: the White_Space property */
+    ENG_UNI_SPACE = 64,  /* \s: the White_Space property */
+    ENG_UNI_UPPER = 128, /* Lu or Lt */
+    ENG_UNI_LOWER = 256  /* Ll */
 };
 
 /* The classes of a code point as a set of the bits above; 0 for anything else. */

@@ -282,10 +282,51 @@ static void test_rules(void **state)
     cut("llama-bpe", "I'm 1234567 ok!!\n\nza\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87   7",
         "I|'m| |123|456|7| ok|!!\n\n|za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87|  | |7");
     cut("llama-bpe", "\xe2\x80\x99s \xff.\xcc\x81", "\xe2\x80\x99s| \xff.\xcc\x81");
+    /* o200k: cases part words, marks are letters, contractions stay with their word */
+    cut("gpt-4o",
+        "CamelCaseXYZ I'LLama's '\xcc\x81"
+        "B 12345/\n  z",
+        "Camel|Case|XYZ| I'LL|ama's| '\xcc\x81|B| |123|45|/\n| | z");
+    cut("llama4",
+        "ABC\xe6\xbc\xa2"
+        "D \xc7\x85x\r\n\t\ty",
+        "ABC\xe6\xbc\xa2|D| \xc7\x85x|\r\n|\t|\ty");
+    cut("tekken", "I'Ll 12", "I|'Ll| |1|2");
     cut("falcon", "a $5 1234", "a| |$|5| |123|4");
     assert_null(tok_rule_find(BASE_STR("smoll")));
     assert_null(tok_rule_find(BASE_STR("")));
     assert_null(tok_rule_find(BASE_STR("gpt-2 phi-2")));
+}
+
+/* gpt-oss: what ends an answer, and which marks can be seen in it. */
+static void test_harmony(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"<|return|>", "<|call|>", "<|end|>", "<|channel|>",
+                                       "<|message|>"};
+    static const int32_t types[] = {TOK_CONTROL, TOK_CONTROL, TOK_CONTROL, TOK_CONTROL,
+                                    TOK_CONTROL};
+    static const bool eog[] = {true, true, false, false, false};
+    static const char *const merges[] = {"e v"};
+    struct base_err err;
+    for (size_t n = 4; n <= 5; n++) { /* without <|return|>, <|end|> does end */
+        struct eng_tok *t = small("gpt-4o", more + 5 - n, types, n, merges, 1, &err);
+        struct base_buf b;
+        assert_non_null(t);
+        base_buf_init(&b, 100);
+        for (size_t i = 0; i < n; i++) {
+            int32_t id = (int32_t)(N_BASE + i);
+            assert_int_equal(eng_tok_is_eog(t, id), eog[i + 5 - n] || (n == 4 && i == 1));
+            assert_int_equal(eng_tok_piece(t, id, false, &b, &err), BASE_OK);
+        }
+        assert_true(base_str_is(base_buf_view(&b), n == 5 ? "<|channel|><|message|>" : ""));
+        struct eng_ids ids = {.max = 100}; /* from a user they are text all the same */
+        assert_int_equal(eng_tok_encode(t, BASE_STR("<|channel|>"), 0, &ids, &err), BASE_OK);
+        assert_true(ids.n > 1);
+        eng_ids_release(&ids);
+        base_buf_release(&b);
+        eng_tok_free(t);
+    }
 }
 
 static void test_foreign(void **state)
@@ -507,10 +548,11 @@ static void test_nested_specials(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_alphabet),
-        cmocka_unit_test(test_rules),     cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_long_word), cmocka_unit_test(test_bad_bytes),
-        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_nested_specials),
+        cmocka_unit_test(test_vectors),         cmocka_unit_test(test_alphabet),
+        cmocka_unit_test(test_rules),           cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_harmony),         cmocka_unit_test(test_long_word),
+        cmocka_unit_test(test_bad_bytes),       cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_nested_specials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
