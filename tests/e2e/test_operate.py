@@ -84,7 +84,7 @@ def test_sigterm_drains_and_the_log_is_complete(own):
     def one():
         results.append(own.chat("Tell me a long story about a river.", max_tokens=60))
 
-    threads = [threading.Thread(target=one) for _ in range(4)]
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(4)]
     for t in threads:
         t.start()
     time.sleep(0.6)

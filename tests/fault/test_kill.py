@@ -35,7 +35,8 @@ class Load:
 
     def __init__(self, g, n=4):
         self.g, self.results, self.longest, self.over = g, [], 0.0, False
-        self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(n)]
+        # daemons: a test that fails before stop() must not keep the whole run alive
+        self.threads = [threading.Thread(target=self.work, args=(i,), daemon=True) for i in range(n)]
         for t in self.threads:
             t.start()
 

@@ -255,7 +255,7 @@ def test_reload_under_load_with_a_back_end_that_goes(own, weir, model):
             elif status not in (404, 503):
                 bad.append((mark, status, text[:300]))
             done.append(status)
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(6)]
     for t in threads:
         t.start()
     policy = harness.POLICY
@@ -280,7 +280,7 @@ def test_a_stopped_engine_holds_nobody_else(own):
     os.kill(pid, signal.SIGSTOP)
     try:
         got = []
-        t = threading.Thread(target=lambda: got.append(g.chat("hello", model="local/home", max_tokens=2)))
+        t = threading.Thread(target=lambda: got.append(g.chat("hello", model="local/home", max_tokens=2)), daemon=True)
         t.start()
         start = time.monotonic()
         for i in range(5):
