@@ -13,6 +13,11 @@ void eng_apply(const struct eng_model *m, const struct eng_mm *mm)
         m->kernels->mm_tiles(mm);
     else
         m->kernels->mm_rows(mm);
+    if (!mm->w->scale)
+        return;
+    for (uint32_t r = 0; r < mm->n_rows; r++)
+        for (uint32_t o = mm->out0; o < mm->out1; o++)
+            mm->y[r * mm->ldy + o] *= mm->w->scale[mm->mat];
 }
 
 /* Tiles per task: enough tasks to share out, few enough that a task is worth its claim, and with

@@ -29,11 +29,12 @@ static const struct eng_tensor *find(struct loader *l, const char *name, bool re
         l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is missing",
                              eng_gguf_path(l->m->gguf), name);
     if (t && !eng_type_info(t->type)->weights && l->st == BASE_OK)
-        l->st = base_err_set(l->err, BASE_EINVAL,
-                             "%s: the tensor \"%s\" is of type %s, which this build cannot compute "
-                             "with; take F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, "
-                             "Q6_K or MXFP4",
-                             eng_gguf_path(l->m->gguf), name, eng_type_name(t->type));
+        l->st =
+            base_err_set(l->err, BASE_EINVAL,
+                         "%s: the tensor \"%s\" is of type %s, which this build cannot compute "
+                         "with; take F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, "
+                         "IQ4_NL, IQ4_XS, MXFP4 or NVFP4",
+                         eng_gguf_path(l->m->gguf), name, eng_type_name(t->type));
     return l->st == BASE_OK ? t : NULL;
 }
 
@@ -118,6 +119,15 @@ static void repack(struct loader *l, struct eng_weight *w)
     m->info.weight_bytes += bytes;
 }
 
+/* X.scale beside X.weight, a factor of each matrix's products. */
+static void load_scale(struct loader *l, struct eng_weight *w, const char *name)
+{
+    char other[96];
+    struct base_str s = base_str_c(name), end = BASE_STR("weight");
+    snprintf(other, sizeof(other), "%.*sscale", (int)(s.n - end.n), name);
+    w->scale = load_floats(l, other, w->n_mat, 1, false);
+}
+
 /* Rows row0..row0 + n_out of each of n_mat matrices with n_rows rows. If those are not all, there
  * must be one matrix only. */
 static void load_rows(struct loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
@@ -134,6 +144,7 @@ static void load_rows(struct loader *l, struct eng_weight *w, const char *name, 
                              .row_bytes = t->row_bytes,
                              .data = t->data + row0 * t->row_bytes};
     l->by_type[t->type & 63] += (uint64_t)n_in * n_out * n_mat;
+    load_scale(l, w, name);
     repack(l, w);
 }
 
@@ -153,6 +164,11 @@ static void layer_weight(struct loader *l, struct eng_weight *w, uint32_t layer,
     snprintf(full, sizeof(full), "blk.%u.%s.bias", layer, name);
     if (w->tensor && l->st == BASE_OK)
         w->bias = load_floats(l, full, n_out, n_mat, false);
+    if (w->bias && w->scale && l->st == BASE_OK) /* which of them comes first? */
+        l->st = base_err_set(l->err, BASE_EINVAL,
+                             "%s: the tensor \"%s\" stands beside a scale, which this build does "
+                             "not support",
+                             eng_gguf_path(l->m->gguf), full);
 }
 
 static float *layer_floats(struct loader *l, uint32_t layer, const char *name, uint64_t n,
@@ -334,6 +350,12 @@ static void load_ends(struct loader *l)
         (void)check_shape(l, t, hp->n_embd, 0, 1);
         return;
     }
+    if (eng_gguf_tensor(m->gguf, "token_embd.scale")) {
+        l->st = base_err_set(l->err, BASE_EINVAL,
+                             "%s: \"token_embd.scale\" is there, which this build does not support",
+                             eng_gguf_path(m->gguf));
+        return;
+    }
     hp->n_vocab = (uint32_t)t->ne[1];
     m->embd = (struct eng_weight){.tensor = t,
                                   .type = t->type,
@@ -408,6 +430,7 @@ static void weight_release(struct eng_weight *w)
 {
     free(w->tiles);
     free(w->bias);
+    free(w->scale);
 }
 
 void eng_weights_free(struct eng_model *m)

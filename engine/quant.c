@@ -28,23 +28,23 @@
 #include <string.h>
 
 static const struct eng_type_info TYPES[] = {
-    [ENG_F32] = {"F32", 1, 4, true},       [ENG_F16] = {"F16", 1, 2, true},
-    [ENG_Q4_0] = {"Q4_0", 32, 18, true},   [ENG_Q4_1] = {"Q4_1", 32, 20, true},
-    [ENG_Q5_0] = {"Q5_0", 32, 22, true},   [ENG_Q5_1] = {"Q5_1", 32, 24, true},
-    [ENG_Q8_0] = {"Q8_0", 32, 34, true},   [9] = {"Q8_1", 32, 36, false},
-    [10] = {"Q2_K", 256, 84, false},       [11] = {"Q3_K", 256, 110, false},
-    [ENG_Q4_K] = {"Q4_K", 256, 144, true}, [ENG_Q5_K] = {"Q5_K", 256, 176, true},
-    [ENG_Q6_K] = {"Q6_K", 256, 210, true}, [15] = {"Q8_K", 256, 292, false},
-    [16] = {"IQ2_XXS", 256, 66, false},    [17] = {"IQ2_XS", 256, 74, false},
-    [18] = {"IQ3_XXS", 256, 98, false},    [19] = {"IQ1_S", 256, 50, false},
-    [20] = {"IQ4_NL", 32, 18, false},      [21] = {"IQ3_S", 256, 110, false},
-    [22] = {"IQ2_S", 256, 82, false},      [23] = {"IQ4_XS", 256, 136, false},
-    [ENG_I8] = {"I8", 1, 1, false},        [ENG_I16] = {"I16", 1, 2, false},
-    [ENG_I32] = {"I32", 1, 4, false},      [ENG_I64] = {"I64", 1, 8, false},
-    [ENG_F64] = {"F64", 1, 8, false},      [29] = {"IQ1_M", 256, 56, false},
-    [ENG_BF16] = {"BF16", 1, 2, true},     [34] = {"TQ1_0", 256, 54, false},
-    [35] = {"TQ2_0", 256, 66, false},      [ENG_MXFP4] = {"MXFP4", 32, 17, true},
-    [40] = {"NVFP4", 64, 36, false},
+    [ENG_F32] = {"F32", 1, 4, true},         [ENG_F16] = {"F16", 1, 2, true},
+    [ENG_Q4_0] = {"Q4_0", 32, 18, true},     [ENG_Q4_1] = {"Q4_1", 32, 20, true},
+    [ENG_Q5_0] = {"Q5_0", 32, 22, true},     [ENG_Q5_1] = {"Q5_1", 32, 24, true},
+    [ENG_Q8_0] = {"Q8_0", 32, 34, true},     [9] = {"Q8_1", 32, 36, false},
+    [ENG_Q2_K] = {"Q2_K", 256, 84, true},    [ENG_Q3_K] = {"Q3_K", 256, 110, true},
+    [ENG_Q4_K] = {"Q4_K", 256, 144, true},   [ENG_Q5_K] = {"Q5_K", 256, 176, true},
+    [ENG_Q6_K] = {"Q6_K", 256, 210, true},   [15] = {"Q8_K", 256, 292, false},
+    [16] = {"IQ2_XXS", 256, 66, false},      [17] = {"IQ2_XS", 256, 74, false},
+    [18] = {"IQ3_XXS", 256, 98, false},      [19] = {"IQ1_S", 256, 50, false},
+    [ENG_IQ4_NL] = {"IQ4_NL", 32, 18, true}, [21] = {"IQ3_S", 256, 110, false},
+    [22] = {"IQ2_S", 256, 82, false},        [ENG_IQ4_XS] = {"IQ4_XS", 256, 136, true},
+    [ENG_I8] = {"I8", 1, 1, false},          [ENG_I16] = {"I16", 1, 2, false},
+    [ENG_I32] = {"I32", 1, 4, false},        [ENG_I64] = {"I64", 1, 8, false},
+    [ENG_F64] = {"F64", 1, 8, false},        [29] = {"IQ1_M", 256, 56, false},
+    [ENG_BF16] = {"BF16", 1, 2, true},       [34] = {"TQ1_0", 256, 54, false},
+    [35] = {"TQ2_0", 256, 66, false},        [ENG_MXFP4] = {"MXFP4", 32, 17, true},
+    [ENG_NVFP4] = {"NVFP4", 64, 36, true},
 };
 
 const struct eng_type_info *eng_type_info(uint32_t type)
@@ -215,6 +215,7 @@ static void dequant_block(uint32_t type, const uint8_t *b, float *x)
         dequant_mxfp4(b, x);
         break;
     default:
+        eng_dequant_low(type, b, x);
         break;
     }
 }

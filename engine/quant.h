@@ -19,16 +19,21 @@ enum eng_type {
     ENG_Q5_0 = 6,
     ENG_Q5_1 = 7,
     ENG_Q8_0 = 8,
+    ENG_Q2_K = 10,
+    ENG_Q3_K = 11,
     ENG_Q4_K = 12,
     ENG_Q5_K = 13,
     ENG_Q6_K = 14,
+    ENG_IQ4_NL = 20,
+    ENG_IQ4_XS = 23,
     ENG_I8 = 24,
     ENG_I16 = 25,
     ENG_I32 = 26,
     ENG_I64 = 27,
     ENG_F64 = 28,
     ENG_BF16 = 30,
-    ENG_MXFP4 = 39
+    ENG_MXFP4 = 39,
+    ENG_NVFP4 = 40
 };
 
 struct eng_type_info {
@@ -46,6 +51,9 @@ const char *eng_type_name(uint32_t type);
 /* x[0..n) = the first n values of a row of `type`; n is a multiple of the type's block_values and
  * the type one with `weights` set. */
 void eng_dequant_row(uint32_t type, const void *row, float *x, size_t n);
+
+/* One block of a type that quant_low.c has; for eng_dequant_row. */
+void eng_dequant_low(uint32_t type, const uint8_t *block, float *x);
 
 /* Scale and minimum (6 bits each) of sub-block j (0 to 7) from the 12 packed bytes of Q4_K, Q5_K.
  */

@@ -26,6 +26,7 @@ struct eng_weight {
     uint64_t tile_bytes; /* of 16 rows */
     uint64_t mat_tiles;  /* tiles per matrix */
     float *bias;         /* [n_mat][n_out] or NULL; owned */
+    float *scale;        /* [n_mat] or NULL, applied by the caller of the kernels; owned */
 };
 
 /* Rows of activations, [n_rows][n_in], with what the integer kernels need beside the floats. */

@@ -58,8 +58,9 @@ static void check(uint32_t type, const char *which)
 
 static void every_type_bit_for_bit(void **state)
 {
-    static const uint32_t types[] = {ENG_F16,  ENG_BF16, ENG_Q4_0, ENG_Q4_1, ENG_Q5_0, ENG_Q5_1,
-                                     ENG_Q8_0, ENG_Q4_K, ENG_Q5_K, ENG_Q6_K, ENG_MXFP4};
+    static const uint32_t types[] = {
+        ENG_F16,  ENG_BF16, ENG_Q4_0, ENG_Q4_1, ENG_Q5_0,   ENG_Q5_1,   ENG_Q8_0,  ENG_Q2_K,
+        ENG_Q3_K, ENG_Q4_K, ENG_Q5_K, ENG_Q6_K, ENG_IQ4_NL, ENG_IQ4_XS, ENG_MXFP4, ENG_NVFP4};
     (void)state;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         check(types[i], "q");
@@ -75,7 +76,8 @@ static void type_table(void **state)
     assert_null(eng_type_info(UINT32_MAX));
     assert_string_equal(eng_type_name(10), "Q2_K");
     assert_string_equal(eng_type_name(77), "unknown");
-    assert_false(eng_type_info(10)->weights);
+    assert_true(eng_type_info(ENG_Q2_K)->weights);
+    assert_false(eng_type_info(16)->weights);
     assert_int_equal(eng_type_info(ENG_Q6_K)->block_bytes, 210);
 }
 
