@@ -15,6 +15,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define FULL_RETRY_MS 10
+
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 
 void gw_request_init_ending(struct gw_request *q)
@@ -200,20 +202,32 @@ static void outcome_recorded(void *ctx, enum base_status st, uint64_t index)
     send_last(q);
 }
 
-void gw_request_finish(struct gw_request *q)
+/* Submits the outcome leaf. A full queue empties by itself: the answer is made and only its end is
+ * owed, so it waits a little rather than being cut. */
+static void submit_outcome(struct gw_request *q)
 {
+    const struct timeval soon = {0, FULL_RETRY_MS * 1000};
     struct base_buf leaf;
+    enum base_status st = BASE_EINVAL;
+
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
-    q->attempt = NULL;
-    q->state = GW_Q_OUTCOME;
-    enum base_status st = BASE_LIMIT;
     if (gw_leaf_outcome(&leaf, q))
         st = gw_record(q->app->recorder, base_buf_view(&leaf), outcome_recorded, q, &q->ticket);
     base_buf_release(&leaf);
     if (st == BASE_OK)
         gw_request_arm(q);
+    else if (st == BASE_LIMIT && base_mono_us() < q->outcome_until_us)
+        evtimer_add(&q->timer, &soon);
     else
         outcome_recorded(q, st, 0);
+}
+
+void gw_request_finish(struct gw_request *q)
+{
+    q->attempt = NULL;
+    q->state = GW_Q_OUTCOME;
+    q->outcome_until_us = base_mono_us() + GW_TICKET_MS * 1000u;
+    submit_outcome(q);
 }
 
 /* ---- a leaf that is not durable in time ---- */
@@ -223,8 +237,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct gw_request *q = arg;
     (void)fd;
     (void)what;
-    if (!q->ticket)
+    if (!q->ticket) {
+        if (q->state == GW_Q_OUTCOME)
+            submit_outcome(q); /* the queue was full */
         return;
+    }
     /* Not durable in time counts as not recorded: what waited on it does not happen. */
     gw_ticket_forget(q->ticket);
     q->ticket = NULL;

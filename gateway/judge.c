@@ -91,7 +91,7 @@ void gw_request_record_intent(struct gw_request *q, const char *ev,
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     q->state = GW_Q_INTENT;
     q->then = then;
-    enum base_status st = BASE_LIMIT;
+    enum base_status st = BASE_EINVAL;
     if (gw_leaf_intent(&leaf, q, ev))
         st = gw_record(q->app->recorder, base_buf_view(&leaf), intent_recorded, q, &q->ticket);
     base_buf_release(&leaf);
@@ -99,10 +99,17 @@ void gw_request_record_intent(struct gw_request *q, const char *ev,
         gw_request_arm(q);
         return;
     }
-    gw_request_fail(q, 503, "server_error", st == BASE_LIMIT ? "audit_busy" : "audit_failed", NULL,
-                    st == BASE_LIMIT ? "The audit log's queue is full. Try again in a second."
-                                     : "The audit log has failed; nothing is answered until it is "
-                                       "repaired.");
+    if (st == BASE_EINVAL)
+        gw_request_fail(
+            q, 400, "invalid_request_error", "record_too_large", NULL,
+            "The record of this request would not fit the audit log (very long names?), "
+            "so it is not answered.");
+    else if (st == BASE_LIMIT)
+        gw_request_fail(q, 503, "server_error", "audit_busy", NULL,
+                        "The audit log's queue is full. Try again in a second.");
+    else
+        gw_request_fail(q, 503, "server_error", "audit_failed", NULL,
+                        "The audit log has failed; nothing is answered until it is repaired.");
     if (q->has_log_index) { /* a fallback that cannot be recorded: the request still ends in order
                              */
         q->outcome = "error";

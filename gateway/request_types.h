@@ -82,6 +82,7 @@ struct gw_request {
     const char *outcome;       /* static: "ok", "denied", "error", "client_gone" */
     struct gw_api_error error; /* when status is not 200, or a stream breaks */
     struct base_str error_raw; /* the upstream's own body, to be passed on instead */
+    uint64_t outcome_until_us; /* how long the outcome may wait for room in the log's queue */
     uint64_t log_index;
     bool has_log_index;
 };
