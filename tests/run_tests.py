@@ -47,7 +47,9 @@ def run_unit(program):
     print(f"{os.path.basename(program):32} {word:6} {passed} passed, {failed} failed"
           f"{f', {skipped} skipped' if skipped else ''}  {time.monotonic() - start:.1f} s", flush=True)
     if code != 0:
-        print(out[-8000:], flush=True)
+        # the program's own log lines say little beside what the test itself reports
+        told = [r for r in out.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT\S+Z (info|warn|debug) ", r)]
+        print("\n".join(told)[-8000:], flush=True)
     for line in re.findall(r"^(?:skipped: .*|SKIPPED?: .*)$", out, re.M):
         print("    " + line, flush=True)
     return passed, failed, skipped
