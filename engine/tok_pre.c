@@ -18,6 +18,8 @@
  *           contractions of llama3
  *   tekken  as o200k without C, with \p{N} alone
  *   digit   \p{N}          falcon  [\p{P}$+<=>^~|`]+   and   [0-9][0-9][0-9]
+ *   deepseek-v3    \p{N}{1,3}   [CJK and kana]+   [ASCII punctuation][A-Za-z]+
+ *           |[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
  *   deepseek-llm   [\r\n]   \s?[cased letters]+   \s?[punctuation]+   \s+$   [CJK]+   \p{N}+
  */
 #include "engine/tok_int.h"
@@ -334,6 +336,57 @@ static size_t match_deepseek_cjk(const char *p, size_t i, size_t n, size_t *skip
     return run_of(p, i, n, deepseek_cjk) - i;
 }
 
+static size_t match_three_numbers(const char *p, size_t i, size_t n, size_t *skip)
+{
+    size_t at = i, len;
+    for (int k = 0; k < 3 && (class_at(p, at, n, &len) & ENG_UNI_NUMBER); k++)
+        at += len;
+    (void)skip;
+    return at - i;
+}
+
+static bool deepseek3_cjk(uint32_t cp)
+{
+    return (cp >= 0x4E00 && cp <= 0x9FA5) || (cp >= 0x3040 && cp <= 0x30FF);
+}
+
+static size_t match_deepseek3_cjk(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return run_of(p, i, n, deepseek3_cjk) - i;
+}
+
+static bool ascii_letter(uint32_t cp)
+{
+    return (cp | 32) >= 'a' && (cp | 32) <= 'z';
+}
+
+static size_t match_deepseek3(const char *p, size_t i, size_t n, size_t *skip)
+{
+    const unsigned word = ENG_UNI_LETTER | ENG_UNI_MARK, mark = ENG_UNI_PUNCT | ENG_UNI_SYMBOL;
+    size_t len, l, at;
+    unsigned c = class_at(p, i, n, &len);
+    (void)skip;
+    if (len == 1 && (c & mark) && (at = run_of(p, i + 1, n, ascii_letter)) > i + 1)
+        return at - i;
+    if (!(c & (ENG_UNI_LETTER | mark)) && p[i] != '\r' && p[i] != '\n' &&
+        (class_at(p, i + len, n, &l) & word))
+        return run(p, i + len, n, word, 0) - i;
+    if (c & word)
+        return run(p, i, n, word, 0) - i;
+    at = i + (p[i] == ' ');
+    if (class_at(p, at, n, &l) & mark) {
+        at = run(p, at, n, mark, 0);
+        while (at < n && (p[at] == '\r' || p[at] == '\n'))
+            at++;
+        return at - i;
+    }
+    size_t end = run(p, i, n, ENG_UNI_SPACE, 0), nl = end;
+    while (nl > i && p[nl - 1] != '\r' && p[nl - 1] != '\n')
+        nl--;
+    return nl > i ? nl - i : spaces(p, i, n);
+}
+
 static const struct tok_rule rules[] = {
     {.names = "gpt-2 phi-2 mpt olmo jais trillion exaone4 granite-docling",
      .stage = {match_gpt2},
@@ -354,6 +407,8 @@ static const struct tok_rule rules[] = {
      .stage = {match_qwen2}},
     {.names = "gpt-4o llama4 kanana2", .stage = {match_o200k}},
     {.names = "tekken", .stage = {match_tekken}, .ignore_merges = true, .add_bos = true},
+    {.names = "deepseek-v3 hunyuan-dense joyai-llm",
+     .stage = {match_three_numbers, match_deepseek3_cjk, match_deepseek3}},
     {.names = "deepseek-llm",
      .stage = {match_newline, match_deepseek_letters, match_deepseek_punct, match_last_spaces,
                match_deepseek_cjk, match_numbers}},
@@ -366,7 +421,7 @@ const char *eng_tok_rules(void)
            "falcon-h1 pixtral midm-2.0 lfm2, glm4 chatglm-bpe dbrx smaug-bpe, qwen2 "
            "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, gpt-4o llama4 "
            "kanana2, tekken, "
-           "deepseek-llm";
+           "deepseek-v3 hunyuan-dense joyai-llm, deepseek-llm";
 }
 
 const struct tok_rule *tok_rule_find(struct base_str name)

@@ -291,6 +291,8 @@ static void test_rules(void **state)
         "ABC\xe6\xbc\xa2"
         "D \xc7\x85x\r\n\t\ty",
         "ABC\xe6\xbc\xa2|D| \xc7\x85x|\r\n|\t|\ty");
+    cut("deepseek-v3", "x_abc 12345.\xe4\xb8\x80\xe3\x81\x82z (b) \xe2\x82\xac!\n\n y",
+        "x|_abc| |123|45|.|\xe4\xb8\x80\xe3\x81\x82|z| (|b|)| \xe2\x82\xac!\n\n| y");
     cut("tekken", "I'Ll 12", "I|'Ll| |1|2");
     cut("falcon", "a $5 1234", "a| |$|5| |123|4");
     assert_null(tok_rule_find(BASE_STR("smoll")));
