@@ -104,24 +104,11 @@ void base_random(void *p, uint64_t n)
     }
 }
 
-/* Ids are unique, not secret: a thread takes its randomness for them a page-full at a time. */
-static void id_random(unsigned char *to, size_t n)
-{
-    static _Thread_local unsigned char pool[256];
-    static _Thread_local size_t left;
-    if (left < n) {
-        base_random(pool, sizeof pool);
-        left = sizeof pool;
-    }
-    left -= n;
-    memcpy(to, pool + left, n);
-}
-
 char *base_uuid7(char out[BASE_UUID_MAX])
 {
     unsigned char b[16];
     uint64_t ms = (uint64_t)(base_wall_us() / 1000);
-    id_random(b + 6, 10);
+    base_random(b + 6, 10); /* straight from the system: a pool would be shared across fork */
     for (int i = 0; i < 6; i++)
         b[i] = (unsigned char)(ms >> (40 - 8 * i));
     b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
