@@ -167,8 +167,7 @@ bench:
 
 .PHONY: asan tsan
 asan: deps
-	$(MAKE) SAN=1 test-programs
-	$(PYTHON) tests/run_tests.py --build build/asan --only unit
+	$(MAKE) SAN=1 unit
 tsan: deps
 	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(BUILD)/unit/base_% $(BUILD)/unit/audit_%,$(UNIT)))
 	$(PYTHON) tests/run_tests.py --build build/tsan --only unit --match 'base_,audit_'

@@ -169,12 +169,14 @@ static const struct command commands[] = {
     {"model", run_model, "look into a model file, run it, measure it",
      "usage: weir model info     FILE.gguf\n"
      "       weir model logits   FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
-     "                           [--device cpu|ref]\n"
+     "                           [--device cpu|ref] [--activations auto|int8|int16]\n"
      "       weir model tokenize FILE.gguf [--parse-special] < TEXT\n"
      "       weir model detokenize FILE.gguf < IDS\n"
      "       weir model template FILE.gguf|FILE.jinja < JSON\n"
      "       weir model run      FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
-     "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"},
+     "                           [--activations auto|int8|int16]\n"
+     "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"
+     "                           [--activations auto|int8|int16]\n"},
     {"audit", run_audit, "verify and read the log",
      "usage: weir audit verify DIR [--vkey KEY] [--json]\n"
      "       weir audit show   DIR [--from N] [--limit N] [--req ID] [--json]\n"

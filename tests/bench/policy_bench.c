@@ -16,7 +16,7 @@ static double decide_ns(double seconds, size_t *chosen)
     static const char *places[] = {"on_premises", "EU", "US"};
     static struct conf_pos pos[4];
     static struct conf_rule rules[200];
-    static char ids[200][16];
+    static char ids[200][24];
     static struct conf_backend be = {.name = "b",
                                      .residency = {.location = {&places[1], 1},
                                                    .basis = CONF_BASIS_DPA,
