@@ -57,6 +57,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->k, rows * k * 4},
         {&s->v, rows * v * 4},
         {&s->att, rows * att * 4},
+        {&s->side, hp->family && hp->family->parallel ? rows * d * 4 : 0},
         {&s->qa, rows * hp->n_lora_q * 4},
         {&s->ql, rows * half * hp->n_head * 4},
         {&s->heads, rows * heads * 4},

@@ -55,7 +55,12 @@ static void rope_row(void *ctx, uint32_t t)
     struct eng_scratch *s = f->s;
     float *q = s->q + (size_t)t * hp->n_head * y->n_dim;
     float *k = s->k + (size_t)t * y->n_head_kv * y->n_dim;
-    const float *v = hp->family->mla ? k : s->v + (size_t)t * y->n_head_kv * y->n_vdim;
+    float *v = hp->family->mla ? k : s->v + (size_t)t * y->n_head_kv * y->n_vdim;
+    if (hp->family->value_norm) {
+        if (!y->v.tensor)
+            memcpy(v, k, (size_t)y->n_head_kv * y->n_dim * sizeof(float));
+        head_norms(f, v, f->m->ones, y->n_head_kv);
+    }
     head_norms(f, q, y->q_norm, hp->n_head);
     head_norms(f, k, y->k_norm, y->n_head_kv);
     rotate(f, q, hp->n_head, t);
@@ -252,7 +257,7 @@ void eng_attention(struct eng_fwd *f)
                         eng_wants_ints(&y->q) || eng_wants_ints(&y->k) || eng_wants_ints(&y->v));
         const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
         float *out[3] = {s->q, s->k, s->v};
-        eng_linear(m, &a, f->n, 3, w, out);
+        eng_linear(m, &a, f->n, y->v.tensor ? 3 : 2, w, out);
         attend(f);
         a = eng_prepare(m, s->att, NULL, NULL, f->n, hp->n_head * y->n_vdim, eng_wants_ints(&y->o));
         one_linear(f, &a, &y->o, s->proj);

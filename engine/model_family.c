@@ -47,11 +47,12 @@ static const struct eng_family *const FAMILIES[] = {&llama,
                                                     &eng_family_mistral4,
                                                     &eng_family_gemma3,
                                                     &eng_family_phi3,
-                                                    &eng_family_llama4};
+                                                    &eng_family_llama4,
+                                                    &eng_family_gemma4};
 
 #define ARCHS                                                                                      \
     "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss, "     \
-    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4"
+    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4"
 
 const char *eng_model_archs(void)
 {
@@ -91,6 +92,20 @@ uint32_t eng_key_int(struct eng_reader *r, const char *name, uint32_t min, uint3
     }
     if (kv->n == 0 || v < min || v > max) {
         eng_key_bad(r, "is out of range");
+        return min;
+    }
+    return (uint32_t)v;
+}
+
+uint32_t eng_key_int_at(struct eng_reader *r, const char *name, uint32_t layer, uint32_t min,
+                        uint32_t max, uint32_t fallback)
+{
+    const struct eng_gguf_kv *kv = eng_gguf_find(r->g, key_of(r, name));
+    int64_t v;
+    if (!kv || kv->n == 1)
+        return eng_key_int(r, name, min, max, fallback);
+    if (layer >= kv->n || eng_gguf_elem_i64(kv, layer, &v) != BASE_OK || v < min || v > max) {
+        eng_key_bad(r, "does not hold a value in range for every layer");
         return min;
     }
     return (uint32_t)v;
@@ -236,7 +251,10 @@ static void read_rope(struct eng_reader *r, struct eng_hparams *hp)
 static void read_attention(struct eng_reader *r, struct eng_hparams *hp)
 {
     hp->n_head = eng_key_int(r, "attention.head_count", 1, ENG_HEADS_MAX, UINT32_MAX);
-    hp->n_head_kv = eng_key_int(r, "attention.head_count_kv", 1, ENG_HEADS_MAX, hp->n_head);
+    hp->n_head_kv =
+        hp->family->varied
+            ? eng_key_int_at(r, "attention.head_count_kv", 0, 1, ENG_HEADS_MAX, hp->n_head)
+            : eng_key_int(r, "attention.head_count_kv", 1, ENG_HEADS_MAX, hp->n_head);
     if (r->st == BASE_OK && hp->n_head % hp->n_head_kv)
         eng_key_bad(r, "does not divide the number of heads");
     hp->n_dim =

@@ -190,6 +190,52 @@ static void shared_row(void *ctx, uint32_t t)
                         f->s->hy + (size_t)t * hp->n_embd, hp->n_embd);
 }
 
+/* A dense FFN and experts, both on the residual stream h, each between norms of its own:
+ * h += norm(norm_1(dense(norm h)) + norm_2(experts(pre_norm_2 h))). */
+static void parallel(struct eng_fwd *f, struct group *groups)
+{
+    struct eng_model *m = f->m;
+    struct eng_scratch *s = f->s;
+    const struct eng_hparams *hp = &m->hp;
+    const struct eng_layer *y = f->y;
+    const struct eng_weight *wr = &y->router;
+    struct eng_acts a =
+        eng_prepare(m, s->x, y->ffn_norm, s->xn, f->n, hp->n_embd,
+                    eng_wants_ints(&y->shared_gate) || eng_wants_ints(&y->shared_up));
+    struct ffn_job j = {.m = m,
+                        .gate = &y->shared_gate,
+                        .up = &y->shared_up,
+                        .down = &y->shared_down,
+                        .a = &a,
+                        .groups = groups,
+                        .n_groups = 1,
+                        .n_ff = y->shared_gate.n_out};
+    ffn_run(&j, f->n);
+    eng_norm_rows(f, s->hy, y->post_norm_1);
+    memcpy(s->side, s->hy, (size_t)f->n * hp->n_embd * sizeof(float));
+    a = eng_prepare(m, s->x, y->router_norm, s->xn, f->n, hp->n_embd, eng_wants_ints(wr));
+    eng_linear(m, &a, f->n, 1, &wr, &s->router);
+    eng_for_rows(m, f->n, route_row, f);
+    a = eng_prepare(m, s->x, y->pre_norm_2, s->xn, f->n, hp->n_embd,
+                    eng_wants_ints(&y->gate) || eng_wants_ints(&y->up));
+    j = (struct ffn_job){.m = m,
+                         .gate = &y->gate,
+                         .up = &y->up,
+                         .down = &y->down,
+                         .a = &a,
+                         .groups = groups,
+                         .n_groups = group_by_expert(f, groups),
+                         .rows = s->pair_row,
+                         .n_ff = y->n_ff,
+                         .merged = y->merged};
+    ffn_run(&j, f->n * hp->moe.n_used);
+    eng_for_rows(m, f->n, combine_row, f);
+    eng_norm_rows(f, s->proj, y->post_norm_2);
+    m->kernels->axpy(s->proj, 1, s->side, (size_t)f->n * hp->n_embd);
+    eng_norm_rows(f, s->proj, y->post_ffn_norm);
+    eng_add_residual(f, s->proj);
+}
+
 /* The experts' part of the layer, a: its normed input. */
 static void experts(struct eng_fwd *f, struct ffn_job *j, struct group *groups)
 {
@@ -218,6 +264,10 @@ void eng_feed_forward(struct eng_fwd *f)
     const struct eng_hparams *hp = &m->hp;
     const struct eng_layer *y = f->y;
     struct group groups[ENG_EXPERT_MAX] = {{.n = f->n}};
+    if (y->moe && hp->family->parallel) {
+        parallel(f, groups);
+        return;
+    }
     bool ints = eng_wants_ints(&y->gate) || eng_wants_ints(&y->up) || eng_wants_ints(&y->router);
     struct eng_acts a = eng_prepare(m, s->x, y->ffn_norm, s->xn, f->n, hp->n_embd, ints);
     struct ffn_job j = {.m = m,

@@ -64,6 +64,8 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
         if (f.layer + 1 == hp->n_layer && (f.n = keep_wanted(&f, want)) == 0)
             return 0;
         eng_feed_forward(&f);
+        for (size_t i = 0; f.y->out_scale != 0 && i < (size_t)f.n * hp->n_embd; i++)
+            m->s.x[i] *= f.y->out_scale;
     }
     struct eng_acts a = eng_prepare(m, m->s.x, m->output_norm, m->s.xn, f.n, hp->n_embd,
                                     eng_wants_ints(&m->output));

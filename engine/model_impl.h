@@ -34,9 +34,12 @@ struct eng_family {
     enum eng_act act;
     bool sinks; /* attn_sinks: a logit a head that takes part in the softmax, without value */
     bool ffn_norm_is_post_attention; /* what the tensor of the norm before the FFN is called */
-    bool sandwich;                   /* norms behind attention and FFN too, before they are added */
-    bool fused;                      /* attn_qkv holds q, k and v; ffn_up holds gate, then up */
-    bool mla;                        /* multi-head latent attention (model_attn.c) */
+    bool varied;      /* head counts and lengths differ between layers; read() sets them */
+    bool value_norm;  /* RMS norm without weights of values; without attn_v, values are the keys */
+    bool parallel;    /* layers with experts have a dense FFN beside them (model_ffn.c) */
+    bool sandwich;    /* norms behind attention and FFN too, before they are added */
+    bool fused;       /* attn_qkv holds q, k and v; ffn_up holds gate, then up */
+    bool mla;         /* multi-head latent attention (model_attn.c) */
     bool weigh_input; /* experts see their input times their weight; outputs are just added */
     bool long_rope;   /* RoPE factors for long and for short contexts */
     /* Reads what is particular, and sets layers that differ; NULL = nothing. Runs last. */
@@ -79,7 +82,9 @@ struct eng_layer {
     /* weights */
     float *attn_norm, *ffn_norm, *post_attn_norm, *post_ffn_norm; /* [n_embd] */
     float *q_norm, *k_norm;
-    float *sinks; /* [n_head] or NULL */
+    float *sinks;    /* [n_head] or NULL */
+    float out_scale; /* of the residual stream behind the layer; 0 = no */
+    float *router_norm, *pre_norm_2, *post_norm_1, *post_norm_2; /* parallel: [n_embd] */
     struct eng_weight q, k, v, o;
     struct eng_weight q_a, kv_a, k_b, v_b; /* mla: q is then the second step of queries */
     float *q_a_norm, *kv_a_norm;
@@ -102,6 +107,7 @@ struct eng_scratch {
     float *k, *v;                 /* [rows][n_head_kv * n_dim or n_vdim] */
     float *att;                   /* [rows][n_head * n_vdim] */
     float *proj;                  /* [rows][n_embd] */
+    float *side;                  /* parallel: [rows][n_embd] */
     float *qa;                    /* mla: [rows][n_lora_q] */
     float *ql;                    /* mla: [rows][n_head * (n_nope + n_rot, or n_vhead)] */
     float *heads;                 /* mla: [n_head][rows][n_nope or n_lora_kv] */
@@ -173,6 +179,9 @@ void eng_key_bad(struct eng_reader *r, const char *what);
  * per layer) are taken if all elements agree. */
 uint32_t eng_key_int(struct eng_reader *r, const char *name, uint32_t min, uint32_t max,
                      uint32_t fallback);
+/* The same for one layer of an array, or one value for all. */
+uint32_t eng_key_int_at(struct eng_reader *r, const char *name, uint32_t layer, uint32_t min,
+                        uint32_t max, uint32_t fallback);
 float eng_key_num(struct eng_reader *r, const char *name, float fallback);
 bool eng_key_flag(struct eng_reader *r, const char *name, bool fallback);
 /* Leaves *out and returns false if it is absent. */
@@ -184,7 +193,7 @@ bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);
 void eng_rope_set_init(struct eng_reader *r, struct eng_rope_set *set, uint32_t n_rot, float base);
 
 extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_family_deepseek2,
-    eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4;
+    eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4;
 
 /* ---- model_load.c: weights from tensors ---- */
 

@@ -10,8 +10,10 @@
 #include "engine/cpu/tile.h"
 #include "engine/model_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -124,6 +126,8 @@ static void load_scale(struct loader *l, struct eng_weight *w, const char *name)
 {
     char other[96];
     struct base_str s = base_str_c(name), end = BASE_STR("weight");
+    if (l->m->hp.family->parallel && strstr(name, "ffn_gate_inp"))
+        return; /* a norm's weights: see load_parallel */
     snprintf(other, sizeof(other), "%.*sscale", (int)(s.n - end.n), name);
     w->scale = load_floats(l, other, w->n_mat, 1, false);
 }
@@ -227,7 +231,8 @@ static void load_attention(struct loader *l, struct eng_layer *y, uint32_t i)
     } else {
         layer_weight(l, &y->q, i, "attn_q", d, q_out, 1);
         layer_weight(l, &y->k, i, "attn_k", d, kv_out, 1);
-        layer_weight(l, &y->v, i, "attn_v", d, kv_out, 1);
+        if (!fam->value_norm || has(l, i, "attn_v.weight"))
+            layer_weight(l, &y->v, i, "attn_v", d, kv_out, 1);
     }
     layer_weight(l, &y->o, i, "attn_output", q_out, d, 1);
     if (fam->qk_norm != ENG_QK_NORM_NONE) {
@@ -297,6 +302,22 @@ static void load_experts(struct loader *l, struct eng_layer *y, uint32_t i)
         y->shared_scale = layer_floats(l, i, "ffn_gate_inp_shexp.weight", d, true);
 }
 
+/* The dense FFN beside the experts, in the place of a shared one, and the norms around both. The
+ * router sees the residual stream normed, over the root of its length, times the file's scale. */
+static void load_parallel(struct loader *l, struct eng_layer *y, uint32_t i)
+{
+    uint32_t d = l->m->hp.n_embd, ff = width_of(l, i, "ffn_up", false);
+    layer_weight(l, &y->shared_gate, i, "ffn_gate", d, ff, 1);
+    layer_weight(l, &y->shared_up, i, "ffn_up", d, ff, 1);
+    layer_weight(l, &y->shared_down, i, "ffn_down", ff, d, 1);
+    y->post_norm_1 = layer_floats(l, i, "post_ffw_norm_1.weight", d, true);
+    y->pre_norm_2 = layer_floats(l, i, "pre_ffw_norm_2.weight", d, true);
+    y->post_norm_2 = layer_floats(l, i, "post_ffw_norm_2.weight", d, true);
+    y->router_norm = layer_floats(l, i, "ffn_gate_inp.scale", d, true);
+    for (uint32_t k = 0; y->router_norm && k < d; k++)
+        y->router_norm[k] /= sqrtf((float)d);
+}
+
 static void load_ffn(struct loader *l, struct eng_layer *y, uint32_t i)
 {
     const struct eng_family *fam = l->m->hp.family;
@@ -306,8 +327,15 @@ static void load_ffn(struct loader *l, struct eng_layer *y, uint32_t i)
         true);
     if (fam->sandwich)
         y->post_ffn_norm = layer_floats(l, i, "post_ffw_norm.weight", d, true);
+    if (fam->varied) {
+        float *scale = layer_floats(l, i, "layer_output_scale.weight", 1, false);
+        y->out_scale = scale ? *scale : 0;
+        free(scale);
+    }
     if (y->moe) {
         load_experts(l, y, i);
+        if (fam->parallel && l->st == BASE_OK)
+            load_parallel(l, y, i);
         return;
     }
     y->merged = fam->fused && !has(l, i, "ffn_gate.weight");
@@ -443,9 +471,10 @@ void eng_weights_free(struct eng_model *m)
                                   &y->shared_gate, &y->shared_up, &y->shared_down};
         for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
             weight_release(w[j]);
-        float *f[] = {y->attn_norm,    y->ffn_norm, y->q_norm,         y->k_norm,
-                      y->router_bias,  y->sinks,    y->post_attn_norm, y->post_ffn_norm,
-                      y->shared_scale, y->q_a_norm, y->kv_a_norm};
+        float *f[] = {y->attn_norm,    y->ffn_norm,    y->q_norm,         y->k_norm,
+                      y->router_bias,  y->sinks,       y->post_attn_norm, y->post_ffn_norm,
+                      y->shared_scale, y->q_a_norm,    y->kv_a_norm,      y->router_norm,
+                      y->pre_norm_2,   y->post_norm_1, y->post_norm_2};
         for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
             free(f[j]);
     }
