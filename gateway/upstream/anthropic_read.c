@@ -31,26 +31,13 @@ static void read_usage(struct gw_wire_reader *w, const json_t *u)
     to->input_tokens = plain + to->cached_tokens + to->cache_write_tokens;
 }
 
-static enum base_status read_finish(struct gw_wire_reader *w, const json_t *v)
-{
-    static const struct {
-        const char *word;
-        enum chat_finish finish;
-    } known[] = {{"end_turn", CHAT_FINISH_STOP},
-                 {"max_tokens", CHAT_FINISH_LENGTH},
-                 {"model_context_window_exceeded", CHAT_FINISH_LENGTH},
-                 {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE},
-                 {"tool_use", CHAT_FINISH_TOOL_CALLS},
-                 {"refusal", CHAT_FINISH_CONTENT_FILTER}};
-    struct base_str word = gw_json_str(v);
-
-    if (word.n == 0)
-        return BASE_OK;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (base_str_is(word, known[i].word))
-            return gw_wire_finish(w, known[i].finish, BASE_STR_NULL);
-    return gw_wire_finish(w, CHAT_FINISH_OTHER, word);
-}
+static const struct gw_wire_word finish_words[] = {
+    {"end_turn", CHAT_FINISH_STOP},
+    {"max_tokens", CHAT_FINISH_LENGTH},
+    {"model_context_window_exceeded", CHAT_FINISH_LENGTH},
+    {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE},
+    {"tool_use", CHAT_FINISH_TOOL_CALLS},
+    {"refusal", CHAT_FINISH_CONTENT_FILTER}};
 
 static void read_error(struct gw_wire_reader *w, const json_t *root)
 {
@@ -143,7 +130,8 @@ static enum base_status read_message_delta(struct gw_wire_reader *w, const json_
         st = gw_wire_usage(w);
     }
     if (st == BASE_OK)
-        st = read_finish(w, json_object_get(gw_json_get_obj(root, "delta"), "stop_reason"));
+        st = gw_wire_finish_word(w, json_object_get(gw_json_get_obj(root, "delta"), "stop_reason"),
+                                 finish_words, sizeof finish_words / sizeof *finish_words);
     return st;
 }
 
@@ -206,7 +194,8 @@ static enum base_status read_body(struct gw_wire_reader *w, const json_t *root,
             st = close_block(w, (int64_t)i, err);
     }
     if (st == BASE_OK)
-        st = read_finish(w, json_object_get(root, "stop_reason"));
+        st = gw_wire_finish_word(w, json_object_get(root, "stop_reason"), finish_words,
+                                 sizeof finish_words / sizeof *finish_words);
     return st;
 }
 

@@ -120,25 +120,11 @@ static enum base_status read_message(struct gw_wire_reader *w, const json_t *m,
     return st;
 }
 
-static enum base_status read_finish(struct gw_wire_reader *w, const json_t *v)
-{
-    static const struct {
-        const char *word;
-        enum chat_finish finish;
-    } known[] = {{"stop", CHAT_FINISH_STOP},
-                 {"length", CHAT_FINISH_LENGTH},
-                 {"tool_calls", CHAT_FINISH_TOOL_CALLS},
-                 {"function_call", CHAT_FINISH_TOOL_CALLS},
-                 {"content_filter", CHAT_FINISH_CONTENT_FILTER}};
-    struct base_str word = gw_json_str(v);
-
-    if (word.n == 0)
-        return BASE_OK;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (base_str_is(word, known[i].word))
-            return gw_wire_finish(w, known[i].finish, BASE_STR_NULL);
-    return gw_wire_finish(w, CHAT_FINISH_OTHER, word);
-}
+static const struct gw_wire_word finish_words[] = {{"stop", CHAT_FINISH_STOP},
+                                                   {"length", CHAT_FINISH_LENGTH},
+                                                   {"tool_calls", CHAT_FINISH_TOOL_CALLS},
+                                                   {"function_call", CHAT_FINISH_TOOL_CALLS},
+                                                   {"content_filter", CHAT_FINISH_CONTENT_FILTER}};
 
 /* ---- errors ---- */
 
@@ -212,7 +198,8 @@ static enum base_status read_choice(struct gw_wire_reader *w, const json_t *root
             continue;
         st = read_message(w, gw_json_get_obj(c, member), err);
         if (st == BASE_OK)
-            st = read_finish(w, json_object_get(c, "finish_reason"));
+            st = gw_wire_finish_word(w, json_object_get(c, "finish_reason"), finish_words,
+                                     sizeof finish_words / sizeof *finish_words);
     }
     return st;
 }

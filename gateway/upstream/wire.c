@@ -168,6 +168,19 @@ enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finis
                                      .text = finish == CHAT_FINISH_OTHER ? other : BASE_STR_NULL});
 }
 
+enum base_status gw_wire_finish_word(struct gw_wire_reader *w, const json_t *word,
+                                     const struct gw_wire_word *known, size_t n)
+{
+    struct base_str s = gw_json_str(word);
+
+    if (s.n == 0)
+        return BASE_OK;
+    for (size_t i = 0; i < n; i++)
+        if (base_str_is(s, known[i].word))
+            return gw_wire_finish(w, known[i].finish, BASE_STR_NULL);
+    return gw_wire_finish(w, CHAT_FINISH_OTHER, s);
+}
+
 /* An HTTP status for an error that came without one, in a stream. */
 static int status_of(struct base_str type, struct base_str code)
 {

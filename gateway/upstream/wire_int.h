@@ -63,6 +63,14 @@ enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_
 enum base_status gw_wire_usage(struct gw_wire_reader *w);
 enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finish,
                                 struct base_str other);
+/* The same from the upstream's own word for it: one of known[0..n), or CHAT_FINISH_OTHER. No word,
+ * nothing happens. */
+struct gw_wire_word {
+    const char *word;
+    enum chat_finish finish;
+};
+enum base_status gw_wire_finish_word(struct gw_wire_reader *w, const json_t *word,
+                                     const struct gw_wire_word *known, size_t n);
 /* The dialect's own error: reader_end will emit it. status 0: told from type and code. */
 void gw_wire_fail(struct gw_wire_reader *w, int status, struct base_str type, struct base_str code,
                   struct base_str message);
