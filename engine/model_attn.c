@@ -165,7 +165,7 @@ static void attend(struct eng_fwd *f)
     const struct eng_layer *y = f->y;
     eng_for_rows(f->m, f->n, rope_row, f);
     if (y->sinks || y->window || y->chunk || y->n_dim != y->n_vdim) {
-        /* rows of a slice (512) times heads (4096) at most: more than a pool takes at once */
+        /* 512 rows of a slice times ENG_HEADS_MAX at most: fewer than ENG_TASKS_MAX */
         eng_pool_run(f->m->pool, f->n * f->m->hp.n_head, query_task, f);
         return;
     }

@@ -1,6 +1,7 @@
 /* model_family.c - which architectures are built in, and their hyper-parameters from the metadata.
  *
- * Families differ by parameters, not by code: a row of FAMILIES plus what the file says. Every
+ * Families differ by parameters, not by code: a struct eng_family plus what the file says; those
+ * with more to say than flags have a family_NAME.c. Every
  * number is held to a range here, so that later products of dimensions cannot overflow; what is
  * missing or out of range is an error that names the key.
  *

@@ -12,6 +12,8 @@
  *   Q6_K   256, 210: ql[128], qh[64], i8 sc[16], d x = d sc (q - 32)
  *   MXFP4  32, 17: u8 e, qs[16]                    x = 2^(e-128) T[q], T = twice the E2M1 values
  *
+ * The rarer types are in quant_low.c.
+ *
  * In blocks of 32 the low nibble of byte j is value j, the high nibble value j + 16. In Q4_K and
  * Q5_K each 32 bytes hold 64 values: low nibbles the first 32, high nibbles the next. The 6-bit
  * scales and minima of the eight sub-blocks are packed in 12 bytes: sub-blocks 0 to 3 in the low
