@@ -168,9 +168,12 @@ bench:
 .PHONY: asan tsan
 asan: deps
 	$(MAKE) SAN=1 unit
+# The programs that have threads.
+TSAN_UNITS := base_% audit_% engine_model engine_ops engine_process gateway_server gateway_metrics \
+              gateway_engine_link
 tsan: deps
-	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(BUILD)/unit/base_% $(BUILD)/unit/audit_%,$(UNIT)))
-	$(PYTHON) tests/run_tests.py --build build/tsan --only unit --match 'base_,audit_'
+	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(TSAN_UNITS:%=$(BUILD)/unit/%),$(UNIT)))
+	$(PYTHON) tests/run_tests.py --build build/tsan --only unit
 
 # libFuzzer targets: tests/fuzz/FOLDER_x.c or x_fuzz.c, linked with everything; FUZZ_S seconds each.
 FUZZ_S ?= 60
