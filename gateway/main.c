@@ -279,7 +279,9 @@ int main(int argc, char **argv)
     const struct command *c = find_command(name);
     if (!c)
         return unknown_command(name);
-    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
-        return run_help(1, argv + 1);
+    /* behind the command or its verb: `weir model run --help` */
+    for (int i = 2; i < argc && i < 4; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return run_help(1, argv + 1);
     return c->run(argc - 2, argv + 2);
 }
