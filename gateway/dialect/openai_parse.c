@@ -200,6 +200,10 @@ static enum base_status take_tool_choice(const struct gw_px *p, const json_t *ro
         }
         if (name.n == 0)
             return gw_px_bad_type(p, "tool_choice.function.name", "must be a non-empty string");
+        if (json_object_size(v) > 2 || json_object_size(f) > 1) {
+            *keep = true; /* members that the canonical form cannot hold: it goes on as it came */
+            return BASE_OK;
+        }
         r->tool_choice = CHAT_TOOLS_NAMED;
         return gw_px_str(p, json_object_get(f, "name"), "tool_choice.function.name",
                          &r->tool_choice_name);

@@ -172,6 +172,13 @@ static void test_extra(void **state)
     assert_false(f.r.include_usage);
     assert_int_equal(f.r.tool_choice, CHAT_TOOLS_UNSET);
     base_arena_free(f.a);
+    /* a named function with members that the canonical form cannot hold goes on as it came */
+    parse_ok(&f, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+                 "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"w\",\"x\":1}}}");
+    is(f.r.extra,
+       "{\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"w\",\"x\":1}}}");
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_UNSET);
+    base_arena_free(f.a);
 }
 
 /* Bodies that must be refused, and the param that must be named. */
