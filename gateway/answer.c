@@ -1,10 +1,10 @@
-/* answer.c - from a recorded decision to the last byte of the answer.
+/* answer.c - from a recorded decision to the end of the answer.
  *
  * Owns       the attempt that is under way and the reply writer of one request.
  * Runs on    the loop's thread.
  * Order      events -> restore (originals for placeholders) -> reply writer -> client. On the end:
- *            outcome leaf durable -> the last bytes. A denial, an error and a client that left end
- *            through the same gw_answer_finish.
+ *            ending.c: outcome leaf durable -> the last bytes. A denial, an error and a client that
+ *            left end through the same gw_request_finish.
  * Invariants until the first content another candidate may be tried, after a fresh decision and a
  *            durable req.fallback leaf; never after it. What leaves the premises is `sent`, a
  *            redacted copy; what stays is the request as it came. A stream that breaks gets the

@@ -280,6 +280,8 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     return NULL;
 }
 
+/* Reads the back ends' CA files on the loop: the one exception to "loops touch no file", taken once
+ * a reload because a TLS context belongs to its loop's pool. */
 static void loop_gen(struct gw_loop *l)
 {
     struct gw_app_loop *al = l->app;

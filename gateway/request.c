@@ -1,9 +1,8 @@
 /* request.c - from a whole HTTP request to a decision that is on record.
  *
- * Owns       struct gw_request until answer.c takes over; everything is in the HTTP request's
- * arena. Runs on    the loop's thread. Never blocks: the wait for a durable leaf is a ticket and a
- * timer. Order      key -> parse -> headers -> scan -> score -> plan -> decide -> intent leaf
- * durable
+ * Owns       struct gw_request until answer.c takes over; all is in the HTTP request's arena.
+ * Runs on    the loop's thread. Never blocks: the wait for a durable leaf is a ticket and a timer.
+ * Order      key -> parse -> headers -> scan -> score -> decide (judge.c) -> intent durable
  *            -> gw_answer_start. Nothing that could leak runs before the decision; nothing leaves
  *            before the intent is durable.
  * Invariants one leaf for a request refused at the door; for every other one an intent and exactly
