@@ -378,8 +378,10 @@ static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
     q->attempt = NULL;
     q->status = 200;
     q->committed = true;
-    /* The terminator (or the whole body) is made now and kept back until the outcome is durable. */
-    if (q->dialect->reply_event(q->reply, ev, &q->out, &err) != BASE_OK) {
+    /* A whole body is made now and kept back until the outcome is durable; a stream's terminator is
+     * made only then, so that an error can still stand in its place. */
+    q->end_owed = q->chat.stream;
+    if (!q->end_owed && q->dialect->reply_event(q->reply, ev, &q->out, &err) != BASE_OK) {
         struct chat_error e = {.status = 502, .message = BASE_STR("the answer does not fit")};
         attempt_failed(q, &e);
         return;

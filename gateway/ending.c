@@ -158,7 +158,12 @@ static void send_last(struct gw_request *q)
                        q->plan.tier == POL_TIER_HARD ? "hard" : "commodity", q->status,
                        base_mono_us() - http->first_byte_us);
     enum base_status st = BASE_OK;
-    if (!gw_resp_started(http)) {
+    if (q->status == 200 && q->end_owed) {
+        const struct chat_event end = {.kind = CHAT_EV_END};
+        struct base_err err;
+        st = q->dialect->reply_event(q->reply, &end, &q->out, &err);
+    }
+    if (st == BASE_OK && !gw_resp_started(http)) {
         base_buf_init(&headers, 16384);
         gw_request_headers(q, &headers);
         base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: application/json\r\n");

@@ -72,6 +72,7 @@ struct gw_request {
     struct base_str dropped;
     bool committed; /* the first content has come: no other route after it */
     bool paused;
+    bool end_owed; /* the stream is complete but for its terminator */
     struct chat_usage usage;
     enum chat_finish finish;
     bool finished;

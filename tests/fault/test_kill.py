@@ -174,3 +174,20 @@ def test_a_log_that_cannot_be_written_refuses(tmp_path, weir, model):
     finally:
         g.kill()
         s.kill()
+
+
+def test_a_stream_whose_outcome_cannot_be_recorded_is_not_called_complete(own):
+    """The log fails while a stream runs: the reader gets the dialect's error and no terminator."""
+    import resource
+    g, s = own
+    got = []
+    t = threading.Thread(daemon=True, target=lambda: got.append(
+        g.chat("[[standin: drip=0.1,long=20]] hello", model="eu/gpt-x", stream=True)))
+    t.start()
+    harness.wait_for("the request at the stand-in", lambda: len(s.received()) == 1, 10)
+    time.sleep(0.5)
+    resource.prlimit(g.pids()["gateway"], resource.RLIMIT_FSIZE, (1, 1))
+    t.join(20)
+    status, _, events = got[0]
+    assert status == 200 and len(events) > 2
+    assert "[DONE]" not in events and "error" in json.loads(events[-1])
