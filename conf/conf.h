@@ -194,23 +194,53 @@ struct conf_names {
     size_t n;
 };
 
+/* What is done with an answer in which something is found, mildest first. */
+enum conf_answers {
+    CONF_ANSWERS_PASS,
+    CONF_ANSWERS_WARN,
+    CONF_ANSWERS_REDACT,
+    CONF_ANSWERS_WITHHOLD
+};
+
+/* How long records are kept at least, and content (where it is kept) at most. */
+struct conf_retention {
+    struct conf_pos pos;
+    const char *id;
+    uint32_t record_days, content_days;
+};
+
+/* What a rule or a use case asks of the answering side; all that apply are united by strictness. */
+struct conf_handling {
+    bool has_tools_allow;                   /* an empty list then allows none */
+    struct conf_names tools_allow;          /* globs of tool names: * any run, ? one character */
+    struct conf_names tools_deny;           /* same */
+    enum conf_answers answers;              /* PASS: says nothing */
+    struct conf_names obligations;          /* words of conf_obligations */
+    const struct conf_retention *retention; /* NULL: says nothing */
+};
+
+/* The words that `obligations` may hold. NULL-ended. */
+extern const char *const conf_obligations[];
+
 struct conf_use_case {
     struct conf_pos pos;
     const char *id, *purpose, *legal_basis, *ai_act;
     bool human_review;
     struct conf_names data; /* classes that the use case declares */
+    struct conf_handling handling;
 };
 
 struct conf_rule {
     struct conf_pos pos;
     const char *id;
-    struct conf_names when_data, when_use_case, when_tier, when_task; /* n == 0: not a condition */
+    /* n == 0: not a condition */
+    struct conf_names when_data, when_use_case, when_tier, when_task, when_tenant;
     bool has_location;
     struct conf_places location;
     uint32_t basis; /* CONF_BASIS_BITs; 0 = any but none */
     struct conf_names redact;
-    struct conf_names obligations; /* such as label-output */
-    const char *deny;              /* the reason, or NULL */
+    struct conf_handling handling;
+    const char *deny; /* the reason, or NULL */
 };
 
 struct conf_policy_test {
@@ -229,6 +259,8 @@ struct conf_policy {
     char id[80];        /* "sha256:<64 hex>" */
     int version;
     struct conf_places default_location;
+    struct conf_retention *retentions;
+    size_t n_retentions;
     struct conf_use_case *use_cases;
     size_t n_use_cases;
     struct conf_rule *rules;
@@ -295,7 +327,8 @@ const struct conf_alias *conf_alias_find(const struct conf *c, struct base_str n
 bool conf_use_case_known(const struct conf *c, struct base_str id);
 /* True for an ISO 3166-1 alpha-2 code in upper case, "EU", "EEA" or "on_premises". */
 bool conf_place_known(struct base_str place);
-const char *conf_basis_name(enum conf_basis b); /* "dpa", ... */
+const char *conf_basis_name(enum conf_basis b);     /* "dpa", ... */
+const char *conf_answers_name(enum conf_answers a); /* "warn", ...; PASS is "pass" */
 const char *conf_api_name(enum conf_api a);
 /* The defaults that `weir check --defaults` prints, as YAML. Static storage. */
 const char *conf_defaults_yaml(void);

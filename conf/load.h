@@ -94,6 +94,19 @@ void conf_load_address(struct conf_loader *l, const struct conf_node *n, void *d
 void conf_targets_make(struct conf_loader *l, const struct conf_node *root);
 /* load_policy.c: the policy file's tree into c->policy. */
 void conf_load_policy(struct conf_loader *l, const struct conf_node *root);
+/* load_handling.c: tools, answers, obligations and retention, for rules and use cases alike;
+ * offsets are those of struct conf_handling. */
+#define CONF_HANDLING_FIELDS 4
+extern const struct conf_field conf_handling_fields[CONF_HANDLING_FIELDS];
+/* True if h asks for anything. */
+bool conf_handling_says(const struct conf_handling *h);
+/* The policy's retention_classes; dst is struct conf_policy. */
+void conf_load_retentions(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* Reads mapping n by two tables: `fields` into dst and conf_handling_fields into *h, a
+ * part of *dst. */
+bool conf_map_handling(struct conf_loader *l, const struct conf_node *n, const char *what,
+                       const struct conf_field *fields, size_t n_fields, void *dst,
+                       struct conf_handling *h);
 /* places.c: the place that s was perhaps meant to be ("eu", "UK"), or NULL. */
 const char *conf_place_meant(struct base_str s);
 /* A price: { input, output } into two doubles at dst. */

@@ -54,7 +54,7 @@ static void load_use_cases(struct conf_loader *l, const struct conf_node *n, voi
     for (const struct conf_node *c = n->child; p->use_cases && c; c = c->next) {
         struct conf_use_case *u = &p->use_cases[p->n_use_cases];
         *u = (struct conf_use_case){.pos = conf_pos(l, c)};
-        if (conf_map(l, c, "this use case", CONF_FIELDS(fields), u) && u->id)
+        if (conf_map_handling(l, c, "this use case", CONF_FIELDS(fields), u, &u->handling) && u->id)
             p->n_use_cases++;
     }
 }
@@ -68,6 +68,7 @@ static void load_when(struct conf_loader *l, const struct conf_node *n, void *ds
         {.name = "use_case", .kind = CONF_NAMES, .offset = AT(conf_rule, when_use_case)},
         {.name = "tier", .kind = CONF_NAMES, .offset = AT(conf_rule, when_tier)},
         {.name = "task", .kind = CONF_NAMES, .offset = AT(conf_rule, when_task)},
+        {.name = "tenant", .kind = CONF_NAMES, .offset = AT(conf_rule, when_tenant)},
     };
     struct conf_rule *r = dst;
     conf_map(l, n, "when", CONF_FIELDS(fields), r);
@@ -113,7 +114,6 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         {.name = "location", .kind = CONF_SUB, .fn = load_location},
         {.name = "basis", .kind = CONF_SUB, .offset = AT(conf_rule, basis), .fn = load_basis},
         {.name = "redact", .kind = CONF_NAMES_0, .offset = AT(conf_rule, redact)},
-        {.name = "obligations", .kind = CONF_NAMES_0, .offset = AT(conf_rule, obligations)},
         {.name = "deny", .kind = CONF_STR, .offset = AT(conf_rule, deny)},
     };
     struct conf_policy *p = dst;
@@ -126,14 +126,14 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         struct conf_rule *r = &p->rules[p->n_rules];
         *r = (struct conf_rule){.pos = conf_pos(l, c)};
         size_t before = l->pr->n_errors;
-        if (!conf_map(l, c, "this rule", CONF_FIELDS(fields), r) || !r->id)
+        if (!conf_map_handling(l, c, "this rule", CONF_FIELDS(fields), r, &r->handling) || !r->id)
             continue;
         p->n_rules++;
         if (l->pr->n_errors == before && !r->has_location && !r->basis && !r->redact.n &&
-            !r->obligations.n && !r->deny)
+            !conf_handling_says(&r->handling) && !r->deny)
             conf_wrong(l, c,
-                       "the rule %s says nothing: it needs location, basis, redact, obligations "
-                       "or deny",
+                       "the rule %s says nothing: it needs location, basis, redact, tools, "
+                       "answers, obligations, retention or deny",
                        r->id);
     }
 }
@@ -227,6 +227,14 @@ static void load_tests(struct conf_loader *l, const struct conf_node *n, void *d
     }
 }
 
+/* Read before the rest, which names what stands in it. */
+static void already_read(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    (void)l;
+    (void)n;
+    (void)dst;
+}
+
 void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
 {
     static const struct conf_field fields[] = {
@@ -237,6 +245,7 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
          .min = 1,
          .max = 1},
         {.name = "default", .kind = CONF_SUB, .fn = load_default},
+        {.name = "retention_classes", .kind = CONF_SUB, .fn = already_read},
         {.name = "use_cases", .kind = CONF_SUB, .fn = load_use_cases},
         {.name = "rules", .kind = CONF_SUB, .fn = load_rules},
         {.name = "tests", .kind = CONF_SUB, .fn = load_tests},
@@ -249,6 +258,10 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
         return;
     home[0] = "on_premises";
     p->default_location = (struct conf_places){home, 1};
+    for (const struct conf_node *c = root->kind == CONF_NODE_MAP ? root->child : NULL; c;
+         c = c->next)
+        if (base_str_is(c->key, "retention_classes"))
+            conf_load_retentions(l, c, p);
     conf_map(l, root, "the policy", CONF_FIELDS(fields), p);
 }
 

@@ -123,6 +123,28 @@ static void *watch_keys(void *arg)
 
 /* ---- per configuration ---- */
 
+static void gen_free(void *gen_app)
+{
+    struct gw_app_gen *g = gen_app;
+    if (!g)
+        return;
+    pol_policy_free(g->policy);
+    free(g);
+}
+
+/* The first error of problems (there is one, unless memory ran out) into err. */
+static void policy_error(const struct conf *c, const struct conf_problems *problems,
+                         struct base_err *err)
+{
+    const struct conf_problem *first = NULL;
+    for (size_t i = 0; i < problems->n && !first; i++)
+        if (!problems->v[i].warning)
+            first = &problems->v[i];
+    base_err_set(err, BASE_EINVAL, "%s:%d:%d: %s", first ? first->pos.file : c->file,
+                 first ? first->pos.line : 0, first ? first->pos.col : 0,
+                 first ? first->text : "the policy does not compile");
+}
+
 static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, void **out,
                                 struct base_err *err)
 {
@@ -143,13 +165,12 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
     if (!g)
         return base_err_set(err, BASE_ENOMEM, "out of memory");
     g->policy = pol_policy_new(c, &problems);
-    if (!g->policy) {
-        base_err_set(
-            err, BASE_EINVAL, "%s:%d:%d: %s", problems.n ? problems.v[0].pos.file : c->file,
-            problems.n ? problems.v[0].pos.line : 0, problems.n ? problems.v[0].pos.col : 0,
-            problems.n ? problems.v[0].text : "the policy does not compile");
+    if (g->policy)
+        pol_policy_unenforced(g->policy, GW_ENFORCED, &problems);
+    if (!g->policy || problems.n_errors) {
+        policy_error(c, &problems, err);
         conf_problems_release(&problems);
-        free(g);
+        gen_free(g);
         return BASE_EINVAL;
     }
     conf_problems_release(&problems);
@@ -158,15 +179,6 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
         n += snprintf(g->conf_id + n, sizeof g->conf_id - (size_t)n, "%02x", c->sha256[i]);
     *out = g;
     return BASE_OK;
-}
-
-static void gen_free(void *gen_app)
-{
-    struct gw_app_gen *g = gen_app;
-    if (!g)
-        return;
-    pol_policy_free(g->policy);
-    free(g);
 }
 
 /* ---- the process ---- */

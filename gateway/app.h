@@ -9,6 +9,10 @@
 #include "gateway/record.h"
 #include "policy/policy.h"
 
+/* What this gateway does when a policy asks for it (pol_can bits); a policy that asks for more is
+ * refused. x-weir-ai-generated is on every answer. */
+#define GW_ENFORCED ((unsigned)POL_CAN_LABEL)
+
 /* One snapshot of the key file, shared by the loops. */
 struct gw_keys_ref {
     atomic_int refs;

@@ -4,6 +4,8 @@
  */
 #include "gateway/cli.h"
 
+#include "gateway/app.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +111,8 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
     enum base_status st = conf_load_partial(file, &c, &problems);
     if (c && policy && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
+    if (p)
+        pol_policy_unenforced(p, GW_ENFORCED, &problems);
     conf_problems_sort(&problems);
     gw_cli_print_problems(&problems, stderr, warnings ? stderr : NULL);
     bool good = st == BASE_OK && problems.n_errors == 0 && (!policy || p);

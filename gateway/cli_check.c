@@ -7,6 +7,7 @@
 #include "gateway/cli.h"
 
 #include "base/clock.h"
+#include "gateway/app.h"
 
 #include <stdio.h>
 
@@ -69,6 +70,8 @@ int gw_cli_check(int argc, char **argv)
     enum base_status st = conf_load_partial(file, &c, &problems);
     if (c && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
+    if (p)
+        pol_policy_unenforced(p, GW_ENFORCED, &problems);
     if (st == BASE_OK && p && problems.n_errors == 0)
         run_tests(c, p, &problems);
     conf_problems_sort(&problems);

@@ -17,7 +17,7 @@
 #define REQUEST_BYTES_MAX (256u << 20)
 
 struct explain_args {
-    const char *file, *key, *tier, *use_case, *region;
+    const char *file, *key, *tier, *use_case, *region, *tenant;
 };
 
 /* What the key named --key declares. */
@@ -40,6 +40,8 @@ static enum base_status use_key(const struct conf *c, const char *name, struct b
         f->use_case = base_arena_dup(a, base_str_c(k->use_case));
     if (k)
         f->declared_classes |= k->classes;
+    if (k && !f->tenant.n)
+        f->tenant = base_arena_dup(a, base_str_c(k->tenant));
     gw_keys_free(keys);
     return st;
 }
@@ -52,6 +54,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
     struct pol_scratch *s = NULL;
     struct pol_facts f = {.use_case = base_str_c(args->use_case),
                           .region = base_str_c(args->region),
+                          .tenant = base_str_c(args->tenant),
                           .today = base_wall_us() / 1000000 / 86400};
     struct pol_decision decision;
     struct gw_score score;
@@ -119,9 +122,13 @@ int gw_cli_explain(int argc, char **argv)
 {
     struct explain_args args = {0};
     const struct gw_cli_opt opts[] = {
-        {"-c", &args.file, NULL},         {"--key", &args.key, NULL},
-        {"--tier", &args.tier, NULL},     {"--use-case", &args.use_case, NULL},
-        {"--region", &args.region, NULL}, {0},
+        {"-c", &args.file, NULL},
+        {"--key", &args.key, NULL},
+        {"--tier", &args.tier, NULL},
+        {"--use-case", &args.use_case, NULL},
+        {"--region", &args.region, NULL},
+        {"--tenant", &args.tenant, NULL},
+        {0},
     };
     if (!gw_cli_parse("explain", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;

@@ -154,7 +154,7 @@ static const struct command commands[] = {
      "tests. --defaults prints what holds where the configuration says nothing.\n"},
     {"explain", gw_cli_explain, "the decision for a request, nothing sent",
      "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
-     "                    [--region PLACE] < BODY\n\n"
+     "                    [--region PLACE] [--tenant T] < BODY\n\n"
      "Reads the body of a POST /v1/chat/completions and prints the decision as JSON: where it\n"
      "would go, which rules apply, why each back end was refused. --key takes what that key\n"
      "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"},

@@ -119,6 +119,7 @@ static bool read_headers(struct gw_request *q)
     }
     q->facts.region = gw_request_header(q, "x-weir-region");
     q->facts.declared_classes = q->key.classes;
+    q->facts.tenant = base_str_c(q->key.tenant);
     if (!use_case.n && q->key.use_case[0])
         use_case = base_str_c(q->key.use_case);
     else if (q->key.use_case[0]) /* another use case: what the key's own declares stays */

@@ -170,13 +170,14 @@ static bool covered(const struct pol_rule *a, const struct pol_rule *b)
     if (a->when_classes != b->when_classes || a->when_none != b->when_none ||
         a->when_types != b->when_types || a->tiers != b->tiers ||
         !same_names(&x->when_use_case, &y->when_use_case) ||
-        !same_names(&x->when_task, &y->when_task))
+        !same_names(&x->when_task, &y->when_task) || !same_names(&x->when_tenant, &y->when_tenant))
         return false;
     if (x->deny)
         return true;
     return !y->deny &&
            (!y->has_location || (x->has_location && pol_places_hold(&b->location, &a->location))) &&
-           !(a->basis & ~b->basis) && !(b->redact & ~a->redact) && y->obligations.n == 0;
+           !(a->basis & ~b->basis) && !(b->redact & ~a->redact) &&
+           pol_handling_silent(&y->handling);
 }
 
 static void check_rules(const struct pol_policy *p, struct conf_problems *pr)
@@ -226,6 +227,9 @@ struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *pr
             conf_problem_add(problems, u->pos, false, "the use case \"%.60s\" is declared twice",
                              u->id);
         p->use_cases[i].conf = u;
+        p->use_cases[i].label = base_arena_printf(a, "use_case:%s", u->id).p;
+        if (!p->use_cases[i].label)
+            goto no_memory;
         compile_data(&u->data, NULL, &p->use_cases[i].classes, NULL, problems);
         p->n_use_cases++;
     }

@@ -27,6 +27,7 @@ struct pol_rule {
 
 struct pol_use_case {
     const struct conf_use_case *conf;
+    const char *label; /* "use_case:ID", to name it where rules are named */
     unsigned classes;
 };
 
@@ -54,6 +55,8 @@ bool pol_places_hold(const struct pol_places *p, const struct pol_places *q);
 bool pol_class_find(struct base_str word, unsigned *out);
 /* special and criminal imply personal. */
 unsigned pol_classes_close(unsigned classes);
+/* h asks for nothing. */
+bool pol_handling_silent(const struct conf_handling *h);
 const struct pol_use_case *pol_use_case_of(const struct pol_policy *p, struct base_str id);
 
 #endif

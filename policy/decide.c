@@ -21,37 +21,9 @@
  * Reasons are sentences for people; they name the rule, and never contain content. The same facts
  * and policy give the same bytes.
  */
-#include "policy/compiled.h"
+#include "policy/decide_int.h"
 
 #include <stdio.h>
-
-struct work {
-    const struct pol_policy *p;
-    const struct pol_facts *f;
-    struct base_arena *a;
-    struct pol_decision *d;
-    const struct pol_use_case *use_case;
-    const struct pol_rule **applied;
-    size_t n_applied;
-    const struct pol_rule *denier;
-    bool default_applies;
-    struct pol_places allowed, region;
-    bool has_region;
-    uint32_t basis;
-    pol_types redact;
-    bool out_of_memory;
-};
-
-static const char *text(struct work *w, struct base_str s)
-{
-    if (!s.p) {
-        w->out_of_memory = true;
-        return "";
-    }
-    return s.p;
-}
-
-#define TEXT(w, ...) text((w), base_arena_printf((w)->a, __VA_ARGS__))
 
 static bool named(const struct conf_names *names, struct base_str word)
 {
@@ -62,7 +34,7 @@ static bool named(const struct conf_names *names, struct base_str word)
     return false;
 }
 
-static bool applies(const struct work *w, const struct pol_rule *r)
+static bool applies(const struct pol_work *w, const struct pol_rule *r)
 {
     const struct pol_facts *f = w->f;
     unsigned classes = w->d->classes;
@@ -74,10 +46,12 @@ static bool applies(const struct work *w, const struct pol_rule *r)
         return false;
     if (r->conf->when_use_case.n && !named(&r->conf->when_use_case, f->use_case))
         return false;
+    if (r->conf->when_tenant.n && !named(&r->conf->when_tenant, f->tenant))
+        return false;
     return !r->conf->when_task.n || (f->task && named(&r->conf->when_task, base_str_c(f->task)));
 }
 
-static void gather(struct work *w)
+static void gather(struct pol_work *w)
 {
     unsigned open = w->d->classes;
     bool none_open = open == 0;
@@ -110,16 +84,16 @@ static void gather(struct work *w)
 }
 
 /* "(on_premises, EU)" */
-static const char *list(struct work *w, const struct conf_places *places)
+static const char *list(struct pol_work *w, const struct conf_places *places)
 {
     struct base_str s = BASE_STR("");
 
     for (size_t i = 0; i < places->n && s.p; i++)
         s = base_arena_printf(w->a, "%.*s%s%s", BASE_FMT(s), i ? ", " : "", places->v[i]);
-    return text(w, s);
+    return pol_text(w, s);
 }
 
-static const char *basis_list(struct work *w, uint32_t mask)
+static const char *basis_list(struct pol_work *w, uint32_t mask)
 {
     struct base_str s = BASE_STR("");
 
@@ -128,7 +102,7 @@ static const char *basis_list(struct work *w, uint32_t mask)
             s = base_arena_printf(w->a, "%.*s%s%s", BASE_FMT(s), s.n ? ", " : "",
                                   conf_basis_name((enum conf_basis)b));
     }
-    return text(w, s);
+    return pol_text(w, s);
 }
 
 static void refuse(struct pol_verdict *v, const char *rule, const char *reason)
@@ -139,7 +113,7 @@ static void refuse(struct pol_verdict *v, const char *rule, const char *reason)
 }
 
 /* The rule to name where no single one refuses: the first that says where data may go. */
-static const char *leading_rule(const struct work *w)
+static const char *leading_rule(const struct pol_work *w)
 {
     for (size_t i = 0; i < w->n_applied; i++) {
         if (w->applied[i]->conf->has_location)
@@ -149,7 +123,7 @@ static const char *leading_rule(const struct work *w)
 }
 
 /* True if every rule allows the place; else v says which does not. */
-static bool place_allowed(struct work *w, struct pol_verdict *v, const char *place)
+static bool place_allowed(struct pol_work *w, struct pol_verdict *v, const char *place)
 {
     struct pol_places one = {{0}};
 
@@ -160,14 +134,14 @@ static bool place_allowed(struct work *w, struct pol_verdict *v, const char *pla
 
         if (r->conf->has_location && !pol_places_hold(&r->location, &one)) {
             refuse(v, r->conf->id,
-                   TEXT(w, "location %s is not allowed by rule %s (%s)", place, r->conf->id,
-                        list(w, &r->conf->location)));
+                   POL_TEXT(w, "location %s is not allowed by rule %s (%s)", place, r->conf->id,
+                            list(w, &r->conf->location)));
             return false;
         }
     }
     refuse(v, "default",
-           TEXT(w, "location %s is not allowed by default (%s)", place,
-                list(w, &w->p->conf->default_location)));
+           POL_TEXT(w, "location %s is not allowed by default (%s)", place,
+                    list(w, &w->p->conf->default_location)));
     return false;
 }
 
@@ -183,7 +157,7 @@ static void date_text(int64_t days, char out[16])
              (int)((doy - (153 * mp + 2) / 5 + 1) % 100));
 }
 
-static bool basis_allowed(struct work *w, struct pol_verdict *v, const struct conf_residency *r)
+static bool basis_allowed(struct pol_work *w, struct pol_verdict *v, const struct conf_residency *r)
 {
     uint32_t bit = CONF_BASIS_BIT(r->basis);
 
@@ -195,18 +169,18 @@ static bool basis_allowed(struct work *w, struct pol_verdict *v, const struct co
                 continue;
             refuse(v, rule->conf->id,
                    r->basis == CONF_BASIS_NONE
-                       ? TEXT(w, "no transfer basis")
-                       : TEXT(w, "transfer basis %s is not accepted by rule %s (%s)",
-                              conf_basis_name(r->basis), rule->conf->id,
-                              basis_list(w, rule->basis)));
+                       ? POL_TEXT(w, "no transfer basis")
+                       : POL_TEXT(w, "transfer basis %s is not accepted by rule %s (%s)",
+                                  conf_basis_name(r->basis), rule->conf->id,
+                                  basis_list(w, rule->basis)));
             return false;
         }
-        refuse(v, leading_rule(w), TEXT(w, "no transfer basis"));
+        refuse(v, leading_rule(w), POL_TEXT(w, "no transfer basis"));
         return false;
     }
     if (!r->reference || !r->reference[0]) {
         refuse(v, leading_rule(w),
-               TEXT(w, "transfer basis %s has no reference", conf_basis_name(r->basis)));
+               POL_TEXT(w, "transfer basis %s has no reference", conf_basis_name(r->basis)));
         return false;
     }
     if (w->f->today > r->expires_day) {
@@ -214,7 +188,7 @@ static bool basis_allowed(struct work *w, struct pol_verdict *v, const struct co
 
         date_text(r->expires_day, day);
         refuse(v, leading_rule(w),
-               TEXT(w, "transfer basis expired %s", r->expires ? r->expires : day));
+               POL_TEXT(w, "transfer basis expired %s", r->expires ? r->expires : day));
         return false;
     }
     return true;
@@ -225,7 +199,7 @@ static bool at_home(const struct conf_target *t)
     return t->local || (t->backend && t->backend->residency.on_premises);
 }
 
-static void judge_remote(struct work *w, struct pol_verdict *v)
+static void judge_remote(struct pol_work *w, struct pol_verdict *v)
 {
     const struct conf_residency *r = &v->target->backend->residency;
 
@@ -245,8 +219,8 @@ static void judge_remote(struct work *w, struct pol_verdict *v)
         if (w->has_region && (!pol_places_add(&one, base_str_c(r->location.v[i])) ||
                               !pol_places_hold(&w->region, &one))) {
             refuse(v, "",
-                   TEXT(w, "location %s is outside the region asked for (%.*s)", r->location.v[i],
-                        BASE_FMT(w->f->region)));
+                   POL_TEXT(w, "location %s is outside the region asked for (%.*s)",
+                            r->location.v[i], BASE_FMT(w->f->region)));
             return;
         }
     }
@@ -256,7 +230,7 @@ static void judge_remote(struct work *w, struct pol_verdict *v)
         refuse(v, leading_rule(w), "it trains on the data it is sent");
 }
 
-static void judge(struct work *w, size_t i)
+static void judge(struct pol_work *w, size_t i)
 {
     const struct pol_candidate *c = &w->f->candidates[i];
     struct pol_verdict *v = &w->d->verdicts[i];
@@ -264,7 +238,7 @@ static void judge(struct work *w, size_t i)
     *v = (struct pol_verdict){c->target, true, "", ""};
     if (w->denier)
         refuse(v, w->denier->conf->id,
-               TEXT(w, "denied by rule %s: %s", w->denier->conf->id, w->denier->conf->deny));
+               POL_TEXT(w, "denied by rule %s: %s", w->denier->conf->id, w->denier->conf->deny));
     else if (w->d->deny_rule)
         refuse(v, "", w->d->reason);
     else if (w->f->pinned && i > 0)
@@ -277,7 +251,7 @@ static void judge(struct work *w, size_t i)
         refuse(v, "", c->unavailable ? c->unavailable : "not available now");
 }
 
-static const char *data_words(struct work *w)
+static const char *data_words(struct pol_work *w)
 {
     static const struct {
         unsigned bit;
@@ -296,29 +270,29 @@ static const char *data_words(struct work *w)
         if (c & words[i].bit)
             s = base_arena_printf(w->a, "%.*s%s%s", BASE_FMT(s), s.n ? " and " : "", words[i].name);
     }
-    return TEXT(w, "with %s data", text(w, s));
+    return POL_TEXT(w, "with %s data", pol_text(w, s));
 }
 
-static const char *tier_word(const struct work *w)
+static const char *tier_word(const struct pol_work *w)
 {
     return w->f->tier == POL_TIER_HARD ? "hard" : "commodity";
 }
 
-static void explain_route(struct work *w)
+static void explain_route(struct pol_work *w)
 {
     struct pol_decision *d = w->d;
     const struct conf_residency *r = d->off_premises ? &d->target->backend->residency : NULL;
 
     if (!r)
-        d->reason = TEXT(w, "%s request %s: answered on premises", tier_word(w), data_words(w));
+        d->reason = POL_TEXT(w, "%s request %s: answered on premises", tier_word(w), data_words(w));
     else
-        d->reason = TEXT(w, "%s request %s: sent to %s (%s) on transfer basis %s, %s", tier_word(w),
-                         data_words(w), d->target->text, list(w, &r->location),
-                         conf_basis_name(r->basis), r->reference ? r->reference : "");
+        d->reason = POL_TEXT(w, "%s request %s: sent to %s (%s) on transfer basis %s, %s",
+                             tier_word(w), data_words(w), d->target->text, list(w, &r->location),
+                             conf_basis_name(r->basis), r->reference ? r->reference : "");
 }
 
 /* Why nothing may answer: the first refusal by policy, else the first of any kind. */
-static void explain_denial(struct work *w)
+static void explain_denial(struct pol_work *w)
 {
     struct pol_decision *d = w->d;
     const struct pol_verdict *first = NULL;
@@ -326,7 +300,7 @@ static void explain_denial(struct work *w)
 
     if (w->denier) {
         d->deny_rule = w->denier->conf->id;
-        d->reason = TEXT(w, "denied by rule %s: %s", d->deny_rule, w->denier->conf->deny);
+        d->reason = POL_TEXT(w, "denied by rule %s: %s", d->deny_rule, w->denier->conf->deny);
         d->remedy = "this use is not permitted here; the owner of the policy can say more";
         return;
     }
@@ -340,13 +314,13 @@ static void explain_denial(struct work *w)
     }
     if (!first) {
         d->deny_rule = "no-candidate";
-        d->reason =
-            TEXT(w, "%s request %s: no model is configured for it", tier_word(w), data_words(w));
+        d->reason = POL_TEXT(w, "%s request %s: no model is configured for it", tier_word(w),
+                             data_words(w));
         d->remedy = "ask the operator to add a model to this tier";
         return;
     }
-    d->reason = TEXT(w, "%s request %s: %s may not answer: %s", tier_word(w), data_words(w),
-                     first->target->text, first->reason);
+    d->reason = POL_TEXT(w, "%s request %s: %s may not answer: %s", tier_word(w), data_words(w),
+                         first->target->text, first->reason);
     if (first->rule[0]) {
         d->deny_rule = first->rule;
         d->remedy = w->f->pinned
@@ -366,38 +340,8 @@ static void explain_denial(struct work *w)
     }
 }
 
-static bool obligations(struct work *w)
-{
-    struct pol_decision *d = w->d;
-    size_t most = 2;
-
-    for (size_t i = 0; i < w->n_applied; i++)
-        most += w->applied[i]->conf->obligations.n;
-    d->obligations = base_arena_array(w->a, most, sizeof(*d->obligations));
-    if (!d->obligations)
-        return false;
-    if (w->use_case && w->use_case->conf->human_review)
-        d->obligations[d->n_obligations++] = "human-review";
-    if (w->use_case && w->use_case->conf->ai_act &&
-        strncmp(w->use_case->conf->ai_act, "limited", 7) == 0)
-        d->obligations[d->n_obligations++] = "label-output";
-    for (size_t i = 0; i < w->n_applied; i++) {
-        const struct conf_names *o = &w->applied[i]->conf->obligations;
-
-        for (size_t k = 0; k < o->n; k++) {
-            bool there = false;
-
-            for (size_t j = 0; j < d->n_obligations; j++)
-                there = there || strcmp(d->obligations[j], o->v[k]) == 0;
-            if (!there)
-                d->obligations[d->n_obligations++] = o->v[k];
-        }
-    }
-    return true;
-}
-
 /* Facts that refuse the request before any rule. */
-static void refuse_early(struct work *w)
+static void refuse_early(struct pol_work *w)
 {
     const struct pol_facts *f = w->f;
     struct pol_decision *d = w->d;
@@ -407,21 +351,21 @@ static void refuse_early(struct work *w)
         known = named(&w->p->rules[i].conf->when_use_case, f->use_case);
     if (!known) {
         d->deny_rule = "unknown-use-case";
-        d->reason = TEXT(w, "the use case \"%.*s\" is not in the policy",
-                         (int)(f->use_case.n > 80 ? 80 : f->use_case.n), f->use_case.p);
+        d->reason = POL_TEXT(w, "the use case \"%.*s\" is not in the policy",
+                             (int)(f->use_case.n > 80 ? 80 : f->use_case.n), f->use_case.p);
         d->remedy = "use the id of a use case that the policy declares";
     } else if (w->use_case && w->use_case->conf->ai_act &&
                strncmp(w->use_case->conf->ai_act, "prohibited", 10) == 0) {
         d->deny_rule = "ai-act-prohibited";
-        d->reason = TEXT(w, "the use case %s is declared as prohibited under the AI Act",
-                         w->use_case->conf->id);
+        d->reason = POL_TEXT(w, "the use case %s is declared as prohibited under the AI Act",
+                             w->use_case->conf->id);
         d->remedy = "this use is not permitted here; the owner of the policy can say more";
     } else if (f->region.n) {
         w->has_region = true;
         if (!pol_places_add(&w->region, f->region)) {
             d->deny_rule = "unknown-region";
-            d->reason = TEXT(w, "the region \"%.*s\" is not known",
-                             (int)(f->region.n > 20 ? 20 : f->region.n), f->region.p);
+            d->reason = POL_TEXT(w, "the region \"%.*s\" is not known",
+                                 (int)(f->region.n > 20 ? 20 : f->region.n), f->region.p);
             d->remedy = "use EU, EEA or a two-letter country code in x-weir-region";
         }
     }
@@ -430,7 +374,7 @@ static void refuse_early(struct work *w)
 enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *f,
                             struct base_arena *a, struct pol_decision *out, struct base_err *err)
 {
-    struct work w = {.p = p, .f = f, .a = a, .d = out};
+    struct pol_work w = {.p = p, .f = f, .a = a, .d = out};
     const struct pol_use_case *own;
 
     memset(out, 0, sizeof(*out));
@@ -458,7 +402,7 @@ enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *
             out->off_premises = !at_home(out->target);
         }
     }
-    if (!obligations(&w))
+    if (!pol_handle(&w))
         return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
     if (out->routed) {
         out->redact = out->off_premises ? w.redact : 0;

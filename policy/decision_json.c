@@ -28,6 +28,42 @@ static void findings(struct base_json *j, const struct pol_findings *f)
     base_json_arr_end(j);
 }
 
+static void tool_lists(struct base_json *j, const char *key, const struct pol_tool_list *v,
+                       size_t n)
+{
+    base_json_key(j, key);
+    base_json_arr(j);
+    for (size_t i = 0; i < n; i++) {
+        base_json_obj(j);
+        names(j, "names", v[i].globs->v, v[i].globs->n);
+        base_json_kz(j, "rule", v[i].rule);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
+/* Members that stand only where something asks for them. */
+static void handling(struct base_json *j, const struct pol_decision *d)
+{
+    if (d->n_tools_allow || d->n_tools_deny) {
+        base_json_key(j, "tools");
+        base_json_obj(j);
+        tool_lists(j, "allow", d->tools_allow, d->n_tools_allow);
+        tool_lists(j, "deny", d->tools_deny, d->n_tools_deny);
+        base_json_obj_end(j);
+    }
+    if (d->answers != CONF_ANSWERS_PASS)
+        base_json_kz(j, "answers", conf_answers_name(d->answers));
+    if (d->retention) {
+        base_json_key(j, "retention");
+        base_json_obj(j);
+        base_json_kz(j, "class", d->retention->id);
+        base_json_kint(j, "record_days", d->record_days);
+        base_json_kint(j, "content_days", d->content_days);
+        base_json_obj_end(j);
+    }
+}
+
 static void candidates(struct base_json *j, const struct pol_decision *d)
 {
     base_json_key(j, "candidates");
@@ -76,6 +112,7 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
     }
     base_json_arr_end(j);
     names(j, "obligations", d->obligations, d->n_obligations);
+    handling(j, d);
     candidates(j, d);
     base_json_kz(j, "reason", d->reason);
     if (!d->routed) {

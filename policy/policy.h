@@ -164,6 +164,7 @@ struct pol_facts {
     struct base_str
         key_use_case;         /* the key's own where use_case is another: its classes are added */
     struct base_str use_case; /* empty: none */
+    struct base_str tenant;   /* the key's */
     struct base_str region;   /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
     enum pol_tier tier;
     double difficulty; /* 0 to 1 */
@@ -181,6 +182,13 @@ struct pol_verdict {
     const char *rule;   /* the rule that refuses, "default", or "" */
 };
 
+/* One list of tool-name globs that holds for a request, and the rule (or "use_case:ID") it is from.
+ */
+struct pol_tool_list {
+    const char *rule;
+    const struct conf_names *globs;
+};
+
 struct pol_decision {
     bool routed;   /* else denied */
     size_t chosen; /* index of the candidate, when routed */
@@ -192,7 +200,14 @@ struct pol_decision {
     pol_types redact; /* to replace before the bytes leave; 0 for on premises */
     const char **obligations;
     size_t n_obligations;
-    struct pol_verdict *verdicts; /* one a candidate, in order */
+    /* A tool's name needs a match in every allow list and none in any deny list. */
+    struct pol_tool_list *tools_allow, *tools_deny;
+    size_t n_tools_allow, n_tools_deny;
+    enum conf_answers answers;
+    const char *answers_rule;               /* who asks for the strictest, or "" */
+    const struct conf_retention *retention; /* NULL: no class */
+    uint32_t record_days, content_days;     /* records at least, content at most; with retention */
+    struct pol_verdict *verdicts;           /* one a candidate, in order */
     size_t n_verdicts;
     const char *deny_rule; /* when denied: x-weir code */
     const char *reason;    /* one plain sentence: why this outcome */
@@ -203,6 +218,27 @@ struct pol_decision {
 enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *f,
                             struct base_arena *a, struct pol_decision *out,
                             struct base_err *err) BASE_MUST_CHECK;
+
+/* Whether the decision lets the model have the tool; if not, *rule says who refuses. */
+bool pol_tool_allowed(const struct pol_decision *d, struct base_str name, const char **rule);
+/* `*` matches any run of characters, `?` one. */
+bool pol_glob(const char *glob, struct base_str s);
+
+/* What the program around a policy can enforce. */
+enum pol_can {
+    POL_CAN_TOOLS = 1,
+    POL_CAN_ANSWERS = 2,
+    POL_CAN_RETENTION = 4,
+    POL_CAN_LABEL = 8,
+    POL_CAN_NOTICE = 16,
+    POL_CAN_PROVENANCE = 32,
+    POL_CAN_WATERMARK = 64,
+    POL_CAN_HUMAN_REVIEW = 128
+};
+/* Adds an error for everything that the policy asks for and `enforced` (pol_can bits) lacks: a
+ * policy that cannot be kept must not be in force. */
+void pol_policy_unenforced(const struct pol_policy *p, unsigned enforced,
+                           struct conf_problems *problems);
 
 /* The decision as the contract's JSON object (explain and the audit leaf share it). */
 void pol_decision_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,

@@ -94,7 +94,7 @@ static struct conf_rule more_rules[] = {
      .has_location = true,
      .location = PLACES("DE", "on_premises"),
      .redact = NAMES("PHONE"),
-     .obligations = NAMES("label-output", "retain-30")},
+     .handling = {.obligations = NAMES("label-output", "retain-30")}},
     {.id = "redact-only", .when_data = NAMES("PHONE"), .redact = NAMES("PHONE")},
     {.id = "scc-only", .when_tier = NAMES("hard"), .when_data = NAMES("none"), .basis = B(SCC)},
     {.id = "no-code", .when_task = NAMES("code"), .deny = "no code"},
