@@ -134,6 +134,7 @@ static void start_attempt(struct gw_request *q)
     q->reply = q->dialect->reply_new(q->arena, &meta, q->chat.stream);
     q->state = GW_Q_RUNNING;
     q->attempts++;
+    q->left += q->decision.off_premises;
     if (q->reply && t->local)
         q->attempt = gw_engine_start(q->http->loop->engine, &spec, &err);
     else if (q->reply)
@@ -304,6 +305,8 @@ static bool fall_back(struct gw_request *q, const struct chat_error *e)
     if (q->plan.pinned || !e->retryable)
         return false;
     q->tried[q->decision.chosen] = why_tried(e);
+    q->last_tried = (struct gw_tried){.route = from, .why = why_tried(e), .status = e->status};
+    memcpy(q->last_tried.redacted, q->redacted, sizeof q->redacted);
     if (!gw_request_decide(q) || !q->decision.routed) {
         q->decision = last; /* the outcome names the last route that was tried */
         return false;

@@ -11,6 +11,7 @@
  */
 #include "gateway/app.h"
 #include "base/log.h"
+#include "gateway/events.h"
 #include "gateway/request.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static struct {
     pthread_t watcher;
     bool watching;
     atomic_bool stopping;
-    char *keys_file;
+    char *keys_file, *log_dir;
 } app = {.keys_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- keys ---- */
@@ -111,8 +112,12 @@ static void *watch_keys(void *arg)
             continue;
         struct gw_keys_ref *k = keys_load(app.keys_file, &err);
         if (k) {
-            keys_publish(k);
+            struct gw_keys_ref *told = keys_ref(k);
+            keys_publish(k); /* a revocation does not wait for its record */
             base_info("keys", "read again: %s", app.keys_file);
+            if (gw_event_keys(app.log, app.log_dir, told->keys, &err) != BASE_OK)
+                base_error("keys", "a change of the keys could not be recorded: %s", err.text);
+            keys_unref(told);
         } else if (!complained) {
             base_error("keys", "kept the old keys: %s", err.text);
         }
@@ -181,6 +186,12 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
     return BASE_OK;
 }
 
+static enum base_status reloading(const struct gw_gen *old, const struct gw_gen *now,
+                                  const char *why, struct base_err *err)
+{
+    return gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err);
+}
+
 /* ---- the process ---- */
 
 static enum base_status start(struct gw_child *child, const struct gw_gen *g, struct base_err *err)
@@ -195,7 +206,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         return st;
     struct gw_keys_stamp *stamp = calloc(1, sizeof *stamp);
     app.keys_file = strdup(c->keys_file);
-    if (!stamp || !app.keys_file) {
+    app.log_dir = strdup(c->audit.directory);
+    if (!stamp || !app.keys_file || !app.log_dir) {
         free(stamp);
         return base_err_set(err, BASE_ENOMEM, "out of memory");
     }
@@ -204,6 +216,10 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
     (void)there;
     app.keys = keys_load(app.keys_file, err);
     st = app.keys ? aud_log_open(&o, &app.log, err) : err->code;
+    if (st == BASE_OK)
+        st = gw_event_start(app.log, c, ((struct gw_app_gen *)g->app)->conf_id, err);
+    if (st == BASE_OK)
+        st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
     if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
         app.watching = true;
         return BASE_OK;
@@ -218,15 +234,18 @@ static void stop(void)
     atomic_store(&app.stopping, true);
     if (app.watching)
         pthread_join(app.watcher, NULL);
+    if (app.log && gw_event_stop(app.log, &err) != BASE_OK)
+        base_error("audit", "the stop could not be recorded: %s", err.text);
     if (app.log && aud_log_close(app.log, &err) != BASE_OK)
         base_error("audit", "the log did not close in good order: %s", err.text);
     keys_unref(app.keys);
     pol_detector_free(app.detector);
     free(app.keys_file);
+    free(app.log_dir);
     app.log = NULL;
     app.keys = NULL;
     app.detector = NULL;
-    app.keys_file = NULL;
+    app.keys_file = app.log_dir = NULL;
     app.watching = false;
 }
 
@@ -319,7 +338,7 @@ static void refused(struct gw_loop *l, int status, const char *id, const char *p
     (void)peer; /* an address is personal data: the log does without it */
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     if (al && !al->log_failed &&
-        gw_leaf_refused(&leaf, id, BASE_STR_NULL, status, "malformed", why) &&
+        gw_leaf_refused(&leaf, id, BASE_STR_NULL, NULL, status, "malformed", why) &&
         gw_record(al->recorder, base_buf_view(&leaf), NULL, NULL, NULL) == BASE_EIO)
         al->log_failed = true;
     base_buf_release(&leaf);
@@ -412,6 +431,7 @@ static void status_rows(struct gw_loop *l, struct base_buf *out)
 const struct gw_app gw_weir_app = {
     .gen_new = gen_new,
     .gen_free = gen_free,
+    .reloading = reloading,
     .start = start,
     .stop = stop,
     .loop_new = loop_new,

@@ -311,10 +311,16 @@ static bool reload(struct gw_child *c)
     struct gw_gen *g = gen_load(c, &err);
     if (g && gw_workers(g->conf) != c->n)
         base_err_set(&err, BASE_EINVAL, "server.workers cannot change while running");
-    else if (g && bind_all(c, &g->conf->server, &c->gen->conf->server, &err) == BASE_OK)
-        goto swap;
+    else if (g && bind_all(c, &g->conf->server, &c->gen->conf->server, &err) == BASE_OK) {
+        if (!c->app->reloading || c->app->reloading(c->gen, g, NULL, &err) == BASE_OK)
+            goto swap;
+        close_new_fds(c);
+    }
     gw_gen_unref(g);
     base_error("gateway", "reload refused, the old configuration stays: %s", err.text);
+    struct base_err unsaid;
+    if (c->app->reloading && c->app->reloading(c->gen, NULL, err.text, &unsaid) != BASE_OK)
+        base_error("gateway", "and that could not be recorded: %s", unsaid.text);
     return false;
 swap:
     for (unsigned i = 0; i < c->n; i++)

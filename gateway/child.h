@@ -22,6 +22,10 @@ struct gw_app {
     enum base_status (*gen_new)(const struct conf *c, const struct gw_gen *old, void **out,
                                 struct base_err *err);
     void (*gen_free)(void *gen_app); /* any thread */
+    /* Optional. A reload is about to happen (now set), or was refused (NULL, why). Main thread, may
+     * block. Not BASE_OK: it does not happen. */
+    enum base_status (*reloading)(const struct gw_gen *old, const struct gw_gen *now,
+                                  const char *why, struct base_err *err);
     /* Once, before any loop: open the audit log, the keys. Main thread, may block. */
     enum base_status (*start)(struct gw_child *c, const struct gw_gen *g, struct base_err *err);
     /* Once, after the last loop's thread has ended: close the log. Main thread, may block. Also

@@ -8,11 +8,14 @@
  *            may still touch it.
  * Format     leaves are JSON objects with sorted keys; members of a request leaf:
  *            ev, key, req, t, tenant, v and what the event adds. docs/audit-format.md lists them.
+ *            What holds only now (who is behind a back end, on which basis, at what price) is
+ *            copied into the leaf: years later the configuration is another one.
  * Fails by   returning the log's status; the caller refuses the request.
  */
 #include "gateway/record.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct gw_ticket {
@@ -126,8 +129,101 @@ static void common(struct base_json *j, const char *req_id, struct base_str tena
     base_json_kint(j, "v", 1);
 }
 
-bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant, int status,
-                     const char *type, const char *why)
+/* A price in currency units per million tokens, as millionths of a unit per million tokens. */
+static int64_t price_micro(double price)
+{
+    return price > 0 && price < 1e9 ? llround(price * 1e6) : 0;
+}
+
+void gw_target_prices(const struct conf_target *t, double *in, double *out)
+{
+    *in = t->local ? t->local->price_input : t->model ? t->model->price_input : 0;
+    *out = t->local ? t->local->price_output : t->model ? t->model->price_output : 0;
+}
+
+static void put_places(struct base_json *j, const char *key, const struct conf_places *p)
+{
+    base_json_key(j, key);
+    base_json_arr(j);
+    for (size_t i = 0; i < p->n; i++)
+        base_json_z(j, p->v[i]);
+    base_json_arr_end(j);
+}
+
+/* Who gets the bytes if they are sent: as the configuration says it at this moment. */
+static void put_recipient(struct base_json *j, const struct conf_target *t)
+{
+    static const char *const here[] = {"on_premises"};
+    const struct conf_places home = {.v = (const char **)(uintptr_t)here, .n = 1};
+    const struct conf_residency *r = t->backend ? &t->backend->residency : NULL;
+    double in, out;
+
+    gw_target_prices(t, &in, &out);
+    base_json_key(j, "to");
+    base_json_obj(j);
+    base_json_kz(j, "backend", t->backend ? t->backend->name : "local");
+    base_json_kz(j, "basis", r && !r->on_premises ? conf_basis_name(r->basis) : "none");
+    if (r && r->entity)
+        base_json_kz(j, "entity", r->entity);
+    if (r && r->expires)
+        base_json_kz(j, "expires", r->expires);
+    put_places(j, "location", r && r->location.n ? &r->location : &home);
+    base_json_kbool(j, "on_premises", !r || r->on_premises);
+    base_json_kint(j, "price_in", price_micro(in));
+    base_json_kint(j, "price_out", price_micro(out));
+    if (r && r->reference)
+        base_json_kz(j, "reference", r->reference);
+    if (r && r->retention_days >= 0)
+        base_json_kint(j, "retention_days", r->retention_days);
+    if (r)
+        base_json_kbool(j, "trains", r->trains_on_data);
+    base_json_obj_end(j);
+}
+
+static void put_redacted(struct base_json *j, const uint32_t counts[POL_TYPE_COUNT])
+{
+    base_json_key(j, "redacted");
+    base_json_obj(j);
+    for (int t = 0; t < POL_TYPE_COUNT; t++)
+        if (counts[t])
+            base_json_kint(j, pol_type_name((enum pol_type)t), counts[t]);
+    base_json_obj_end(j);
+}
+
+/* How the attempt before this one ended. */
+static void put_after(struct base_json *j, const struct gw_tried *p)
+{
+    base_json_key(j, "after");
+    base_json_obj(j);
+    base_json_kint(j, "http", p->status);
+    put_redacted(j, p->redacted);
+    base_json_kz(j, "route", p->route);
+    base_json_kz(j, "why", p->why);
+    base_json_obj_end(j);
+}
+
+/* What the policy says the request is for. */
+static void put_use(struct base_json *j, const struct gw_request *q, const struct pol_policy *p)
+{
+    const struct conf_use_case *u =
+        q->facts.use_case.n ? pol_use_case_find(p, q->facts.use_case) : NULL;
+    if (!u)
+        return;
+    base_json_key(j, "use");
+    base_json_obj(j);
+    if (u->ai_act)
+        base_json_kz(j, "ai_act", u->ai_act);
+    base_json_kbool(j, "human_review", u->human_review);
+    base_json_kz(j, "id", u->id);
+    if (u->legal_basis)
+        base_json_kz(j, "legal_basis", u->legal_basis);
+    if (u->purpose)
+        base_json_kz(j, "purpose", u->purpose);
+    base_json_obj_end(j);
+}
+
+bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant,
+                     const char *key_id, int status, const char *type, const char *why)
 {
     struct base_json j;
     base_json_init(&j, out);
@@ -135,6 +231,8 @@ bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str t
     base_json_kz(&j, "error", type);
     base_json_kz(&j, "ev", "req.refused");
     base_json_kint(&j, "http", status);
+    if (key_id && key_id[0])
+        base_json_kz(&j, "key", key_id);
     common(&j, req_id, tenant);
     base_json_kz(&j, "why", why);
     base_json_obj_end(&j);
@@ -147,6 +245,8 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     struct base_json j;
     base_json_init(&j, out);
     base_json_obj(&j);
+    if (q->last_tried.route)
+        put_after(&j, &q->last_tried);
     base_json_kint(&j, "attempt", (int64_t)q->attempts + 1);
     base_json_kint(&j, "body_bytes", (int64_t)q->http->body.n);
     base_json_kz(&j, "conf", gen->conf_id);
@@ -164,9 +264,22 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
         base_json_kstr(&j, "subj", q->subject);
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", q->key.tenant);
+    if (q->decision.routed)
+        put_recipient(&j, q->decision.target);
+    put_use(&j, q, gen->policy);
     base_json_kint(&j, "v", 1);
     base_json_obj_end(&j);
     return base_buf_ok(out);
+}
+
+/* What the tokens cost at the price of this moment, in millionths of a currency unit. */
+static int64_t cost_micro(const struct gw_request *q)
+{
+    double in = 0, out = 0;
+    if (q->decision.routed)
+        gw_target_prices(q->decision.target, &in, &out);
+    double v = in * (double)q->usage.input_tokens + out * (double)q->usage.output_tokens;
+    return v > 0 && v < 9e15 ? llround(v) : 0;
 }
 
 bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
@@ -176,6 +289,7 @@ bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
     base_json_init(&j, out);
     base_json_obj(&j);
     base_json_kint(&j, "attempts", q->attempts);
+    base_json_kint(&j, "cost_micro", cost_micro(q));
     if (q->status != 200 && q->error.type)
         base_json_kz(&j, "error", q->error.type);
     base_json_kz(&j, "ev", "req.outcome");
@@ -185,13 +299,9 @@ bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
         base_json_kint(&j, "first_ms",
                        (int64_t)(q->first_content_us - q->http->complete_us) / 1000);
     base_json_kint(&j, "http", q->status);
+    base_json_kint(&j, "left", q->left);
     base_json_kint(&j, "ms", (int64_t)(now - q->http->complete_us) / 1000);
-    base_json_key(&j, "redacted");
-    base_json_obj(&j);
-    for (int t = 0; t < POL_TYPE_COUNT; t++)
-        if (q->redacted[t])
-            base_json_kint(&j, pol_type_name((enum pol_type)t), q->redacted[t]);
-    base_json_obj_end(&j);
+    put_redacted(&j, q->redacted);
     base_json_kz(&j, "req", q->http->id);
     base_json_kz(&j, "route", q->decision.routed ? q->decision.target->text : "none");
     base_json_kz(&j, "status", q->outcome);

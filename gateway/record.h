@@ -28,8 +28,10 @@ enum base_status gw_record(struct gw_recorder *r, struct base_str leaf, gw_recor
 void gw_ticket_forget(struct gw_ticket *t);
 
 /* The leaves of a request. They append to out; false if it does not fit AUD_LEAF_BYTES_MAX. */
-bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant, int status,
-                     const char *type, const char *why);
+bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant,
+                     const char *key_id, int status, const char *type, const char *why);
+/* Currency units per million tokens of a route; 0 where the configuration gives none. */
+void gw_target_prices(const struct conf_target *t, double *in, double *out);
 /* ev: "req.intent" or, for a later candidate, "req.fallback". */
 bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char *ev);
 bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q);

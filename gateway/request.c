@@ -37,7 +37,7 @@ static void refuse(struct gw_request *q)
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     q->outcome = "refused";
     q->state = GW_Q_REFUSED;
-    bool fits = gw_leaf_refused(&leaf, q->http->id, base_str_c(q->key.tenant), q->status,
+    bool fits = gw_leaf_refused(&leaf, q->http->id, base_str_c(q->key.tenant), q->key.id, q->status,
                                 q->error.type, q->error.code.n ? q->error.code.p : "");
     enum base_status st =
         fits ? gw_record(q->app->recorder, base_buf_view(&leaf), refused_recorded, q, &q->ticket)

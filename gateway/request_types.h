@@ -31,6 +31,14 @@ enum gw_request_state {
 
 #define GW_TOOL_CALLS_MAX 128 /* parallel tool calls in one answer */
 
+/* How an attempt ended that another one follows; for the record. */
+struct gw_tried {
+    const char *route; /* NULL: there was none */
+    const char *why;   /* static */
+    int status;        /* HTTP status of the peer, 0 if it gave none */
+    uint32_t redacted[POL_TYPE_COUNT];
+};
+
 struct gw_request {
     struct gw_server_request *http;
     struct gw_app_loop *app;
@@ -66,6 +74,8 @@ struct gw_request {
     struct gw_upstreams_ref *upstreams;
     struct gw_attempt *attempt;
     uint32_t attempts;
+    uint32_t left; /* attempts whose route is off premises: content may have left with each */
+    struct gw_tried last_tried;
     struct gw_reply *reply;
     struct base_buf out;       /* bytes of one event; the whole body when not streaming */
     struct base_buf passed_on; /* header lines of the upstream's that the client may see */
