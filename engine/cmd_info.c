@@ -3,6 +3,7 @@
  * The model is opened as for use (every tensor that its family needs is checked), with the
  * reference device, which prepares nothing: it takes milliseconds whatever the file's size.
  */
+#include "engine/cmd_experts.h"
 #include "engine/commands.h"
 #include "engine/gguf.h"
 #include "engine/model.h"
@@ -64,8 +65,14 @@ int eng_cmd_info(int argc, char **argv)
     struct base_err err;
     struct base_buf out;
     struct base_json j;
+    for (int i = 1; i < argc; i++)
+        if (base_str_is(base_str_c(argv[i]), "--experts"))
+            return eng_cmd_experts(argc, argv);
     if (argc != 2 || argv[1][0] == '-') {
-        fputs("usage: weir model info FILE.gguf\n", stderr);
+        fputs("usage: weir model info FILE.gguf\n"
+              "       weir model info FILE.gguf --experts -p TEXT     which experts a run uses;\n"
+              "                                 --experts alone tells more\n",
+              stderr);
         return 2;
     }
     if (eng_model_open(argv[1], &opts, &m, &err) != BASE_OK) {

@@ -4,8 +4,8 @@
  * Output: float32 little endian [n_tokens][n_vocab] in the file named by --out ("-" is standard
  * output). Errors go to standard error with exit status 2.
  */
+#include "engine/cmd_args.h"
 #include "engine/commands.h"
-#include "engine/model.h"
 
 #include "base/file.h"
 #include <fcntl.h>
@@ -13,58 +13,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TOKENS_MAX (1u << 20)
-
 struct logits_args {
     const char *file, *out;
     struct eng_model_opts opts;
-    int32_t *tokens;
-    size_t n;
+    struct eng_ids ids;
     uint32_t pos0, context;
 };
 
 static const char USAGE[] =
     "usage: weir model logits FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
     "                         [--device cpu|ref] [-t THREADS] [--activations auto|int8|int16]\n";
-
-static bool parse_u32(const char *z, uint32_t max, uint32_t *out)
-{
-    uint64_t v;
-    if (!base_str_u64(base_str_c(z), &v) || v > max)
-        return false;
-    *out = (uint32_t)v;
-    return true;
-}
-
-static bool parse_tokens(const char *z, struct logits_args *a)
-{
-    struct base_str rest = base_str_c(z);
-    free(a->tokens);
-    a->n = 0;
-    a->tokens = calloc(rest.n / 2 + 1, sizeof(*a->tokens));
-    while (a->tokens && rest.p) {
-        uint64_t v;
-        if (!base_str_u64(base_str_trim(base_str_cut(&rest, ',')), &v) || v > INT32_MAX ||
-            a->n == TOKENS_MAX)
-            return false;
-        a->tokens[a->n++] = (int32_t)v;
-    }
-    return a->tokens && a->n > 0;
-}
-
-static bool parse_device(const char *z, struct logits_args *a)
-{
-    struct base_str s = base_str_c(z);
-    if (base_str_is(s, "cpu") || base_str_is(s, "ref")) {
-        a->opts.device = base_str_is(s, "ref") ? ENG_DEVICE_REF : ENG_DEVICE_CPU;
-        return true;
-    }
-    if (base_str_is(s, "cuda") || base_str_is(s, "emulated"))
-        fprintf(stderr, "weir model logits: this build has no device \"%s\"; take cpu or ref\n", z);
-    else
-        fprintf(stderr, "weir model logits: there is no device \"%s\"; take cpu or ref\n", z);
-    return false;
-}
 
 static bool parse_args(int argc, char **argv, struct logits_args *a)
 {
@@ -77,21 +35,22 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
         } else if (i + 1 == argc) {
             ok = false;
         } else if (base_str_is(s, "--device")) {
-            if (!parse_device(argv[++i], a))
+            if (!eng_args_device("logits", argv[++i], &a->opts.device))
                 return false;
         } else if (base_str_is(s, "--activations")) {
             ok = eng_activations_parse(base_str_c(argv[++i]), &a->opts.activations);
         } else if (base_str_is(s, "--tokens")) {
-            ok = parse_tokens(argv[++i], a);
+            a->ids.n = 0;
+            ok = eng_args_tokens(argv[++i], &a->ids);
         } else if (base_str_is(s, "--pos")) {
-            ok = parse_u32(argv[++i], 1u << 30, &a->pos0);
+            ok = eng_args_u32(argv[++i], 1u << 30, &a->pos0);
         } else if (base_str_is(s, "--context")) {
-            ok = parse_u32(argv[++i], 1u << 20, &a->context);
+            ok = eng_args_u32(argv[++i], 1u << 20, &a->context);
         } else if (base_str_is(s, "--out")) {
             a->out = argv[++i];
         } else if (base_str_is(s, "-t")) {
             uint32_t n = 0;
-            ok = parse_u32(argv[++i], 256, &n);
+            ok = eng_args_u32(argv[++i], 256, &n);
             a->opts.n_threads = (int)n;
         } else {
             ok = false;
@@ -101,7 +60,7 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
             return false;
         }
     }
-    if (!a->file || !a->out || !a->n) {
+    if (!a->file || !a->out || !a->ids.n) {
         fputs(USAGE, stderr);
         return false;
     }
@@ -127,22 +86,22 @@ static enum base_status run(const struct logits_args *a, struct base_err *err)
     struct eng_model *m = NULL;
     struct eng_cache *c = NULL;
     float *logits = NULL;
-    uint32_t *pos = calloc(a->n, sizeof(*pos));
+    uint32_t *pos = calloc(a->ids.n, sizeof(*pos));
     enum base_status st = eng_model_open(a->file, &a->opts, &m, err);
     if (st != BASE_OK)
         goto out;
-    uint32_t context = a->context ? a->context : (uint32_t)a->n;
+    uint32_t context = a->context ? a->context : (uint32_t)a->ids.n;
     if ((st = eng_cache_new(m, 1, context, &c, err)) != BASE_OK)
         goto out;
-    size_t bytes = a->n * sizeof(float) * eng_model_get_info(m)->n_vocab;
+    size_t bytes = a->ids.n * sizeof(float) * eng_model_get_info(m)->n_vocab;
     logits = malloc(bytes);
     if (!logits || !pos) {
         st = base_err_set(err, BASE_ENOMEM, "out of memory for %zu bytes of logits", bytes);
         goto out;
     }
-    for (size_t i = 0; i < a->n; i++)
+    for (size_t i = 0; i < a->ids.n; i++)
         pos[i] = a->pos0 + (uint32_t)i;
-    struct eng_batch b = {.n = a->n, .tokens = a->tokens, .pos = pos};
+    struct eng_batch b = {.n = a->ids.n, .tokens = a->ids.v, .pos = pos};
     if ((st = eng_forward(m, c, &b, logits, err)) == BASE_OK)
         st = write_out(a->out, logits, bytes, err);
 out:
@@ -155,7 +114,7 @@ out:
 
 int eng_cmd_logits(int argc, char **argv)
 {
-    struct logits_args a = {0};
+    struct logits_args a = {.ids = {.max = ENG_ARGS_TOKENS_MAX}};
     struct base_err err = {0};
     int rc = 2;
     if (parse_args(argc, argv, &a)) {
@@ -164,6 +123,6 @@ int eng_cmd_logits(int argc, char **argv)
         else
             fprintf(stderr, "weir model logits: %s\n", err.text);
     }
-    free(a.tokens);
+    eng_ids_release(&a.ids);
     return rc;
 }

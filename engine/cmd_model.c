@@ -7,12 +7,15 @@
 
 static const char HELP[] =
     "usage: weir model VERB FILE ...\n"
-    "  info FILE.gguf                  what the file is, as JSON\n"
+    "  info FILE.gguf                  what the file is, as JSON; --experts with prompts: which\n"
+    "                                  experts they use\n"
     "  run FILE.gguf -p TEXT           answer TEXT: [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "  template FILE.gguf|FILE.jinja   a chat (JSON on standard input) as the model's prompt\n"
     "  tokenize FILE.gguf              standard input as a JSON array of ids: [--parse-special]\n"
     "  detokenize FILE.gguf            the reverse\n"
     "  logits FILE.gguf --tokens 1,2,3 --out OUT.f32    the scores of every token at every place\n"
+    "  diff A.gguf B.gguf --tokens 1,2,3   where two files or devices part: [--device-a ref]\n"
+    "                                  [--device-b cpu] [--tolerance 1e-6]\n"
     "  bench FILE.gguf                 tokens a second: [-t 2] [--pp 512] [--tg 128] [--parallel "
     "1]\n"
     "A verb without arguments tells more about itself. Exit: 0 done, 1 does not hold, 2 bad "
@@ -24,9 +27,13 @@ int eng_model_command(int argc, char **argv)
     static const struct {
         const char *verb;
         int (*run)(int, char **);
-    } verbs[] = {{"info", eng_cmd_info},         {"logits", eng_cmd_logits},
-                 {"bench", eng_cmd_bench},       {"run", eng_cmd_run},
-                 {"tokenize", eng_cmd_tokenize}, {"detokenize", eng_cmd_detokenize},
+    } verbs[] = {{"info", eng_cmd_info},
+                 {"logits", eng_cmd_logits},
+                 {"diff", eng_cmd_diff},
+                 {"bench", eng_cmd_bench},
+                 {"run", eng_cmd_run},
+                 {"tokenize", eng_cmd_tokenize},
+                 {"detokenize", eng_cmd_detokenize},
                  {"template", eng_cmd_template}};
     struct base_str verb = argc > 0 ? base_str_c(argv[0]) : BASE_STR_NULL;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -36,7 +43,7 @@ int eng_model_command(int argc, char **argv)
         fputs(HELP, stdout);
         return 0;
     }
-    if (base_str_is(verb, "plan") || base_str_is(verb, "diff"))
+    if (base_str_is(verb, "plan"))
         fprintf(stderr, "weir model %s: not built in this version\n", argv[0]);
     else if (verb.n > 0)
         fprintf(stderr, "weir model: there is no verb \"%s\"\n%s", argv[0], HELP);

@@ -3,11 +3,11 @@
  * The prompt is the user's message in the model's chat template (with --raw: the text as it is,
  * with BOS where the file asks for it). Figures go to standard error at the end.
  */
+#include "engine/cmd_args.h"
 #include "engine/commands.h"
 #include "engine/gguf.h"
 #include "engine/model.h"
 #include "engine/sampler.h"
-#include "engine/template.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -102,23 +102,12 @@ static enum base_status prompt_ids(const struct opts *o, const struct eng_gguf *
                                    const struct eng_tok *tok, struct eng_ids *ids,
                                    struct base_err *err)
 {
-    struct eng_template *t = NULL;
-    bool own;
+    bool own = true;
     if (o->raw)
         return eng_tok_encode(tok, base_str_c(o->prompt), ENG_TOK_ADD, ids, err);
-    enum base_status st = eng_template_from_gguf(g, tok, &t, &own, err);
-    if (st != BASE_OK)
-        return st;
+    enum base_status st = eng_args_chat(g, tok, o->system, o->prompt, ids, &own, err);
     if (!own)
         fprintf(stderr, "weir model run: %s has no chat template; a stand-in is used\n", o->file);
-    json_t *ms = json_array(),
-           *r = json_pack("{s:o,s:b}", "messages", ms, "add_generation_prompt", 1);
-    if (o->system)
-        json_array_append_new(ms, json_pack("{s:s,s:s}", "role", "system", "content", o->system));
-    json_array_append_new(ms, json_pack("{s:s,s:s}", "role", "user", "content", o->prompt));
-    st = eng_template_tokens(t, tok, r, base_wall_us() / 1000000, ids, NULL, err);
-    json_decref(r);
-    eng_template_free(t);
     return st;
 }
 

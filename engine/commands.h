@@ -8,6 +8,7 @@
 #define ENG_COMMANDS_H
 
 int eng_cmd_info(int argc, char **argv);
+int eng_cmd_diff(int argc, char **argv);
 int eng_cmd_logits(int argc, char **argv);
 int eng_cmd_bench(int argc, char **argv);
 int eng_cmd_tokenize(int argc, char **argv);

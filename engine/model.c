@@ -146,6 +146,8 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     m->planes = planes_of(opts->activations, &m->info);
     if (st == BASE_OK)
         st = scratch_init(m, err);
+    if (st == BASE_OK)
+        st = eng_choices_init(m, err);
     if (st != BASE_OK)
         eng_model_free(m);
     else
@@ -170,6 +172,7 @@ void eng_model_free(struct eng_model *m)
     for (int k = 0; k < ENG_ROPES; k++)
         free(m->hp.rope[k].freq);
     free(m->ones);
+    free(m->choices);
     eng_gguf_free(m->gguf);
     free(m);
 }
@@ -376,6 +379,7 @@ enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const str
             m->s.seq[t] = seq;
             m->s.cell[t] = c->len[seq]++;
         }
+        m->probe_row0 = i;
         size_t rows =
             eng_forward_slice(m, c, b->tokens + i, b->want ? b->want + i : NULL, n, logits);
         logits += rows * m->hp.n_vocab;

@@ -114,4 +114,23 @@ struct eng_batch {
 enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b,
                              float *logits, struct base_err *err) BASE_MUST_CHECK;
 
+/* ---- seeing inside (model_probe.c) ---- */
+
+/* How often the router of `layer` chose each of the model's n_expert experts since the model was
+ * opened, counted in (token, expert) choices: a token adds n_expert_used of them. NULL for a layer
+ * without experts. Of the last layer only tokens whose logits were wanted reach the experts.
+ * Borrowed from m; written by eng_forward, so read it on the thread that calls that. */
+const uint64_t *eng_model_expert_counts(const struct eng_model *m, uint32_t layer);
+/* Load imbalance of n counts: the largest over their mean. 1: all equal; n / n_expert_used: every
+ * token to the same experts. 0 when nothing was counted. Pure. */
+double eng_expert_imbalance(const uint64_t *counts, uint32_t n);
+
+/* Called after each layer of a slice: the residual stream x [n][n_embd] of the batch's tokens
+ * row0..row0+n and, in a layer with experts, the choices ids [n][n_expert_used] in descending
+ * order of score, else NULL. In the last layer, n counts the wanted tokens only. */
+typedef void (*eng_probe_fn)(void *ctx, uint32_t layer, size_t row0, uint32_t n, const float *x,
+                             const uint32_t *ids);
+/* From now on; fn = NULL ends it. Not while eng_forward runs. */
+void eng_model_probe(struct eng_model *m, eng_probe_fn fn, void *ctx);
+
 #endif

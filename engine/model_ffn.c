@@ -145,8 +145,10 @@ static uint32_t group_by_expert(struct eng_fwd *f, struct group *groups)
     uint32_t count[ENG_EXPERT_MAX] = {0}, at[ENG_EXPERT_MAX], n_groups = 0, total = 0;
     for (size_t i = 0; i < n_pairs; i++)
         count[s->ids[i]]++;
+    uint64_t *choices = f->m->choices + (size_t)f->layer * p->n_expert;
     for (uint32_t e = 0; e < p->n_expert; e++) {
         at[e] = total;
+        choices[e] += count[e];
         if (count[e])
             groups[n_groups++] = (struct group){.mat = e, .first = total, .n = count[e]};
         total += count[e];

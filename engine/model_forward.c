@@ -66,6 +66,8 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
         eng_feed_forward(&f);
         for (size_t i = 0; f.y->out_scale != 0 && i < (size_t)f.n * hp->n_embd; i++)
             m->s.x[i] *= f.y->out_scale;
+        if (m->probe)
+            m->probe(m->probe_ctx, f.layer, m->probe_row0, f.n, m->s.x, f.y->moe ? m->s.ids : NULL);
     }
     struct eng_acts a = eng_prepare(m, m->s.x, m->output_norm, m->s.xn, f.n, hp->n_embd,
                                     eng_wants_ints(&m->output));

@@ -141,6 +141,10 @@ struct eng_model {
     float *output_norm;
     float *ones;       /* [widest head]: the weights of norms that have none */
     uint32_t n_ff_max; /* widest FFN of any layer */
+    uint64_t *choices; /* [n_layer][n_expert] of the routers; NULL without experts */
+    eng_probe_fn probe;
+    void *probe_ctx;
+    size_t probe_row0; /* of the slice, in its batch */
     struct eng_scratch s;
 };
 
@@ -248,6 +252,9 @@ void eng_attention(struct eng_fwd *f);
 void eng_feed_forward(struct eng_fwd *f);
 /* x += residual_scale * add */
 void eng_add_residual(const struct eng_fwd *f, const float *add);
+
+/* model_probe.c: room for m->choices; freed with the model. */
+enum base_status eng_choices_init(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
 
 /* model_attend.c: one query over the keys j0 <= j < j1 of a head, where the kernels' attend() does
  * not fit: a first key other than 0, sinks, values of another width than keys. */

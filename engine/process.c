@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/model.h"
 #include "engine/proto.h"
 #include "engine/scheduler.h"
 #include <errno.h>
@@ -58,7 +59,8 @@ struct engine {
     size_t n_models;
     int signals;
     bool stop, changed;
-    uint64_t status_us;
+    bool chose; /* tokens have met experts since the last EXPERTS */
+    uint64_t status_us, experts_us;
 };
 
 /* ---- frames out ---- */
@@ -175,6 +177,52 @@ static void send_status(struct engine *e)
     base_buf_release(&b);
     e->changed = false;
     e->status_us = base_mono_us();
+}
+
+static void put_experts(struct base_buf *b, const char *name, const struct eng_model *m)
+{
+    const struct eng_model_info *info = eng_model_get_info(m);
+    struct base_json j;
+    base_json_init(&j, b);
+    base_json_obj(&j);
+    base_json_kz(&j, "model", name);
+    base_json_kint(&j, "experts", info->n_expert);
+    base_json_kint(&j, "used", info->n_expert_used);
+    base_json_key(&j, "layers");
+    base_json_arr(&j);
+    for (uint32_t l = 0; l < info->n_layer; l++) {
+        const uint64_t *counts = eng_model_expert_counts(m, l);
+        if (!counts)
+            continue;
+        base_json_obj(&j);
+        base_json_kint(&j, "layer", l);
+        base_json_key(&j, "counts");
+        base_json_arr(&j);
+        for (uint32_t e = 0; e < info->n_expert; e++)
+            base_json_int(&j, (int64_t)counts[e]);
+        base_json_arr_end(&j);
+        base_json_obj_end(&j);
+    }
+    base_json_arr_end(&j);
+    base_json_obj_end(&j);
+}
+
+static void send_experts(struct engine *e)
+{
+    for (size_t i = 0; i < e->n_models; i++) {
+        const struct eng_model *m = eng_sched_model(e->models[i]);
+        struct base_buf b;
+        if (m == NULL || eng_model_get_info(m)->n_expert == 0)
+            continue;
+        base_buf_init(&b, ENG_FRAME_MAX - ENG_FRAME_HEAD);
+        put_experts(&b, eng_sched_name(e->models[i]), m);
+        for (size_t k = 0; k < e->n_links && base_buf_ok(&b); k++)
+            if (e->links[k].out.n <= PAUSE_BYTES) /* figures need not pile up either */
+                put(&e->links[k], ENG_FRAME_EXPERTS, 0, &b);
+        base_buf_release(&b);
+    }
+    e->chose = false;
+    e->experts_us = base_mono_us();
 }
 
 /* ---- frames in ---- */
@@ -337,10 +385,18 @@ static void loop(struct engine *e)
             ready = ready || eng_sched_ready(e->models[i]);
             busy = busy || eng_sched_busy(e->models[i]);
         }
-        wait_for_frames(e, ready ? 0 : busy ? STATUS_EVERY_US / 1000 : e->changed ? 20 : -1);
+        wait_for_frames(e, ready        ? 0
+                           : busy       ? STATUS_EVERY_US / 1000
+                           : e->changed ? 20
+                           : e->chose   ? ENG_EXPERTS_EVERY_MS
+                                        : -1);
         for (size_t i = 0; i < e->n_models; i++)
-            if (eng_sched_ready(e->models[i]))
+            if (eng_sched_ready(e->models[i])) {
                 eng_sched_step(e->models[i]);
+                e->chose = true;
+            }
+        if (e->chose && base_mono_us() - e->experts_us >= ENG_EXPERTS_EVERY_MS * 1000)
+            send_experts(e);
         uint64_t since = base_mono_us() - e->status_us;
         if ((e->changed && since >= STATUS_MIN_US) || (busy && since >= STATUS_EVERY_US))
             send_status(e);

@@ -1,7 +1,7 @@
 /* proto.c - frames between gateway and engine; the format is in proto.h. Pure.
  *
- * Ids are checked as far as a frame's type decides: STATUS speaks of the engine itself (0), all
- * others of a request (not 0).
+ * Ids are checked as far as a frame's type decides: STATUS and EXPERTS speak of the engine itself
+ * (0), all others of a request (not 0).
  */
 #include "engine/proto.h"
 
@@ -15,6 +15,7 @@ static bool known(uint8_t type)
     case ENG_FRAME_TEXT:
     case ENG_FRAME_FINISH:
     case ENG_FRAME_ERROR:
+    case ENG_FRAME_EXPERTS:
         return true;
     default:
         return false;
@@ -42,7 +43,8 @@ enum base_status eng_frame_parse(struct base_str in, struct eng_frame *out, size
     out->type = (enum eng_frame_type)(uint8_t)in.p[4];
     out->id = get_u32(in.p + 5);
     out->payload = base_str_n(in.p + ENG_FRAME_HEAD, len - (ENG_FRAME_HEAD - 4));
-    if ((out->id == 0) != (out->type == ENG_FRAME_STATUS))
+    bool of_engine = out->type == ENG_FRAME_STATUS || out->type == ENG_FRAME_EXPERTS;
+    if ((out->id == 0) != of_engine)
         return base_err_set(err, BASE_EPROTO, "a frame of type %d with id %u", (int)out->type,
                             out->id);
     *used = 4 + (size_t)len;

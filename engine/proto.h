@@ -19,6 +19,10 @@
  *             400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429
  * queue_full; 500 engine_error; 503 model_not_ready, engine_stopping
  *
+ *     EXPERTS JSON: {"model","experts":N,"used":K,"layers":[{"layer":L,"counts":[N numbers]}...]}:
+ *             how often each expert of a model was chosen since the engine started, layers without
+ *             experts left out. Id 0. After work, at most every ENG_EXPERTS_EVERY_MS.
+ *
  * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls and
  * results in OpenAI's form),"tools":[...],"max_tokens","temperature","top_k","top_p","min_p",
  * "presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],"tenant":STRING}.
@@ -34,6 +38,8 @@
 #define ENG_FRAME_MAX  (16u << 20) /* payload and header of one frame */
 #define ENG_FRAME_HEAD 9           /* length, type, id */
 
+#define ENG_EXPERTS_EVERY_MS 2000
+
 enum eng_frame_type {
     ENG_FRAME_SUBMIT = 1,
     ENG_FRAME_CANCEL = 2,
@@ -41,7 +47,8 @@ enum eng_frame_type {
     ENG_FRAME_START = 17,
     ENG_FRAME_TEXT = 18,
     ENG_FRAME_FINISH = 19,
-    ENG_FRAME_ERROR = 20
+    ENG_FRAME_ERROR = 20,
+    ENG_FRAME_EXPERTS = 21
 };
 
 struct eng_frame {

@@ -17,6 +17,7 @@ struct conf_engine;
 struct conf_local_model;
 struct eng_sched;
 struct eng_request;
+struct eng_model;
 
 /* What one request wants, beyond its prompt. */
 struct eng_wish {
@@ -51,6 +52,8 @@ struct eng_sched *eng_sched_new(const struct conf_engine *ec, const struct conf_
 bool eng_sched_load(struct eng_sched *s);
 void eng_sched_free(struct eng_sched *s);
 const char *eng_sched_name(const struct eng_sched *s);
+/* Its model, for the counters inside; NULL before it is loaded. Borrowed. */
+const struct eng_model *eng_sched_model(const struct eng_sched *s);
 
 /* Takes a SUBMIT (a parsed object) of owner: queued, started, or refused through ev->error. */
 void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *submit);

@@ -135,6 +135,11 @@ void eng_sched_free(struct eng_sched *s)
     free(s);
 }
 
+const struct eng_model *eng_sched_model(const struct eng_sched *s)
+{
+    return s->ready ? s->model : NULL;
+}
+
 const char *eng_sched_name(const struct eng_sched *s)
 {
     return s->mc->name;

@@ -10,12 +10,14 @@
 #include "gateway/admin.h"
 #include "base/json.h"
 #include "gateway/child.h"
+#include "gateway/engine_experts.h"
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define TEXT_MAX  (4u << 20)
-#define BASIC_MAX 1024u
+#define TEXT_MAX    (4u << 20)
+#define EXPERTS_MAX (64u << 20) /* /metrics?experts=all */
+#define BASIC_MAX   1024u
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -88,24 +90,13 @@ static bool authorised(struct gw_server_request *r)
 
 /* ---- /metrics ---- */
 
-static void put_engine(struct gw_server_request *r, struct base_buf *out)
+/* `experts=all` among the parts of a query. */
+static bool wants_all_experts(struct base_str query)
 {
-    static const struct {
-        const char *name, *help;
-    } figures[] = {{"weir_engine_ready", "1 when the local model answers."},
-                   {"weir_engine_queue", "Requests waiting for the local model."},
-                   {"weir_engine_active", "Requests that the local model is answering."},
-                   {"weir_engine_slots", "Requests that it can answer at once."}};
-    const struct conf_engine *e = &r->gen->conf->engine;
-    for (size_t f = 0; f < 4 && e->n_models; f++) {
-        base_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", figures[f].name, figures[f].help,
-                        figures[f].name);
-        for (size_t i = 0; i < e->n_models; i++) {
-            uint32_t v[4] = {0};
-            v[0] = gw_engine_link_ready(r->loop->engine, e->models[i].name, &v[1], &v[2], &v[3]);
-            base_buf_printf(out, "%s{model=\"%s\"} %u\n", figures[f].name, e->models[i].name, v[f]);
-        }
-    }
+    while (query.p)
+        if (base_str_is(base_str_cut(&query, '&'), "experts=all"))
+            return true;
+    return false;
 }
 
 static void metrics(struct gw_server_request *r)
@@ -114,8 +105,9 @@ static void metrics(struct gw_server_request *r)
     const struct gw_app *app = gw_child_app(c);
     if (!loopback_host(r->gen->conf->server.admin.host) && !authorised(r))
         return;
+    bool all = wants_all_experts(r->head->query);
     struct base_buf out;
-    base_buf_init(&out, TEXT_MAX);
+    base_buf_init(&out, all ? EXPERTS_MAX : TEXT_MAX);
     base_buf_printf(&out,
                     "# HELP weir_build_info The program that runs.\n"
                     "# TYPE weir_build_info gauge\n"
@@ -126,9 +118,9 @@ static void metrics(struct gw_server_request *r)
     gw_metrics_put(&out, "weir_configuration", "gauge", "Number of the configuration in use.",
                    r->gen->number);
     gw_metrics_render(gw_child_shards(c), gw_child_loops(c), &out);
-    put_engine(r, &out);
     if (app->metrics)
         app->metrics(r->loop, &out);
+    gw_experts_metrics(gw_engine_link_experts(r->loop->engine), all, &out);
     if (base_buf_ok(&out))
         gw_resp_send(r, 200, "text/plain; version=0.0.4; charset=utf-8",
                      BASE_STR("Cache-Control: no-store\r\n"), base_buf_view(&out));

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/proto.h"
+#include "gateway/engine_experts.h"
 #include "gateway/engine_submit.h"
 #include "gateway/source.h"
 #include <errno.h>
@@ -62,6 +63,7 @@ struct gw_engine_link {
     struct base_buf in, out;
     struct model_status models[MODELS_MAX];
     size_t n_models;
+    struct gw_experts experts;
     struct attempt *attempts;
     uint32_t next_id;
 };
@@ -348,6 +350,8 @@ static bool dispatch(struct gw_engine_link *l, const struct eng_frame *f)
 {
     if (f->type == ENG_FRAME_STATUS)
         return f->id == 0 && take_status(l, f->payload);
+    if (f->type == ENG_FRAME_EXPERTS)
+        return f->id == 0 && gw_experts_take(&l->experts, f->payload);
     struct attempt *a = find(l, f->id);
     if (!a)
         return f->id != 0; /* cancelled while it was under way */
@@ -439,6 +443,7 @@ static void link_down(struct gw_engine_link *l)
     close(l->fd);
     l->fd = -1;
     l->n_models = 0;
+    gw_experts_clear(&l->experts);
     base_buf_release(&l->in);
     base_buf_release(&l->out);
     /* Callbacks may start attempts elsewhere or cancel some of these: always take the first. An
@@ -583,6 +588,11 @@ bool gw_engine_link_ready(const struct gw_engine_link *l, const char *model, uin
         return m->ready;
     }
     return false;
+}
+
+const struct gw_experts *gw_engine_link_experts(const struct gw_engine_link *l)
+{
+    return &l->experts;
 }
 
 /* ---- starting ---- */

@@ -167,7 +167,8 @@ static const struct command commands[] = {
      "usage: weir eval router --data FILE.tsv [--scores OUT.tsv]\n\n"
      "One JSON line per data set: n, auc, apgr, cpt50, cpt80, us_per_prompt.\n"},
     {"model", run_model, "look into a model file, run it, measure it",
-     "usage: weir model info     FILE.gguf\n"
+     "usage: weir model info     FILE.gguf [--experts -p TEXT|--prompts FILE|--tokens 1,2,3]\n"
+     "       weir model diff     A.gguf B.gguf --tokens 1,2,3 [--device-a ref] [--device-b cpu]\n"
      "       weir model logits   FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
      "                           [--device cpu|ref] [--activations auto|int8|int16]\n"
      "       weir model tokenize FILE.gguf [--parse-special] < TEXT\n"

@@ -59,6 +59,9 @@ void gw_engine_link_attach(struct gw_engine_link *l, int fd);
 /* False while the engine is down, loading, or lacks the model; *queued and *slots may be NULL. */
 bool gw_engine_link_ready(const struct gw_engine_link *l, const char *model, uint32_t *queued,
                           uint32_t *active, uint32_t *slots);
+/* What the engine's routers chose (engine_experts.h); empty while the engine is down. */
+struct gw_experts;
+const struct gw_experts *gw_engine_link_experts(const struct gw_engine_link *l);
 struct gw_attempt *gw_engine_start(struct gw_engine_link *l, const struct gw_attempt_spec *spec,
                                    struct base_err *err);
 

@@ -1,7 +1,9 @@
 """Goal: what people run works unchanged: the official openai SDK against Weir, streaming or not, local or
 upstream, with tools, usage and errors as the SDK types them.
 """
+import re
 import ssl
+import time
 
 import httpx
 import openai
@@ -79,7 +81,6 @@ def test_errors_are_the_sdks_types(client, gateway):
 
 
 def test_key_made_and_revoked_while_running(gateway):
-    import time
     key = gateway.new_key("short-lived")
     for _ in range(40):
         if gateway.chat("hi", key=key, max_tokens=1)[0] == 200:
@@ -105,6 +106,25 @@ def test_health_metrics_and_admin(gateway):
     assert gateway.get("/admin/v1/anything", port=gateway.admin_port)[0] in (401, 403)
     admin = gateway.new_key("root", role="admin")
     assert gateway.get("/", port=gateway.admin_port, key=admin)[0] in (200, 401, 403)
+
+
+def test_figures_of_the_experts(gateway):
+    """After an answer of the local mixture: its experts in /metrics, each family and series once."""
+    assert gateway.chat("hi", max_tokens=2)[0] == 200
+    for _ in range(60):
+        text = gateway.get("/metrics", port=gateway.admin_port)[2].decode()
+        if "weir_engine_expert_imbalance{" in text:
+            break
+        time.sleep(0.1)
+    assert 'weir_engine_expert_imbalance{model="' in text and "weir_engine_expert_tokens_total" not in text
+    choices = re.findall(r'^weir_engine_expert_choices_total\{model="[^"]+",layer="(\d+)"\} (\d+)$', text, re.M)
+    assert [int(layer) for layer, _ in choices] == list(range(30)) and all(int(n) > 0 for _, n in choices)
+    every = gateway.get("/metrics?experts=all", port=gateway.admin_port)[2].decode()
+    assert len(re.findall(r"^weir_engine_expert_tokens_total\{.*expert=\"\d+\"\} \d+$", every, re.M)) == 30 * 8
+    for page in (text, every):
+        kinds = re.findall(r"^# TYPE (\S+)", page, re.M)
+        series = [line.rsplit(" ", 1)[0] for line in page.splitlines() if not line.startswith("#")]
+        assert len(kinds) == len(set(kinds)) and len(series) == len(set(series))
 
 
 def test_unknown_fields_pass_through_to_the_same_dialect(gateway, eu, us):

@@ -135,13 +135,13 @@ static bool next(struct peer *p, struct eng_frame *f)
     }
 }
 
-/* Skips STATUS. */
+/* Skips STATUS and EXPERTS. */
 static bool next_of(struct peer *p, struct eng_frame *f)
 {
     do
         if (!next(p, f))
             return false;
-    while (f->type == ENG_FRAME_STATUS);
+    while (f->type == ENG_FRAME_STATUS || f->type == ENG_FRAME_EXPERTS);
     return true;
 }
 
@@ -535,6 +535,51 @@ static void test_no_model(void **state)
     assert_int_equal(stop(&e, 0), 0);
 }
 
+/* After work on a model with experts, each link is told what was chosen: all of it, also when the
+ * engine has gone to sleep meanwhile. */
+static void test_experts(void **state)
+{
+    (void)state;
+    struct engine e;
+    char buf[1024];
+    static struct answer a[1];
+    memset(a, 0, sizeof(a));
+    start(&e, 1, 4, "tests/vectors/models/llama-moe.gguf");
+    wait_ready(&e.p[0]);
+    put(&e.p[0], ENG_FRAME_SUBMIT, 1, chat(buf, "one", ",\"temperature\":0,\"max_tokens\":4"));
+    collect(&e.p[0], a, 1);
+    json_int_t want = (json_int_t)(a[0].prompt + a[0].completion - 1) * 2, sum = 0;
+    for (int p = 0; p < 2; p++) {
+        do { /* the first may have come before the end of the answer */
+            struct eng_frame f;
+            assert_true(next(&e.p[p], &f));
+            if (f.type != ENG_FRAME_EXPERTS)
+                continue;
+            json_t *o = json_of(&f), *y, *v;
+            size_t l, k;
+            assert_string_equal(json_string_value(json_object_get(o, "model")), "tiny");
+            assert_int_equal(json_integer_value(json_object_get(o, "experts")), 8);
+            assert_int_equal(json_integer_value(json_object_get(o, "used")), 2);
+            assert_int_equal(json_array_size(json_object_get(o, "layers")), 3);
+            json_array_foreach(json_object_get(o, "layers"), l, y)
+            {
+                assert_int_equal(json_integer_value(json_object_get(y, "layer")), l);
+                assert_int_equal(json_array_size(json_object_get(y, "counts")), 8);
+                sum = 0;
+                json_array_foreach(json_object_get(y, "counts"), k, v) sum += json_integer_value(v);
+                if (l == 0)
+                    assert_true(sum <= want);
+                if (l == 0 && sum < want)
+                    break;
+            }
+            sum = l == 3 ? want : 0;
+            json_decref(o);
+        } while (sum < want);
+        sum = 0;
+    }
+    assert_int_equal(stop(&e, SIGTERM), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_queue_and_cancel),
         cmocka_unit_test(test_hostile_link), cmocka_unit_test(test_deaf_link),
         cmocka_unit_test(test_ends),         cmocka_unit_test(test_no_model),
+        cmocka_unit_test(test_experts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/proto.h"
+#include "gateway/engine_experts.h"
 #include "gateway/source.h"
 #include <event2/event.h>
 #include <fcntl.h>
@@ -240,6 +241,23 @@ static void test_submit(void **state)
     base_buf_release(&l.text);
 }
 
+static void test_experts(void **state)
+{
+    (void)state;
+    attach();
+    assert_int_equal(gw_engine_link_experts(link_)->n, 0);
+    say(ENG_FRAME_EXPERTS, 0,
+        "{\"model\":\"m\",\"experts\":2,\"layers\":[{\"layer\":3,\"counts\":[1,7]}]}");
+    turns(2);
+    const struct gw_experts *x = gw_engine_link_experts(link_);
+    assert_int_equal(x->n, 1);
+    assert_int_equal(x->models[0].layers[0].counts[1], 7);
+    close(engine); /* a new process counts from zero */
+    engine = -1;
+    turns(2);
+    assert_int_equal(gw_engine_link_experts(link_)->n, 0);
+}
+
 static void test_status(void **state)
 {
     (void)state;
@@ -379,6 +397,8 @@ static void test_hostile(void **state)
                {ENG_FRAME_STATUS, 0, "{}"},
                {ENG_FRAME_STATUS, 0, "{\"models\":[{\"name\":\"\"}]}"},
                {ENG_FRAME_STATUS, 1, "{\"models\":[]}"},
+               {ENG_FRAME_EXPERTS, 1, "{\"model\":\"m\",\"experts\":1,\"layers\":[]}"},
+               {ENG_FRAME_EXPERTS, 0, "{}"},
                {ENG_FRAME_SUBMIT, 1, "{}"},
                {ENG_FRAME_CANCEL, 1, ""}};
     struct chat_request r = request_of("hi");
@@ -456,9 +476,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),  cmocka_unit_test(test_submit),
-        cmocka_unit_test(test_status),  cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_cancel),  cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_hostile), cmocka_unit_test(test_restart)};
+        cmocka_unit_test(test_answer),    cmocka_unit_test(test_submit),
+        cmocka_unit_test(test_status),    cmocka_unit_test(test_experts),
+        cmocka_unit_test(test_deadlines), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_pause),     cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_restart)};
     return cmocka_run_group_tests_name("gateway_engine_link", tests, setup, teardown);
 }
