@@ -106,7 +106,7 @@ static enum base_status one_run(struct bench *b, uint32_t pp, uint32_t tg, struc
 {
     uint32_t n_vocab = eng_model_get_info(b->m)->n_vocab;
     for (uint32_t s = 0; s < b->parallel; s++)
-        eng_cache_truncate(b->c, s, 0);
+        (void)eng_cache_truncate(b->c, s, 0);
     for (uint32_t i = 0; i < pp; i++) {
         b->tokens[i] = (int32_t)((i * 2654435761u >> 7) % n_vocab);
         b->want[i] = i + 1 == pp;
@@ -121,7 +121,7 @@ static enum base_status one_run(struct bench *b, uint32_t pp, uint32_t tg, struc
         return st;
     for (uint32_t s = 0; s < b->parallel; s++) {
         if (s)
-            eng_cache_copy(b->c, s, 0, pp);
+            (void)eng_cache_copy(b->c, s, 0, pp);
         b->seqs[s] = s;
         b->tokens[s] = (best_token(b->logits, n_vocab) + (int32_t)s) % (int32_t)n_vocab;
     }

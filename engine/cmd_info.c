@@ -53,8 +53,8 @@ static void put_info(struct base_json *j, const char *file, const struct eng_mod
     base_json_obj_end(j);
     put_meta(j, g, "template", "tokenizer.chat_template");
     base_json_kint(j, "file_bytes", (int64_t)i->file_bytes);
-    base_json_kint(j, "cache_bytes_per_token",
-                   8 * (int64_t)i->n_layer * i->n_head_kv * i->n_head_dim);
+    base_json_kint(j, "cache_bytes_per_token", (int64_t)i->cache_bytes_token);
+    base_json_kint(j, "cache_bytes_per_sequence", (int64_t)i->cache_bytes_sequence);
     base_json_obj_end(j);
 }
 

@@ -1,12 +1,11 @@
-/* model.c - opening models, caches, and cutting batches into slices.
+/* model.c - opening models, and cutting batches into slices.
  *
- * Owns struct eng_model (mapped file, weights, threads, scratch) and struct eng_cache. The forward
- * pass itself is model_forward.c. A batch is checked as a whole before anything is written, and
- * nothing can fail after that, so a failed call leaves the cache as it was.
+ * Owns struct eng_model (mapped file, weights, threads, scratch). The cache is model_cache.c, the
+ * forward pass itself model_forward.c. A batch is checked as a whole before anything is written,
+ * and nothing can fail after that, so a failed call leaves the cache as it was.
  *
  * Scratch is sized at open for slices of SLICE_MAX tokens, fewer where the model is so wide that
- * this would pass SCRATCH_BYTES_MAX; a cache takes all its memory when made (as zero pages, which
- * the system hands out when they are first written).
+ * this would pass SCRATCH_BYTES_MAX.
  */
 #include "engine/model_impl.h"
 
@@ -43,9 +42,17 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         att = larger(att, (size_t)hp->n_head * y->n_vdim);
         k = larger(k, (size_t)y->n_head_kv * y->n_dim);
         v = larger(v, (size_t)y->n_head_kv * y->n_vdim);
+        if (y->mixer != ENG_MIX_DELTA)
+            continue;
+        q = larger(q, hp->delta.channels);
+        k = larger(k, (size_t)hp->delta.n_value * hp->delta.dv);
+        v = larger(v, 2 * (size_t)hp->delta.n_value);
+        att = larger(att, (size_t)hp->delta.n_value * hp->delta.dv);
     }
     bool mla = hp->family && hp->family->mla;
     size_t half = mla ? larger(hp->n_nope + hp->rope[0].n_rot, hp->n_vhead) : 0;
+    if (hp->family && hp->family->out_gate)
+        half = 2 * (size_t)hp->n_dim;
     size_t heads = mla ? larger(hp->n_nope, hp->n_lora_kv) * hp->n_head : 0;
     size_t widest = larger(larger(d, att), larger(larger(heads, hp->n_lora_q), half * hp->n_head));
     size_t wide = larger(rows * widest, pairs * ff);
@@ -73,6 +80,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->pair_row, pairs * 4},
         {&s->cell, rows * 4},
         {&s->seq, rows * 4},
+        {&s->mark, rows * 4},
         {&s->run, rows * 4},
         {&s->aq, wide * m->planes},
         {&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
@@ -197,144 +205,6 @@ const char *eng_model_activations(const struct eng_model *m)
     return m->device == ENG_DEVICE_REF ? "float" : m->planes == 2 ? "int16" : "int8";
 }
 
-/* ---- cache ---- */
-
-static uint32_t cells_of(uint32_t n_ctx)
-{
-    return (n_ctx + ENG_KEY_BLOCK - 1) / ENG_KEY_BLOCK * ENG_KEY_BLOCK;
-}
-
-/* Scratch for one thread's attention, in floats. */
-static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
-{
-    uint64_t rows = ENG_ATTEND_ROWS;
-    for (uint32_t i = 0; i < m->hp.n_layer; i++)
-        rows = larger(rows, m->hp.n_head / m->layers[i].n_head_kv);
-    return (uint64_t)cells_of(n_ctx) * rows + 2 * ENG_KEY_BLOCK;
-}
-
-/* Floats of a cache's keys and of its values; where each layer's begin, if asked. */
-static void cache_floats(const struct eng_model *m, uint64_t cells, uint64_t *k, uint64_t *v,
-                         struct eng_cache *c)
-{
-    *k = *v = 0; /* cells: 2^28 at most; layers: 2^10; a layer's row: 2^22: no overflow */
-    for (uint32_t i = 0; i < m->hp.n_layer; i++) {
-        const struct eng_layer *y = &m->layers[i];
-        if (c) {
-            c->k_at[i] = (size_t)*k;
-            c->v_at[i] = (size_t)*v;
-        }
-        *k += cells * y->n_head_kv * y->n_dim;
-        *v += cells * y->n_head_kv * y->n_vdim;
-    }
-}
-
-uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
-{
-    uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx);
-    uint64_t k, v, bytes;
-    cache_floats(m, (uint64_t)n_seq * cells_of(n_ctx), &k, &v, NULL);
-    if (__builtin_mul_overflow(k + v, 4, &bytes) ||
-        __builtin_add_overflow(bytes, scores + 8 * (uint64_t)n_seq, &bytes))
-        return UINT64_MAX;
-    return bytes;
-}
-
-enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
-                               struct eng_cache **out, struct base_err *err)
-{
-    *out = NULL;
-    if (n_seq < 1 || n_seq > ENG_SEQ_MAX || n_ctx < 1 || n_ctx > 1u << 20)
-        return base_err_set(err, BASE_EINVAL,
-                            "a cache holds 1 to %d sequences of 1 to %u tokens, not %u of %u",
-                            ENG_SEQ_MAX, 1u << 20, n_seq, n_ctx);
-    const struct eng_hparams *hp = &m->hp;
-    uint64_t bytes = eng_cache_bytes(m, n_seq, n_ctx);
-    uint64_t k, v;
-    struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
-    if (c) {
-        *c = (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx, .n_cells = cells_of(n_ctx)};
-        c->scores_each = (size_t)scores_of(m, n_ctx);
-        c->len = calloc(n_seq, sizeof(*c->len));
-        c->base = calloc(n_seq, sizeof(*c->base));
-        c->k_at = calloc(hp->n_layer, sizeof(*c->k_at));
-        c->v_at = calloc(hp->n_layer, sizeof(*c->v_at));
-    }
-    if (c && c->k_at && c->v_at) {
-        cache_floats(m, (uint64_t)n_seq * cells_of(n_ctx), &k, &v, c);
-        c->k = calloc(k, sizeof(*c->k));
-        c->v = calloc(v, sizeof(*c->v));
-        c->scores = calloc(c->scores_each * eng_pool_threads(m->pool), sizeof(*c->scores));
-    }
-    if (!c || !c->len || !c->base || !c->k || !c->v || !c->scores) {
-        eng_cache_free(c);
-        return base_err_set(err, BASE_ENOMEM,
-                            "out of memory for a cache of %u x %u tokens (%llu MiB): take fewer "
-                            "slots or a shorter context",
-                            n_seq, n_ctx, (unsigned long long)(bytes >> 20));
-    }
-    *out = c;
-    return BASE_OK;
-}
-
-void eng_cache_free(struct eng_cache *c)
-{
-    if (!c)
-        return;
-    free(c->len);
-    free(c->base);
-    free(c->k_at);
-    free(c->v_at);
-    free(c->k);
-    free(c->v);
-    free(c->scores);
-    free(c);
-}
-
-uint32_t eng_cache_n_ctx(const struct eng_cache *c)
-{
-    return c->n_ctx;
-}
-
-uint32_t eng_cache_n_seq(const struct eng_cache *c)
-{
-    return c->n_seq;
-}
-
-uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq)
-{
-    return seq < c->n_seq ? c->len[seq] : 0;
-}
-
-void eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n)
-{
-    if (seq < c->n_seq && n < c->len[seq])
-        c->len[seq] = n;
-    if (seq < c->n_seq && c->len[seq] == 0)
-        c->base[seq] = 0;
-}
-
-void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n)
-{
-    if (dst >= c->n_seq || src >= c->n_seq || dst == src)
-        return;
-    if (n > c->len[src])
-        n = c->len[src];
-    /* whole key blocks; what is behind n in the last one is never read */
-    for (uint32_t l = 0; l < c->m->hp.n_layer; l++) {
-        const struct eng_layer *y = &c->m->layers[l];
-        size_t row = (size_t)cells_of(n) * sizeof(float);
-        for (uint32_t h = 0; h < y->n_head_kv; h++) {
-            memcpy(c->k + eng_key_base(c, l, dst, h), c->k + eng_key_base(c, l, src, h),
-                   row * y->n_dim);
-            memcpy(c->v + eng_value_base(c, l, dst, h), c->v + eng_value_base(c, l, src, h),
-                   row * y->n_vdim);
-        }
-    }
-    c->len[dst] = n;
-    c->base[dst] = n ? c->base[src] : 0;
-}
-
 /* ---- batches ---- */
 
 static enum base_status check_batch(const struct eng_model *m, const struct eng_cache *c,
@@ -377,7 +247,7 @@ enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const str
             if (b->pos && c->len[seq] == 0)
                 c->base[seq] = b->pos[i + t];
             m->s.seq[t] = seq;
-            m->s.cell[t] = c->len[seq]++;
+            m->s.cell[t] = eng_cache_add(c, seq, b->mark && b->mark[i + t], &m->s.mark[t]);
         }
         m->probe_row0 = i;
         size_t rows =

@@ -56,6 +56,9 @@ struct eng_model_info {
     uint64_t params_active; /* used by one token: of the routed experts only those chosen */
     uint64_t file_bytes;
     uint64_t weight_bytes; /* memory that the weights take beyond the mapped file */
+    bool recurrent;        /* layers carry a state from token to token: see eng_cache_keepable */
+    uint64_t cache_bytes_token;    /* that a token adds to a sequence in a cache */
+    uint64_t cache_bytes_sequence; /* that a sequence takes in a cache, however long */
 };
 
 /* Opens path, checks every tensor that its architecture needs and prepares the weights. opts may be
@@ -91,11 +94,18 @@ uint32_t eng_cache_n_ctx(const struct eng_cache *c);
 uint32_t eng_cache_n_seq(const struct eng_cache *c);
 /* How many tokens of sequence seq are in the cache. */
 uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq);
-/* Forgets all but the first n tokens of seq (n >= its length does nothing): n = 0 clears it, n =
- * the length of a shared prefix keeps that prefix for the next prompt. */
-void eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n);
-/* Makes dst start with the first n tokens of src (dst is overwritten; n is cut to src's length). */
-void eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n);
+/* How many of seq's first n tokens can be kept when the rest is forgotten: n, or its length if that
+ * is less. A recurrent model (eng_model_info) cannot go back to where its state was not noted: there
+ * the answer is the largest such length up to n, or 0; its whole length can always be kept. The
+ * last ENG_NOTED noted states of a sequence are kept. */
+uint32_t eng_cache_keepable(const struct eng_cache *c, uint32_t seq, uint32_t n);
+#define ENG_NOTED 2
+/* Forgets all but the first eng_cache_keepable(c, seq, n) tokens of seq and returns how many that
+ * are: n = 0 clears it, n = the length of a shared prefix keeps of that what can be kept. */
+uint32_t eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n);
+/* Makes dst start with the first eng_cache_keepable(c, src, n) tokens of src (dst is overwritten)
+ * and returns how many that are. */
+uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n);
 
 struct eng_batch {
     size_t n;              /* tokens in the batch; any number, cut internally to bound memory */
@@ -105,6 +115,8 @@ struct eng_batch {
                               sequence positions go up by one; the first token of an empty sequence
                               may start anywhere */
     const bool *want;      /* [n] which tokens' logits to return; NULL = all */
+    const bool *mark;      /* [n] behind which tokens to note the state, for eng_cache_keepable;
+                              NULL = none. Ignored by models that are not recurrent */
 };
 
 /* Appends the batch to its sequences and writes, for every wanted token in batch order, one row of

@@ -7,17 +7,11 @@
  * A sink is one more logit of the softmax whose value is zero: with s the sink and m the maximum
  * of it and all others, p_j = exp(l_j - m) / (exp(s - m) + sum_i exp(l_i - m)).
  */
+#include "engine/lanes.h"
 #include "engine/model_impl.h"
 
 #include <math.h>
 #include <string.h>
-
-#define L ENG_KEY_BLOCK
-
-typedef float lanes __attribute__((vector_size(4 * L), aligned(4)));
-typedef int32_t ints __attribute__((vector_size(4 * L), aligned(4)));
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* p[lane] = exp(p[lane] - max), to about 2^-22: 2^n times a polynomial on +-ln(2)/2. */
 INLINE void exp_block(float *p, float max)
@@ -102,29 +96,4 @@ INLINE void attend(const struct eng_query *a)
     }
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx512f,avx512dq,fma"))) static void attend_512(const struct eng_query *a)
-{
-    attend(a);
-}
-
-__attribute__((target("avx2,fma"))) static void attend_avx2(const struct eng_query *a)
-{
-    attend(a);
-}
-#endif
-
-void eng_attend_query(const struct eng_query *a)
-{
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-        attend_512(a);
-        return;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        attend_avx2(a);
-        return;
-    }
-#endif
-    attend(a);
-}
+ENG_VERSIONS(, eng_attend_query, attend, const struct eng_query)

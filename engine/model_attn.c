@@ -185,6 +185,26 @@ static void one_linear(struct eng_fwd *f, const struct eng_acts *a, const struct
     eng_linear(f->m, a, f->n, 1, &w, &y);
 }
 
+/* ---- gated outputs ---- */
+
+/* Token t's queries from behind one another's gates. */
+static void ungate_row(void *ctx, uint32_t t)
+{
+    const struct eng_fwd *f = ctx;
+    uint32_t heads = f->m->hp.n_head, dim = f->y->n_dim;
+    for (size_t h = (size_t)t * heads; h < (size_t)(t + 1) * heads; h++)
+        memcpy(f->s->q + h * dim, f->s->ql + 2 * h * dim, dim * sizeof(float));
+}
+
+static void gate_row(void *ctx, uint32_t t)
+{
+    const struct eng_fwd *f = ctx;
+    uint32_t heads = f->m->hp.n_head, dim = f->y->n_dim;
+    for (size_t h = (size_t)t * heads; h < (size_t)(t + 1) * heads; h++)
+        for (uint32_t i = 0; i < dim; i++)
+            f->s->att[h * dim + i] /= 1 + expf(-f->s->ql[(2 * h + 1) * dim + i]);
+}
+
 /* ---- latent attention ---- */
 
 /* Token t, after the projections: its latent normed; its queries' halves to where they go on. */
@@ -243,25 +263,41 @@ static void latent_attention(struct eng_fwd *f)
     one_linear(f, &a, &y->o, s->proj);
 }
 
-void eng_attention(struct eng_fwd *f)
+static void grouped_attention(struct eng_fwd *f)
 {
     struct eng_model *m = f->m;
     struct eng_scratch *s = f->s;
     const struct eng_hparams *hp = &m->hp;
     const struct eng_layer *y = f->y;
-    if (hp->family->mla) {
+    bool gated = hp->family->out_gate;
+    struct eng_acts a =
+        eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd,
+                    eng_wants_ints(&y->q) || eng_wants_ints(&y->k) || eng_wants_ints(&y->v));
+    const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
+    float *out[3] = {gated ? s->ql : s->q, s->k, s->v};
+    eng_linear(m, &a, f->n, y->v.tensor ? 3 : 2, w, out);
+    if (gated)
+        eng_for_rows(m, f->n, ungate_row, f);
+    attend(f);
+    if (gated)
+        eng_for_rows(m, f->n, gate_row, f);
+    a = eng_prepare(m, s->att, NULL, NULL, f->n, hp->n_head * y->n_vdim, eng_wants_ints(&y->o));
+    one_linear(f, &a, &y->o, s->proj);
+}
+
+void eng_attention(struct eng_fwd *f)
+{
+    switch (f->y->mixer) {
+    case ENG_MIX_GROUPED:
+        grouped_attention(f);
+        break;
+    case ENG_MIX_LATENT:
         latent_attention(f);
-    } else {
-        struct eng_acts a =
-            eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd,
-                        eng_wants_ints(&y->q) || eng_wants_ints(&y->k) || eng_wants_ints(&y->v));
-        const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
-        float *out[3] = {s->q, s->k, s->v};
-        eng_linear(m, &a, f->n, y->v.tensor ? 3 : 2, w, out);
-        attend(f);
-        a = eng_prepare(m, s->att, NULL, NULL, f->n, hp->n_head * y->n_vdim, eng_wants_ints(&y->o));
-        one_linear(f, &a, &y->o, s->proj);
+        break;
+    case ENG_MIX_DELTA:
+        eng_delta_layer(f);
+        break;
     }
-    eng_norm_rows(f, s->proj, y->post_attn_norm);
-    eng_add_residual(f, s->proj);
+    eng_norm_rows(f, f->s->proj, f->y->post_attn_norm);
+    eng_add_residual(f, f->s->proj);
 }

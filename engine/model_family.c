@@ -49,11 +49,13 @@ static const struct eng_family *const FAMILIES[] = {&llama,
                                                     &eng_family_gemma3,
                                                     &eng_family_phi3,
                                                     &eng_family_llama4,
-                                                    &eng_family_gemma4};
+                                                    &eng_family_gemma4,
+                                                    &eng_family_qwen3next,
+                                                    &eng_family_qwen35moe};
 
 #define ARCHS                                                                                      \
     "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss, "     \
-    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4"
+    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4, qwen3next, qwen35moe"
 
 const char *eng_model_archs(void)
 {
@@ -287,11 +289,13 @@ static void make_layers(struct eng_reader *r, struct eng_model *m)
         return;
     }
     for (uint32_t i = 0; i < hp->n_layer; i++)
-        m->layers[i] = (struct eng_layer){.n_head_kv = hp->n_head_kv,
-                                          .n_dim = hp->n_dim,
-                                          .n_vdim = hp->n_dim,
-                                          .temp = hp->temp_scale != 0,
-                                          .moe = hp->moe.n_expert && i >= hp->n_dense_lead};
+        m->layers[i] =
+            (struct eng_layer){.mixer = hp->family->mla ? ENG_MIX_LATENT : ENG_MIX_GROUPED,
+                               .n_head_kv = hp->n_head_kv,
+                               .n_dim = hp->n_dim,
+                               .n_vdim = hp->n_dim,
+                               .temp = hp->temp_scale != 0,
+                               .moe = hp->moe.n_expert && i >= hp->n_dense_lead};
 }
 
 enum base_status eng_hparams_read(struct eng_model *m, struct base_err *err)

@@ -42,8 +42,35 @@ struct eng_family {
     bool mla;         /* multi-head latent attention (model_attn.c) */
     bool weigh_input; /* experts see their input times their weight; outputs are just added */
     bool long_rope;   /* RoPE factors for long and for short contexts */
+    bool out_gate;    /* attn_q has a gate behind each head's query: outputs times its sigmoid */
+    bool delta_tiled; /* value head h belongs to key head h % heads, not h / (values a key) */
     /* Reads what is particular, and sets layers that differ; NULL = nothing. Runs last. */
     void (*read)(struct eng_reader *r, struct eng_model *m);
+};
+
+/* What mixes the tokens of a layer. */
+enum eng_mixer {
+    ENG_MIX_GROUPED, /* attention, query heads in groups over key heads (model_attn.c) */
+    ENG_MIX_LATENT,  /* multi-head latent attention (model_attn.c) */
+    ENG_MIX_DELTA    /* gated delta rule, a state instead of keys (model_delta.c) */
+};
+
+/* Sizes of gated DeltaNet layers. */
+struct eng_delta_params {
+    uint32_t n_key, n_value; /* heads; n_value a multiple of n_key */
+    uint32_t dk, dv;         /* lengths of a key head and of a value head */
+    uint32_t conv;           /* inputs that the convolution sees, the token's own included */
+    uint32_t channels;       /* 2 n_key dk + n_value dv */
+};
+
+/* Weights of such a layer. */
+struct eng_delta {
+    struct eng_weight qkv, gate, out;
+    struct eng_weight ba;          /* interleaved by key head; or, if empty: */
+    struct eng_weight beta, alpha; /* [n_value] each */
+    float *conv;                   /* [channels][conv], the token's own last */
+    float *dt, *a;                 /* [n_value] */
+    float *norm;                   /* [dv] */
 };
 
 /* Angles of a RoPE: pair i turns by position * freq[i]. */
@@ -68,10 +95,12 @@ struct eng_hparams {
     struct eng_moe_params moe; /* n_expert 0: dense */
     uint32_t n_dense_lead;     /* first layers without experts */
     uint32_t n_lora_q, n_lora_kv, n_nope, n_vhead; /* mla; n_lora_q 0 = queries in one step */
+    struct eng_delta_params delta;
 };
 
 struct eng_layer {
     /* set with the hyper-parameters */
+    enum eng_mixer mixer;
     uint32_t n_head_kv, n_dim, n_vdim; /* heads of the cache: of keys, of values */
     int rope;                          /* which rope_set, -1 = none */
     bool post_qk_norm;                 /* RMS norm without weights of turned queries and keys */
@@ -88,6 +117,7 @@ struct eng_layer {
     struct eng_weight q, k, v, o;
     struct eng_weight q_a, kv_a, k_b, v_b; /* mla: q is then the second step of queries */
     float *q_a_norm, *kv_a_norm;
+    struct eng_delta *delta;          /* or NULL; owned */
     struct eng_weight router;         /* moe only */
     float *router_bias;               /* exp_probs_b [n_expert] or NULL */
     struct eng_weight gate, up, down; /* of the dense FFN, or of the experts */
@@ -122,6 +152,7 @@ struct eng_scratch {
     float *shared_w;              /* [rows] */
     uint32_t *cell;               /* [rows] index of the token in its sequence */
     uint32_t *seq;                /* [rows] */
+    uint32_t *mark;               /* [rows] where to note the state behind a token, 0 = not */
     uint32_t *run;                /* [rows] first token of each attention task, n_runs of them */
     uint32_t n_runs;
     int8_t *aq; /* quantised activations of the widest kind */
@@ -148,6 +179,12 @@ struct eng_model {
     struct eng_scratch s;
 };
 
+/* A state noted behind some token of a sequence. */
+struct eng_noted {
+    uint32_t len;  /* of the sequence then; 0 = none */
+    uint64_t when; /* order of noting */
+};
+
 struct eng_cache {
     const struct eng_model *m;
     uint32_t n_seq, n_ctx;
@@ -155,8 +192,13 @@ struct eng_cache {
     uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
     float *k, *v;        /* per layer [n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
     size_t *k_at, *v_at; /* [n_layer] where each layer's begin, in floats */
-    float *scores;       /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
-    size_t scores_each;  /* floats per thread */
+    float *state;        /* [n_seq][1 + ENG_NOTED][state_each]: the live one, then those noted */
+    size_t state_each;   /* floats of all layers' states, 0 = the model has none */
+    size_t *state_at;    /* [n_layer] within one of them */
+    struct eng_noted *noted; /* [n_seq][ENG_NOTED] */
+    uint64_t n_notes;
+    float *scores;      /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
+    size_t scores_each; /* floats per thread */
 };
 
 /* Query rows (tokens times heads of a group) that an attention task takes, unless one token has
@@ -197,11 +239,14 @@ bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);
 void eng_rope_set_init(struct eng_reader *r, struct eng_rope_set *set, uint32_t n_rot, float base);
 
 extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_family_deepseek2,
-    eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4;
+    eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4,
+    eng_family_qwen3next, eng_family_qwen35moe;
 
 /* ---- model_load.c: weights from tensors ---- */
 
 enum base_status eng_weights_load(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
+/* The parts of info that say what a cache takes (model_cache.c). */
+void eng_cache_describe(const struct eng_model *m, struct eng_model_info *info);
 void eng_weights_free(struct eng_model *m);
 
 /* ---- the forward pass ---- */
@@ -249,6 +294,10 @@ void eng_norm_rows(struct eng_fwd *f, float *x, const float *w);
 
 /* model_attn.c, model_ffn.c: a layer's halves. */
 void eng_attention(struct eng_fwd *f);
+/* model_delta.c: normed input -> s->proj, and the state of every sequence in the slice. */
+void eng_delta_layer(struct eng_fwd *f);
+/* Floats of a layer's state per sequence. */
+size_t eng_delta_state(const struct eng_delta_params *p);
 void eng_feed_forward(struct eng_fwd *f);
 /* x += residual_scale * add */
 void eng_add_residual(const struct eng_fwd *f, const float *add);
@@ -282,5 +331,15 @@ static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint3
     const struct eng_layer *y = &c->m->layers[l];
     return c->v_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
 }
+
+/* Layer l's state of sequence seq: the live one (noted 0) or one that was noted (1...). */
+static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t noted)
+{
+    return c->state + ((size_t)seq * (1 + ENG_NOTED) + noted) * c->state_each + c->state_at[l];
+}
+
+/* model_cache.c: the next token of seq comes: its index in the sequence. noted: where to note the
+ * state behind it, 0 = not at all. */
+uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool mark, uint32_t *noted);
 
 #endif

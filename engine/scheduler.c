@@ -10,6 +10,11 @@
  * takes the free slot that shares the longest beginning with its prompt and skips that part;
  * another tenant's tokens are never kept, so nobody can time what others asked.
  *
+ * A recurrent model cannot be cut back to any length, only to where its state was noted
+ * (eng_cache_keepable). Prompts note it at two places: before their last token, where the same
+ * conversation goes on next time, and where they part from what the slot held, the end of what
+ * conversations have in common (a system prompt, say).
+ *
  * Failure of the forward pass ends the requests of that step with a 500 and clears their slots.
  */
 #include "engine/scheduler_int.h"
@@ -37,26 +42,31 @@ static size_t shared_prefix(const struct slot *k, const struct eng_request *r)
     return n;
 }
 
-/* Gives the request the free slot that suits it best; the least recently used among equals. */
+/* Gives the request the free slot of which most can be kept; the least recently used among
+ * equals. */
 static void seat(struct eng_sched *s, struct eng_request *r)
 {
     struct slot *best = NULL;
-    size_t best_n = 0;
+    uint32_t best_n = 0, common = 0;
     for (uint32_t i = 0; i < s->n_slots; i++) {
         struct slot *k = &s->slots[i];
-        size_t n = k->r ? 0 : shared_prefix(k, r);
-        if (k->r == NULL &&
-            (best == NULL || n > best_n || (n == best_n && k->used_us < best->used_us))) {
+        if (k->r)
+            continue;
+        uint32_t shared = (uint32_t)shared_prefix(k, r);
+        uint32_t n = eng_cache_keepable(s->cache, i, shared);
+        common = shared > common ? shared : common;
+        if (best == NULL || n > best_n || (n == best_n && k->used_us < best->used_us)) {
             best = k;
             best_n = n;
         }
     }
     BASE_BUG_ON(best == NULL);
-    eng_cache_truncate(s->cache, (uint32_t)(best - s->slots), (uint32_t)best_n);
-    best->held.n = best_n;
+    best->held.n = eng_cache_truncate(s->cache, (uint32_t)(best - s->slots), best_n);
     memcpy(best->tenant, r->tenant, sizeof(best->tenant));
     best->r = r;
-    r->cached = r->taken = (uint32_t)best_n;
+    r->cached = r->taken = (uint32_t)best->held.n;
+    r->mark[0] = common;
+    r->mark[1] = (uint32_t)r->prompt.n - 1;
     r->began_us = base_mono_us();
     s->ev.start(r->owner, r->id, s->mc->name, (uint32_t)r->prompt.n);
 }
@@ -253,11 +263,14 @@ struct step {
     size_t n, rows, prompt_tokens;
 };
 
-static void feed(struct eng_sched *s, struct step *b, uint32_t slot, int32_t token, bool want)
+/* Adds a token to the batch; at: its place in the prompt, counted from 1, 0 = not of a prompt. */
+static void feed(struct eng_sched *s, struct step *b, uint32_t slot, int32_t token, uint32_t at,
+                 bool want)
 {
     struct eng_request *r = s->slots[slot].r;
     s->tokens[b->n] = token;
     s->seqs[b->n] = slot;
+    s->mark[b->n] = at && (at == r->mark[0] || at == r->mark[1]);
     s->want[b->n++] = want;
     r->fed++;
     if (want)
@@ -280,7 +293,7 @@ static struct step gather(struct eng_sched *s)
         if (k->r->taken < k->r->prompt.n)
             waiting++;
         else
-            feed(s, &b, i, k->r->last, true);
+            feed(s, &b, i, k->r->last, 0, true);
     }
     uint32_t budget = s->chunk;
     for (uint32_t j = 0; j < s->n_slots && waiting > 0 && budget > 0; j++) {
@@ -291,7 +304,8 @@ static struct step gather(struct eng_sched *s)
         uint32_t left = (uint32_t)r->prompt.n - r->taken, share = (budget + waiting - 1) / waiting;
         uint32_t n = left < share ? left : share;
         for (uint32_t t = 0; t < n; t++)
-            feed(s, &b, i, r->prompt.v[r->taken + t], r->taken + t + 1 == r->prompt.n);
+            feed(s, &b, i, r->prompt.v[r->taken + t], r->taken + t + 1,
+                 r->taken + t + 1 == r->prompt.n);
         b.prompt_tokens += n;
         budget -= n;
         waiting--;
@@ -323,7 +337,7 @@ static void fail_slot(struct eng_sched *s, uint32_t i, const char *message)
 {
     struct slot *k = &s->slots[i];
     s->ev.error(k->r->owner, k->r->id, 500, "engine_error", message);
-    eng_cache_truncate(s->cache, i, 0);
+    (void)eng_cache_truncate(s->cache, i, 0);
     k->held.n = 0;
     leave(s, k);
 }
@@ -372,7 +386,8 @@ void eng_sched_step(struct eng_sched *s)
     if (b.n == 0)
         return;
     uint64_t t0 = base_mono_us();
-    struct eng_batch batch = {.n = b.n, .tokens = s->tokens, .seqs = s->seqs, .want = s->want};
+    struct eng_batch batch = {
+        .n = b.n, .tokens = s->tokens, .seqs = s->seqs, .want = s->want, .mark = s->mark};
     enum base_status st = eng_forward(s->model, s->cache, &batch, s->logits, &err);
     adapt(s, &b, base_mono_us() - t0);
     if (st != BASE_OK)

@@ -22,7 +22,8 @@ struct eng_request {
     struct eng_sampler *sampler;
     struct eng_text text;
     uint32_t max_tokens, taken, made, cached;
-    int32_t last; /* token to be fed next, once generating */
+    int32_t last;     /* token to be fed next, once generating */
+    uint32_t mark[2]; /* lengths at which a recurrent model's state is noted; 0 = none */
     uint64_t came_us, began_us, first_us;
     size_t row; /* of its logits in this step; SIZE_MAX: none */
     size_t fed; /* tokens in this step */
@@ -55,7 +56,7 @@ struct eng_sched {
     float *logits;
     int32_t *tokens;
     uint32_t *seqs;
-    bool *want;
+    bool *want, *mark;
     struct base_buf piece, out;
 };
 

@@ -57,7 +57,8 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
     s->tokens = malloc(batch * sizeof(*s->tokens));
     s->seqs = malloc(batch * sizeof(*s->seqs));
     s->want = malloc(batch * sizeof(*s->want));
-    if (!s->slots || !s->logits || !s->tokens || !s->seqs || !s->want)
+    s->mark = malloc(batch * sizeof(*s->mark));
+    if (!s->slots || !s->logits || !s->tokens || !s->seqs || !s->want || !s->mark)
         return base_err_set(err, BASE_ENOMEM, "no memory for %u slots", s->n_slots);
     for (uint32_t i = 0; i < s->n_slots; i++)
         s->slots[i].held.max = s->n_ctx;
@@ -126,6 +127,7 @@ void eng_sched_free(struct eng_sched *s)
     free(s->tokens);
     free(s->seqs);
     free(s->want);
+    free(s->mark);
     base_buf_release(&s->piece);
     base_buf_release(&s->out);
     eng_cache_free(s->cache);

@@ -1,0 +1,238 @@
+/* model_load_layer.c - the weights of one layer: which tensors it has, and their shapes.
+ *
+ * What a layer needs follows from the family and the hyper-parameters; what is optional is looked
+ * for by name. Shapes are those that the forward pass relies on, without exception.
+ */
+#include "engine/model_load.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void load_latent(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    uint32_t d = hp->n_embd, rot = y->n_dim - y->n_vdim, q_out = hp->n_head * (hp->n_nope + rot);
+    if (hp->n_lora_q) {
+        eng_layer_weight(l, &y->q_a, i, "attn_q_a", d, hp->n_lora_q, 1);
+        y->q_a_norm = eng_layer_floats(l, i, "attn_q_a_norm.weight", hp->n_lora_q, true);
+        eng_layer_weight(l, &y->q, i, "attn_q_b", hp->n_lora_q, q_out, 1);
+    } else {
+        eng_layer_weight(l, &y->q, i, "attn_q", d, q_out, 1);
+    }
+    eng_layer_weight(l, &y->kv_a, i, "attn_kv_a_mqa", d, y->n_dim, 1);
+    y->kv_a_norm = eng_layer_floats(l, i, "attn_kv_a_norm.weight", y->n_vdim, true);
+    eng_layer_weight(l, &y->k_b, i, "attn_k_b", hp->n_nope, y->n_vdim, hp->n_head);
+    eng_layer_weight(l, &y->v_b, i, "attn_v_b", y->n_vdim, hp->n_vhead, hp->n_head);
+    eng_layer_weight(l, &y->o, i, "attn_output", hp->n_head * hp->n_vhead, d, 1);
+}
+
+static void load_delta(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_delta_params *p = &l->m->hp.delta;
+    uint32_t d = l->m->hp.n_embd, inner = p->n_value * p->dv;
+    char full[96];
+    struct eng_delta *x = y->delta = calloc(1, sizeof(*x));
+    if (!x) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(l->m->gguf));
+        return;
+    }
+    eng_layer_weight(l, &x->qkv, i, "attn_qkv", d, p->channels, 1);
+    eng_layer_weight(l, &x->gate, i, "attn_gate", d, inner, 1);
+    if (eng_layer_has(l, i, "ssm_ba.weight")) {
+        eng_layer_weight(l, &x->ba, i, "ssm_ba", d, 2 * p->n_value, 1);
+    } else {
+        eng_layer_weight(l, &x->beta, i, "ssm_beta", d, p->n_value, 1);
+        eng_layer_weight(l, &x->alpha, i, "ssm_alpha", d, p->n_value, 1);
+    }
+    eng_layer_weight(l, &x->out, i, "ssm_out", inner, d, 1);
+    snprintf(full, sizeof(full), "blk.%u.ssm_conv1d.weight", i);
+    x->conv = eng_load_floats(l, full, p->conv, p->channels, true);
+    x->dt = eng_layer_floats(l, i, "ssm_dt.bias", p->n_value, true);
+    x->a = eng_layer_floats(l, i, "ssm_a", p->n_value, true);
+    x->norm = eng_layer_floats(l, i, "ssm_norm.weight", p->dv, true);
+}
+
+static void load_attention(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    const struct eng_family *fam = hp->family;
+    uint32_t d = hp->n_embd, q_out = hp->n_head * y->n_dim, kv_out = y->n_head_kv * y->n_dim;
+    char full[96];
+    y->attn_norm = eng_layer_floats(l, i, "attn_norm.weight", d, true);
+    if (fam->sandwich)
+        y->post_attn_norm = eng_layer_floats(l, i, "post_attention_norm.weight", d, true);
+    if (fam->sinks)
+        y->sinks = eng_layer_floats(l, i, "attn_sinks.weight", hp->n_head, true);
+    if (y->mixer == ENG_MIX_LATENT) {
+        load_latent(l, y, i);
+        return;
+    }
+    if (y->mixer == ENG_MIX_DELTA) {
+        load_delta(l, y, i);
+        return;
+    }
+    if (!fam->out_gate && eng_layer_has(l, i, "attn_qkv.weight")) {
+        snprintf(full, sizeof(full), "blk.%u.attn_qkv.weight", i);
+        eng_load_rows(l, &y->q, full, d, 0, q_out, q_out + 2 * kv_out, 1);
+        eng_load_rows(l, &y->k, full, d, q_out, kv_out, q_out + 2 * kv_out, 1);
+        eng_load_rows(l, &y->v, full, d, q_out + kv_out, kv_out, q_out + 2 * kv_out, 1);
+    } else {
+        eng_layer_weight(l, &y->q, i, "attn_q", d, fam->out_gate ? 2 * q_out : q_out, 1);
+        eng_layer_weight(l, &y->k, i, "attn_k", d, kv_out, 1);
+        if (!fam->value_norm || eng_layer_has(l, i, "attn_v.weight"))
+            eng_layer_weight(l, &y->v, i, "attn_v", d, kv_out, 1);
+    }
+    eng_layer_weight(l, &y->o, i, "attn_output", q_out, d, 1);
+    if (fam->qk_norm != ENG_QK_NORM_NONE) {
+        bool all = fam->qk_norm == ENG_QK_NORM_ALL, must = !fam->qk_norm_optional;
+        must |=
+            eng_layer_has(l, i, "attn_q_norm.weight") != eng_layer_has(l, i, "attn_k_norm.weight");
+        y->q_norm = eng_layer_floats(l, i, "attn_q_norm.weight", all ? q_out : y->n_dim, must);
+        y->k_norm = eng_layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : y->n_dim, must);
+    }
+}
+
+/* The width of an FFN is what its tensor says; bounded, so that sizes of scratch stay sane.
+ * merged: the tensor holds two matrices of that width. */
+static uint32_t width_of(struct eng_loader *l, uint32_t layer, const char *name, bool merged)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
+    const struct eng_tensor *t = eng_load_find(l, full, true);
+    if (!t)
+        return 0;
+    if (t->ne[1] > 1u << 20 || (merged && t->ne[1] % 2)) {
+        l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is too wide, or odd",
+                             eng_gguf_path(l->m->gguf), full);
+        return 0;
+    }
+    uint32_t ff = (uint32_t)t->ne[1] / (merged ? 2 : 1);
+    if (ff > l->m->n_ff_max)
+        l->m->n_ff_max = ff;
+    return ff;
+}
+
+/* Kernels begin at whole tiles: a merged matrix whose second half does not is left as it is. */
+static void untile(struct eng_loader *l, struct eng_weight *w, uint32_t half)
+{
+    if (half % ENG_TILE == 0 || !w->tiles)
+        return;
+    l->m->info.weight_bytes -= w->tile_bytes * w->mat_tiles * w->n_mat;
+    free(w->tiles);
+    w->tiles = NULL;
+}
+
+static void load_experts(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    struct eng_model *m = l->m;
+    const struct eng_hparams *hp = &m->hp;
+    uint32_t d = hp->n_embd, e = hp->moe.n_expert, ff;
+    y->merged = eng_layer_has(l, i, "ffn_gate_up_exps.weight");
+    ff = width_of(l, i, y->merged ? "ffn_gate_up_exps" : "ffn_up_exps", y->merged);
+    y->n_ff = ff;
+    eng_layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1);
+    y->router_bias = eng_layer_floats(l, i, "exp_probs_b.bias", e, false);
+    if (y->merged) {
+        eng_layer_weight(l, &y->gate, i, "ffn_gate_up_exps", d, 2 * ff, e);
+        untile(l, &y->gate, ff);
+    } else {
+        eng_layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e);
+        eng_layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e);
+    }
+    eng_layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e);
+    y->shared = eng_layer_has(l, i, "ffn_up_shexp.weight") || hp->family->shared_gated;
+    if (!y->shared)
+        return;
+    ff = width_of(l, i, "ffn_up_shexp", false);
+    eng_layer_weight(l, &y->shared_gate, i, "ffn_gate_shexp", d, ff, 1);
+    eng_layer_weight(l, &y->shared_up, i, "ffn_up_shexp", d, ff, 1);
+    eng_layer_weight(l, &y->shared_down, i, "ffn_down_shexp", ff, d, 1);
+    if (hp->family->shared_gated)
+        y->shared_scale = eng_layer_floats(l, i, "ffn_gate_inp_shexp.weight", d, true);
+}
+
+/* The dense FFN beside the experts, in the place of a shared one, and the norms around both. The
+ * router sees the residual stream normed, over the root of its length, times the file's scale. */
+static void load_parallel(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    uint32_t d = l->m->hp.n_embd, ff = width_of(l, i, "ffn_up", false);
+    eng_layer_weight(l, &y->shared_gate, i, "ffn_gate", d, ff, 1);
+    eng_layer_weight(l, &y->shared_up, i, "ffn_up", d, ff, 1);
+    eng_layer_weight(l, &y->shared_down, i, "ffn_down", ff, d, 1);
+    y->post_norm_1 = eng_layer_floats(l, i, "post_ffw_norm_1.weight", d, true);
+    y->pre_norm_2 = eng_layer_floats(l, i, "pre_ffw_norm_2.weight", d, true);
+    y->post_norm_2 = eng_layer_floats(l, i, "post_ffw_norm_2.weight", d, true);
+    y->router_norm = eng_layer_floats(l, i, "ffn_gate_inp.scale", d, true);
+    for (uint32_t k = 0; y->router_norm && k < d; k++)
+        y->router_norm[k] /= sqrtf((float)d);
+}
+
+static void load_ffn(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_family *fam = l->m->hp.family;
+    uint32_t d = l->m->hp.n_embd, ff;
+    y->ffn_norm = eng_layer_floats(
+        l, i, fam->ffn_norm_is_post_attention ? "post_attention_norm.weight" : "ffn_norm.weight", d,
+        true);
+    if (fam->sandwich)
+        y->post_ffn_norm = eng_layer_floats(l, i, "post_ffw_norm.weight", d, true);
+    if (fam->varied) {
+        float *scale = eng_layer_floats(l, i, "layer_output_scale.weight", 1, false);
+        y->out_scale = scale ? *scale : 0;
+        free(scale);
+    }
+    if (y->moe) {
+        load_experts(l, y, i);
+        if (fam->parallel && l->st == BASE_OK)
+            load_parallel(l, y, i);
+        return;
+    }
+    y->merged = fam->fused && !eng_layer_has(l, i, "ffn_gate.weight");
+    ff = width_of(l, i, "ffn_up", y->merged);
+    y->n_ff = ff;
+    if (y->merged) {
+        eng_layer_weight(l, &y->gate, i, "ffn_up", d, 2 * ff, 1);
+        untile(l, &y->gate, ff);
+    } else {
+        eng_layer_weight(l, &y->gate, i, "ffn_gate", d, ff, 1);
+        eng_layer_weight(l, &y->up, i, "ffn_up", d, ff, 1);
+    }
+    eng_layer_weight(l, &y->down, i, "ffn_down", ff, d, 1);
+}
+
+void eng_layer_load(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    load_attention(l, y, i);
+    load_ffn(l, y, i);
+}
+
+static void delta_release(struct eng_delta *x)
+{
+    if (!x)
+        return;
+    struct eng_weight *w[] = {&x->qkv, &x->gate, &x->out, &x->ba, &x->beta, &x->alpha};
+    for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
+        eng_weight_release(w[j]);
+    free(x->conv);
+    free(x->dt);
+    free(x->a);
+    free(x->norm);
+    free(x);
+}
+
+void eng_layer_release(struct eng_layer *y)
+{
+    struct eng_weight *w[] = {&y->q_a, &y->kv_a, &y->k_b,         &y->v_b,       &y->q,
+                              &y->k,   &y->v,    &y->o,           &y->router,    &y->gate,
+                              &y->up,  &y->down, &y->shared_gate, &y->shared_up, &y->shared_down};
+    for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
+        eng_weight_release(w[j]);
+    float *f[] = {y->attn_norm,    y->ffn_norm,    y->q_norm,         y->k_norm,
+                  y->router_bias,  y->sinks,       y->post_attn_norm, y->post_ffn_norm,
+                  y->shared_scale, y->q_a_norm,    y->kv_a_norm,      y->router_norm,
+                  y->pre_norm_2,   y->post_norm_1, y->post_norm_2};
+    for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
+        free(f[j]);
+    delta_release(y->delta);
+}
