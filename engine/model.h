@@ -95,9 +95,9 @@ uint32_t eng_cache_n_seq(const struct eng_cache *c);
 /* How many tokens of sequence seq are in the cache. */
 uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq);
 /* How many of seq's first n tokens can be kept when the rest is forgotten: n, or its length if that
- * is less. A recurrent model (eng_model_info) cannot go back to where its state was not noted: there
- * the answer is the largest such length up to n, or 0; its whole length can always be kept. The
- * last ENG_NOTED noted states of a sequence are kept. */
+ * is less. A recurrent model (eng_model_info) cannot go back to where its state was not noted:
+ * there the answer is the largest such length up to n, or 0; its whole length can always be kept.
+ * The last ENG_NOTED noted states of a sequence are kept. */
 uint32_t eng_cache_keepable(const struct eng_cache *c, uint32_t seq, uint32_t n);
 #define ENG_NOTED 2
 /* Forgets all but the first eng_cache_keepable(c, seq, n) tokens of seq and returns how many that
