@@ -20,6 +20,18 @@ struct aud_options {
     uint32_t ring_leaves;   /* bound of the queue; 0 = default (4096) */
     uint32_t segment_bytes; /* 0 = default (64 MiB) */
     uint32_t checkpoint_ms; /* at most this long between durable and signed; 0 = default */
+    const char *spool;      /* on failure records go on in a log under this folder; NULL: refused */
+    /* free bytes at or below which a stage begins; 0: never */
+    uint64_t disk_warn_bytes, disk_content_bytes, disk_refuse_bytes;
+    bool watch; /* look at the disk and the clock while it is open */
+};
+
+/* The stages of a disk that fills up, each with those before it. */
+enum aud_disk {
+    AUD_DISK_OK,
+    AUD_DISK_WARN,
+    AUD_DISK_NO_CONTENT, /* no content may be kept any more */
+    AUD_DISK_FULL        /* no new request may be let in */
 };
 
 /* Opens or creates the log, recovers it (cuts an uncommitted tail, rebuilds the tree, compares with
@@ -47,10 +59,16 @@ struct aud_stats {
     uint64_t size_durable, size_signed;
     uint64_t ring_used, ring_max;
     uint64_t sync_us_last, sync_us_max;
-    bool failed;
+    enum aud_disk disk;
+    uint64_t disk_free_bytes, clock_steps;
+    bool broken;      /* this log has failed for good: nothing more is written to it */
+    uint64_t spooled; /* records that went to the spool instead */
+    bool failed;      /* nothing is recorded any more: broken, and no spool takes over */
     char failure[256];
 };
 void aud_log_stats(struct aud_log *l, struct aud_stats *out); /* any thread */
+/* The disk's stage. Any thread, one atomic load. */
+enum aud_disk aud_log_disk(const struct aud_log *l);
 
 /* ---- offline ---- */
 

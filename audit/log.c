@@ -11,12 +11,15 @@
  * Invariants: a leaf's callback runs once, on the writer, after its batch is durable or the log has
  * failed; size_signed <= size_durable; state is on disk before the checkpoint that shows it.
  * The first error from write, fdatasync or rename on either thread fails the log for good: nothing
- * is written or signed after it, submits are refused, what waits is told BASE_EIO. Only a new open,
- * which reads what is really on disk, can tell what survived.
+ * is written or signed after it. Only a new open, which reads what is really on disk, can tell what
+ * survived. What waits and what is submitted later is told BASE_EIO; or, where there is a spool,
+ * the writer passes it on to that in the same order, the failed batch first (spool.c).
  */
 #include "audit/log_int.h"
 
 #include "audit/leaf.h"
+#include "audit/spool.h"
+#include "audit/watch.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -40,6 +43,7 @@ struct node {
     aud_done_fn done;
     void *ctx;
     uint32_t n;
+    bool own; /* the log's, about itself */
     char bytes[];
 };
 
@@ -50,8 +54,11 @@ struct aud_log {
     struct base_ring *ring;
     pthread_t writer, signer;
     bool writer_on, signer_on;
-    _Atomic bool stop;   /* to the writer: drain and end */
-    _Atomic bool failed; /* for good */
+    _Atomic bool stop;       /* to the writer: drain and end */
+    _Atomic bool failed;     /* this log, for good */
+    _Atomic bool refusing;   /* failed, and no spool takes over */
+    struct aud_spool *spool; /* the writer's; NULL: none */
+    struct aud_watch *watch;
 
     pthread_mutex_t mu; /* everything below */
     pthread_cond_t cv;  /* to the signer: durable moved, or writer_done */
@@ -71,12 +78,15 @@ struct aud_log {
 static void fail(struct aud_log *l, const char *where, const struct base_err *why)
 {
     pthread_mutex_lock(&l->mu);
-    if (!l->stats.failed) {
-        l->stats.failed = true;
+    if (!l->stats.broken) {
+        l->stats.broken = true;
         snprintf(l->stats.failure, sizeof(l->stats.failure), "%s: %.200s", where, why->text);
-        base_error("audit", "the log has failed, nothing more is recorded: %s", l->stats.failure);
+        base_error("audit", "the log has failed, nothing more is %s: %s",
+                   l->spool ? "written to it" : "recorded", l->stats.failure);
     }
     atomic_store(&l->failed, true);
+    if (!l->spool)
+        atomic_store(&l->refusing, true);
     pthread_cond_signal(&l->cv);
     pthread_mutex_unlock(&l->mu);
 }
@@ -88,7 +98,7 @@ enum base_status aud_log_submit(struct aud_log *l, struct base_str leaf, aud_don
 {
     struct aud_leaf checked;
 
-    if (atomic_load_explicit(&l->failed, memory_order_relaxed))
+    if (atomic_load_explicit(&l->refusing, memory_order_relaxed))
         return BASE_EIO;
     if (leaf.n > l->leaf_max || !aud_leaf_parse(leaf, &checked))
         return BASE_EINVAL;
@@ -98,6 +108,7 @@ enum base_status aud_log_submit(struct aud_log *l, struct base_str leaf, aud_don
     n->done = done;
     n->ctx = ctx;
     n->n = (uint32_t)leaf.n;
+    n->own = false;
     memcpy(n->bytes, leaf.p, leaf.n);
     if (!base_ring_push(l->ring, n)) {
         free(n);
@@ -114,17 +125,49 @@ void aud_log_stats(struct aud_log *l, struct aud_stats *out)
     out->size_durable = l->durable.size;
     out->size_signed = l->signed_state.size;
     pthread_mutex_unlock(&l->mu);
+    out->failed = atomic_load(&l->refusing);
     out->ring_used = base_ring_used(l->ring);
     out->ring_max = base_ring_capacity(l->ring);
+    out->spooled = l->spool ? aud_spool_taken(l->spool) : 0;
+    aud_watch_stats(l->watch, out);
+}
+
+enum aud_disk aud_log_disk(const struct aud_log *l)
+{
+    return aud_watch_disk(l->watch);
 }
 
 /* ---- the writer thread ---- */
+
+/* The log has failed: n goes to the spool, or is told. */
+static void turn_away(struct aud_log *l, struct node *n)
+{
+    enum base_status st = BASE_EIO;
+
+    if (l->spool && !n->own) {
+        char why[sizeof(l->stats.failure)];
+
+        pthread_mutex_lock(&l->mu);
+        memcpy(why, l->stats.failure, sizeof(why));
+        pthread_mutex_unlock(&l->mu);
+        st = aud_spool_take(l->spool, &l->core, why, base_str_n(n->bytes, n->n), n->done, n->ctx);
+        if (st != BASE_OK)
+            atomic_store(&l->refusing, true);
+    }
+    if (st != BASE_OK && n->done)
+        n->done(n->ctx, BASE_EIO, UINT64_MAX);
+    free(n);
+}
 
 static void batch_tell(struct aud_log *l, enum base_status st, uint64_t first)
 {
     for (size_t i = 0; i < l->n_batch; i++) {
         struct node *n = l->batch[i];
 
+        if (st != BASE_OK) {
+            turn_away(l, n);
+            continue;
+        }
         if (n->done)
             n->done(n->ctx, st, first + i);
         free(n);
@@ -200,9 +243,9 @@ static void take(struct aud_log *l, struct node *n)
         else if (rotate(l) != BASE_OK)
             break;
     }
-    if (n->done)
-        n->done(n->ctx, BASE_EIO, UINT64_MAX);
-    free(n);
+    if (l->n_batch > 0)
+        batch_commit(l); /* tells them, before n: the order holds */
+    turn_away(l, n);
 }
 
 /* A leaf of our own on the writer, behind whatever is in the batch. */
@@ -222,7 +265,7 @@ static void take_own(struct aud_log *l, const char *ev)
     base_json_obj_end(&j);
     struct node *n = base_buf_ok(&b) ? malloc(sizeof(*n) + b.n) : NULL;
     if (n) {
-        *n = (struct node){.n = (uint32_t)b.n};
+        *n = (struct node){.n = (uint32_t)b.n, .own = true};
         memcpy(n->bytes, b.p, b.n);
         take(l, n);
     }
@@ -366,10 +409,10 @@ static void *signer_main(void *arg)
         if (waiting && due_us == 0)
             due_us = base_mono_us() + l->checkpoint_ms * 1000ull;
         bool done = l->writer_done, due = waiting && base_mono_us() >= due_us;
-        if (l->stats.failed && done)
+        if (l->stats.broken && done)
             break;
-        if (l->stats.failed || !(done || due || more || l->spare_bytes)) {
-            signer_wait(l, l->stats.failed ? 0 : due_us);
+        if (l->stats.broken || !(done || due || more || l->spare_bytes)) {
+            signer_wait(l, l->stats.broken ? 0 : due_us);
             continue;
         }
         struct aud_state durable = l->durable;
@@ -421,6 +464,7 @@ static enum base_status start(struct aud_log *l, struct base_err *err)
 
 static void end(struct aud_log *l)
 {
+    aud_watch_free(l->watch);
     atomic_store(&l->stop, true);
     if (l->writer_on) {
         base_ring_ring(l->ring);
@@ -428,6 +472,7 @@ static void end(struct aud_log *l)
     }
     if (l->signer_on)
         pthread_join(l->signer, NULL);
+    aud_spool_free(l->spool);
     aud_tiler_free(l->tiler);
     base_ring_free(l->ring);
     pthread_cond_destroy(&l->cv);
@@ -446,8 +491,12 @@ enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
     *out = NULL;
     if (!l)
         return base_err_set(err, BASE_ENOMEM, "no memory for the log");
-    st = aud_core_open(&l->core, o, err);
+    l->core.lock_fd = l->core.wal.fd = l->core.wal.dir_fd = -1;
+    st = o->spool ? aud_spool_new(o, &l->spool, err) : BASE_OK;
+    if (st == BASE_OK)
+        st = aud_core_open(&l->core, o, l->spool ? aud_spool_vkey(l->spool) : NULL, err);
     if (st != BASE_OK) {
+        aud_spool_free(l->spool);
         aud_core_release(&l->core);
         free(l);
         return st;
@@ -465,6 +514,8 @@ enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
     l->checkpoint_ms = o->checkpoint_ms ? o->checkpoint_ms : CHECKPOINT_MS_DEFAULT;
     l->ring = base_ring_new(o->ring_leaves ? o->ring_leaves : RING_LEAVES_DEFAULT);
     st = start(l, err);
+    if (st == BASE_OK && o->watch)
+        st = aud_watch_new(l, o, &l->watch, err);
     if (st != BASE_OK) {
         end(l);
         return st;
@@ -479,12 +530,14 @@ enum base_status aud_log_close(struct aud_log *l, struct base_err *err)
 
     if (!l)
         return BASE_OK;
+    aud_watch_free(l->watch); /* before the writer's last leaf */
+    l->watch = NULL;
     atomic_store(&l->stop, true);
     base_ring_ring(l->ring);
     pthread_join(l->writer, NULL);
     pthread_join(l->signer, NULL);
     l->writer_on = l->signer_on = false;
-    if (l->stats.failed)
+    if (l->stats.broken)
         st = base_err_set(err, BASE_EIO, "the log has failed: %s", l->stats.failure);
     end(l);
     return st;

@@ -23,14 +23,16 @@ struct aud_core {
     struct aud_wal wal;
     struct aud_state signed_state; /* as on disk */
     struct aud_recovery recovery;
+    const char *spool;      /* where spools are looked for; NULL: nowhere. The caller's */
+    const char *spool_vkey; /* of the one that is ready, for the log.open leaf; or NULL */
 };
 
 /* Where the wal stands, as a state to sign. */
 void aud_core_snapshot(const struct aud_core *c, struct aud_state *out);
 /* Opens or creates; on success the log.open leaf is durable and the caller owns *c (release with
- * aud_core_release, also after a failure). */
+ * aud_core_release, also after a failure). The strings of o stay the caller's while it opens. */
 enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
-                               struct base_err *err) BASE_MUST_CHECK;
+                               const char *spool_vkey, struct base_err *err) BASE_MUST_CHECK;
 void aud_core_release(struct aud_core *c);
 /* Appends one leaf of the log's own to the open batch, committing or rotating as needed. */
 enum base_status aud_core_append(struct aud_core *c, struct base_str leaf,

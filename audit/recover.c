@@ -16,6 +16,7 @@
 #include "audit/log_int.h"
 
 #include "audit/leaf.h"
+#include "audit/spool.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -268,9 +269,9 @@ static enum base_status scan_from(struct scan *s, uint64_t *from, struct base_er
     return st;
 }
 
-static enum base_status note_leaf(struct scan *s, const struct aud_leaf_ref *ref,
-                                  struct base_err *err)
+static enum base_status note_leaf(void *scan, const struct aud_leaf_ref *ref, struct base_err *err)
 {
+    struct scan *s = scan;
     struct aud_leaf l;
     enum base_status st = BASE_OK;
 
@@ -395,6 +396,8 @@ static enum base_status append_open(struct aud_core *c, struct base_buf *b, stru
     base_json_kz(&j, "ev", "log.open");
     base_json_kint(&j, "pid", getpid());
     base_json_kz(&j, "req", "");
+    if (c->spool_vkey)
+        base_json_kz(&j, "spool", c->spool_vkey);
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", "");
     base_json_kint(&j, "unknown", (int64_t)c->recovery.unknown);
@@ -462,6 +465,8 @@ static enum base_status take_over(struct scan *s, struct base_err *err)
         aud_pos_sha(&c->wal.pos, &sha);
         st = aud_wal_create(&c->wal, &sha, err);
     }
+    if (st == BASE_OK && c->spool)
+        st = aud_spool_replay(c, note_leaf, s, err);
     if (st == BASE_OK)
         st = announce(c, &s->open, err);
     return st;
@@ -486,7 +491,7 @@ static enum base_status recover(struct aud_core *c, const char *origin, struct b
 }
 
 enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
-                               struct base_err *err)
+                               const char *spool_vkey, struct base_err *err)
 {
     uint64_t segment = o->segment_bytes ? o->segment_bytes : 67108864;
     enum base_status st;
@@ -494,6 +499,8 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
     memset(c, 0, sizeof(*c));
     c->lock_fd = -1;
     c->wal.fd = c->wal.dir_fd = -1;
+    c->spool = o->spool;
+    c->spool_vkey = spool_vkey;
     if (!o->origin || !aud_name_valid(base_str_c(o->origin)))
         return base_err_set(err, BASE_EINVAL,
                             "origin must be printable ASCII without spaces and '+', 1 to %d bytes",

@@ -47,6 +47,7 @@ struct ver {
     struct aud_range tree;  /* of all committed leaves so far */
     struct aud_hash sealed; /* SHA-256 of the last sealed segment */
     struct aud_intents open;
+    bool spool; /* record 1 says that this log continues another: its intents may stand there */
     struct ver_tiles *tiles;
     uint64_t last_t;
     /* the segment being read */
@@ -125,7 +126,7 @@ static bool request_order(struct ver *v, uint64_t i, const json_t *o, struct bas
             return ver_bad(r, i, "%s: index %" PRIu64 ": too many open intents", v->name, i);
         r->intents++;
     } else if (base_str_is(ev, "req.outcome")) {
-        if (!aud_intents_remove(&v->open, req))
+        if (!aud_intents_remove(&v->open, req) && !v->spool)
             return ver_bad(r, i,
                            "%s: index %" PRIu64 ": an outcome without an open intent (request "
                            "%.*s)",
@@ -133,7 +134,9 @@ static bool request_order(struct ver *v, uint64_t i, const json_t *o, struct bas
         r->outcomes++;
         if (str_member(o, "status", &status) && base_str_is(status, "unknown"))
             r->unknown_outcomes++;
-    } else if (base_str_is(ev, "req.fallback") && !aud_intents_find(&v->open, req)) {
+    } else if (base_str_is(ev, "log.spool") && i == 1) {
+        v->spool = true;
+    } else if (base_str_is(ev, "req.fallback") && !aud_intents_find(&v->open, req) && !v->spool) {
         return ver_bad(r, i, "%s: index %" PRIu64 ": a fallback without an open intent", v->name,
                        i);
     }

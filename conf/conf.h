@@ -177,13 +177,65 @@ struct conf_routing {
     enum conf_overflow overflow;
 };
 
-enum conf_audit_failure { CONF_AUDIT_REFUSE };
+enum conf_audit_failure { CONF_AUDIT_REFUSE, CONF_AUDIT_SPOOL };
+enum conf_audit_signer { CONF_SIGNER_GATEWAY, CONF_SIGNER_PROCESS };
+
+/* Free space at or below which a stage begins; 0: that stage is off. */
+struct conf_disk {
+    struct conf_pos pos;
+    uint32_t warn_mib, refuse_content_mib, refuse_all_mib;
+};
+
+enum conf_sink_type {
+    CONF_SINK_FILE,
+    CONF_SINK_SYSLOG,
+    CONF_SINK_POSTGRES,
+    CONF_SINK_KAFKA,
+    CONF_SINK_S3,
+    CONF_SINK_OTLP
+};
+enum conf_sink_format { CONF_SINK_LEAF, CONF_SINK_OCSF };
+enum conf_sink_lock { CONF_LOCK_NONE, CONF_LOCK_GOVERNANCE, CONF_LOCK_COMPLIANCE };
+
+/* A copy of the log for somebody else. Which members a type has: conf/load_sinks.c. */
+struct conf_sink {
+    struct conf_pos pos;
+    const char *name;
+    enum conf_sink_type type;
+    enum conf_sink_format format;
+    uint32_t batch;     /* records at a time */
+    uint32_t tries;     /* how often a record may be refused before it goes to the dead letters */
+    uint32_t timeout_s; /* of one exchange */
+    const char *path;   /* file */
+    uint32_t rotate_mib, keep;
+    bool tls;                                       /* off only to loopback */
+    struct conf_address address;                    /* syslog, postgres */
+    const char *ca, *certificate, *certificate_key; /* NULL: the system's CAs; no own certificate */
+    const char *database, *table;
+    const char *user, *password; /* secret */
+    const struct conf_address *brokers;
+    size_t n_brokers;
+    const char *topic;
+    const char *url, *host; /* s3, otlp; without a trailing slash */
+    const char *bucket, *prefix, *region;
+    const char *access_key, *secret_key; /* secret */
+    enum conf_sink_lock lock;
+    uint32_t retain_days;
+    const char *authorization; /* secret: otlp's header value, or NULL */
+};
 
 struct conf_audit {
     struct conf_pos pos;
     const char *directory, *origin;
     enum conf_audit_failure on_failure;
-    bool content; /* must be off: content logging is not built */
+    bool content;      /* must be off: content logging is not built */
+    const char *spool; /* a folder on another file system, for CONF_AUDIT_SPOOL */
+    enum conf_audit_signer signer;
+    const char *signer_directory; /* for CONF_SIGNER_PROCESS: the key and what it signed last */
+    uint32_t queue;               /* leaves that may wait to be written */
+    struct conf_disk disk;
+    struct conf_sink *sinks;
+    size_t n_sinks;
 };
 
 /* ---- the policy file, typed but not yet compiled (policy/ does that) ---- */
@@ -297,7 +349,8 @@ enum base_status conf_load_partial(const char *file, struct conf **out,
                                    struct conf_problems *problems) BASE_MUST_CHECK;
 /* The policy file was read and none of problems' errors is in it. */
 bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems);
-/* Wipes the back ends' keys and sets them to NULL: for processes that call no back end. */
+/* Wipes the back ends' keys and the sinks' secrets and sets them to NULL: for processes that call
+ * nobody. */
 void conf_secrets_wipe(struct conf *c);
 /* The word of words (NULL-ended) that s was perhaps meant to be, or NULL. */
 const char *conf_nearest(struct base_str s, const char *const *words);

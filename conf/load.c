@@ -127,7 +127,15 @@ static const char defaults_yaml[] =
     "  threshold: 0.5\n"
     "  when_hard_is_denied: local\n"
     "  overflow: queue\n"
-    "audit: { on_failure: refuse, content: off }\n";
+    "audit:\n"
+    "  on_failure: refuse\n"
+    "  content: off\n"
+    "  signer: gateway\n"
+    "  queue: 4096                   # records that may wait to be written\n"
+    "  disk: { warn_mib: 1024, refuse_content_mib: 512, refuse_all_mib: 192 }\n"
+    "  sinks: []\n"
+    "  # of each: format: leaf, batch: 500, tries: 5, timeout_s: 10; file: rotate_mib: 256, keep: "
+    "0\n";
 
 const char *conf_defaults_yaml(void)
 {
@@ -151,6 +159,9 @@ static void set_defaults(struct conf *c)
     };
     c->engine.queue = 64;
     c->routing.threshold = 0.5;
+    c->audit.queue = 4096;
+    c->audit.disk =
+        (struct conf_disk){.warn_mib = 1024, .refuse_content_mib = 512, .refuse_all_mib = 192};
 }
 
 /* ---- loading ---- */
@@ -298,12 +309,23 @@ out:
     return good ? BASE_OK : BASE_EINVAL;
 }
 
+static void wipe(const char **z)
+{
+    if (*z)
+        base_wipe((char *)(uintptr_t)*z, strlen(*z));
+    *z = NULL;
+}
+
 void conf_secrets_wipe(struct conf *c)
 {
-    for (size_t i = 0; i < c->n_backends; i++) {
-        if (c->backends[i].key)
-            base_wipe((char *)(uintptr_t)c->backends[i].key, strlen(c->backends[i].key));
-        c->backends[i].key = NULL;
+    for (size_t i = 0; i < c->n_backends; i++)
+        wipe(&c->backends[i].key);
+    for (size_t i = 0; i < c->audit.n_sinks; i++) {
+        struct conf_sink *s = &c->audit.sinks[i];
+        wipe(&s->password);
+        wipe(&s->access_key);
+        wipe(&s->secret_key);
+        wipe(&s->authorization);
     }
 }
 

@@ -89,6 +89,11 @@ void conf_load_routing(struct conf_loader *l, const struct conf_node *n, void *d
 void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* url.c: fills tls, host, port, path and url of b from the text of n. */
 void conf_load_url(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* load_sinks.c: audit.sinks and audit.disk. */
+void conf_load_sinks(struct conf_loader *l, const struct conf_node *n, void *dst);
+void conf_load_disk(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* 127.0.0.0/8, ::1, localhost. */
+bool conf_is_loopback(const char *host);
 void conf_load_address(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* Makes c->targets of the models that were read. */
 void conf_targets_make(struct conf_loader *l, const struct conf_node *root);

@@ -226,7 +226,8 @@ static void load_content(struct conf_loader *l, const struct conf_node *n, void 
 
 void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
-    static const char *const failures[] = {"refuse", NULL};
+    static const char *const failures[] = {"refuse", "spool-to-second-disk", NULL};
+    static const char *const signers[] = {"gateway", "process", NULL};
     static const struct conf_field fields[] = {
         {.name = "directory",
          .kind = CONF_PATH,
@@ -245,8 +246,27 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
          .kind = CONF_SUB,
          .offset = AT(conf_audit, content),
          .fn = load_content},
+        {.name = "spool", .kind = CONF_PATH, .offset = AT(conf_audit, spool)},
+        {.name = "signer", .kind = CONF_WORD, .offset = AT(conf_audit, signer), .words = signers},
+        {.name = "signer_directory", .kind = CONF_PATH, .offset = AT(conf_audit, signer_directory)},
+        {.name = "queue",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, queue),
+         .min = 16,
+         .max = 1048576},
+        {.name = "disk", .kind = CONF_SUB, .offset = AT(conf_audit, disk), .fn = conf_load_disk},
+        {.name = "sinks", .kind = CONF_SUB, .fn = conf_load_sinks},
     };
     struct conf_audit *a = dst;
     a->pos = conf_pos(l, n);
-    conf_map(l, n, "audit", CONF_FIELDS(fields), a);
+    if (!conf_map(l, n, "audit", CONF_FIELDS(fields), a))
+        return;
+    if (a->on_failure == CONF_AUDIT_SPOOL && !a->spool)
+        conf_wrong(l, n, "on_failure: spool-to-second-disk needs spool: FOLDER, on another disk");
+    if (a->on_failure != CONF_AUDIT_SPOOL && a->spool)
+        conf_wrong(l, n, "spool: is only used with on_failure: spool-to-second-disk");
+    if (a->signer == CONF_SIGNER_PROCESS && !a->signer_directory)
+        conf_wrong(l, n, "signer: process needs signer_directory: FOLDER, outside of directory");
+    if (a->signer != CONF_SIGNER_PROCESS && a->signer_directory)
+        conf_wrong(l, n, "signer_directory: is only used with signer: process");
 }

@@ -94,7 +94,7 @@ void conf_load_address(struct conf_loader *l, const struct conf_node *n, void *d
         *a = (struct conf_address){host, port};
 }
 
-static bool is_loopback(const char *host)
+bool conf_is_loopback(const char *host)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -154,7 +154,7 @@ void conf_load_url(struct conf_loader *l, const struct conf_node *n, void *dst)
     why = split_host_port(l, n, authority, &b->host, &b->port);
     if (!why)
         why = path_problem(path);
-    if (!why && !b->tls && !is_loopback(b->host))
+    if (!why && !b->tls && !conf_is_loopback(b->host))
         why = "http:// is possible to loopback only: use https://";
     if (why)
         goto out;

@@ -1,11 +1,15 @@
 /* Goal: whatever call on the log's files fails, and wherever the process dies, the log says FAILED
  * (not "ok" and not twice), recovers, verifies, and has every leaf that was acknowledged.
- * Method: this program defines open, openat, pwrite, write, fdatasync, fsync, rename and renameat
- * itself, so the library calls these. A child runs the same story (create, append over several
- * segments, close); the k-th call of it fails with EIO or ENOSPC, is cut in half, or kills the
- * process, for every k until a run gets through untouched. Two modes model the disk: LOST is an
- * fdatasync that fails and takes the unsynced pages with it; POWER is a death after which nothing
- * unsynced of the write-ahead log is on disk. Afterwards the parent looks at the directory.
+ * Method: this program defines open, openat, pwrite, write, fdatasync, fsync, rename, renameat,
+ * unlink, unlinkat, link, ftruncate, mkdir and close itself, so the library calls these. A
+ * child runs the same story (create, append over several segments, close); the k-th call of it
+ * fails with EIO or ENOSPC, is cut in half, or kills the process, for every k until a run gets
+ * through untouched. It is told for a new log, for one that has just crashed, and for one with a
+ * spool and a file sink beside it; there nothing that was acknowledged may be missing even when the
+ * log itself has failed on the way, and what the sink wrote and its cursor must agree. Two modes
+ * model the disk: LOST is an fdatasync that fails and takes the unsynced pages with it; POWER is a
+ * death after which nothing unsynced of the write-ahead log is on disk. Afterwards the parent looks
+ * at the directory.
  */
 #include "tests/unit/audit_util.h"
 
@@ -139,6 +143,40 @@ ssize_t write(int fd, const void *p, size_t n)
     if (f > 0 && n > 1)
         (void)!syscall(SYS_write, fd, p, n / 2);
     return f ? -1 : (ssize_t)syscall(SYS_write, fd, p, n);
+}
+
+/* The library may go on after these: what matters is already safe, or is tried again. */
+int close(int fd)
+{
+    int f = fd > 2 ? fate_of(false) : 0;
+    int rc = (int)syscall(SYS_close, fd); /* Linux closes it, whatever it says */
+
+    return f ? -1 : rc;
+}
+
+int unlink(const char *path)
+{
+    return fate_of(false) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+    return fate_of(false) ? -1 : (int)syscall(SYS_unlinkat, dir, path, flags);
+}
+
+int link(const char *a, const char *b)
+{
+    return fate() ? -1 : (int)syscall(SYS_linkat, AT_FDCWD, a, AT_FDCWD, b, 0);
+}
+
+int ftruncate(int fd, off_t n)
+{
+    return fate() ? -1 : (int)syscall(SYS_ftruncate, fd, n);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return fate_of(false) ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
 static int any_sync(int fd, long call)
