@@ -197,7 +197,15 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
 static enum base_status start(struct gw_child *child, const struct gw_gen *g, struct base_err *err)
 {
     const struct conf *c = g->conf;
-    struct aud_options o = {.directory = c->audit.directory, .origin = c->audit.origin};
+    const struct conf_audit *a = &c->audit;
+    struct aud_options o = {.directory = a->directory,
+                            .origin = a->origin,
+                            .ring_leaves = a->queue,
+                            .spool = a->on_failure == CONF_AUDIT_SPOOL ? a->spool : NULL,
+                            .disk_warn_bytes = (uint64_t)a->disk.warn_mib << 20,
+                            .disk_content_bytes = (uint64_t)a->disk.refuse_content_mib << 20,
+                            .disk_refuse_bytes = (uint64_t)a->disk.refuse_all_mib << 20,
+                            .watch = true};
     enum base_status st;
 
     app.child = child;
@@ -373,6 +381,10 @@ static bool ready(struct gw_loop *l, const char **why)
         *why = "the audit log has failed";
         return false;
     }
+    if (a.disk == AUD_DISK_FULL) {
+        *why = "the audit log's disk is nearly full";
+        return false;
+    }
     for (size_t i = 0; i < c->engine.n_models; i++)
         if (!gw_engine_link_ready(l->engine, c->engine.models[i].name, NULL, NULL, NULL)) {
             *why = "the engine is starting or a local model is not ready";
@@ -419,8 +431,12 @@ static void status_rows(struct gw_loop *l, struct base_buf *out)
     base_buf_printf(out,
                     "<tr><th>audit log</th><td>%s, %llu records durable, %llu signed</td></tr>"
                     "<tr><th>policy</th><td>%s</td></tr>",
-                    a.failed ? "FAILED" : "ok", (unsigned long long)a.size_durable,
-                    (unsigned long long)a.size_signed, c->policy.id);
+                    a.failed                  ? "FAILED"
+                    : a.broken                ? "FAILED; the spool takes the records"
+                    : a.disk == AUD_DISK_FULL ? "disk nearly full: requests are refused"
+                                              : "ok",
+                    (unsigned long long)a.size_durable, (unsigned long long)a.size_signed,
+                    c->policy.id);
     for (size_t i = 0; i < c->engine.n_models; i++)
         base_buf_printf(out, "<tr><th>local/%s</th><td>%s</td></tr>", c->engine.models[i].name,
                         gw_engine_link_ready(l->engine, c->engine.models[i].name, NULL, NULL, NULL)

@@ -88,6 +88,12 @@ void gw_request_record_intent(struct gw_request *q, const char *ev,
                               void (*then)(struct gw_request *q))
 {
     struct base_buf leaf;
+    if (!q->has_log_index && gw_record_disk(q->app->recorder) == AUD_DISK_FULL) {
+        gw_request_fail(q, 503, "server_error", "audit_disk_full", NULL,
+                        "The audit log's disk is nearly full: no new request is let in.");
+        gw_request_send_error(q);
+        return;
+    }
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     q->state = GW_Q_INTENT;
     q->then = then;

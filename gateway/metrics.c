@@ -357,6 +357,18 @@ bool gw_metrics_put_audit(struct base_buf *out, const struct aud_stats *a)
                    (double)a->sync_us_last / 1e6);
     gw_metrics_put(out, "weir_audit_sync_seconds_max", "gauge", "The longest fsync's time.",
                    (double)a->sync_us_max / 1e6);
+    gw_metrics_put(out, "weir_audit_disk_free_bytes", "gauge", "Free on the log's disk.",
+                   (double)a->disk_free_bytes);
+    gw_metrics_put(out, "weir_audit_disk_stage", "gauge",
+                   "0 enough, 1 warn, 2 no content is kept, 3 requests are refused.",
+                   (double)a->disk);
+    gw_metrics_put(out, "weir_audit_clock_steps_total", "counter",
+                   "How often the wall clock was set.", (double)a->clock_steps);
+    gw_metrics_put(out, "weir_audit_spooling", "gauge",
+                   "1 while the log has failed and the spool takes the records.",
+                   a->broken && !a->failed ? 1.0 : 0.0);
+    gw_metrics_put(out, "weir_audit_spooled_total", "counter", "Records that went to the spool.",
+                   (double)a->spooled);
     return gw_metrics_put(out, "weir_audit_failed", "gauge", "1 when the log has failed for good.",
                           a->failed ? 1.0 : 0.0);
 }

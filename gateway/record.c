@@ -116,6 +116,11 @@ enum base_status gw_record(struct gw_recorder *r, struct base_str leaf, gw_recor
     return BASE_OK;
 }
 
+enum aud_disk gw_record_disk(const struct gw_recorder *r)
+{
+    return aud_log_disk(r->log);
+}
+
 void gw_ticket_forget(struct gw_ticket *t)
 {
     t->fn = NULL;

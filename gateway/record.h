@@ -27,6 +27,9 @@ enum base_status gw_record(struct gw_recorder *r, struct base_str leaf, gw_recor
 /* The caller no longer waits: fn will not be called. The leaf may still become durable. */
 void gw_ticket_forget(struct gw_ticket *t);
 
+/* How full the log's disk is; never blocks. */
+enum aud_disk gw_record_disk(const struct gw_recorder *r);
+
 /* The leaves of a request. They append to out; false if it does not fit AUD_LEAF_BYTES_MAX. */
 bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant,
                      const char *key_id, int status, const char *type, const char *why);
