@@ -27,7 +27,7 @@ static void read_scale(struct eng_reader *r, struct eng_hparams *hp, uint32_t ke
     hp->attn_scale = cosine * all * cosine * all / sqrtf((float)key_length);
 }
 
-static void read(struct eng_reader *r, struct eng_model *m)
+void eng_read_latent(struct eng_reader *r, struct eng_model *m)
 {
     struct eng_hparams *hp = &m->hp;
     uint32_t rot = hp->rope[0].n_rot;
@@ -50,5 +50,7 @@ static void read(struct eng_reader *r, struct eng_model *m)
     read_scale(r, hp, key_length);
 }
 
-const struct eng_family eng_family_deepseek2 = {.arch = "deepseek2", .mla = true, .read = read};
-const struct eng_family eng_family_mistral4 = {.arch = "mistral4", .mla = true, .read = read};
+const struct eng_family eng_family_deepseek2 = {
+    .arch = "deepseek2", .mla = true, .read = eng_read_latent};
+const struct eng_family eng_family_mistral4 = {
+    .arch = "mistral4", .mla = true, .read = eng_read_latent};

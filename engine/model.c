@@ -16,6 +16,7 @@
 #define SLICE_MAX         512
 #define SLICE_MIN         16
 #define SCRATCH_BYTES_MAX ((size_t)256 << 20)
+#define PARTS_MAX         48
 
 /* ---- scratch ---- */
 
@@ -69,6 +70,9 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->ql, rows * half * hp->n_head * 4},
         {&s->heads, rows * heads * 4},
         {&s->proj, rows * d * 4},
+        {&s->iq, rows * hp->index.n_head * hp->index.n_dim * 4},
+        {&s->ik, rows * hp->index.n_dim * 4},
+        {&s->iw, rows * hp->index.n_head * 4},
         {&s->cs[0], rows * hp->rope[0].n_rot * 4},
         {&s->cs[1], rows * hp->rope[1].n_rot * 4},
         {&s->hg, pairs * ff * 8},
@@ -95,7 +99,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
 
 static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
 {
-    struct part parts[32];
+    struct part parts[PARTS_MAX];
     size_t n;
     m->s.rows = SLICE_MAX;
     while (scratch_parts(m, parts, &n) > SCRATCH_BYTES_MAX && m->s.rows > SLICE_MIN)
@@ -167,7 +171,7 @@ void eng_model_free(struct eng_model *m)
 {
     if (!m)
         return;
-    struct part parts[32];
+    struct part parts[PARTS_MAX];
     size_t n;
     (void)scratch_parts(m, parts, &n);
     for (size_t i = 0; i < n; i++) {

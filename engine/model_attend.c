@@ -1,5 +1,5 @@
 /* model_attend.c - attention of one query where the blocked kernels (cpu/ops.h) do not fit: windows
- * that begin behind the first key, sinks, values narrower than keys.
+ * that begin behind the first key, sinks, values narrower than keys, keys that an indexer picked.
  *
  * A pure function; any thread, on its own output. One plain C body over vectors of 16 lanes, the
  * width of a block of keys, compiled for several instruction sets; both devices use it.
@@ -96,4 +96,90 @@ INLINE void attend(const struct eng_query *a)
     }
 }
 
-ENG_VERSIONS(, eng_attend_query, attend, const struct eng_query)
+/* ---- some keys only ---- */
+
+/* The keys of a query with bits: scores, after softmax weights, and their indexes, side by side. */
+struct some {
+    float *p;
+    uint32_t *key;
+    uint32_t n;
+    float inv;
+};
+
+/* Scores of the blocks in which a key counts, one behind another; n: keys, whole blocks. */
+INLINE float score_some(const struct eng_query *a, struct some *x)
+{
+    float max = a->sink ? *a->sink : -INFINITY;
+    for (uint32_t b = a->j0 / L; b * L < a->j1; b++) {
+        uint32_t bits = a->bits[b / 2] >> (b % 2 * L) & 0xffff;
+        float *p = x->p + x->n;
+        if (!bits)
+            continue;
+        const float *k = a->k + (size_t)b * a->n_dim * L;
+        lanes s = {0};
+        for (uint32_t i = 0; i < a->n_dim; i++)
+            s += a->q[i] * *(const lanes *)(k + (size_t)i * L);
+        *(lanes *)p = s * a->scale;
+        for (uint32_t lane = 0; lane < L; lane++) {
+            x->key[x->n + lane] = b * L + lane;
+            if (!(bits >> lane & 1))
+                p[lane] = -INFINITY;
+            else if (p[lane] > max)
+                max = p[lane];
+        }
+        x->n += L;
+    }
+    return max;
+}
+
+/* Softmax, and only the keys that count: those of weight 0 add nothing. */
+INLINE void weigh_some(const struct eng_query *a, struct some *x, float max)
+{
+    lanes sums = {0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < x->n; i += L) {
+        exp_block(x->p + i, max);
+        sums += *(const lanes *)(x->p + i);
+    }
+    float sum = a->sink ? expf(*a->sink - max) : 0;
+    for (uint32_t lane = 0; lane < L; lane++)
+        sum += sums[lane];
+    x->inv = 1 / sum;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->p[i] != 0) {
+            x->p[n] = x->p[i];
+            x->key[n++] = x->key[i];
+        }
+    x->n = n;
+}
+
+INLINE void attend_some(const struct eng_query *a)
+{
+    uint32_t room = (a->j1 + L - 1) / L * L, at = 0;
+    struct some x = {.p = a->scores, .key = (uint32_t *)(void *)(a->scores + room)};
+    float max = score_some(a, &x);
+    weigh_some(a, &x, max);
+    for (; at + L <= a->n_vdim; at += L) {
+        lanes s = {0};
+        for (uint32_t j = 0; j < x.n; j++)
+            s += x.p[j] * *(const lanes *)(a->v + (size_t)x.key[j] * a->n_vdim + at);
+        *(lanes *)(a->out + at) = s * x.inv;
+    }
+    for (; at < a->n_vdim; at++) {
+        float s = 0;
+        for (uint32_t j = 0; j < x.n; j++)
+            s += x.p[j] * a->v[(size_t)x.key[j] * a->n_vdim + at];
+        a->out[at] = s * x.inv;
+    }
+}
+
+ENG_VERSIONS(static, attend_all_keys, attend, const struct eng_query)
+ENG_VERSIONS(static, attend_some_keys, attend_some, const struct eng_query)
+
+void eng_attend_query(const struct eng_query *a)
+{
+    if (a->bits)
+        attend_some_keys(a);
+    else
+        attend_all_keys(a);
+}

@@ -154,6 +154,7 @@ static void query_task(void *ctx, uint32_t task, uint32_t thread)
                           .n_vdim = y->n_vdim,
                           .scale = hp->attn_scale,
                           .sink = y->sinks ? y->sinks + h : NULL,
+                          .bits = y->indexed ? eng_picked(f, t) : NULL,
                           .scores = f->c->scores + thread * f->c->scores_each,
                           .out = s->att + ((size_t)t * hp->n_head + h) * y->n_vdim};
     eng_attend_query(&a);
@@ -241,15 +242,24 @@ static void latent_attention(struct eng_fwd *f)
     struct eng_scratch *s = f->s;
     const struct eng_hparams *hp = &m->hp;
     const struct eng_layer *y = f->y;
+    const struct eng_index *x = y->index;
     const struct eng_weight *first = hp->n_lora_q ? &y->q_a : &y->q;
-    struct eng_acts a = eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd,
-                                    eng_wants_ints(first) || eng_wants_ints(&y->kv_a));
-    const struct eng_weight *w[2] = {first, &y->kv_a};
-    float *out[2] = {hp->n_lora_q ? s->qa : s->ql, s->k};
-    eng_linear(m, &a, f->n, 2, w, out);
+    bool ints = eng_wants_ints(first) || eng_wants_ints(&y->kv_a);
+    ints |= x && (eng_wants_ints(&x->k) || eng_wants_ints(&x->proj));
+    struct eng_acts a = eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd, ints);
+    const struct eng_weight *w[3] = {first, &y->kv_a, x ? &x->k : NULL};
+    float *out[3] = {hp->n_lora_q ? s->qa : s->ql, s->k, s->ik};
+    eng_linear(m, &a, f->n, x ? 3 : 2, w, out);
+    if (x)
+        one_linear(f, &a, &x->proj, s->iw);
     if (hp->n_lora_q) {
-        a = eng_prepare(m, s->qa, y->q_a_norm, s->qa, f->n, hp->n_lora_q, eng_wants_ints(&y->q));
+        ints = eng_wants_ints(&y->q) || (x && eng_wants_ints(&x->q));
+        a = eng_prepare(m, s->qa, y->q_a_norm, s->qa, f->n, hp->n_lora_q, ints);
         one_linear(f, &a, &y->q, s->ql);
+    }
+    if (x) {
+        one_linear(f, &a, &x->q, s->iq);
+        eng_index_pick(f);
     }
     eng_for_rows(m, f->n, latent_row, f);
     a = eng_prepare(m, s->heads, NULL, NULL, f->n * hp->n_head, hp->n_nope,

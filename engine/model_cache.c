@@ -32,7 +32,7 @@ static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
 /* What a cache of `cells` cells (of all sequences) holds, in floats; where each layer's part begins
  * if c is given. */
 struct sizes {
-    uint64_t k, v, state; /* state: of one sequence */
+    uint64_t k, v, x, state; /* state: of one sequence */
 };
 
 static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct eng_cache *c)
@@ -43,6 +43,7 @@ static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct e
         if (c) {
             c->k_at[i] = (size_t)z.k;
             c->v_at[i] = (size_t)z.v;
+            c->x_at[i] = (size_t)z.x;
             c->state_at[i] = (size_t)z.state;
         }
         if (y->mixer == ENG_MIX_DELTA) {
@@ -51,6 +52,8 @@ static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct e
         }
         z.k += cells * y->n_head_kv * y->n_dim;
         z.v += cells * y->n_head_kv * y->n_vdim;
+        if (y->indexed && !y->picks_as_last)
+            z.x += cells * m->hp.index.n_dim;
     }
     return z;
 }
@@ -59,15 +62,22 @@ void eng_cache_describe(const struct eng_model *m, struct eng_model_info *info)
 {
     struct sizes z = sizes_of(m, 1, NULL);
     info->recurrent = z.state != 0;
-    info->cache_bytes_token = 4 * (z.k + z.v);
+    info->cache_bytes_token = 4 * (z.k + z.v + z.x);
     info->cache_bytes_sequence = 4 * (1 + ENG_NOTED) * z.state;
+}
+
+/* Words of the bits that say which keys a token sees. */
+static size_t picked_of(const struct eng_model *m, uint32_t n_ctx)
+{
+    return m->hp.index.top_k ? cells_of(n_ctx) / 32 + 1 : 0;
 }
 
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
 {
     uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx), bytes, state;
+    scores += 4 * (uint64_t)m->s.rows * picked_of(m, n_ctx);
     struct sizes z = sizes_of(m, (uint64_t)n_seq * cells_of(n_ctx), NULL);
-    if (__builtin_mul_overflow(z.k + z.v, 4, &bytes) ||
+    if (__builtin_mul_overflow(z.k + z.v + z.x, 4, &bytes) ||
         __builtin_mul_overflow(z.state, 4 * (uint64_t)n_seq * (1 + ENG_NOTED), &state) ||
         __builtin_add_overflow(bytes, state, &bytes) ||
         __builtin_add_overflow(bytes, scores + 64 * (uint64_t)n_seq, &bytes))
@@ -82,17 +92,21 @@ static bool take_memory(struct eng_cache *c)
     c->base = calloc(n, sizeof(*c->base));
     c->k_at = calloc(layers, sizeof(*c->k_at));
     c->v_at = calloc(layers, sizeof(*c->v_at));
+    c->x_at = calloc(layers, sizeof(*c->x_at));
     c->state_at = calloc(layers, sizeof(*c->state_at));
     c->noted = calloc((size_t)n * ENG_NOTED, sizeof(*c->noted));
-    if (!c->len || !c->base || !c->k_at || !c->v_at || !c->state_at || !c->noted)
+    if (!c->len || !c->base || !c->k_at || !c->v_at || !c->x_at || !c->state_at || !c->noted)
         return false;
     struct sizes z = sizes_of(c->m, (uint64_t)n * c->n_cells, c);
     c->state_each = (size_t)z.state;
+    c->picked_each = picked_of(c->m, c->n_ctx);
+    c->x = calloc(z.x + 1, sizeof(*c->x));
+    c->picked = calloc(c->picked_each * c->m->s.rows + 1, sizeof(*c->picked));
     c->k = calloc(z.k + 1, sizeof(*c->k));
     c->v = calloc(z.v + 1, sizeof(*c->v));
     c->state = calloc(z.state * n * (1 + ENG_NOTED) + 1, sizeof(*c->state));
     c->scores = calloc(c->scores_each * eng_pool_threads(c->m->pool), sizeof(*c->scores));
-    return c->k && c->v && c->state && c->scores;
+    return c->k && c->v && c->x && c->picked && c->state && c->scores;
 }
 
 enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
@@ -130,10 +144,13 @@ void eng_cache_free(struct eng_cache *c)
     free(c->base);
     free(c->k_at);
     free(c->v_at);
+    free(c->x_at);
     free(c->state_at);
     free(c->noted);
     free(c->k);
     free(c->v);
+    free(c->x);
+    free(c->picked);
     free(c->state);
     free(c->scores);
     free(c);
@@ -217,6 +234,9 @@ uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_
             memcpy(c->v + eng_value_base(c, l, dst, h), c->v + eng_value_base(c, l, src, h),
                    row * y->n_vdim);
         }
+        if (y->indexed && !y->picks_as_last)
+            memcpy(c->x + eng_index_base(c, l, dst), c->x + eng_index_base(c, l, src),
+                   row * c->m->hp.index.n_dim);
     }
     uint32_t from = n < c->len[src] ? noted_at(c, src, n) : 0;
     if (c->state_each && n)

@@ -51,11 +51,14 @@ static const struct eng_family *const FAMILIES[] = {&llama,
                                                     &eng_family_llama4,
                                                     &eng_family_gemma4,
                                                     &eng_family_qwen3next,
-                                                    &eng_family_qwen35moe};
+                                                    &eng_family_qwen35moe,
+                                                    &eng_family_deepseek32,
+                                                    &eng_family_glm_dsa};
 
 #define ARCHS                                                                                      \
     "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss, "     \
-    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4, qwen3next, qwen35moe"
+    "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4, qwen3next, qwen35moe, "           \
+    "deepseek32, glm-dsa"
 
 const char *eng_model_archs(void)
 {

@@ -55,6 +55,18 @@ enum eng_mixer {
     ENG_MIX_DELTA    /* gated delta rule, a state instead of keys (model_delta.c) */
 };
 
+/* The indexer that picks the keys which attention sees (model_index.c). */
+struct eng_index_params {
+    uint32_t n_head, n_dim, top_k; /* top_k 0: there is none */
+    bool neox;                     /* RoPE pairs of its heads */
+};
+
+/* Its weights in a layer. */
+struct eng_index {
+    struct eng_weight q, k, proj; /* [n_head * n_dim], [n_dim], [n_head] outputs */
+    float *k_norm, *k_norm_bias;  /* [n_dim] */
+};
+
 /* Sizes of gated DeltaNet layers. */
 struct eng_delta_params {
     uint32_t n_key, n_value; /* heads; n_value a multiple of n_key */
@@ -96,6 +108,7 @@ struct eng_hparams {
     uint32_t n_dense_lead;     /* first layers without experts */
     uint32_t n_lora_q, n_lora_kv, n_nope, n_vhead; /* mla; n_lora_q 0 = queries in one step */
     struct eng_delta_params delta;
+    struct eng_index_params index;
 };
 
 struct eng_layer {
@@ -106,7 +119,9 @@ struct eng_layer {
     bool post_qk_norm;                 /* RMS norm without weights of turned queries and keys */
     bool temp;                         /* queries grow with the position (hparams) */
     uint32_t window;                   /* keys that a token sees, itself included; 0 = all */
-    uint32_t chunk; /* only keys of the token's own chunk of so many positions; 0 = no */
+    uint32_t chunk;     /* only keys of the token's own chunk of so many positions; 0 = no */
+    bool indexed;       /* attention sees the keys that an indexer picked: the layer's own or, */
+    bool picks_as_last; /* that of the last layer with one */
     bool moe;
     /* weights */
     float *attn_norm, *ffn_norm, *post_attn_norm, *post_ffn_norm; /* [n_embd] */
@@ -117,6 +132,7 @@ struct eng_layer {
     struct eng_weight q, k, v, o;
     struct eng_weight q_a, kv_a, k_b, v_b; /* mla: q is then the second step of queries */
     float *q_a_norm, *kv_a_norm;
+    struct eng_index *index;          /* or NULL; owned */
     struct eng_delta *delta;          /* or NULL; owned */
     struct eng_weight router;         /* moe only */
     float *router_bias;               /* exp_probs_b [n_expert] or NULL */
@@ -141,6 +157,7 @@ struct eng_scratch {
     float *qa;                    /* mla: [rows][n_lora_q] */
     float *ql;                    /* mla: [rows][n_head * (n_nope + n_rot, or n_vhead)] */
     float *heads;                 /* mla: [n_head][rows][n_nope or n_lora_kv] */
+    float *iq, *ik, *iw;          /* indexer: [rows][n_head * n_dim], [n_dim], [n_head] */
     float *cs[ENG_ROPES];         /* [rows][n_rot] cosines and sines */
     float *hg;                    /* [pairs][n_ff], and behind it hu */
     float *hu;                    /* [pairs][n_ff] */
@@ -192,6 +209,10 @@ struct eng_cache {
     uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
     float *k, *v;        /* per layer [n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
     size_t *k_at, *v_at; /* [n_layer] where each layer's begin, in floats */
+    float *x;            /* keys of indexers: per layer [n_seq][n_cells * n_dim], laid out as k */
+    size_t *x_at;        /* [n_layer] */
+    uint32_t *picked;    /* [rows of a slice][picked_each] bits: the keys that a token sees */
+    size_t picked_each;  /* words; 0 = the model has no indexer */
     float *state;        /* [n_seq][1 + ENG_NOTED][state_each]: the live one, then those noted */
     size_t state_each;   /* floats of all layers' states, 0 = the model has none */
     size_t *state_at;    /* [n_layer] within one of them */
@@ -238,9 +259,12 @@ bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);
 /* set: pairs of n_rot dimensions with frequencies base^(-2i/n_rot). */
 void eng_rope_set_init(struct eng_reader *r, struct eng_rope_set *set, uint32_t n_rot, float base);
 
+/* family_deepseek2.c: the keys of latent attention, for other families that have it. */
+void eng_read_latent(struct eng_reader *r, struct eng_model *m);
+
 extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_family_deepseek2,
     eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4,
-    eng_family_qwen3next, eng_family_qwen35moe;
+    eng_family_qwen3next, eng_family_qwen35moe, eng_family_deepseek32, eng_family_glm_dsa;
 
 /* ---- model_load.c: weights from tensors ---- */
 
@@ -294,6 +318,12 @@ void eng_norm_rows(struct eng_fwd *f, float *x, const float *w);
 
 /* model_attn.c, model_ffn.c: a layer's halves. */
 void eng_attention(struct eng_fwd *f);
+/* model_index.c: the indexer's keys of the slice into the cache, its queries turned. s->iq, ik and
+ * iw hold what the matrices gave. Then, for every token: which keys it sees (c->picked). */
+void eng_index_pick(struct eng_fwd *f);
+/* The bits of token t of the slice, NULL where it sees all there are. */
+const uint32_t *eng_picked(const struct eng_fwd *f, uint32_t t);
+
 /* model_delta.c: normed input -> s->proj, and the state of every sequence in the slice. */
 void eng_delta_layer(struct eng_fwd *f);
 /* Floats of a layer's state per sequence. */
@@ -313,9 +343,10 @@ struct eng_query {
     uint32_t j0, j1;
     uint32_t n_dim, n_vdim;
     float scale;
-    const float *sink; /* or NULL */
-    float *scores;     /* scratch [j1 - j0 + 32] */
-    float *out;        /* [n_vdim] */
+    const float *sink;    /* or NULL */
+    const uint32_t *bits; /* key j counts only if bit j is set; NULL = all count */
+    float *scores;        /* scratch [j1 - j0 + 32], twice that with bits */
+    float *out;           /* [n_vdim] */
 };
 void eng_attend_query(const struct eng_query *a);
 
@@ -330,6 +361,11 @@ static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint3
 {
     const struct eng_layer *y = &c->m->layers[l];
     return c->v_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
+}
+
+static inline size_t eng_index_base(const struct eng_cache *c, uint32_t l, uint32_t seq)
+{
+    return c->x_at[l] + (size_t)seq * c->n_cells * c->m->hp.index.n_dim;
 }
 
 /* Layer l's state of sequence seq: the live one (noted 0) or one that was noted (1...). */

@@ -9,6 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void load_index(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    const struct eng_index_params *p = &hp->index;
+    struct eng_index *x = y->index = calloc(1, sizeof(*x));
+    if (!x) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(l->m->gguf));
+        return;
+    }
+    eng_layer_weight(l, &x->q, i, "indexer.attn_q_b", hp->n_lora_q, p->n_head * p->n_dim, 1);
+    eng_layer_weight(l, &x->k, i, "indexer.attn_k", hp->n_embd, p->n_dim, 1);
+    eng_layer_weight(l, &x->proj, i, "indexer.proj", hp->n_embd, p->n_head, 1);
+    x->k_norm = eng_layer_floats(l, i, "indexer.k_norm.weight", p->n_dim, true);
+    x->k_norm_bias = eng_layer_floats(l, i, "indexer.k_norm.bias", p->n_dim, true);
+}
+
 static void load_latent(struct eng_loader *l, struct eng_layer *y, uint32_t i)
 {
     const struct eng_hparams *hp = &l->m->hp;
@@ -25,6 +41,8 @@ static void load_latent(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     eng_layer_weight(l, &y->k_b, i, "attn_k_b", hp->n_nope, y->n_vdim, hp->n_head);
     eng_layer_weight(l, &y->v_b, i, "attn_v_b", y->n_vdim, hp->n_vhead, hp->n_head);
     eng_layer_weight(l, &y->o, i, "attn_output", hp->n_head * hp->n_vhead, d, 1);
+    if (y->indexed && !y->picks_as_last)
+        load_index(l, y, i);
 }
 
 static void load_delta(struct eng_loader *l, struct eng_layer *y, uint32_t i)
@@ -221,6 +239,18 @@ static void delta_release(struct eng_delta *x)
     free(x);
 }
 
+static void index_release(struct eng_index *x)
+{
+    if (!x)
+        return;
+    eng_weight_release(&x->q);
+    eng_weight_release(&x->k);
+    eng_weight_release(&x->proj);
+    free(x->k_norm);
+    free(x->k_norm_bias);
+    free(x);
+}
+
 void eng_layer_release(struct eng_layer *y)
 {
     struct eng_weight *w[] = {&y->q_a, &y->kv_a, &y->k_b,         &y->v_b,       &y->q,
@@ -235,4 +265,5 @@ void eng_layer_release(struct eng_layer *y)
     for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
         free(f[j]);
     delta_release(y->delta);
+    index_release(y->index);
 }
