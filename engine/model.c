@@ -55,7 +55,8 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
     if (hp->family && hp->family->out_gate)
         half = 2 * (size_t)hp->n_dim;
     size_t heads = mla ? larger(hp->n_nope, hp->n_lora_kv) * hp->n_head : 0;
-    size_t widest = larger(larger(d, att), larger(larger(heads, hp->n_lora_q), half * hp->n_head));
+    size_t widest = larger(larger(d, att), hp->n_side);
+    widest = larger(widest, larger(larger(heads, hp->n_lora_q), half * hp->n_head));
     size_t wide = larger(rows * widest, pairs * ff);
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
@@ -66,16 +67,17 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->v, rows * v * 4},
         {&s->att, rows * att * 4},
         {&s->side, hp->family && hp->family->parallel ? rows * d * 4 : 0},
+        {&s->inputs, rows * hp->n_layer * hp->n_side * 4},
         {&s->qa, rows * hp->n_lora_q * 4},
         {&s->ql, rows * half * hp->n_head * 4},
         {&s->heads, rows * heads * 4},
-        {&s->proj, rows * d * 4},
+        {&s->proj, rows * larger(d, hp->n_side) * 4},
         {&s->iq, rows * hp->index.n_head * hp->index.n_dim * 4},
         {&s->ik, rows * hp->index.n_dim * 4},
         {&s->iw, rows * hp->index.n_head * 4},
         {&s->cs[0], rows * hp->rope[0].n_rot * 4},
         {&s->cs[1], rows * hp->rope[1].n_rot * 4},
-        {&s->hg, pairs * ff * 8},
+        {&s->hg, larger(pairs * ff * 8, (size_t)hp->n_layer * hp->n_side * 4)},
         {&s->hy, pairs * d * 4},
         {&s->router, rows * (hp->moe.n_expert + 1) * 4},
         {&s->ids, pairs * 4},

@@ -56,15 +56,17 @@ static void rope_row(void *ctx, uint32_t t)
     float *q = s->q + (size_t)t * hp->n_head * y->n_dim;
     float *k = s->k + (size_t)t * y->n_head_kv * y->n_dim;
     float *v = hp->family->mla ? k : s->v + (size_t)t * y->n_head_kv * y->n_vdim;
-    if (hp->family->value_norm) {
+    if (hp->family->value_norm && y->kv_from == f->layer) {
         if (!y->v.tensor)
             memcpy(v, k, (size_t)y->n_head_kv * y->n_dim * sizeof(float));
         head_norms(f, v, f->m->ones, y->n_head_kv);
     }
     head_norms(f, q, y->q_norm, hp->n_head);
-    head_norms(f, k, y->k_norm, y->n_head_kv);
     rotate(f, q, hp->n_head, t);
-    rotate(f, k, y->n_head_kv, t);
+    if (y->kv_from == f->layer) {
+        head_norms(f, k, y->k_norm, y->n_head_kv);
+        rotate(f, k, y->n_head_kv, t);
+    }
     if (y->post_qk_norm) {
         head_norms(f, q, f->m->ones, hp->n_head);
         head_norms(f, k, f->m->ones, y->n_head_kv);
@@ -75,7 +77,7 @@ static void rope_row(void *ctx, uint32_t t)
         for (uint32_t i = 0; i < hp->n_head * y->n_dim; i++)
             q[i] *= temp;
     }
-    for (uint32_t h = 0; h < y->n_head_kv; h++) {
+    for (uint32_t h = 0; y->kv_from == f->layer && h < y->n_head_kv; h++) {
         float *kc = f->c->k + eng_key_base(f->c, f->layer, s->seq[t], h);
         float *vc = f->c->v + eng_value_base(f->c, f->layer, s->seq[t], h);
         const float *kh = k + (size_t)h * y->n_dim;
@@ -285,7 +287,7 @@ static void grouped_attention(struct eng_fwd *f)
                     eng_wants_ints(&y->q) || eng_wants_ints(&y->k) || eng_wants_ints(&y->v));
     const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
     float *out[3] = {gated ? s->ql : s->q, s->k, s->v};
-    eng_linear(m, &a, f->n, y->v.tensor ? 3 : 2, w, out);
+    eng_linear(m, &a, f->n, y->v.tensor ? 3 : y->k.tensor ? 2 : 1, w, out);
     if (gated)
         eng_for_rows(m, f->n, ungate_row, f);
     attend(f);

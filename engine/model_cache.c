@@ -50,6 +50,8 @@ static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct e
             z.state += eng_delta_state(&m->hp.delta);
             continue;
         }
+        if (!eng_keeps_keys(m, i))
+            continue;
         z.k += cells * y->n_head_kv * y->n_dim;
         z.v += cells * y->n_head_kv * y->n_vdim;
         if (y->indexed && !y->picks_as_last)
@@ -228,7 +230,7 @@ uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_
     for (uint32_t l = 0; l < c->m->hp.n_layer; l++) {
         const struct eng_layer *y = &c->m->layers[l];
         size_t row = (size_t)cells_of(n) * sizeof(float);
-        for (uint32_t h = 0; y->mixer != ENG_MIX_DELTA && h < y->n_head_kv; h++) {
+        for (uint32_t h = 0; eng_keeps_keys(c->m, l) && h < y->n_head_kv; h++) {
             memcpy(c->k + eng_key_base(c, l, dst, h), c->k + eng_key_base(c, l, src, h),
                    row * y->n_dim);
             memcpy(c->v + eng_value_base(c, l, dst, h), c->v + eng_value_base(c, l, src, h),

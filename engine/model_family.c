@@ -298,6 +298,7 @@ static void make_layers(struct eng_reader *r, struct eng_model *m)
                                .n_dim = hp->n_dim,
                                .n_vdim = hp->n_dim,
                                .temp = hp->temp_scale != 0,
+                               .kv_from = i,
                                .moe = hp->moe.n_expert && i >= hp->n_dense_lead};
 }
 

@@ -26,11 +26,6 @@ struct ffn_job {
     bool merged; /* gate has up's rows behind its own */
 };
 
-static float gelu(float x)
-{
-    return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
-}
-
 /* g = act(g) u */
 static void activate(const struct eng_model *m, float *g, const float *u, uint32_t n)
 {
@@ -40,7 +35,7 @@ static void activate(const struct eng_model *m, float *g, const float *u, uint32
         break;
     case ENG_ACT_GELU:
         for (uint32_t i = 0; i < n; i++)
-            g[i] = gelu(g[i]) * u[i];
+            g[i] = eng_gelu(g[i]) * u[i];
         break;
     case ENG_ACT_OAI:
         for (uint32_t i = 0; i < n; i++) {

@@ -37,16 +37,18 @@ static void embed(struct eng_fwd *f, const int32_t *tokens)
     }
 }
 
-/* Moves the wanted tokens' rows of x to the front. */
+/* Moves the wanted tokens' rows of x (and inputs) to the front. */
 static uint32_t keep_wanted(struct eng_fwd *f, const bool *want)
 {
     uint32_t kept = 0;
-    size_t row = f->m->hp.n_embd;
+    size_t row = f->m->hp.n_embd, side = (size_t)f->m->hp.n_layer * f->m->hp.n_side;
     for (uint32_t t = 0; t < f->n; t++) {
         if (want && !want[t])
             continue;
-        if (kept != t)
+        if (kept != t) {
             memcpy(f->s->x + kept * row, f->s->x + t * row, row * sizeof(float));
+            memcpy(f->s->inputs + kept * side, f->s->inputs + t * side, side * sizeof(float));
+        }
         kept++;
     }
     return kept;
@@ -58,12 +60,16 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
     const struct eng_hparams *hp = &m->hp;
     struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .n = (uint32_t)n};
     embed(&f, tokens);
+    if (hp->n_side)
+        eng_side_inputs(&f, tokens);
     for (f.layer = 0; f.layer < hp->n_layer; f.layer++) {
         f.y = &m->layers[f.layer];
         eng_attention(&f);
         if (f.layer + 1 == hp->n_layer && (f.n = keep_wanted(&f, want)) == 0)
             return 0;
         eng_feed_forward(&f);
+        if (hp->n_side)
+            eng_side_add(&f);
         for (size_t i = 0; f.y->out_scale != 0 && i < (size_t)f.n * hp->n_embd; i++)
             m->s.x[i] *= f.y->out_scale;
         if (m->probe)

@@ -8,6 +8,8 @@
 #include "engine/model.h"
 #include "engine/threads.h"
 
+#include <math.h>
+
 enum eng_qk_norm {
     ENG_QK_NORM_NONE,
     ENG_QK_NORM_HEAD, /* RMS norm of every head, weights [head_dim] */
@@ -109,6 +111,7 @@ struct eng_hparams {
     uint32_t n_lora_q, n_lora_kv, n_nope, n_vhead; /* mla; n_lora_q 0 = queries in one step */
     struct eng_delta_params delta;
     struct eng_index_params index;
+    uint32_t n_side; /* length of a layer's own embedding of each token; 0 = none */
 };
 
 struct eng_layer {
@@ -120,6 +123,7 @@ struct eng_layer {
     bool temp;                         /* queries grow with the position (hparams) */
     uint32_t window;                   /* keys that a token sees, itself included; 0 = all */
     uint32_t chunk;     /* only keys of the token's own chunk of so many positions; 0 = no */
+    uint32_t kv_from;   /* the layer whose keys and values it sees: itself, mostly */
     bool indexed;       /* attention sees the keys that an indexer picked: the layer's own or, */
     bool picks_as_last; /* that of the last layer with one */
     bool moe;
@@ -139,6 +143,8 @@ struct eng_layer {
     struct eng_weight gate, up, down; /* of the dense FFN, or of the experts */
     bool merged;                      /* gate has the rows of up behind its own; up is empty */
     uint32_t n_ff;
+    struct eng_weight side_gate, side_out; /* n_side: [n_side] and [n_embd] outputs */
+    float *side_norm;                      /* [n_embd] */
     bool shared;
     struct eng_weight shared_gate, shared_up, shared_down;
     float *shared_scale; /* [n_embd] or NULL */
@@ -154,6 +160,7 @@ struct eng_scratch {
     float *att;                   /* [rows][n_head * n_vdim] */
     float *proj;                  /* [rows][n_embd] */
     float *side;                  /* parallel: [rows][n_embd] */
+    float *inputs;                /* [rows][n_layer][n_side] */
     float *qa;                    /* mla: [rows][n_lora_q] */
     float *ql;                    /* mla: [rows][n_head * (n_nope + n_rot, or n_vhead)] */
     float *heads;                 /* mla: [n_head][rows][n_nope or n_lora_kv] */
@@ -187,8 +194,10 @@ struct eng_model {
     struct eng_layer *layers;
     struct eng_weight embd, output; /* output may be embd's tensor (tied) */
     float *output_norm;
-    float *ones;       /* [widest head]: the weights of norms that have none */
-    uint32_t n_ff_max; /* widest FFN of any layer */
+    struct eng_weight side_embd, side_proj; /* n_side: [n_layer * n_side] a token; from n_embd */
+    float *side_norm;                       /* [n_side] */
+    float *ones;                            /* [widest head]: the weights of norms that have none */
+    uint32_t n_ff_max;                      /* widest FFN of any layer */
     uint64_t *choices; /* [n_layer][n_expert] of the routers; NULL without experts */
     eng_probe_fn probe;
     void *probe_ctx;
@@ -318,6 +327,16 @@ void eng_norm_rows(struct eng_fwd *f, float *x, const float *w);
 
 /* model_attn.c, model_ffn.c: a layer's halves. */
 void eng_attention(struct eng_fwd *f);
+/* model_side.c: what each layer adds of its own embedding of the tokens. First, from the embedded
+ * slice, the inputs of all layers; then, behind a layer, its part of the residual stream. */
+void eng_side_inputs(struct eng_fwd *f, const int32_t *tokens);
+void eng_side_add(struct eng_fwd *f);
+
+static inline float eng_gelu(float x) /* the tanh form */
+{
+    return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+}
+
 /* model_index.c: the indexer's keys of the slice into the cache, its queries turned. s->iq, ik and
  * iw hold what the matrices gave. Then, for every token: which keys it sees (c->picked). */
 void eng_index_pick(struct eng_fwd *f);
@@ -350,17 +369,23 @@ struct eng_query {
 };
 void eng_attend_query(const struct eng_query *a);
 
-/* Where layer l keeps head h's keys of sequence seq; and values. */
+/* Whether layer l writes keys and values of its own. */
+static inline bool eng_keeps_keys(const struct eng_model *m, uint32_t l)
+{
+    return m->layers[l].mixer != ENG_MIX_DELTA && m->layers[l].kv_from == l;
+}
+
+/* Where the keys of head h stand that layer l sees of sequence seq; and values. */
 static inline size_t eng_key_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
 {
     const struct eng_layer *y = &c->m->layers[l];
-    return c->k_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_dim;
+    return c->k_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_dim;
 }
 
 static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
 {
     const struct eng_layer *y = &c->m->layers[l];
-    return c->v_at[l] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
+    return c->v_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
 }
 
 static inline size_t eng_index_base(const struct eng_cache *c, uint32_t l, uint32_t seq)

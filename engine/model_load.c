@@ -207,6 +207,30 @@ static void load_rope(struct eng_loader *l)
     }
 }
 
+/* A table of which single rows are read, where they lie: one of n_in values per token. */
+static void load_table(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    const struct eng_tensor *t = eng_load_find(l, name, true);
+    char other[96];
+    snprintf(other, sizeof(other), "%.*sscale", (int)(strlen(name) - 6), name);
+    if (!t || !eng_load_shape(l, t, n_in, hp->n_vocab, 1))
+        return;
+    if (eng_gguf_tensor(l->m->gguf, other)) {
+        l->st = base_err_set(l->err, BASE_EINVAL,
+                             "%s: \"%s\" is there, which this build does not support",
+                             eng_gguf_path(l->m->gguf), other);
+        return;
+    }
+    *w = (struct eng_weight){.tensor = t,
+                             .type = t->type,
+                             .n_in = n_in,
+                             .n_out = hp->n_vocab,
+                             .n_mat = 1,
+                             .row_bytes = t->row_bytes,
+                             .data = t->data};
+}
+
 static void load_ends(struct eng_loader *l)
 {
     struct eng_model *m = l->m;
@@ -218,20 +242,14 @@ static void load_ends(struct eng_loader *l)
         (void)eng_load_shape(l, t, hp->n_embd, 0, 1);
         return;
     }
-    if (eng_gguf_tensor(m->gguf, "token_embd.scale")) {
-        l->st = base_err_set(l->err, BASE_EINVAL,
-                             "%s: \"token_embd.scale\" is there, which this build does not support",
-                             eng_gguf_path(m->gguf));
-        return;
-    }
     hp->n_vocab = (uint32_t)t->ne[1];
-    m->embd = (struct eng_weight){.tensor = t,
-                                  .type = t->type,
-                                  .n_in = hp->n_embd,
-                                  .n_out = hp->n_vocab,
-                                  .n_mat = 1,
-                                  .row_bytes = t->row_bytes,
-                                  .data = t->data};
+    load_table(l, &m->embd, "token_embd.weight", hp->n_embd);
+    if (hp->n_side) {
+        load_table(l, &m->side_embd, "per_layer_token_embd.weight", hp->n_layer * hp->n_side);
+        eng_load_weight(l, &m->side_proj, "per_layer_model_proj.weight", hp->n_embd,
+                        hp->n_layer * hp->n_side, 1);
+        m->side_norm = eng_load_floats(l, "per_layer_proj_norm.weight", hp->n_side, 1, true);
+    }
     m->output_norm = eng_load_floats(l, "output_norm.weight", hp->n_embd, 1, true);
     bool tied = eng_gguf_tensor(m->gguf, "output.weight") == NULL;
     eng_load_weight(l, &m->output, tied ? "token_embd.weight" : "output.weight", hp->n_embd,
@@ -305,6 +323,8 @@ void eng_weights_free(struct eng_model *m)
     for (uint32_t i = 0; m->layers && i < m->hp.n_layer; i++)
         eng_layer_release(&m->layers[i]);
     eng_weight_release(&m->output);
+    eng_weight_release(&m->side_proj);
+    free(m->side_norm);
     free(m->output_norm);
     free(m->layers);
     m->layers = NULL;

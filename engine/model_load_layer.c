@@ -97,8 +97,9 @@ static void load_attention(struct eng_loader *l, struct eng_layer *y, uint32_t i
         eng_load_rows(l, &y->v, full, d, q_out + kv_out, kv_out, q_out + 2 * kv_out, 1);
     } else {
         eng_layer_weight(l, &y->q, i, "attn_q", d, fam->out_gate ? 2 * q_out : q_out, 1);
-        eng_layer_weight(l, &y->k, i, "attn_k", d, kv_out, 1);
-        if (!fam->value_norm || eng_layer_has(l, i, "attn_v.weight"))
+        if (y->kv_from == i)
+            eng_layer_weight(l, &y->k, i, "attn_k", d, kv_out, 1);
+        if (y->kv_from == i && (!fam->value_norm || eng_layer_has(l, i, "attn_v.weight")))
             eng_layer_weight(l, &y->v, i, "attn_v", d, kv_out, 1);
     }
     eng_layer_weight(l, &y->o, i, "attn_output", q_out, d, 1);
@@ -107,7 +108,8 @@ static void load_attention(struct eng_loader *l, struct eng_layer *y, uint32_t i
         must |=
             eng_layer_has(l, i, "attn_q_norm.weight") != eng_layer_has(l, i, "attn_k_norm.weight");
         y->q_norm = eng_layer_floats(l, i, "attn_q_norm.weight", all ? q_out : y->n_dim, must);
-        y->k_norm = eng_layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : y->n_dim, must);
+        if (y->kv_from == i)
+            y->k_norm = eng_layer_floats(l, i, "attn_k_norm.weight", all ? kv_out : y->n_dim, must);
     }
 }
 
@@ -219,10 +221,20 @@ static void load_ffn(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     eng_layer_weight(l, &y->down, i, "ffn_down", ff, d, 1);
 }
 
+static void load_side(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    eng_layer_weight(l, &y->side_gate, i, "inp_gate", hp->n_embd, hp->n_side, 1);
+    eng_layer_weight(l, &y->side_out, i, "proj", hp->n_side, hp->n_embd, 1);
+    y->side_norm = eng_layer_floats(l, i, "post_norm.weight", hp->n_embd, true);
+}
+
 void eng_layer_load(struct eng_loader *l, struct eng_layer *y, uint32_t i)
 {
     load_attention(l, y, i);
     load_ffn(l, y, i);
+    if (l->m->hp.n_side)
+        load_side(l, y, i);
 }
 
 static void delta_release(struct eng_delta *x)
@@ -253,15 +265,16 @@ static void index_release(struct eng_index *x)
 
 void eng_layer_release(struct eng_layer *y)
 {
-    struct eng_weight *w[] = {&y->q_a, &y->kv_a, &y->k_b,         &y->v_b,       &y->q,
-                              &y->k,   &y->v,    &y->o,           &y->router,    &y->gate,
-                              &y->up,  &y->down, &y->shared_gate, &y->shared_up, &y->shared_down};
+    struct eng_weight *w[] = {
+        &y->q_a,         &y->kv_a,      &y->k_b,         &y->v_b,       &y->q,       &y->k,
+        &y->v,           &y->o,         &y->router,      &y->gate,      &y->up,      &y->down,
+        &y->shared_gate, &y->shared_up, &y->shared_down, &y->side_gate, &y->side_out};
     for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
         eng_weight_release(w[j]);
     float *f[] = {y->attn_norm,    y->ffn_norm,    y->q_norm,         y->k_norm,
                   y->router_bias,  y->sinks,       y->post_attn_norm, y->post_ffn_norm,
                   y->shared_scale, y->q_a_norm,    y->kv_a_norm,      y->router_norm,
-                  y->pre_norm_2,   y->post_norm_1, y->post_norm_2};
+                  y->pre_norm_2,   y->post_norm_1, y->post_norm_2,    y->side_norm};
     for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
         free(f[j]);
     delta_release(y->delta);
