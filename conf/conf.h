@@ -96,8 +96,10 @@ enum conf_basis {
     CONF_BASIS_ADEQUACY,
     CONF_BASIS_DPF,
     CONF_BASIS_SCC,
-    CONF_BASIS_BCR
+    CONF_BASIS_BCR,
+    CONF_BASIS_DEROGATION /* GDPR Art. 49: only where every rule that applies names it */
 };
+#define CONF_BASIS_LAST CONF_BASIS_DEROGATION
 
 #define CONF_BASIS_BIT(b) (1u << (b))
 
@@ -105,6 +107,19 @@ enum conf_basis {
 struct conf_places {
     const char **v;
     size_t n;
+};
+
+struct conf_names {
+    const char **v;
+    struct conf_pos *pos; /* of each */
+    size_t n;
+};
+
+/* Who else handles what a back end is sent; its places count as the back end's own. */
+struct conf_sub_processor {
+    struct conf_pos pos;
+    const char *name;
+    struct conf_places location;
 };
 
 struct conf_residency {
@@ -118,6 +133,15 @@ struct conf_residency {
     const char *reference; /* NULL if none */
     const char *expires;   /* "YYYY-MM-DD" or NULL */
     int64_t expires_day; /* days since 1970-01-01 of `expires`, the last day it holds; INT64_MAX */
+    const char *checked; /* "YYYY-MM-DD" when somebody last looked that it holds, or NULL */
+    int64_t checked_day; /* 0: not stated */
+    const char *assessment; /* reference of the transfer impact assessment, or NULL */
+    const char *scope; /* how the recipient falls within an adequacy decision's scope, or NULL */
+    const char *derogation; /* point of Art. 49(1), "49.1.a", or NULL */
+    const char *approver;   /* who approved the derogation, or NULL */
+    struct conf_names certifications;
+    struct conf_sub_processor *sub_processors;
+    size_t n_sub_processors;
 };
 
 struct conf_remote_model {
@@ -238,13 +262,78 @@ struct conf_audit {
     size_t n_sinks;
 };
 
-/* ---- the policy file, typed but not yet compiled (policy/ does that) ---- */
+/* ---- dated tables: what the law says today is data, never code ---- */
 
-struct conf_names {
-    const char **v;
-    struct conf_pos *pos; /* of each */
+/* A date as written and as a day. */
+struct conf_date {
+    const char *text; /* NULL: not stated */
+    int64_t day;
+};
+
+/* One adequacy decision (GDPR Art. 45). */
+struct conf_adequacy {
+    struct conf_pos pos;
+    const char *country, *decision, *source;
+    const char *scope;        /* what it is limited to, or NULL: the whole country */
+    struct conf_date checked; /* when somebody last looked */
+    struct conf_date until;   /* its last day; text NULL: it has no end of its own */
+};
+
+/* One organisation on the list of the EU-U.S. Data Privacy Framework. */
+struct conf_listing {
+    struct conf_pos pos;
+    const char *entity, *source;
+    struct conf_date checked, until;
+};
+
+struct conf_tables {
+    bool present;
+    int version;
+    const char *file;
+    uint8_t sha256[32];
+    char id[80];
+    int32_t warn_days, refuse_days; /* age of a row's `checked` in days; refuse 0: never */
+    struct conf_adequacy *adequacy;
+    size_t n_adequacy;
+    bool has_dpf;
+    struct conf_adequacy dpf; /* the framework's own decision; country is the one it covers */
+    struct conf_listing *listings;
+    size_t n_listings;
+};
+
+/* What a duty asks of a use case. */
+enum conf_duty_needs {
+    CONF_NEEDS_DPIA,
+    CONF_NEEDS_FRIA,
+    CONF_NEEDS_WORKER_NOTICE,
+    CONF_NEEDS_HUMAN_REVIEW, /* becomes an obligation; the request is not refused */
+    CONF_NEEDS_LABEL,        /* the same */
+    CONF_NEEDS_NEVER         /* a ban: gives a prohibited use case its article and date */
+};
+
+/* A duty and the day from which it applies: before that day it does nothing. Conditions that are
+ * stated must all hold. */
+struct conf_duty {
+    struct conf_pos pos;
+    const char *id, *article, *source;
+    enum conf_duty_needs needs;
+    struct conf_date from, checked;
+    struct conf_names ai_act;       /* one of these classes, or what begins with one and a dot */
+    struct conf_names organisation; /* one of these is in the policy's organisation */
+    bool workplace, high_risk, decides;
+};
+
+struct conf_duties {
+    bool present;
+    int version;
+    const char *file;
+    uint8_t sha256[32];
+    char id[80];
+    struct conf_duty *v;
     size_t n;
 };
+
+/* ---- the policy file, typed but not yet compiled (policy/ does that) ---- */
 
 /* What is done with an answer in which something is found, mildest first. */
 enum conf_answers {
@@ -271,25 +360,49 @@ struct conf_handling {
     const struct conf_retention *retention; /* NULL: says nothing */
 };
 
+const char *conf_needs_name(enum conf_duty_needs n); /* "dpia", ... */
 /* The words that `obligations` may hold. NULL-ended. */
 extern const char *const conf_obligations[];
 
 struct conf_use_case {
     struct conf_pos pos;
     const char *id, *purpose, *legal_basis, *ai_act;
+    const char *not_high_risk; /* point of AI Act Art. 6(3) relied on, "6.3.a", or NULL */
     bool human_review;
-    struct conf_names data; /* classes that the use case declares */
+    bool workplace; /* used at a workplace (AI Act Art. 26(7)) */
+    bool high_risk; /* likely a high risk to people (GDPR Art. 35(1)), as the organisation found */
+    bool decides;   /* decides about people with legal or similar effect (GDPR Art. 22) */
+    bool profiling; /* profiles people: always high-risk where Annex III is (AI Act Art. 6(3)) */
+    struct conf_names data;                  /* classes that the use case declares */
+    struct conf_names exceptions;            /* of Art. 9(2), "9.2.h", or "10" for criminal data */
+    const char *dpia, *fria, *worker_notice; /* references, or NULL */
+    struct conf_names requires; /* references that the organisation itself asks for, law or not */
     struct conf_handling handling;
+};
+
+/* What a rule asks of a back end off premises, beyond place and basis. */
+struct conf_needs {
+    bool present;
+    struct conf_names certifications; /* all of them */
+    struct conf_names entities;       /* one of them; n == 0: any */
+    bool has_sub_processors;
+    struct conf_names sub_processors; /* the only ones allowed */
+    int32_t retention_days;           /* at most; -1: not asked */
+    int32_t checked_within_days;      /* age of checked_on at most; -1: not asked */
+    bool assessment;                  /* a transfer impact assessment */
+    bool no_training;                 /* also for requests without any class */
 };
 
 struct conf_rule {
     struct conf_pos pos;
     const char *id;
     /* n == 0: not a condition */
-    struct conf_names when_data, when_use_case, when_tier, when_task, when_tenant;
+    struct conf_names when_data, when_use_case, when_tier, when_task, when_tenant, when_region,
+        when_ai_act;
     bool has_location;
     struct conf_places location;
     uint32_t basis; /* CONF_BASIS_BITs; 0 = any but none */
+    struct conf_needs needs;
     struct conf_names redact;
     struct conf_handling handling;
     const char *deny; /* the reason, or NULL */
@@ -297,11 +410,20 @@ struct conf_rule {
 
 struct conf_policy_test {
     struct conf_pos pos;
-    const char *text, *use_case, *name;
+    const char *text; /* "" when only facts are given */
+    const char *use_case, *name, *tenant, *region, *tier;
+    struct conf_names data; /* declared, as by a key */
+    struct conf_date at;    /* the day it is decided on; text NULL: today */
+    bool pinned;
+    bool has_backends; /* `backends` are the candidates, instead of the configuration's */
+    struct conf_targets backends;
     struct conf_names expect_data; /* n == 0 and !has_data: not checked */
     bool has_data;
     const char *expect_outcome, *expect_location, *expect_rule, *expect_tier; /* NULL: unchecked */
-    struct conf_names expect_redact;
+    const char *expect_backend, *expect_reason, *expect_retention, *expect_answers;
+    struct conf_names expect_redact, expect_obligations, expect_refused;
+    struct conf_names expect_tools, expect_no_tools; /* names that are allowed, that are not */
+    bool has_obligations, has_redact;
 };
 
 struct conf_policy {
@@ -310,6 +432,10 @@ struct conf_policy {
     uint8_t sha256[32]; /* of the file's bytes */
     char id[80];        /* "sha256:<64 hex>" */
     int version;
+    uint32_t revision;              /* of the text; 0: not stated */
+    const char *signed_by;          /* name of the key whose signature holds; NULL: not asked for */
+    struct conf_names organisation; /* public_body, public_service */
+    struct conf_names require;      /* use_case, purpose, legal_basis, exception */
     struct conf_places default_location;
     struct conf_retention *retentions;
     size_t n_retentions;
@@ -317,8 +443,16 @@ struct conf_policy {
     size_t n_use_cases;
     struct conf_rule *rules;
     size_t n_rules;
+    bool has_test_backends;
+    struct conf_targets test_backends; /* candidates of the tests that state none */
     struct conf_policy_test *tests;
     size_t n_tests;
+};
+
+/* A public key that may sign the policy ("name+id+base64", C2SP signed note). */
+struct conf_policy_key {
+    const char *name;
+    uint8_t id[4], pub[32];
 };
 
 struct conf {
@@ -333,6 +467,13 @@ struct conf {
     struct conf_targets targets; /* every one there is, local/ first: what /v1/models lists */
     struct conf_routing routing;
     struct conf_policy policy;
+    bool has_shadow;
+    struct conf_policy shadow; /* decided beside the policy, never enforced */
+    struct conf_tables tables;
+    struct conf_duties duties;
+    struct conf_policy_key *policy_keys; /* any of them must have signed; none: signing not asked */
+    size_t n_policy_keys;
+    const char *policy_state; /* file: kill switches and the last revision in force */
     struct conf_audit audit;
 };
 
@@ -347,6 +488,11 @@ enum base_status conf_load(const char *file, struct conf **out,
  * is policy.pos.file. */
 enum base_status conf_load_partial(const char *file, struct conf **out,
                                    struct conf_problems *problems) BASE_MUST_CHECK;
+/* Only a policy file and, where not NULL, tables and duties, for who works on policies without a
+ * configuration around them. As conf_load. */
+enum base_status conf_load_policy_only(const char *policy, const char *tables, const char *duties,
+                                       struct conf **out,
+                                       struct conf_problems *problems) BASE_MUST_CHECK;
 /* The policy file was read and none of problems' errors is in it. */
 bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems);
 /* Wipes the back ends' keys and the sinks' secrets and sets them to NULL: for processes that call

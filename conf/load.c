@@ -75,6 +75,30 @@ static void keep_policy(struct conf_loader *l, const struct conf_node *n, void *
     l->policy = n;
 }
 
+static void keep_shadow(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    (void)dst;
+    l->shadow = n;
+}
+
+static void keep_tables(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    (void)dst;
+    l->tables = n;
+}
+
+static void keep_duties(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    (void)dst;
+    l->duties = n;
+}
+
+static void keep_policy_keys(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    (void)dst;
+    l->policy_keys = n;
+}
+
 static const struct conf_field root_fields[] = {
     {.name = "server",
      .kind = CONF_SUB,
@@ -86,6 +110,11 @@ static const struct conf_field root_fields[] = {
     {.name = "backends", .kind = CONF_SUB, .fn = conf_load_backends},
     {.name = "routing", .kind = CONF_SUB, .required = true, .fn = keep_routing},
     {.name = "policy", .kind = CONF_SUB, .required = true, .fn = keep_policy},
+    {.name = "policy_shadow", .kind = CONF_SUB, .fn = keep_shadow},
+    {.name = "policy_keys", .kind = CONF_SUB, .fn = keep_policy_keys},
+    {.name = "policy_state", .kind = CONF_PATH, .offset = AT(policy_state)},
+    {.name = "transfer_tables", .kind = CONF_SUB, .fn = keep_tables},
+    {.name = "duties", .kind = CONF_SUB, .fn = keep_duties},
     {.name = "audit",
      .kind = CONF_SUB,
      .offset = AT(audit),
@@ -127,6 +156,9 @@ static const char defaults_yaml[] =
     "  threshold: 0.5\n"
     "  when_hard_is_denied: local\n"
     "  overflow: queue\n"
+    "policy_state: policy-state.json # beside the file that `keys` names\n"
+    "# without policy_keys no signature is asked for; without transfer_tables a basis of adequacy\n"
+    "# or dpf is taken at its word; without duties no document is asked for by date\n"
     "audit:\n"
     "  on_failure: refuse\n"
     "  content: off\n"
@@ -166,20 +198,57 @@ static void set_defaults(struct conf *c)
 
 /* ---- loading ---- */
 
-/* The policy that l->policy names: l is turned to that file and back. */
-static void load_policy_file(struct conf_loader *l)
+/* Another file that the configuration names at n, read for what is in it: l is turned to that file
+ * and back. */
+struct other {
+    const char *file;
+    uint8_t *sha256;
+    char *id; /* 80 bytes */
+    const char *signed_by;
+    const struct conf_node *root;
+    struct conf_loader l;
+};
+
+static void id_print(char id[80], const uint8_t sha256[32])
 {
     static const char hex[] = "0123456789abcdef";
-    const struct conf_node *n = l->policy;
-    struct conf_policy *p = &l->c->policy;
+    memcpy(id, "sha256:", 7);
+    for (size_t i = 0; i < 32; i++) {
+        id[7 + 2 * i] = hex[sha256[i] >> 4];
+        id[8 + 2 * i] = hex[sha256[i] & 15];
+    }
+    id[71] = 0;
+}
+
+/* shown: how problems name the file. */
+static bool read_other(struct conf_loader *l, const struct conf_node *n, const char *shown,
+                       const char *path, bool must_sign, struct other *o)
+{
+    struct base_str text;
+    if (!read_file(l, conf_pos(l, n), shown, path, &text, o->sha256))
+        return false;
+    o->file = path;
+    id_print(o->id, o->sha256);
+    if (must_sign && !conf_policy_signed(l, n, path, text, &o->signed_by))
+        return false;
+    o->l = *l;
+    o->l.file = shown;
+    o->l.folder = folder_of(l->a, path);
+    o->root = conf_yaml_parse(text, shown, false, l->a, l->pr);
+    return o->root != NULL;
+}
+
+static bool open_other(struct conf_loader *l, const struct conf_node *n, bool must_sign,
+                       struct other *o)
+{
     if (!n || !conf_is_text(l, n))
-        return;
+        return false;
     const char *path = conf_path(l, n, n->text), *why;
     if (!path)
-        return;
+        return false;
     if (!conf_file_readable(path, &why)) {
         conf_wrong(l, n, "%.*s: %s", CONF_SHOW(n), why);
-        return;
+        return false;
     }
     /* Shown as the main file is: beside it, the way it was named. */
     const char *slash = strrchr(l->file, '/');
@@ -187,21 +256,50 @@ static void load_policy_file(struct conf_loader *l)
     if (n->raw.p[0] != '/' && !n->expanded)
         shown = base_arena_printf(l->a, "%.*s%s", slash ? (int)(slash - l->file + 1) : 0, l->file,
                                   n->raw.p);
-    struct base_str text;
-    if (!shown.p || !read_file(l, conf_pos(l, n), shown.p, path, &text, p->sha256))
-        return;
-    p->file = path;
-    memcpy(p->id, "sha256:", 7);
-    for (size_t i = 0; i < 32; i++) {
-        p->id[7 + 2 * i] = hex[p->sha256[i] >> 4];
-        p->id[8 + 2 * i] = hex[p->sha256[i] & 15];
+    return shown.p && read_other(l, n, shown.p, path, must_sign, o);
+}
+
+static void load_one_policy(struct conf_loader *l, const struct conf_node *n, bool must_sign,
+                            struct conf_policy *p)
+{
+    struct other o = {.sha256 = p->sha256, .id = p->id};
+    if (open_other(l, n, must_sign, &o))
+        conf_load_policy(&o.l, o.root, p);
+    p->file = o.file;
+    p->signed_by = o.signed_by;
+}
+
+/* The files that the configuration names, after the configuration itself. */
+static void load_others(struct conf_loader *l)
+{
+    struct conf *c = l->c;
+    struct other t = {.sha256 = c->tables.sha256, .id = c->tables.id};
+    struct other d = {.sha256 = c->duties.sha256, .id = c->duties.id};
+    if (l->policy_keys)
+        conf_load_policy_keys(l, l->policy_keys);
+    load_one_policy(l, l->policy, true, &c->policy);
+    if (l->shadow) {
+        c->has_shadow = true;
+        load_one_policy(l, l->shadow, false, &c->shadow);
     }
-    struct conf_loader pl = *l;
-    pl.file = shown.p;
-    pl.folder = folder_of(l->a, path);
-    const struct conf_node *root = conf_yaml_parse(text, pl.file, false, l->a, l->pr);
-    if (root)
-        conf_load_policy(&pl, root);
+    if (l->tables && open_other(l, l->tables, true, &t))
+        conf_load_tables(&t.l, t.root, &c->tables);
+    c->tables.file = t.file;
+    if (l->duties && open_other(l, l->duties, true, &d))
+        conf_load_duties(&d.l, d.root, &c->duties);
+    c->duties.file = d.file;
+}
+
+/* Where kill switches and the last revision are kept: beside the keys, unless it is said. */
+static void default_state(struct conf_loader *l)
+{
+    struct conf *c = l->c;
+    if (c->policy_state || !c->keys_file)
+        return;
+    const char *slash = strrchr(c->keys_file, '/');
+    struct base_str s = base_arena_printf(
+        l->a, "%.*spolicy-state.json", slash ? (int)(slash - c->keys_file + 1) : 0, c->keys_file);
+    c->policy_state = s.p;
 }
 
 static void load_all(struct conf_loader *l, const char *file)
@@ -227,7 +325,8 @@ static void load_all(struct conf_loader *l, const char *file)
     conf_targets_make(l, root);
     if (l->routing)
         conf_load_routing(l, l->routing, &c->routing);
-    load_policy_file(l);
+    default_state(l);
+    load_others(l);
 }
 
 enum base_status conf_load_partial(const char *file, struct conf **out,
@@ -250,6 +349,57 @@ enum base_status conf_load_partial(const char *file, struct conf **out,
     conf_problems_sort(problems);
     *out = c;
     return problems->n_errors ? BASE_EINVAL : BASE_OK;
+}
+
+/* One file that was named on its own. */
+static struct other other_alone(struct conf_loader *l, const char *file, uint8_t *sha256, char *id)
+{
+    static const struct conf_node nowhere = {.kind = CONF_NODE_SCALAR};
+    struct other o = {.sha256 = sha256, .id = id};
+    struct conf_problems *pr = l->pr;
+    struct conf_loader here = *l;
+    here.file = NULL; /* positions of the command line: none */
+    if (!read_other(&here, &nowhere, file, file, false, &o) && pr->n_errors == 0)
+        conf_problem_add(pr, (struct conf_pos){file, 0, 0}, false, "it cannot be read");
+    return o;
+}
+
+enum base_status conf_load_policy_only(const char *policy, const char *tables, const char *duties,
+                                       struct conf **out, struct conf_problems *problems)
+{
+    *out = NULL;
+    *problems = (struct conf_problems){0};
+    struct base_arena *a = base_arena_new(ARENA_BYTES_MAX);
+    struct conf *c = a ? base_arena_alloc(a, sizeof(*c)) : NULL;
+    if (!c) {
+        conf_problem_add(problems, (struct conf_pos){0}, false, "not enough memory");
+        base_arena_free(a);
+        return BASE_ENOMEM;
+    }
+    c->arena = a;
+    set_defaults(c);
+    struct conf_loader l = {.c = c, .a = a, .pr = problems};
+    struct other p = other_alone(&l, policy, c->policy.sha256, c->policy.id);
+    if (p.root)
+        conf_load_policy(&p.l, p.root, &c->policy);
+    c->policy.file = p.file;
+    if (tables) {
+        struct other t = other_alone(&l, tables, c->tables.sha256, c->tables.id);
+        if (t.root)
+            conf_load_tables(&t.l, t.root, &c->tables);
+    }
+    if (duties) {
+        struct other d = other_alone(&l, duties, c->duties.sha256, c->duties.id);
+        if (d.root)
+            conf_load_duties(&d.l, d.root, &c->duties);
+    }
+    conf_problems_sort(problems);
+    if (problems->n_errors) {
+        conf_free(c);
+        return BASE_EINVAL;
+    }
+    *out = c;
+    return BASE_OK;
 }
 
 enum base_status conf_load(const char *file, struct conf **out, struct conf_problems *problems)

@@ -22,6 +22,9 @@ struct conf_loader {
     const char *folder;              /* its folder, absolute: relative paths start there */
     const struct conf_node *routing; /* read last: it names what the other sections define */
     const struct conf_node *policy;
+    const struct conf_node *shadow, *tables, *duties, *policy_keys; /* other files, the same */
+    struct conf_policy *policy_now;                                 /* the one being read */
+    bool in_policy; /* reading a policy's tests: warnings about today say nothing there */
 };
 
 enum conf_kind {
@@ -97,8 +100,36 @@ bool conf_is_loopback(const char *host);
 void conf_load_address(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* Makes c->targets of the models that were read. */
 void conf_targets_make(struct conf_loader *l, const struct conf_node *root);
-/* load_policy.c: the policy file's tree into c->policy. */
-void conf_load_policy(struct conf_loader *l, const struct conf_node *root);
+/* load_policy.c: a policy file's tree into *p. */
+void conf_load_policy(struct conf_loader *l, const struct conf_node *root, struct conf_policy *p);
+/* load_residency.c */
+#define CONF_RESIDENCY_FIELDS 7
+extern const struct conf_field conf_residency_fields[CONF_RESIDENCY_FIELDS];
+void conf_residency_init(struct conf_residency *r);
+void conf_load_residency(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* What holds between the fields; n is the mapping that they were read from. */
+void conf_residency_check(struct conf_loader *l, const struct conf_node *n,
+                          struct conf_residency *r);
+/* YYYY-MM-DD into struct conf_date. */
+void conf_load_date(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* load_law.c: the dated tables. dst: struct conf_tables, struct conf_duties. */
+void conf_load_tables(struct conf_loader *l, const struct conf_node *root, void *dst);
+void conf_load_duties(struct conf_loader *l, const struct conf_node *root, void *dst);
+/* load_use_case.c: the policy's use_cases; dst is struct conf_policy. */
+void conf_load_use_cases(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* A class of the AI Act as policies write it: minimal, limited, prohibited, prohibited.5.1.X,
+ * annex3.N with a letter perhaps, annex1. */
+bool conf_ai_act_known(struct base_str s);
+/* The same for a list of them, where annex3 stands for all its points. */
+void conf_check_ai_act(struct conf_loader *l, const struct conf_names *names);
+/* load_tests.c: the policy's tests and test_backends; dst is struct conf_policy. */
+void conf_load_policy_tests(struct conf_loader *l, const struct conf_node *n, void *dst);
+void conf_load_test_backends(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* policy_sig.c: reads the list policy_keys into the configuration. */
+void conf_load_policy_keys(struct conf_loader *l, const struct conf_node *n);
+/* Checks PATH.sig over text, at n's place; true if no key is asked for or one of them signed. */
+bool conf_policy_signed(struct conf_loader *l, const struct conf_node *n, const char *path,
+                        struct base_str text, const char **by);
 /* load_handling.c: tools, answers, obligations and retention, for rules and use cases alike;
  * offsets are those of struct conf_handling. */
 #define CONF_HANDLING_FIELDS 4

@@ -1,13 +1,9 @@
-/* load_backend.c - the section backends: who may be asked outside, where they are, what they cost.
+/* load_backend.c - the section backends: who may be asked outside and what they cost.
  *
- * Residency fails closed: a back end without a location is an error, one that does not say whether
- * it trains on data is taken to do so. Whether a transfer basis suffices is policy's decision for
- * every request; here only warnings say early what will be refused. Keys are secrets: no message
- * quotes them, conf_free wipes them.
+ * Where they are and on which basis is load_residency.c's. Keys are secrets: no message quotes
+ * them, conf_free wipes them.
  */
 #include "conf/load.h"
-
-#include "base/clock.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define BACKENDS_MAX     64
@@ -16,13 +12,6 @@
 static const char *const apis[] = {
     "openai",  "openai-compatible", "anthropic", "gemini", "azure-openai",
     "bedrock", "mistral",           "cohere",    NULL};
-static const char *const bases[] = {"none", "dpa", "adequacy", "dpf", "scc", "bcr", NULL};
-
-const char *conf_basis_name(enum conf_basis b)
-{
-    return (unsigned)b <= CONF_BASIS_BCR ? bases[b] : "?";
-}
-
 const char *conf_api_name(enum conf_api a)
 {
     return (unsigned)a <= CONF_API_COHERE ? apis[a] : "?";
@@ -120,73 +109,6 @@ static void load_models(struct conf_loader *l, const struct conf_node *n, void *
     }
 }
 
-/* ---- residency ---- */
-
-static void load_date(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    struct conf_residency *r = dst;
-    if (!conf_is_text(l, n))
-        return;
-    int64_t day = base_days_from_date(n->text.p, n->text.n);
-    if (day < 0) {
-        conf_wrong(l, n, "\"%.*s\" is no date: write YYYY-MM-DD", CONF_SHOW(n));
-        return;
-    }
-    r->expires = n->text.p;
-    r->expires_day = day;
-    if (day < base_wall_us() / 1000000 / 86400)
-        conf_warn(l, n, "the transfer basis expired on %s: policy will refuse this back end",
-                  r->expires);
-}
-
-static void load_transfer(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field fields[] = {
-        {.name = "basis",
-         .kind = CONF_WORD,
-         .offset = AT(conf_residency, basis),
-         .required = true,
-         .words = bases},
-        {.name = "reference", .kind = CONF_STR, .offset = AT(conf_residency, reference)},
-        {.name = "expires", .kind = CONF_SUB, .fn = load_date},
-    };
-    struct conf_residency *r = dst;
-    if (!conf_map(l, n, "transfer", CONF_FIELDS(fields), r))
-        return;
-    if (r->basis != CONF_BASIS_NONE && !r->reference)
-        conf_warn(l, n, "the transfer has no reference: policy will refuse this back end");
-}
-
-static void load_residency(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field fields[] = {
-        {.name = "location",
-         .kind = CONF_PLACES,
-         .offset = AT(conf_residency, location),
-         .required = true},
-        {.name = "entity", .kind = CONF_STR, .offset = AT(conf_residency, entity)},
-        {.name = "retention_days",
-         .kind = CONF_INT,
-         .offset = AT(conf_residency, retention_days),
-         .max = 36500},
-        {.name = "trains_on_data", .kind = CONF_BOOL, .offset = AT(conf_residency, trains_on_data)},
-        {.name = "transfer", .kind = CONF_SUB, .fn = load_transfer},
-    };
-    struct conf_residency *r = dst;
-    r->pos = conf_pos(l, n);
-    if (!conf_map(l, n, "residency", CONF_FIELDS(fields), r))
-        return;
-    bool home = false;
-    for (size_t i = 0; i < r->location.n; i++)
-        home |= strcmp(r->location.v[i], "on_premises") == 0;
-    r->on_premises = home && r->location.n == 1;
-    for (const struct conf_node *c = n->child; c; c = c->next)
-        if (home && !r->on_premises && base_str_is(c->key, "location"))
-            conf_wrong(l, c, "on_premises stands alone: a back end is here or elsewhere");
-    if (r->location.n && !home && r->basis == CONF_BASIS_NONE)
-        conf_warn(l, n, "off premises without a transfer basis: policy will refuse this back end");
-}
-
 /* ---- the list ---- */
 
 static void load_backend(struct conf_loader *l, const struct conf_node *n, struct conf_backend *b)
@@ -206,13 +128,11 @@ static void load_backend(struct conf_loader *l, const struct conf_node *n, struc
          .kind = CONF_SUB,
          .offset = AT(conf_backend, residency),
          .required = true,
-         .fn = load_residency},
+         .fn = conf_load_residency},
     };
     b->pos = conf_pos(l, n);
     b->path = "";
-    b->residency.retention_days = -1;
-    b->residency.trains_on_data = true;
-    b->residency.expires_day = INT64_MAX;
+    conf_residency_init(&b->residency);
     conf_map(l, n, "this back end", CONF_FIELDS(fields), b);
     for (const struct conf_node *c = n->child; n->kind == CONF_NODE_MAP && c; c = c->next) {
         if (base_str_is(c->key, "name") && b->name && strcmp(b->name, "local") == 0) {

@@ -68,7 +68,7 @@ static void load_obligations(struct conf_loader *l, const struct conf_node *n, v
 
 static void load_retention(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
-    const struct conf_policy *p = &l->c->policy;
+    const struct conf_policy *p = l->policy_now;
     if (!conf_is_text(l, n))
         return;
     for (size_t i = 0; i < p->n_retentions; i++) {

@@ -21,44 +21,6 @@ static void load_default(struct conf_loader *l, const struct conf_node *n, void 
     conf_map(l, n, "default", CONF_FIELDS(fields), dst);
 }
 
-/* ---- use cases ---- */
-
-static void load_review(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field field = {.name = "human_review", .kind = CONF_BOOL};
-    if (n->kind == CONF_NODE_SCALAR && base_str_is(n->text, "required"))
-        *(bool *)dst = true;
-    else
-        conf_value(l, n, &field, dst);
-}
-
-static void load_use_cases(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field fields[] = {
-        {.name = "id", .kind = CONF_NAME, .offset = AT(conf_use_case, id), .required = true},
-        {.name = "purpose", .kind = CONF_STR, .offset = AT(conf_use_case, purpose)},
-        {.name = "legal_basis", .kind = CONF_STR, .offset = AT(conf_use_case, legal_basis)},
-        {.name = "ai_act", .kind = CONF_STR, .offset = AT(conf_use_case, ai_act)},
-        {.name = "human_review",
-         .kind = CONF_SUB,
-         .offset = AT(conf_use_case, human_review),
-         .fn = load_review},
-        {.name = "data", .kind = CONF_NAMES_0, .offset = AT(conf_use_case, data)},
-    };
-    struct conf_policy *p = dst;
-    if (n->kind == CONF_NODE_SEQ && n->n == 0)
-        return;
-    if (!conf_is_list(l, n, RULES_MAX))
-        return;
-    p->use_cases = conf_array(l, n, n->n, sizeof(*p->use_cases));
-    for (const struct conf_node *c = n->child; p->use_cases && c; c = c->next) {
-        struct conf_use_case *u = &p->use_cases[p->n_use_cases];
-        *u = (struct conf_use_case){.pos = conf_pos(l, c)};
-        if (conf_map_handling(l, c, "this use case", CONF_FIELDS(fields), u, &u->handling) && u->id)
-            p->n_use_cases++;
-    }
-}
-
 /* ---- rules ---- */
 
 static void load_when(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -69,9 +31,17 @@ static void load_when(struct conf_loader *l, const struct conf_node *n, void *ds
         {.name = "tier", .kind = CONF_NAMES, .offset = AT(conf_rule, when_tier)},
         {.name = "task", .kind = CONF_NAMES, .offset = AT(conf_rule, when_task)},
         {.name = "tenant", .kind = CONF_NAMES, .offset = AT(conf_rule, when_tenant)},
+        {.name = "region", .kind = CONF_NAMES, .offset = AT(conf_rule, when_region)},
+        {.name = "ai_act", .kind = CONF_NAMES, .offset = AT(conf_rule, when_ai_act)},
     };
     struct conf_rule *r = dst;
     conf_map(l, n, "when", CONF_FIELDS(fields), r);
+    conf_check_ai_act(l, &r->when_ai_act);
+    for (size_t i = 0; i < r->when_region.n; i++)
+        if (!conf_place_known(base_str_c(r->when_region.v[i])))
+            conf_problem_add(l->pr, r->when_region.pos[i], false,
+                             "region: \"%.60s\" is no place: an ISO 3166 code, EU or EEA",
+                             r->when_region.v[i]);
     for (size_t i = 0; i < r->when_tier.n; i++)
         if (strcmp(r->when_tier.v[i], "commodity") != 0 && strcmp(r->when_tier.v[i], "hard") != 0)
             conf_problem_add(l->pr, r->when_tier.pos[i], false,
@@ -96,14 +66,49 @@ static void load_basis(struct conf_loader *l, const struct conf_node *n, void *d
         if (!conf_is_text(l, c))
             continue;
         int b = 0;
-        while (b <= CONF_BASIS_BCR && !base_str_is(c->text, conf_basis_name((enum conf_basis)b)))
+        while (b <= CONF_BASIS_LAST && !base_str_is(c->text, conf_basis_name((enum conf_basis)b)))
             b++;
-        if (b <= CONF_BASIS_BCR)
+        if (b <= CONF_BASIS_LAST)
             *mask |= CONF_BASIS_BIT(b);
         else
-            conf_wrong(l, c, "\"%.*s\" is no transfer basis: none, dpa, adequacy, dpf, scc or bcr",
+            conf_wrong(l, c,
+                       "\"%.*s\" is no transfer basis: none, dpa, adequacy, dpf, scc, bcr or "
+                       "derogation",
                        CONF_SHOW(c));
     }
+}
+
+static void load_sub_processors(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field field = {
+        .name = "sub_processors", .kind = CONF_NAMES_0, .offset = AT(conf_needs, sub_processors)};
+    struct conf_needs *needs = dst;
+    needs->has_sub_processors = true;
+    conf_value(l, n, &field, needs);
+}
+
+static void load_needs(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "certifications", .kind = CONF_NAMES, .offset = AT(conf_needs, certifications)},
+        {.name = "entity", .kind = CONF_NAMES, .offset = AT(conf_needs, entities)},
+        {.name = "sub_processors", .kind = CONF_SUB, .fn = load_sub_processors},
+        {.name = "retention_days",
+         .kind = CONF_INT,
+         .offset = AT(conf_needs, retention_days),
+         .max = 36500},
+        {.name = "checked_within_days",
+         .kind = CONF_INT,
+         .offset = AT(conf_needs, checked_within_days),
+         .min = 1,
+         .max = 36500},
+        {.name = "assessment", .kind = CONF_BOOL, .offset = AT(conf_needs, assessment)},
+        {.name = "no_training", .kind = CONF_BOOL, .offset = AT(conf_needs, no_training)},
+    };
+    struct conf_needs *needs = dst;
+    needs->present = true;
+    if (conf_map(l, n, "backend", CONF_FIELDS(fields), needs) && n->n == 0)
+        conf_wrong(l, n, "asks nothing of a back end");
 }
 
 static void load_rules(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -113,6 +118,7 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         {.name = "when", .kind = CONF_SUB, .fn = load_when},
         {.name = "location", .kind = CONF_SUB, .fn = load_location},
         {.name = "basis", .kind = CONF_SUB, .offset = AT(conf_rule, basis), .fn = load_basis},
+        {.name = "backend", .kind = CONF_SUB, .offset = AT(conf_rule, needs), .fn = load_needs},
         {.name = "redact", .kind = CONF_NAMES_0, .offset = AT(conf_rule, redact)},
         {.name = "deny", .kind = CONF_STR, .offset = AT(conf_rule, deny)},
     };
@@ -124,106 +130,38 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
     p->rules = conf_array(l, n, n->n, sizeof(*p->rules));
     for (const struct conf_node *c = n->child; p->rules && c; c = c->next) {
         struct conf_rule *r = &p->rules[p->n_rules];
-        *r = (struct conf_rule){.pos = conf_pos(l, c)};
+        *r = (struct conf_rule){.pos = conf_pos(l, c),
+                                .needs = {.retention_days = -1, .checked_within_days = -1}};
         size_t before = l->pr->n_errors;
         if (!conf_map_handling(l, c, "this rule", CONF_FIELDS(fields), r, &r->handling) || !r->id)
             continue;
         p->n_rules++;
-        if (l->pr->n_errors == before && !r->has_location && !r->basis && !r->redact.n &&
-            !conf_handling_says(&r->handling) && !r->deny)
+        if (l->pr->n_errors == before && !r->has_location && !r->basis && !r->needs.present &&
+            !r->redact.n && !conf_handling_says(&r->handling) && !r->deny)
             conf_wrong(l, c,
-                       "the rule %s says nothing: it needs location, basis, redact, tools, "
+                       "the rule %s says nothing: it needs location, basis, backend, redact, "
+                       "tools, "
                        "answers, obligations, retention or deny",
                        r->id);
     }
 }
 
-/* ---- tests ---- */
+/* ---- the file ---- */
 
-static void load_expect_data(struct conf_loader *l, const struct conf_node *n, void *dst)
+/* Words of a list against those there are. */
+static void check_words(struct conf_loader *l, const struct conf_names *names, const char *key,
+                        const char *const *words)
 {
-    static const struct conf_field field = {
-        .name = "data", .kind = CONF_NAMES, .offset = AT(conf_policy_test, expect_data)};
-    struct conf_policy_test *t = dst;
-    t->has_data = true;
-    conf_value(l, n, &field, t);
-}
-
-/* One of words, kept as text. */
-static void load_one_of(struct conf_loader *l, const struct conf_node *n, const char *a,
-                        const char *b, const char **dst)
-{
-    if (!conf_is_text(l, n))
-        return;
-    if (base_str_is(n->text, a) || base_str_is(n->text, b))
-        *dst = n->text.p;
-    else
-        conf_wrong(l, n, "must be %s or %s, not \"%.*s\"", a, b, CONF_SHOW(n));
-}
-
-static void load_outcome(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    load_one_of(l, n, "route", "deny", dst);
-}
-
-static void load_tier(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    load_one_of(l, n, "commodity", "hard", dst);
-}
-
-static void load_expect_location(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    if (!conf_is_text(l, n))
-        return;
-    if (conf_place_known(n->text))
-        *(const char **)dst = n->text.p;
-    else
-        conf_wrong(l, n, "\"%.*s\" is no place: an ISO 3166 code, EU, EEA or on_premises",
-                   CONF_SHOW(n));
-}
-
-static void load_expect(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field fields[] = {
-        {.name = "data", .kind = CONF_SUB, .fn = load_expect_data},
-        {.name = "outcome",
-         .kind = CONF_SUB,
-         .offset = AT(conf_policy_test, expect_outcome),
-         .fn = load_outcome},
-        {.name = "location",
-         .kind = CONF_SUB,
-         .offset = AT(conf_policy_test, expect_location),
-         .fn = load_expect_location},
-        {.name = "rule", .kind = CONF_NAME, .offset = AT(conf_policy_test, expect_rule)},
-        {.name = "tier",
-         .kind = CONF_SUB,
-         .offset = AT(conf_policy_test, expect_tier),
-         .fn = load_tier},
-        {.name = "redact", .kind = CONF_NAMES, .offset = AT(conf_policy_test, expect_redact)},
-    };
-    if (conf_map(l, n, "expect", CONF_FIELDS(fields), dst) && n->n == 0)
-        conf_wrong(l, n, "the test expects nothing");
-}
-
-static void load_tests(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field fields[] = {
-        {.name = "name", .kind = CONF_STR, .offset = AT(conf_policy_test, name)},
-        {.name = "text", .kind = CONF_STR, .offset = AT(conf_policy_test, text), .required = true},
-        {.name = "use_case", .kind = CONF_NAME, .offset = AT(conf_policy_test, use_case)},
-        {.name = "expect", .kind = CONF_SUB, .required = true, .fn = load_expect},
-    };
-    struct conf_policy *p = dst;
-    if (n->kind == CONF_NODE_SEQ && n->n == 0)
-        return;
-    if (!conf_is_list(l, n, RULES_MAX))
-        return;
-    p->tests = conf_array(l, n, n->n, sizeof(*p->tests));
-    for (const struct conf_node *c = n->child; p->tests && c; c = c->next) {
-        struct conf_policy_test *t = &p->tests[p->n_tests];
-        *t = (struct conf_policy_test){.pos = conf_pos(l, c)};
-        if (conf_map(l, c, "this test", CONF_FIELDS(fields), t) && t->text)
-            p->n_tests++;
+    for (size_t i = 0; i < names->n; i++) {
+        bool known = false;
+        for (size_t k = 0; words[k] && !known; k++)
+            known = strcmp(names->v[i], words[k]) == 0;
+        if (known)
+            continue;
+        const char *near = conf_nearest(base_str_c(names->v[i]), words);
+        conf_problem_add(l->pr, names->pos[i], false, "%s: \"%.60s\" is not known%s%s%s", key,
+                         names->v[i], near ? "; did you mean " : "", near ? near : "",
+                         near ? "?" : "");
     }
 }
 
@@ -235,8 +173,11 @@ static void already_read(struct conf_loader *l, const struct conf_node *n, void 
     (void)dst;
 }
 
-void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
+void conf_load_policy(struct conf_loader *l, const struct conf_node *root, struct conf_policy *p)
 {
+    static const char *const organisations[] = {"public_body", "public_service", NULL};
+    static const char *const requirements[] = {"use_case", "purpose", "legal_basis", "exception",
+                                               NULL};
     static const struct conf_field fields[] = {
         {.name = "version",
          .kind = CONF_INT,
@@ -244,13 +185,21 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
          .required = true,
          .min = 1,
          .max = 1},
+        {.name = "revision",
+         .kind = CONF_UINT,
+         .offset = AT(conf_policy, revision),
+         .min = 1,
+         .max = 2e9},
+        {.name = "organisation", .kind = CONF_NAMES_0, .offset = AT(conf_policy, organisation)},
+        {.name = "require", .kind = CONF_NAMES_0, .offset = AT(conf_policy, require)},
         {.name = "default", .kind = CONF_SUB, .fn = load_default},
         {.name = "retention_classes", .kind = CONF_SUB, .fn = already_read},
-        {.name = "use_cases", .kind = CONF_SUB, .fn = load_use_cases},
+        {.name = "use_cases", .kind = CONF_SUB, .fn = conf_load_use_cases},
         {.name = "rules", .kind = CONF_SUB, .fn = load_rules},
-        {.name = "tests", .kind = CONF_SUB, .fn = load_tests},
+        {.name = "test_backends", .kind = CONF_SUB, .fn = conf_load_test_backends},
+        {.name = "tests", .kind = CONF_SUB, .fn = conf_load_policy_tests},
     };
-    struct conf_policy *p = &l->c->policy;
+    l->policy_now = p;
     p->pos = conf_pos(l, root);
     /* What no rule allows stays home, also where nobody wrote so. */
     const char **home = conf_array(l, root, 1, sizeof(*home));
@@ -263,6 +212,8 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root)
         if (base_str_is(c->key, "retention_classes"))
             conf_load_retentions(l, c, p);
     conf_map(l, root, "the policy", CONF_FIELDS(fields), p);
+    check_words(l, &p->organisation, "organisation", organisations);
+    check_words(l, &p->require, "require", requirements);
 }
 
 bool conf_use_case_known(const struct conf *c, struct base_str id)

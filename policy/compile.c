@@ -59,6 +59,44 @@ bool pol_places_hold(const struct pol_places *p, const struct pol_places *q)
     return true;
 }
 
+bool pol_places_meet(const struct pol_places *p, const struct pol_places *q)
+{
+    for (size_t i = 0; i < POL_PLACE_WORDS; i++) {
+        if (p->w[i] & q->w[i])
+            return true;
+    }
+    return false;
+}
+
+bool pol_place_in_eea(const char *country)
+{
+    static const struct base_str eea = {"EEA", 3};
+    struct pol_places all = {{0}}, one = {{0}};
+
+    return pol_places_add(&all, eea) && pol_places_add(&one, base_str_c(country)) &&
+           pol_places_hold(&all, &one);
+}
+
+const struct conf_adequacy *pol_adequacy_of(const struct pol_policy *p, const char *country)
+{
+    if (strlen(country) != 2 || country[0] < 'A' || country[0] > 'Z' || country[1] < 'A' ||
+        country[1] > 'Z')
+        return NULL;
+    return p->adequacy[(country[0] - 'A') * 26 + (country[1] - 'A')];
+}
+
+bool pol_ai_act_in(const struct conf_names *words, const char *class)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        size_t k = strlen(words->v[i]);
+
+        if (strncmp(class, words->v[i], k) == 0 &&
+            (!class[k] || class[k] == '.' || (class[k] >= 'a' && class[k] <= 'z')))
+            return true;
+    }
+    return false;
+}
+
 bool pol_class_find(struct base_str word, unsigned *out)
 {
     static const struct {
@@ -151,63 +189,81 @@ static void compile_rule(const struct conf_rule *c, struct pol_rule *r, struct c
     r->basis = c->basis ? c->basis : POL_BASIS_ANY;
 }
 
-static bool same_names(const struct conf_names *a, const struct conf_names *b)
+static bool has(const struct conf_names *names, const char *word)
 {
-    if (a->n != b->n)
+    for (size_t i = 0; i < names->n; i++) {
+        if (strcmp(names->v[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool matches(const struct conf_policy *cp, const struct conf_use_case *u,
+                    const struct conf_duty *d)
+{
+    bool organisation = d->organisation.n == 0;
+
+    if (d->ai_act.n && (!u->ai_act || !pol_ai_act_in(&d->ai_act, u->ai_act) || u->not_high_risk))
         return false;
-    for (size_t i = 0; i < a->n; i++) {
-        if (strcmp(a->v[i], b->v[i]) != 0)
-            return false;
+    for (size_t i = 0; i < d->organisation.n; i++)
+        organisation = organisation || has(&cp->organisation, d->organisation.v[i]);
+    return organisation && (!d->workplace || u->workplace) && (!d->high_risk || u->high_risk) &&
+           (!d->decides || u->decides);
+}
+
+static bool met(const struct conf_use_case *u, enum conf_duty_needs needs)
+{
+    switch (needs) {
+    case CONF_NEEDS_DPIA:
+        return u->dpia != NULL;
+    case CONF_NEEDS_FRIA:
+        return u->fria != NULL;
+    case CONF_NEEDS_WORKER_NOTICE:
+        return u->worker_notice != NULL;
+    case CONF_NEEDS_HUMAN_REVIEW:
+    case CONF_NEEDS_LABEL:
+    case CONF_NEEDS_NEVER:
+        break;
+    }
+    return true; /* nothing that could be missing */
+}
+
+static bool compile_use_case(struct pol_policy *p, const struct conf_use_case *u,
+                             struct pol_use_case *out, struct conf_problems *pr)
+{
+    size_t n = p->duties ? p->duties->n : 0;
+
+    if (pol_use_case_of(p, base_str_c(u->id)))
+        conf_problem_add(pr, u->pos, false, "the use case \"%.60s\" is declared twice", u->id);
+    out->conf = u;
+    out->label = base_arena_printf(p->arena, "use_case:%s", u->id).p;
+    out->due = base_arena_array(p->arena, n + 1, sizeof(*out->due));
+    if (!out->label || !out->due)
+        return false;
+    compile_data(&u->data, NULL, &out->classes, NULL, pr);
+    for (size_t i = 0; i < n; i++) {
+        if (matches(p->conf, u, &p->duties->v[i]))
+            out->due[out->n_due++] =
+                (struct pol_due){&p->duties->v[i], met(u, p->duties->v[i].needs)};
     }
     return true;
 }
 
-/* b is without effect beside a: the same condition, and a is at least as strict everywhere. */
-static bool covered(const struct pol_rule *a, const struct pol_rule *b)
+static void compile_tables(struct pol_policy *p, const struct conf *c)
 {
-    const struct conf_rule *x = a->conf, *y = b->conf;
+    p->tables = c->tables.present ? &c->tables : NULL;
+    p->duties = c->duties.present ? &c->duties : NULL;
+    for (size_t i = 0; i < c->tables.n_adequacy; i++) {
+        const char *cc = c->tables.adequacy[i].country;
 
-    if (a->when_classes != b->when_classes || a->when_none != b->when_none ||
-        a->when_types != b->when_types || a->tiers != b->tiers ||
-        !same_names(&x->when_use_case, &y->when_use_case) ||
-        !same_names(&x->when_task, &y->when_task) || !same_names(&x->when_tenant, &y->when_tenant))
-        return false;
-    if (x->deny)
-        return true;
-    return !y->deny &&
-           (!y->has_location || (x->has_location && pol_places_hold(&b->location, &a->location))) &&
-           !(a->basis & ~b->basis) && !(b->redact & ~a->redact) &&
-           pol_handling_silent(&y->handling);
-}
-
-static void check_rules(const struct pol_policy *p, struct conf_problems *pr)
-{
-    for (size_t i = 0; i < p->n_rules; i++) {
-        const struct conf_rule *c = p->rules[i].conf;
-
-        for (size_t k = 0; k < i; k++) {
-            if (strcmp(p->rules[k].conf->id, c->id) == 0)
-                conf_problem_add(pr, c->pos, false, "the rule id \"%.60s\" is used twice", c->id);
-            else if (covered(&p->rules[k], &p->rules[i]))
-                conf_problem_add(pr, c->pos, true,
-                                 "the rule %.60s changes nothing: %.60s has the same condition and "
-                                 "is at least as strict",
-                                 c->id, p->rules[k].conf->id);
-        }
-        if (p->n_use_cases == 0)
-            continue;
-        for (size_t k = 0; k < c->when_use_case.n; k++) {
-            if (!pol_use_case_of(p, base_str_c(c->when_use_case.v[k])))
-                conf_problem_add(pr, c->when_use_case.pos[k], true,
-                                 "the use case \"%.60s\" is not declared under use_cases",
-                                 c->when_use_case.v[k]);
-        }
+        p->adequacy[(cc[0] - 'A') * 26 + (cc[1] - 'A')] = &c->tables.adequacy[i];
     }
 }
 
-struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *problems)
+struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_policy *cp,
+                                     struct conf_problems *problems)
 {
-    const struct conf_policy *cp = &c->policy;
+    static const char *const require[] = {"use_case", "purpose", "legal_basis", "exception"};
     size_t before = problems->n_errors;
     struct base_arena *a = base_arena_new(POLICY_ARENA_MAX);
     struct pol_policy *p = a ? base_arena_alloc(a, sizeof(*p)) : NULL;
@@ -216,27 +272,22 @@ struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *pr
         goto no_memory;
     p->arena = a;
     p->conf = cp;
+    compile_tables(p, c);
     p->rules = base_arena_array(a, cp->n_rules + 1, sizeof(*p->rules));
     p->use_cases = base_arena_array(a, cp->n_use_cases + 1, sizeof(*p->use_cases));
     if (!p->rules || !p->use_cases)
         goto no_memory;
     for (size_t i = 0; i < cp->n_use_cases; i++) {
-        const struct conf_use_case *u = &cp->use_cases[i];
-
-        if (pol_use_case_of(p, base_str_c(u->id)))
-            conf_problem_add(problems, u->pos, false, "the use case \"%.60s\" is declared twice",
-                             u->id);
-        p->use_cases[i].conf = u;
-        p->use_cases[i].label = base_arena_printf(a, "use_case:%s", u->id).p;
-        if (!p->use_cases[i].label)
+        if (!compile_use_case(p, &cp->use_cases[i], &p->use_cases[i], problems))
             goto no_memory;
-        compile_data(&u->data, NULL, &p->use_cases[i].classes, NULL, problems);
         p->n_use_cases++;
     }
+    for (size_t i = 0; i < 4; i++)
+        p->require |= has(&cp->require, require[i]) ? 1u << i : 0;
     for (size_t i = 0; i < cp->n_rules; i++)
         compile_rule(&cp->rules[i], &p->rules[p->n_rules++], problems);
     compile_places(&cp->default_location, &p->default_location, cp->pos, problems);
-    check_rules(p, problems);
+    pol_lint(p, problems);
     if (problems->n_errors > before) {
         pol_policy_free(p);
         return NULL;
@@ -246,6 +297,11 @@ no_memory:
     conf_problem_add(problems, cp->pos, false, "out of memory while compiling the policy");
     base_arena_free(a);
     return NULL;
+}
+
+struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *problems)
+{
+    return pol_policy_new_of(c, &c->policy, problems);
 }
 
 void pol_policy_free(struct pol_policy *p)

@@ -25,10 +25,25 @@ struct pol_rule {
     pol_types redact;
 };
 
+/* A duty whose conditions a use case meets; it counts from duty->from on. */
+struct pol_due {
+    const struct conf_duty *duty;
+    bool met; /* the reference that it needs is there */
+};
+
 struct pol_use_case {
     const struct conf_use_case *conf;
     const char *label; /* "use_case:ID", to name it where rules are named */
     unsigned classes;
+    struct pol_due *due;
+    size_t n_due;
+};
+
+enum pol_require {
+    POL_REQUIRE_USE_CASE = 1,
+    POL_REQUIRE_PURPOSE = 2,
+    POL_REQUIRE_BASIS = 4,
+    POL_REQUIRE_EXCEPTION = 8
 };
 
 struct pol_policy {
@@ -39,6 +54,10 @@ struct pol_policy {
     struct pol_use_case *use_cases;
     size_t n_use_cases;
     struct pol_places default_location;
+    unsigned require;                 /* pol_require bits */
+    const struct conf_tables *tables; /* NULL: adequacy and dpf are taken at their word */
+    const struct conf_duties *duties; /* NULL: none */
+    const struct conf_adequacy *adequacy[26 * 26]; /* by country; NULL: no decision */
 };
 
 #define POL_BASIS_ANY                                                                              \
@@ -51,10 +70,20 @@ bool pol_places_add(struct pol_places *p, struct base_str place);
 void pol_places_and(struct pol_places *p, const struct pol_places *q);
 /* Every bit of q is in p. */
 bool pol_places_hold(const struct pol_places *p, const struct pol_places *q);
+/* Any bit of q is in p. */
+bool pol_places_meet(const struct pol_places *p, const struct pol_places *q);
+/* class is one of words, or lies under one: annex3.5b under annex3.5 and annex3. */
+bool pol_ai_act_in(const struct conf_names *words, const char *class);
+/* The row for one country, or NULL. */
+const struct conf_adequacy *pol_adequacy_of(const struct pol_policy *p, const char *country);
+/* A country of the EEA. */
+bool pol_place_in_eea(const char *country);
 /* A class word; false if it is none. "none" gives 0. */
 bool pol_class_find(struct base_str word, unsigned *out);
 /* special and criminal imply personal. */
 unsigned pol_classes_close(unsigned classes);
+/* lint.c: ids used twice (errors), rules that change nothing or can never apply (warnings). */
+void pol_lint(const struct pol_policy *p, struct conf_problems *pr);
 /* h asks for nothing. */
 bool pol_handling_silent(const struct conf_handling *h);
 const struct pol_use_case *pol_use_case_of(const struct pol_policy *p, struct base_str id);

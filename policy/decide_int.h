@@ -1,4 +1,6 @@
-/* decide_int.h - what the parts of a decision share: decide.c, handling.c. Internal to policy/.
+/* decide_int.h - what the parts of a decision share: decide.c (rules), gates.c (the use case),
+ * backends.c (one candidate), handling.c (the answering side), words.c (reasons), tree.c. Internal
+ * to policy/.
  *
  * One struct pol_work lives for one call of pol_decide, on its stack; what it points to is the
  * policy's, the facts' or the arena's.
@@ -17,11 +19,12 @@ struct pol_work {
     const struct pol_rule **applied;
     size_t n_applied;
     const struct pol_rule *denier;
-    bool default_applies;
+    bool default_applies, needs; /* needs: an applying rule asks something of back ends */
     struct pol_places allowed, region;
     bool has_region;
     uint32_t basis;
     pol_types redact;
+    bool tree; /* every step is wanted, not only the first that refuses */
     bool out_of_memory;
 };
 
@@ -37,8 +40,55 @@ static inline const char *pol_text(struct pol_work *w, struct base_str s)
 
 #define POL_TEXT(w, ...) pol_text((w), base_arena_printf((w)->a, __VA_ARGS__))
 
-/* handling.c: obligations, tools, answers and retention of all that applies, united by strictness.
- * False when the arena is full. */
+static inline bool pol_named(const struct conf_names *names, struct base_str word)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        if (base_str_is(word, names->v[i]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- decide.c ---- */
+
+/* The conditions that a rule may state; each holds where it is not stated. */
+enum pol_condition {
+    POL_ON_DATA,
+    POL_ON_USE_CASE,
+    POL_ON_TIER,
+    POL_ON_TASK,
+    POL_ON_TENANT,
+    POL_ON_REGION,
+    POL_ON_AI_ACT,
+    POL_ON_COUNT
+};
+/* Facts, effective classes and the use case found for them. */
+bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
+                         const struct pol_use_case *use_case, const struct pol_rule *r,
+                         enum pol_condition on);
+/* The classes that a decision goes by, and the use case (NULL: none or not declared). */
+unsigned pol_effective_classes(const struct pol_policy *p, const struct pol_facts *f,
+                               const struct pol_use_case **use_case);
+bool pol_at_home(const struct conf_target *t);
+
+/* ---- gates.c: what refuses the whole request before any candidate; sets d->deny_rule ---- */
+void pol_gates(struct pol_work *w);
+
+/* ---- backends.c ---- */
+void pol_judge(struct pol_work *w, size_t candidate);
+
+/* ---- handling.c: obligations, tools, answers and retention of all that applies, united by
+ * strictness. False when the arena is full. */
 bool pol_handle(struct pol_work *w);
+
+/* ---- words.c ---- */
+/* "(on_premises, EU)" without the brackets */
+const char *pol_place_list(struct pol_work *w, const struct conf_places *places);
+const char *pol_basis_list(struct pol_work *w, uint32_t mask);
+/* "2026-11-22" */
+void pol_date_text(int64_t day, char out[16]);
+void pol_explain_route(struct pol_work *w);
+/* Why nothing may answer: a deny, a gate, else the first refusal by policy, else the first. */
+void pol_explain_denial(struct pol_work *w);
 
 #endif

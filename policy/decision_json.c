@@ -103,6 +103,14 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
     else
         base_json_null(j);
     base_json_kz(j, "policy", p->conf->id);
+    if (p->conf->revision)
+        base_json_kint(j, "revision", p->conf->revision);
+    if (p->conf->signed_by)
+        base_json_kz(j, "signed_by", p->conf->signed_by);
+    if (p->tables)
+        base_json_kz(j, "tables", p->tables->id);
+    if (p->duties)
+        base_json_kz(j, "duties", p->duties->id);
     names(j, "rules", d->rules, d->n_rules);
     base_json_key(j, "redact");
     base_json_arr(j);

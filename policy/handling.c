@@ -2,9 +2,9 @@
  *
  * Owns nothing; runs inside pol_decide, so it is as pure as that: same facts, same result.
  *
- * The use case comes first, then the applying rules in policy order:
- *   tools        a name needs a match in every `allow` list there is, and none in any `deny` list;
- *   answers      the strictest word: withhold over redact over warn;
+ * What the AI Act class and the duties in force ask comes first, then the use case's own, then the
+ * applying rules in policy order: tools        a name needs a match in every `allow` list there is,
+ * and none in any `deny` list; answers      the strictest word: withhold over redact over warn;
  *   obligations  all of them, each once;
  *   retention    records are kept as long as the longest record_days asks, content no longer than
  *                the shortest content_days allows; the class named is the one with that shortest.
@@ -105,7 +105,8 @@ bool pol_handle(struct pol_work *w)
 {
     struct pol_decision *d = w->d;
     const struct conf_use_case *u = w->use_case ? w->use_case->conf : NULL;
-    size_t most = 2 + (u ? u->handling.obligations.n : 0), lists = 1 + w->n_applied;
+    size_t n_due = w->use_case ? w->use_case->n_due : 0;
+    size_t most = 2 + n_due + (u ? u->handling.obligations.n : 0), lists = 1 + w->n_applied;
 
     for (size_t i = 0; i < w->n_applied; i++)
         most += w->applied[i]->conf->handling.obligations.n;
@@ -119,6 +120,16 @@ bool pol_handle(struct pol_work *w)
         oblige(d, "human-review");
     if (u && u->ai_act && strncmp(u->ai_act, ANNEX_LIMITED, sizeof(ANNEX_LIMITED) - 1) == 0)
         oblige(d, "label-output");
+    for (size_t i = 0; i < n_due; i++) {
+        const struct conf_duty *duty = w->use_case->due[i].duty;
+
+        if (w->f->today < duty->from.day)
+            continue;
+        if (duty->needs == CONF_NEEDS_HUMAN_REVIEW)
+            oblige(d, "human-review");
+        else if (duty->needs == CONF_NEEDS_LABEL)
+            oblige(d, "label-output");
+    }
     if (u)
         unite(d, &u->handling, w->use_case->label);
     for (size_t i = 0; i < w->n_applied; i++)

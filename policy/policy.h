@@ -143,6 +143,9 @@ struct pol_policy; /* compiled; immutable; borrows the struct conf it came from 
 /* Compiles the policy of c; what does not hold is added to problems (unknown types, classes,
  * places, duplicate ids, unreachable rules as warnings). NULL if there is an error. */
 struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *problems);
+/* The same for another policy (the shadow one) under c's tables and duties. */
+struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_policy *cp,
+                                     struct conf_problems *problems);
 void pol_policy_free(struct pol_policy *p);
 const struct conf_use_case *pol_use_case_find(const struct pol_policy *p, struct base_str id);
 
@@ -157,6 +160,35 @@ struct pol_candidate {
 
 #define POL_CANDIDATES_MAX 64
 
+/* ---- kill switches ---- */
+
+enum pol_kill_kind {
+    POL_KILL_BACKEND, /* a back end's name; "local": every local model */
+    POL_KILL_MODEL,   /* a route: "openai-eu/gpt-x", "local/smollm2" */
+    POL_KILL_COUNTRY, /* a country, EU or EEA: any back end (or sub-processor) that is there */
+    POL_KILL_BASIS,   /* a transfer basis */
+    POL_KILL_USE_CASE
+};
+
+struct pol_kill {
+    enum pol_kill_kind kind;
+    struct base_str value, reason, since; /* since: RFC 3339 */
+};
+
+/* What is switched off now: an immutable snapshot that the caller keeps alive. */
+struct pol_kills {
+    const struct pol_kill *v;
+    size_t n;
+};
+
+const char *pol_kill_kind_name(enum pol_kill_kind k); /* "backend", "model", ... */
+bool pol_kill_kind_find(struct base_str word, enum pol_kill_kind *out);
+/* The first switch that stops t (use_case kinds are not about targets), or NULL. kills may be NULL.
+ */
+const struct pol_kill *pol_kill_hits(const struct pol_kills *kills, const struct conf_target *t);
+/* The same for a use case. */
+const struct pol_kill *pol_kill_use_case(const struct pol_kills *kills, struct base_str use_case);
+
 /* Everything a decision depends on; the same facts with the same policy give the same bytes. */
 struct pol_facts {
     struct pol_findings findings;
@@ -167,19 +199,31 @@ struct pol_facts {
     struct base_str tenant;   /* the key's */
     struct base_str region;   /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
     enum pol_tier tier;
-    double difficulty; /* 0 to 1 */
-    const char *task;  /* static: "summarise", "code", ... */
-    bool pinned;       /* the caller named one model: anything else is no answer */
-    int64_t today;     /* days since 1970-01-01, UTC */
+    double difficulty;             /* 0 to 1 */
+    const char *task;              /* static: "summarise", "code", ... */
+    bool pinned;                   /* the caller named one model: anything else is no answer */
+    int64_t today;                 /* days since 1970-01-01, UTC */
+    const struct pol_kills *kills; /* NULL: none */
     const struct pol_candidate *candidates;
     size_t n_candidates;
 };
 
+/* One thing that was looked at for a candidate. */
+struct pol_step {
+    const char *check;         /* static: "location", "basis", ... */
+    const char *rule, *reason; /* as in the verdict; empty when it held */
+    bool ok;
+};
+
+#define POL_STEPS_MAX 16
+
 struct pol_verdict {
     const struct conf_target *target;
     bool allowed;
-    const char *reason; /* in the arena; empty when allowed */
-    const char *rule;   /* the rule that refuses, "default", or "" */
+    const char *reason;           /* in the arena; empty when allowed */
+    const char *rule;             /* the rule that refuses, "default", or "" */
+    const struct pol_step *steps; /* all of them, in order; only from pol_decide_tree */
+    size_t n_steps;
 };
 
 /* One list of tool-name globs that holds for a request, and the rule (or "use_case:ID") it is from.
@@ -197,7 +241,8 @@ struct pol_decision {
     unsigned classes;   /* effective */
     const char **rules; /* ids of all rules that applied, in policy order */
     size_t n_rules;
-    pol_types redact; /* to replace before the bytes leave; 0 for on premises */
+    bool default_applies; /* `default` narrowed the places as well */
+    pol_types redact;     /* to replace before the bytes leave; 0 for on premises */
     const char **obligations;
     size_t n_obligations;
     /* A tool's name needs a match in every allow list and none in any deny list. */
@@ -218,6 +263,15 @@ struct pol_decision {
 enum base_status pol_decide(const struct pol_policy *p, const struct pol_facts *f,
                             struct base_arena *a, struct pol_decision *out,
                             struct base_err *err) BASE_MUST_CHECK;
+
+/* The same decision, and in the verdicts every step that was looked at, held or not. */
+enum base_status pol_decide_tree(const struct pol_policy *p, const struct pol_facts *f,
+                                 struct base_arena *a, struct pol_decision *out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+/* Writes the whole reason tree as one object: each rule with each of its conditions, the gates of
+ * the use case, each candidate with each step. d is from pol_decide_tree. */
+void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
+                   const struct pol_decision *d);
 
 /* Whether the decision lets the model have the tool; if not, *rule says who refuses. */
 bool pol_tool_allowed(const struct pol_decision *d, struct base_str name, const char **rule);

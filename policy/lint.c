@@ -1,0 +1,176 @@
+/* lint.c - what is odd about a policy though every word of it is known.
+ *
+ * An id used twice is an error: a decision could not say which rule it means. The rest are warnings
+ * about rules that do nothing, because a rule that its author believes in and that does nothing is
+ * how data leaves:
+ *   - it repeats what a rule with a wider condition says as strictly or more so;
+ *   - its condition can never hold;
+ *   - beside a rule that applies whenever it does, no place is left.
+ * Each is decided on the compiled bits, never by running requests; "can never hold" is told only
+ * where it is certain.
+ */
+#include "policy/compiled.h"
+
+static bool subset(const struct conf_names *a, const struct conf_names *b)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < b->n && !found; k++)
+            found = strcmp(a->v[i], b->v[k]) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Whatever b's list lets through, a's does: an absent list lets everything through. */
+static bool names_wider(const struct conf_names *a, const struct conf_names *b)
+{
+    return a->n == 0 || (b->n > 0 && subset(b, a));
+}
+
+static bool data_wider(const struct pol_rule *a, const struct pol_rule *b)
+{
+    unsigned holds = a->when_classes;
+
+    if (!a->has_data)
+        return true;
+    if (!b->has_data)
+        return false;
+    if (holds & POL_CLASS_PERSONAL) /* who is special or criminal is personal as well */
+        holds |= POL_CLASS_SPECIAL | POL_CLASS_CRIMINAL;
+    return !(b->when_classes & ~holds) && !(b->when_types & ~a->when_types) &&
+           (!b->when_none || a->when_none);
+}
+
+/* a applies whenever b does. */
+static bool implied(const struct pol_rule *a, const struct pol_rule *b)
+{
+    const struct conf_rule *x = a->conf, *y = b->conf;
+
+    return data_wider(a, b) && !(b->tiers & ~a->tiers) &&
+           names_wider(&x->when_use_case, &y->when_use_case) &&
+           names_wider(&x->when_task, &y->when_task) &&
+           names_wider(&x->when_tenant, &y->when_tenant) &&
+           names_wider(&x->when_region, &y->when_region) &&
+           names_wider(&x->when_ai_act, &y->when_ai_act);
+}
+
+/* b is without effect beside a. A location opens the classes that its rule names, so a has to name
+ * them too. */
+static bool covered(const struct pol_rule *a, const struct pol_rule *b)
+{
+    const struct conf_rule *x = a->conf, *y = b->conf;
+
+    if (!implied(a, b))
+        return false;
+    if (x->deny)
+        return true;
+    if (y->deny || y->needs.present || (b->redact & ~a->redact) || (a->basis & ~b->basis) ||
+        !pol_handling_silent(&y->handling))
+        return false;
+    return !y->has_location ||
+           (x->has_location && pol_places_hold(&b->location, &a->location) &&
+            !(b->when_classes & ~a->when_classes) && (!b->when_none || a->when_none));
+}
+
+/* Some declared use case that the rule can be about has a class that it names. */
+static bool class_possible(const struct pol_policy *p, const struct conf_rule *c)
+{
+    for (size_t i = 0; i < p->n_use_cases; i++) {
+        const struct conf_use_case *u = p->use_cases[i].conf;
+        bool named = c->when_use_case.n == 0;
+
+        for (size_t k = 0; k < c->when_use_case.n && !named; k++)
+            named = strcmp(c->when_use_case.v[k], u->id) == 0;
+        if (named && u->ai_act && pol_ai_act_in(&c->when_ai_act, u->ai_act))
+            return true;
+    }
+    return c->when_ai_act.n == 0;
+}
+
+static const char *never(const struct pol_policy *p, const struct pol_rule *r)
+{
+    const struct conf_rule *c = r->conf;
+    bool only_none = r->has_data && r->when_none && !r->when_classes && !r->when_types;
+    bool all_declare = c->when_use_case.n > 0;
+
+    for (size_t i = 0; i < c->when_use_case.n; i++) {
+        const struct pol_use_case *u = pol_use_case_of(p, base_str_c(c->when_use_case.v[i]));
+
+        all_declare = all_declare && u && u->classes;
+    }
+    if (only_none && all_declare)
+        return "data: [none], but every use case it names declares a class";
+    return class_possible(p, c) ? NULL : "no use case it is about has that ai_act class";
+}
+
+static void lint_pair(const struct pol_rule *a, const struct pol_rule *b, bool a_first,
+                      struct conf_problems *pr)
+{
+    struct pol_places both = a->location;
+
+    if (covered(a, b) && (a_first || !covered(b, a))) {
+        conf_problem_add(
+            pr, b->conf->pos, true,
+            "the rule %.60s changes nothing: whenever it applies %.60s does, and is at "
+            "least as strict",
+            b->conf->id, a->conf->id);
+        return;
+    }
+    pol_places_and(&both, &b->location);
+    if (a->conf->has_location && b->conf->has_location && !a->conf->deny && !b->conf->deny &&
+        implied(a, b) && (a_first || !implied(b, a)) && !pol_places_meet(&both, &both))
+        conf_problem_add(pr, b->conf->pos, true,
+                         "where the rule %.60s applies %.60s does too, and together they leave no "
+                         "place: everything is denied",
+                         b->conf->id, a->conf->id);
+}
+
+static void lint_rule(const struct pol_policy *p, size_t i, struct conf_problems *pr)
+{
+    const struct conf_rule *c = p->rules[i].conf;
+    const char *why = never(p, &p->rules[i]);
+
+    if (why)
+        conf_problem_add(pr, c->pos, true, "the rule %.60s can never apply: %s", c->id, why);
+    for (size_t k = 0; k < p->n_rules; k++) {
+        if (k < i && strcmp(p->rules[k].conf->id, c->id) == 0)
+            conf_problem_add(pr, c->pos, false, "the rule id \"%.60s\" is used twice", c->id);
+        else if (k != i)
+            lint_pair(&p->rules[k], &p->rules[i], k < i, pr);
+    }
+    if (p->n_use_cases == 0)
+        return;
+    for (size_t k = 0; k < c->when_use_case.n; k++) {
+        if (!pol_use_case_of(p, base_str_c(c->when_use_case.v[k])))
+            conf_problem_add(pr, c->when_use_case.pos[k], true,
+                             "the use case \"%.60s\" is not declared under use_cases",
+                             c->when_use_case.v[k]);
+    }
+}
+
+static void lint_use_case(const struct pol_policy *p, const struct conf_use_case *u,
+                          struct conf_problems *pr)
+{
+    if ((p->require & POL_REQUIRE_PURPOSE) && !u->purpose)
+        conf_problem_add(pr, u->pos, true, "the use case %.60s has no purpose: it is denied",
+                         u->id);
+    if ((p->require & POL_REQUIRE_BASIS) && !u->legal_basis)
+        conf_problem_add(pr, u->pos, true, "the use case %.60s has no legal_basis: it is denied",
+                         u->id);
+    if (u->decides && !u->human_review)
+        conf_problem_add(pr, u->pos, true,
+                         "the use case %.60s decides about people and does not ask for "
+                         "human_review (GDPR Art. 22)",
+                         u->id);
+}
+
+void pol_lint(const struct pol_policy *p, struct conf_problems *pr)
+{
+    for (size_t i = 0; i < p->n_rules; i++)
+        lint_rule(p, i, pr);
+    for (size_t i = 0; i < p->n_use_cases; i++)
+        lint_use_case(p, p->use_cases[i].conf, pr);
+}
