@@ -187,6 +187,8 @@ static void compile_rule(const struct conf_rule *c, struct pol_rule *r, struct c
         r->tiers |= strcmp(c->when_tier.v[i], "hard") == 0 ? 2 : 1;
     compile_places(&c->location, &r->location, c->pos, pr);
     r->basis = c->basis ? c->basis : POL_BASIS_ANY;
+    r->by_words = c->when_use_case.n || c->when_task.n || c->when_tenant.n || c->when_region.n ||
+                  c->when_ai_act.n;
 }
 
 static bool has(const struct conf_names *names, const char *word)

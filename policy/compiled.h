@@ -19,6 +19,7 @@ struct pol_rule {
     bool when_none;        /* "none" is named */
     bool has_data;         /* `when.data` is a condition */
     pol_types when_types;
+    bool by_words;  /* there is a condition besides data and tier */
     unsigned tiers; /* bit 0 commodity, bit 1 hard; 3: any */
     struct pol_places location;
     uint32_t basis; /* CONF_BASIS_BITs allowed */

@@ -64,9 +64,16 @@ bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
 
 static bool applies(const struct pol_work *w, const struct pol_rule *r)
 {
-    /* The cheap ones first: most rules of a long policy end at the tier or the data. */
-    for (int on = 0; on < POL_ON_COUNT; on++) {
-        if (!pol_condition_holds(w->f, w->d->classes, w->use_case, r, (enum pol_condition)on))
+    const struct pol_facts *f = w->f;
+    unsigned classes = w->d->classes;
+
+    /* Most rules of a long policy end here: POL_ON_TIER and POL_ON_DATA, without a call. */
+    if (!(r->tiers & (f->tier == POL_TIER_HARD ? 2u : 1u)) ||
+        (r->has_data && !(r->when_classes & classes) && !(r->when_types & f->findings.types) &&
+         !(r->when_none && classes == 0)))
+        return false;
+    for (int on = 0; on < POL_ON_COUNT && r->by_words; on++) {
+        if (!pol_condition_holds(f, classes, w->use_case, r, (enum pol_condition)on))
             return false;
     }
     return true;
