@@ -84,6 +84,9 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 	$(if $(V),,@echo '  CC   $<')
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# The tagger's model is part of the program (policy/tagger_model.c).
+$(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
+
 # One clear sentence where the compiler would say "file not found".
 $(BUILD)/.have-libraries:
 	@mkdir -p $(@D)
@@ -115,6 +118,12 @@ $(1): $(BUILD)/obj/$(patsubst $(BUILD)/%,%,$(1)).o $(or $(LIBS_$(call folder_of,
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach t,$(TOOLS_BIN),$(eval $(call tool_rule,$(t))))
+
+# Learns that model; tools/train_tagger.py starts it.
+$(BUILD)/tagger_fit: $(BUILD)/obj/tools/tagger_fit.o $(LIBS_policy)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD   $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: unit unit-% test-programs
 unit: $(UNIT)

@@ -17,6 +17,7 @@
 #include "policy/detect.h"
 
 #include "base/clock.h"
+#include "policy/tagger.h"
 
 #include <hs/hs.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct pol_detector {
     size_t n_pats;
     struct literal *literals;
     size_t n_literals;
+    struct pol_tagger tagger;
 };
 
 struct pol_scratch {
@@ -189,7 +191,9 @@ enum base_status pol_detector_new(struct pol_detector **out, struct base_err *er
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     pol_norm_setup();
     pol_special_setup();
-    st = compile_cues(d, err);
+    st = pol_tagger_builtin(&d->tagger, err);
+    if (st == BASE_OK)
+        st = compile_cues(d, err);
     if (st == BASE_OK)
         st = compile_patterns(d, err);
     if (st == BASE_OK)
@@ -403,9 +407,13 @@ static size_t settle(struct pol_cand *v, size_t n)
     return k + 1;
 }
 
+#define NAME_TYPES (POL_TYPE_BIT(POL_PERSON) | POL_TYPE_BIT(POL_ORG) | POL_TYPE_BIT(POL_LOCATION))
+
 static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
-                            struct pol_scan *sc)
+                            struct pol_scan *sc, bool names)
 {
+    if (names)
+        pol_scan_names(sc, &d->tagger);
     for (size_t i = 0; i < s->n_hits; i++) {
         const struct pol_pat *p = d->pats[s->hits[i].pat];
 
@@ -413,6 +421,14 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
     }
     pol_scan_numbers(sc);
     pol_scan_keyed(sc);
+}
+
+/* The class that a finding puts on the text: a bare first or family name puts none (names.c). */
+static unsigned class_of(const struct pol_cand *c)
+{
+    if (c->type == POL_PERSON && c->level == POL_SHAPE)
+        return POL_CLASS_NONE;
+    return pol_type_class((enum pol_type)c->type);
 }
 
 enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
@@ -436,13 +452,13 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
         return base_err_set(err, BASE_EBUG, "detector: the prefilter failed");
     sc = (struct pol_scan){s->norm.p, s->norm.n, s->cues,      s->n_cues,
                            s->cands,  0,         s->cap_cands, s->truncated};
-    run_recognisers(d, s, &sc);
+    run_recognisers(d, s, &sc, classes || (types & NAME_TYPES));
     s->cands = sc.v;
     s->cap_cands = sc.cap;
     out->truncated = sc.truncated;
     for (size_t i = 0; i < sc.n_v; i++) {
         if (classes)
-            *classes |= pol_type_class((enum pol_type)sc.v[i].type);
+            *classes |= class_of(&sc.v[i]);
         if (types & POL_TYPE_BIT(sc.v[i].type))
             sc.v[n++] = sc.v[i];
     }

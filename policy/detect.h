@@ -55,6 +55,9 @@ extern const size_t pol_pats_net_n, pol_pats_bank_n, pol_pats_ids_n, pol_pats_se
 /* Fills the word set of special.c; thread safe. pol_detector_new calls it. */
 void pol_special_setup(void);
 
+/* Persons, organisations and places; called first, so that the others may ask pol_person_near. */
+struct pol_tagger;
+void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t);
 /* Every run of digits and separators in the text: national numbers, cards, telephones. */
 void pol_scan_numbers(struct pol_scan *s);
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */
