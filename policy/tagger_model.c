@@ -6,13 +6,11 @@
  *                     eighth byte 0
  *   tagger_lists.bin  2^TAG_GAZ_BITS bytes: bit 0 given names, 1 family names, 2 places, 3 words
  *                     of organisations; a word is in a list if both of its two places say so
- *   tagger_sum.h      the SHA-256 of the three, one behind the other
+ *   tagger_sum.inc    the SHA-256 of the three, one behind the other
  * The sum is checked when detectors are built: a program whose model was swapped or cut does not
  * start.
  */
 #include "policy/tagger.h"
-
-#include "policy/tagger_sum.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -34,7 +32,9 @@ extern const char pol_tagger_lists[], pol_tagger_lists_end[];
 
 enum base_status pol_tagger_builtin(struct pol_tagger *t, struct base_err *err)
 {
-    static const uint8_t want[32] = POL_TAGGER_SHA256;
+    static const uint8_t want[32] = {
+#include "policy/tagger_sum.inc"
+    };
     size_t n = (size_t)(pol_tagger_rows_end - pol_tagger_rows);
     size_t k = (size_t)(pol_tagger_lists_end - pol_tagger_lists);
     uint8_t got[EVP_MAX_MD_SIZE];

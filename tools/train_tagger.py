@@ -5,7 +5,7 @@
     make build/tagger_fit
     V/bin/python tools/train_tagger.py --corpora DIR [--pii DIR] [--epochs N] [--report]
 
-Writes policy/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.h; rebuild afterwards. Deterministic: the
+Writes policy/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
 same inputs give the same bytes. --report trains nothing and scores the model that is there.
 
 What it learns from, all under licences that allow it (no-derivatives, non-commercial and
@@ -303,14 +303,10 @@ def main():
             with open(os.path.join(ROOT, f"policy/tagger_rows_{i}.bin"), "wb") as f:
                 f.write(raw[i * len(raw) // 2:(i + 1) * len(raw) // 2])
         digest = hashlib.sha256(raw + open(lists, "rb").read()).digest()
-        with open(os.path.join(ROOT, "policy/tagger_sum.h"), "w", encoding="utf-8") as f:
-            f.write("/* tagger_sum.h - written by tools/train_tagger.py. */\n#define POL_TAGGER_SHA256"
-                    + " " * 66 + "\\\n    {" + " " * 93 + "\\\n")
-            hexes = ["0x%02x" % b for b in digest]
+        with open(os.path.join(ROOT, "policy/tagger_sum.inc"), "w", encoding="utf-8") as f:
+            f.write("/* tagger_sum.inc - SHA-256 of the model; written by tools/train_tagger.py */\n")
             for i in range(0, 32, 16):
-                line = "        " + ", ".join(hexes[i:i + 16]) + ","
-                f.write(line + " " * (99 - len(line)) + "\\\n")
-            f.write("    }\n")
+                f.write(", ".join(f"0x{b:02x}" for b in digest[i:i + 16]) + ",\n")
     else:
         with open(rows, "wb") as f:
             f.writelines(open(os.path.join(ROOT, f"policy/tagger_rows_{i}.bin"), "rb").read() for i in (0, 1))
