@@ -356,6 +356,7 @@ struct conf_handling {
     struct conf_names tools_allow;          /* globs of tool names: * any run, ? one character */
     struct conf_names tools_deny;           /* same */
     enum conf_answers answers;              /* PASS: says nothing */
+    struct conf_names answers_data;         /* classes and types it is about; n == 0: all */
     struct conf_names obligations;          /* words of conf_obligations */
     const struct conf_retention *retention; /* NULL: says nothing */
 };
@@ -368,8 +369,9 @@ struct conf_use_case {
     struct conf_pos pos;
     const char *id, *purpose, *legal_basis, *ai_act;
     const char *not_high_risk; /* point of AI Act Art. 6(3) relied on, "6.3.a", or NULL */
-    bool human_review;
-    bool workplace; /* used at a workplace (AI Act Art. 26(7)) */
+    bool human_review;         /* a human must look at what comes of it ... */
+    bool review_hold;          /* ... and nobody gets the answer before (`human_review: hold`) */
+    bool workplace;            /* used at a workplace (AI Act Art. 26(7)) */
     bool high_risk; /* likely a high risk to people (GDPR Art. 35(1)), as the organisation found */
     bool decides;   /* decides about people with legal or similar effect (GDPR Art. 22) */
     bool profiling; /* profiles people: always high-risk where Annex III is (AI Act Art. 6(3)) */
@@ -437,6 +439,7 @@ struct conf_policy {
     struct conf_names organisation; /* public_body, public_service */
     struct conf_names require;      /* use_case, purpose, legal_basis, exception */
     struct conf_places default_location;
+    const char *notice; /* what a person is told with the first answer, or NULL: the built-in one */
     struct conf_retention *retentions;
     size_t n_retentions;
     struct conf_use_case *use_cases;

@@ -40,13 +40,27 @@ static void load_tools(struct conf_loader *l, const struct conf_node *n, void *d
         conf_wrong(l, n, "says nothing: it needs allow or deny");
 }
 
-static void load_answers(struct conf_loader *l, const struct conf_node *n, void *dst)
+static void load_action(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field field = {
         .name = "answers", .kind = CONF_WORD, .words = answers_words};
+    struct conf_handling *h = dst;
     int word = CONF_ANSWERS_PASS;
     conf_value(l, n, &field, &word);
-    *(enum conf_answers *)dst = (enum conf_answers)word;
+    h->answers = (enum conf_answers)word;
+}
+
+/* A word, or { action: WORD, data: [classes and types] }. */
+static void load_answers(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "action", .kind = CONF_SUB, .required = true, .fn = load_action},
+        {.name = "data", .kind = CONF_NAMES, .offset = AT(conf_handling, answers_data)},
+    };
+    if (n->kind == CONF_NODE_SCALAR)
+        load_action(l, n, dst);
+    else
+        conf_map(l, n, "answers", CONF_FIELDS(fields), dst);
 }
 
 static void load_obligations(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -82,7 +96,7 @@ static void load_retention(struct conf_loader *l, const struct conf_node *n, voi
 
 const struct conf_field conf_handling_fields[CONF_HANDLING_FIELDS] = {
     {.name = "tools", .kind = CONF_SUB, .fn = load_tools},
-    {.name = "answers", .kind = CONF_SUB, .offset = AT(conf_handling, answers), .fn = load_answers},
+    {.name = "answers", .kind = CONF_SUB, .fn = load_answers},
     {.name = "obligations",
      .kind = CONF_SUB,
      .offset = AT(conf_handling, obligations),

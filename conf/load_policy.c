@@ -193,6 +193,7 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root, struc
         {.name = "organisation", .kind = CONF_NAMES_0, .offset = AT(conf_policy, organisation)},
         {.name = "require", .kind = CONF_NAMES_0, .offset = AT(conf_policy, require)},
         {.name = "default", .kind = CONF_SUB, .fn = load_default},
+        {.name = "notice", .kind = CONF_STR, .offset = AT(conf_policy, notice)},
         {.name = "retention_classes", .kind = CONF_SUB, .fn = already_read},
         {.name = "use_cases", .kind = CONF_SUB, .fn = conf_load_use_cases},
         {.name = "rules", .kind = CONF_SUB, .fn = load_rules},

@@ -54,10 +54,12 @@ static void load_ai_act(struct conf_loader *l, const struct conf_node *n, void *
 static void load_review(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field field = {.name = "human_review", .kind = CONF_BOOL};
-    if (n->kind == CONF_NODE_SCALAR && base_str_is(n->text, "required"))
-        *(bool *)dst = true;
+    struct conf_use_case *u = dst;
+    u->review_hold = n->kind == CONF_NODE_SCALAR && base_str_is(n->text, "hold");
+    if (u->review_hold || (n->kind == CONF_NODE_SCALAR && base_str_is(n->text, "required")))
+        u->human_review = true;
     else
-        conf_value(l, n, &field, dst);
+        conf_value(l, n, &field, &u->human_review);
 }
 
 /* A point such as 6.1.f: prefix and one letter of first to last. */
@@ -138,10 +140,7 @@ static const struct conf_field fields[] = {
      .kind = CONF_SUB,
      .offset = AT(conf_use_case, not_high_risk),
      .fn = load_not_high},
-    {.name = "human_review",
-     .kind = CONF_SUB,
-     .offset = AT(conf_use_case, human_review),
-     .fn = load_review},
+    {.name = "human_review", .kind = CONF_SUB, .fn = load_review},
     {.name = "workplace", .kind = CONF_BOOL, .offset = AT(conf_use_case, workplace)},
     {.name = "high_risk", .kind = CONF_BOOL, .offset = AT(conf_use_case, high_risk)},
     {.name = "decides", .kind = CONF_BOOL, .offset = AT(conf_use_case, decides)},

@@ -9,6 +9,7 @@
  */
 #include "gateway/admin.h"
 #include "base/json.h"
+#include "gateway/admin_api.h"
 #include "gateway/child.h"
 #include "gateway/engine_experts.h"
 #include <inttypes.h>
@@ -268,7 +269,8 @@ static void on_request(struct gw_server_request *r)
 /* Nothing here answers later, except what app->admin took; it does not use these. */
 static void on_gone(struct gw_server_request *r)
 {
-    gw_resp_abort(r);
+    if (!gw_admin_api_gone(r))
+        gw_resp_abort(r);
 }
 
 const struct gw_server_ops gw_admin_ops = {.request = on_request, .gone = on_gone};

@@ -2,7 +2,8 @@
  *
  * Owns       the attempt that is under way and the reply writer of one request.
  * Runs on    the loop's thread.
- * Order      events -> restore (originals for placeholders) -> reply writer -> client. On the end:
+ * Order      events -> guard (what the answer may say) -> restore (originals for placeholders)
+ *            -> reply writer -> client. On the end:
  *            ending.c: outcome leaf durable -> the last bytes. A denial, an error and a client that
  *            left end through the same gw_request_finish.
  * Invariants until the first content another candidate may be tried, after a fresh decision and a
@@ -16,8 +17,11 @@
 #include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/ending.h"
+#include "gateway/guard.h"
 #include "gateway/judge.h"
 #include "gateway/metrics.h"
+#include "gateway/oblige.h"
+#include "gateway/review_http.h"
 #include <stdio.h>
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev);
@@ -44,8 +48,9 @@ static void denied(struct gw_request *q)
     gw_request_finish(q);
 }
 
-/* Makes `sent`: the request itself on premises, a redacted copy of it elsewhere. */
-static bool prepare(struct gw_request *q)
+/* Makes `sent`: the request itself on premises, a redacted copy of it elsewhere; in both without
+ * the tools that the policy takes away. */
+static bool redact(struct gw_request *q)
 {
     struct base_err err;
     if (!q->decision.off_premises || !q->decision.redact) {
@@ -78,6 +83,11 @@ static bool prepare(struct gw_request *q)
             gw_metrics_add(q->http->loop->metrics, GW_F_REDACTIONS, pol_type_name((enum pol_type)t),
                            NULL, NULL, q->redacted[t]);
     return true;
+}
+
+static bool prepare(struct gw_request *q)
+{
+    return redact(q) && gw_oblige_begin(q);
 }
 
 static void on_headers(void *ctx, const struct gw_attempt_headers *h)
@@ -185,8 +195,8 @@ void gw_answer_drained(struct gw_request *q)
 static enum base_status flush(struct gw_request *q)
 {
     enum base_status st = BASE_OK;
-    if (!q->chat.stream || q->out.n == 0)
-        return BASE_OK; /* one JSON body is complete only at the end */
+    if (!q->chat.stream || q->decision.review_hold || q->out.n == 0)
+        return BASE_OK; /* one JSON body, or an answer under review, goes out only at the end */
     if (!gw_resp_started(q->http)) {
         struct base_buf headers;
         base_buf_init(&headers, 16384);
@@ -216,7 +226,9 @@ static enum base_status emit(struct gw_request *q, const struct chat_event *ev)
         gw_metrics_observe(q->http->loop->metrics, GW_H_TTFT,
                            q->first_content_us - q->http->complete_us);
     }
-    enum base_status st = q->dialect->reply_event(q->reply, ev, &q->out, &err);
+    enum base_status st = gw_oblige_piece(q, ev);
+    if (st == BASE_OK)
+        st = q->dialect->reply_event(q->reply, ev, &q->out, &err);
     if (st == BASE_OK)
         st = flush(q);
     return st;
@@ -383,19 +395,99 @@ static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
     q->committed = true;
     /* A whole body is made now and kept back until the outcome is durable; a stream's terminator is
      * made only then, so that an error can still stand in its place. */
-    q->end_owed = q->chat.stream;
+    if (!gw_oblige_end(q)) {
+        q->outcome = "error";
+        gw_request_finish(q);
+        return;
+    }
+    q->end_owed = q->chat.stream && !q->decision.review_hold;
     if (!q->end_owed && q->dialect->reply_event(q->reply, ev, &q->out, &err) != BASE_OK) {
         struct chat_error e = {.status = 502, .message = BASE_STR("the answer does not fit")};
         attempt_failed(q, &e);
         return;
     }
     q->outcome = "ok";
+    if (q->decision.review_hold)
+        gw_review_hold(q);
     const char *route = q->decision.target->text;
     gw_metrics_add(q->http->loop->metrics, GW_F_TOKENS, route, "input", NULL,
                    (uint64_t)q->usage.input_tokens);
     gw_metrics_add(q->http->loop->metrics, GW_F_TOKENS, route, "output", NULL,
                    (uint64_t)q->usage.output_tokens);
     gw_request_finish(q);
+}
+
+/* A piece of the answer that the guard let through. */
+static enum base_status deliver(void *ctx, const struct chat_event *ev)
+{
+    struct gw_request *q = ctx;
+    enum base_status st;
+
+    switch (ev->kind) {
+    case CHAT_EV_TEXT:
+        return emit_restored(q, q->restore_text, ev, false);
+    case CHAT_EV_REASONING:
+        return emit_restored(q, q->restore_reasoning, ev, false);
+    case CHAT_EV_TOOL_CALL:
+    case CHAT_EV_TOOL_ARGS:
+        return tool_event(q, ev);
+    case CHAT_EV_FINISH:
+        q->finish = ev->finish;
+        q->finished = true;
+        st = flush_restorers(q);
+        return st == BASE_OK ? emit(q, ev) : st;
+    default:
+        return emit(q, ev);
+    }
+}
+
+static void note_findings(struct gw_request *q)
+{
+    const uint32_t *found = gw_guard_counts(q->oblige.guard);
+    for (int t = 0; t < POL_TYPE_COUNT; t++) {
+        if (found[t] > q->oblige.found[t])
+            gw_metrics_add(q->http->loop->metrics, GW_F_ANSWER_FINDINGS,
+                           pol_type_name((enum pol_type)t), conf_answers_name(q->decision.answers),
+                           NULL, found[t] - q->oblige.found[t]);
+        q->oblige.found[t] = found[t];
+    }
+}
+
+/* The policy takes the rest of the answer away. Before its first byte that is a 403; after it the
+ * stream ends in good order with finish_reason content_filter. */
+static enum base_status withhold(struct gw_request *q, const char *why)
+{
+    const bool tool = strcmp(why, "tool_denied") == 0;
+    const char *rule = tool ? "tool_denied" : q->decision.answers_rule;
+    const struct chat_event finish = {.kind = CHAT_EV_FINISH, .finish = CHAT_FINISH_CONTENT_FILTER};
+
+    if (q->attempt)
+        gw_attempt_cancel(q->attempt);
+    q->attempt = NULL;
+    gw_metrics_add(q->http->loop->metrics, GW_F_DENIED, rule, NULL, NULL, 1);
+    if (gw_resp_started(q->http) && deliver(q, &finish) == BASE_OK) {
+        q->end_owed = true;
+    } else {
+        base_buf_clear(&q->out);
+        gw_request_fail(q, 403, "policy_denied", rule, NULL,
+                        tool ? "Denied by policy: the model asked for a tool that may not be used."
+                             : "Denied by policy (rule %s): the answer held data that may not be "
+                               "given out.",
+                        rule);
+    }
+    q->outcome = "withheld";
+    gw_request_finish(q);
+    return BASE_DENIED; /* the attempt is gone: its source must not go on */
+}
+
+static enum base_status content(struct gw_request *q, const struct chat_event *ev)
+{
+    struct gw_guard *g = q->oblige.guard;
+    if (!g)
+        return deliver(q, ev);
+    enum base_status st = gw_guard_event(g, ev, deliver, q);
+    note_findings(q);
+    return st;
 }
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev)
@@ -407,17 +499,14 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_START:
         return BASE_OK; /* ids of ours are shown; nothing is committed yet */
     case CHAT_EV_TEXT:
-        st = emit_restored(q, q->restore_text, ev, false);
-        break;
     case CHAT_EV_REASONING:
-        st = emit_restored(q, q->restore_reasoning, ev, false);
-        break;
     case CHAT_EV_REFUSAL:
-        st = emit(q, ev);
-        break;
     case CHAT_EV_TOOL_CALL:
     case CHAT_EV_TOOL_ARGS:
-        st = tool_event(q, ev);
+    case CHAT_EV_FINISH:
+        st = content(q, ev);
+        if (st == BASE_OK && q->oblige.guard && gw_guard_withheld(q->oblige.guard))
+            return withhold(q, gw_guard_withheld(q->oblige.guard));
         break;
     case CHAT_EV_USAGE: {
         struct base_err err;
@@ -428,13 +517,6 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
             st = flush(q);
         break;
     }
-    case CHAT_EV_FINISH:
-        q->finish = ev->finish;
-        q->finished = true;
-        st = flush_restorers(q);
-        if (st == BASE_OK)
-            st = emit(q, ev);
-        break;
     case CHAT_EV_END:
         attempt_ended(q, ev);
         return BASE_OK;

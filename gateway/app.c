@@ -11,6 +11,7 @@
  */
 #include "gateway/app.h"
 #include "base/log.h"
+#include "gateway/admin_api.h"
 #include "gateway/events.h"
 #include "gateway/request.h"
 #include <pthread.h>
@@ -19,11 +20,14 @@
 #include <time.h>
 
 #define KEYS_POLL_MS 500
+#define REVIEW_TTL_S (24u * 3600u)
 
 static struct {
     struct gw_child *child;
     struct pol_detector *detector;
     struct aud_log *log;
+    struct gw_prov *prov;
+    struct gw_reviews *reviews;
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
     pthread_mutex_t keys_lock;
     pthread_t watcher;
@@ -194,6 +198,19 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
 
 /* ---- the process ---- */
 
+/* What obligations need: the key of records of origin, the queue of answers under review. */
+static enum base_status open_oblige(const struct conf *c, struct base_err *err)
+{
+    char file[4096];
+    if (snprintf(file, sizeof file, "%s/keys/provenance.key", c->audit.directory) >=
+        (int)sizeof file)
+        return base_err_set(err, BASE_EINVAL, "%s: the path is too long", c->audit.directory);
+    app.reviews = gw_reviews_new(REVIEW_TTL_S);
+    if (!app.reviews)
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
+    return gw_prov_open(file, c->audit.origin, &app.prov, err);
+}
+
 static enum base_status start(struct gw_child *child, const struct gw_gen *g, struct base_err *err)
 {
     const struct conf *c = g->conf;
@@ -228,6 +245,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = gw_event_start(app.log, c, ((struct gw_app_gen *)g->app)->conf_id, err);
     if (st == BASE_OK)
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
+    if (st == BASE_OK)
+        st = open_oblige(c, err);
     if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
         app.watching = true;
         return BASE_OK;
@@ -247,9 +266,13 @@ static void stop(void)
     if (app.log && aud_log_close(app.log, &err) != BASE_OK)
         base_error("audit", "the log did not close in good order: %s", err.text);
     keys_unref(app.keys);
+    gw_prov_free(app.prov);
+    gw_reviews_free(app.reviews);
     pol_detector_free(app.detector);
     free(app.keys_file);
     free(app.log_dir);
+    app.prov = NULL;
+    app.reviews = NULL;
     app.log = NULL;
     app.keys = NULL;
     app.detector = NULL;
@@ -304,6 +327,8 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     }
     al->loop = l;
     al->detector = app.detector;
+    al->prov = app.prov;
+    al->reviews = app.reviews;
     pthread_mutex_lock(&app.keys_lock);
     al->keys = keys_ref(app.keys);
     pthread_mutex_unlock(&app.keys_lock);
@@ -416,6 +441,8 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     struct aud_stats a;
     aud_log_stats(app.log, &a);
     gw_metrics_put_audit(out, &a);
+    gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
+                   (double)gw_reviews_pending(app.reviews));
     engine_family(l, out, ENGINE_READY, "weir_engine_ready",
                   "1 while the engine serves the model.");
     engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");
@@ -462,6 +489,7 @@ const struct gw_app gw_weir_app = {
             .refused = refused,
         },
     .admin_auth = admin_auth,
+    .admin = gw_admin_api,
     .ready = ready,
     .metrics = metrics,
     .status_rows = status_rows,

@@ -6,12 +6,16 @@
 #include "audit/audit.h"
 #include "gateway/child.h"
 #include "gateway/keys.h"
+#include "gateway/provenance.h"
 #include "gateway/record.h"
+#include "gateway/review.h"
 #include "policy/policy.h"
 
 /* What this gateway does when a policy asks for it (pol_can bits); a policy that asks for more is
  * refused. x-weir-ai-generated is on every answer. */
-#define GW_ENFORCED ((unsigned)POL_CAN_LABEL)
+#define GW_ENFORCED                                                                                \
+    ((unsigned)(POL_CAN_LABEL | POL_CAN_TOOLS | POL_CAN_ANSWERS | POL_CAN_NOTICE |                 \
+                POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW))
 
 /* One snapshot of the key file, shared by the loops. */
 struct gw_keys_ref {
@@ -39,6 +43,8 @@ struct gw_app_loop {
     struct gw_recorder *recorder;
     struct gw_keys_ref *keys;
     struct gw_upstreams_ref *upstreams; /* for loop->gen */
+    const struct gw_prov *prov;         /* borrowed: the process' one */
+    struct gw_reviews *reviews;         /* same */
     bool log_failed;                    /* seen by this loop: everything is refused */
 };
 

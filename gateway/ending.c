@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
+#include "gateway/oblige.h"
 #include "gateway/record.h"
+#include "gateway/review_http.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -62,6 +64,7 @@ void gw_request_release(struct gw_request *q)
     q->ticket = NULL;
     q->state = GW_Q_OVER;
     evtimer_del(&q->timer);
+    gw_oblige_drop(q);
     pol_restore_free(q->restore_text);
     pol_restore_free(q->restore_reasoning);
     for (size_t i = 0; i < GW_TOOL_CALLS_MAX; i++)
@@ -107,6 +110,7 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     if (q->has_log_index)
         base_buf_printf(out, "x-weir-log-index: %llu\r\n", (unsigned long long)q->log_index);
     redacted_header(q, out);
+    gw_oblige_headers(q, out);
     if (q->dropped.n)
         gw_http_put_header(out, "x-weir-dropped", q->dropped);
     base_buf_str(out, base_buf_view(&q->passed_on));
@@ -150,6 +154,8 @@ static void send_last(struct gw_request *q)
         gw_resp_abort(http);
         return;
     }
+    if (q->oblige.held && q->status == 403)
+        gw_review_put(q);
     if (q->status != 200 && !gw_resp_started(http)) {
         gw_request_send_error(q);
         return;
@@ -158,6 +164,9 @@ static void send_last(struct gw_request *q)
                        q->plan.tier == POL_TIER_HARD ? "hard" : "commodity", q->status,
                        base_mono_us() - http->first_byte_us);
     enum base_status st = BASE_OK;
+    if (q->status == 200 && q->end_owed && q->oblige.provenance.n)
+        /* The headers have gone: a comment line, which readers of events skip. */
+        base_buf_printf(&q->out, ": x-weir-provenance: %.*s\n\n", BASE_FMT(q->oblige.provenance));
     if (q->status == 200 && q->end_owed) {
         const struct chat_event end = {.kind = CHAT_EV_END};
         struct base_err err;

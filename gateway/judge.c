@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/ending.h"
+#include "gateway/oblige.h"
 #include "gateway/record.h"
 
 struct base_str gw_request_header(const struct gw_request *q, const char *name)
@@ -56,6 +57,7 @@ bool gw_request_decide(struct gw_request *q)
     st = pol_decide(gen->policy, &q->facts, q->arena, &q->decision, &err);
     if (st == BASE_OK) {
         q->decided = true;
+        gw_oblige_decided(q);
         return true;
     }
     base_error("policy", "request %s: no decision: %s", q->http->id, err.text);

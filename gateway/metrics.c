@@ -80,6 +80,9 @@ static const struct {
     [GW_F_DENIED] = {"weir_denied_total", "Requests denied by policy, by rule.", {"rule"}},
     [GW_F_REDACTIONS] = {"weir_redactions_total", "Values replaced before egress.", {"type"}},
     [GW_F_TOKENS] = {"weir_tokens_total", "Tokens, by route.", {"route", "direction"}},
+    [GW_F_ANSWER_FINDINGS] = {"weir_answer_findings_total",
+                              "Values found in answers, by type and what was done.",
+                              {"type", "action"}},
 };
 
 static const struct {

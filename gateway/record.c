@@ -271,6 +271,8 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     base_json_kz(&j, "tenant", q->key.tenant);
     if (q->decision.routed)
         put_recipient(&j, q->decision.target);
+    if (q->oblige.tools_removed.n)
+        base_json_kstr(&j, "tools_removed", q->oblige.tools_removed);
     put_use(&j, q, gen->policy);
     base_json_kint(&j, "v", 1);
     base_json_obj_end(&j);
@@ -287,12 +289,28 @@ static int64_t cost_micro(const struct gw_request *q)
     return v > 0 && v < 9e15 ? llround(v) : 0;
 }
 
+static void found_in_answer(struct base_json *j, const struct gw_request *q)
+{
+    bool any = false;
+    for (int t = 0; t < POL_TYPE_COUNT; t++)
+        any = any || q->oblige.found[t];
+    if (!any)
+        return;
+    base_json_key(j, "answer_findings");
+    base_json_obj(j);
+    for (int t = 0; t < POL_TYPE_COUNT; t++)
+        if (q->oblige.found[t])
+            base_json_kint(j, pol_type_name((enum pol_type)t), q->oblige.found[t]);
+    base_json_obj_end(j);
+}
+
 bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
 {
     uint64_t now = base_mono_us();
     struct base_json j;
     base_json_init(&j, out);
     base_json_obj(&j);
+    found_in_answer(&j, q);
     base_json_kint(&j, "attempts", q->attempts);
     base_json_kint(&j, "cost_micro", cost_micro(q));
     if (q->status != 200 && q->error.type)
@@ -306,6 +324,8 @@ bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
     base_json_kint(&j, "http", q->status);
     base_json_kint(&j, "left", q->left);
     base_json_kint(&j, "ms", (int64_t)(now - q->http->complete_us) / 1000);
+    if (q->oblige.provenance.n)
+        base_json_kbool(&j, "provenance", true);
     put_redacted(&j, q->redacted);
     base_json_kz(&j, "req", q->http->id);
     base_json_kz(&j, "route", q->decision.routed ? q->decision.target->text : "none");

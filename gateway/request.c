@@ -7,7 +7,8 @@
  *            before the intent is durable.
  * Invariants one leaf for a request refused at the door; for every other one an intent and exactly
  *            one outcome. A failed scan, a full ring or a failed log refuse the request.
- * Not logged /healthz, /readyz and GET /v1/models: they carry nobody's content.
+ * Not logged /healthz, /readyz, GET /v1/models, /v1/provenance/: nothing is answered by a model and
+ *            nothing leaves.
  * Fails by   an error in the caller's dialect; see gw_request_fail.
  */
 #include "gateway/request.h"
@@ -18,7 +19,9 @@
 #include "gateway/judge.h"
 #include "gateway/metrics.h"
 #include "gateway/models.h"
+#include "gateway/provenance_http.h"
 #include "gateway/record.h"
+#include "gateway/review_http.h"
 
 /* ---- refused at the door: one leaf, then the error ---- */
 
@@ -266,6 +269,8 @@ void gw_request_begin(struct gw_server_request *r)
     } else if (get && (base_str_is(path, "/v1/models") ||
                        base_str_starts(path, BASE_STR("/v1/models/")))) {
         gw_models_answer(q);
+    } else if (gw_provenance_answer(q)) {
+        return;
     } else if (!base_str_is(path, "/v1/chat/completions")) {
         not_found(q, path);
         refuse(q);
@@ -273,6 +278,9 @@ void gw_request_begin(struct gw_server_request *r)
         gw_request_fail(q, 405, "invalid_request_error", "method_not_allowed", NULL,
                         "/v1/chat/completions takes POST.");
         refuse(q);
+    } else if (gw_request_header(q, "x-weir-review").n) {
+        if (!gw_review_fetch(q))
+            refuse(q);
     } else {
         chat_completions(q);
     }

@@ -29,6 +29,25 @@ enum gw_request_state {
     GW_Q_OVER
 };
 
+struct evp_md_ctx_st;
+struct gw_guard;
+struct gw_review_item;
+
+/* What the policy asks of the answering side; oblige.c's. */
+struct gw_oblige {
+    struct gw_guard *guard;        /* of the attempt under way, or NULL */
+    struct evp_md_ctx_st *digest;  /* over the text that went out, or NULL */
+    uint64_t bytes;                /* of that text */
+    struct base_buf reading;       /* what a reviewer will read, while the answer is held */
+    struct base_str provenance;    /* the record of origin, once the answer is complete */
+    struct base_str tools_removed; /* names, comma separated */
+    size_t n_tools_removed;
+    const char *tools_rule;         /* who took the first of them away */
+    uint32_t found[POL_TYPE_COUNT]; /* in the answer */
+    struct gw_review_item *fetched; /* the approved answer that this request is for */
+    bool held;                      /* the answer is whole and waits for a human */
+};
+
 #define GW_TOOL_CALLS_MAX 128 /* parallel tool calls in one answer */
 
 /* How an attempt ended that another one follows; for the record. */
@@ -70,6 +89,8 @@ struct gw_request {
     uint32_t redacted[POL_TYPE_COUNT];
     struct pol_restore *restore_text, *restore_reasoning, *restore_tool[GW_TOOL_CALLS_MAX];
 
+    struct gw_oblige oblige;
+
     /* the attempt and the answer */
     struct gw_upstreams_ref *upstreams;
     struct gw_attempt *attempt;
@@ -90,7 +111,8 @@ struct gw_request {
 
     /* how it ends */
     int status;                /* HTTP status of the answer */
-    const char *outcome;       /* static: "ok", "denied", "error", "client_gone" */
+    const char *outcome;       /* static: "ok", "denied", "error", "client_gone", "held",
+                                  "withheld" */
     struct gw_api_error error; /* when status is not 200, or a stream breaks */
     struct base_str error_raw; /* the upstream's own body, to be passed on instead */
     uint64_t outcome_until_us; /* how long the outcome may wait for room in the log's queue */

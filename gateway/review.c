@@ -84,7 +84,7 @@ enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_ite
                                 struct base_err *err)
 {
     size_t n = item->tenant.n + item->key.n + item->use_case.n + item->route.n +
-               item->content_type.n + item->headers.n + item->body.n;
+               item->content_type.n + item->headers.n + item->text.n + item->body.n;
     struct item *it = n < GW_REVIEW_BYTES_MAX ? calloc(1, sizeof *it + n) : NULL;
     enum base_status st = BASE_OK;
 
@@ -98,6 +98,7 @@ enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_ite
     it->v.route = put(&at, item->route);
     it->v.content_type = put(&at, item->content_type);
     it->v.headers = put(&at, item->headers);
+    it->v.text = put(&at, item->text);
     it->v.body = put(&at, item->body);
     it->v.state = GW_REVIEW_PENDING;
     it->v.reviewer = it->v.reason = BASE_STR_NULL;
@@ -142,9 +143,9 @@ enum base_status gw_reviews_get(struct gw_reviews *r, struct base_str id, struct
     if (!it) {
         st = base_err_set(err, BASE_ENOENT, "no answer waits under this id");
     } else {
-        struct base_str *strings[] = {&out->tenant,       &out->key,     &out->use_case,
-                                      &out->route,        &out->headers, &out->body,
-                                      &out->content_type, &out->reason,  &out->reviewer};
+        struct base_str *strings[] = {&out->tenant,   &out->key,  &out->use_case,     &out->route,
+                                      &out->headers,  &out->body, &out->content_type, &out->reason,
+                                      &out->reviewer, &out->text};
         *out = it->v;
         for (size_t i = 0; i < sizeof strings / sizeof *strings && st == BASE_OK; i++) {
             *strings[i] = base_arena_dup(a, *strings[i]);
@@ -181,8 +182,9 @@ enum base_status gw_reviews_decide(struct gw_reviews *r, struct base_str id, boo
         it->v.state = approve ? GW_REVIEW_APPROVED : GW_REVIEW_REJECTED;
         it->until_us = base_mono_us() + r->ttl_us;
         if (!approve) {
-            base_wipe((char *)(uintptr_t)it->v.body.p, it->v.body.n);
-            it->v.body.n = 0;
+            /* one behind the other, in this item's own memory */
+            base_wipe((char *)(uintptr_t)it->v.text.p, it->v.text.n + it->v.body.n);
+            it->v.text.n = it->v.body.n = 0;
         }
     }
     pthread_mutex_unlock(&r->lock);

@@ -27,6 +27,7 @@ struct gw_review_item {
     char id[BASE_UUID_MAX]; /* that of the request whose answer it is */
     struct base_str tenant, key, use_case, route;
     struct base_str content_type, headers; /* as the answer would have gone out */
+    struct base_str text;                  /* what a reviewer reads of it */
     struct base_str body;
     int64_t created_us; /* wall clock */
     enum gw_review_state state;

@@ -176,6 +176,24 @@ static void compile_data(const struct conf_names *names, pol_types *types, unsig
     }
 }
 
+/* What an `answers` looks for: the types and classes that it names, or all that have a class. */
+static pol_types compile_answers(const struct conf_handling *h, struct conf_problems *pr)
+{
+    pol_types types = 0;
+    unsigned classes = 0;
+
+    if (h->answers == CONF_ANSWERS_PASS)
+        return 0;
+    compile_data(&h->answers_data, &types, &classes, NULL, pr);
+    if (h->answers_data.n == 0)
+        classes = POL_CLASS_PERSONAL | POL_CLASS_SPECIAL | POL_CLASS_CRIMINAL | POL_CLASS_SECRET;
+    for (int t = 0; t < POL_TYPE_COUNT; t++) {
+        if (pol_type_class((enum pol_type)t) & classes)
+            types |= POL_TYPE_BIT(t);
+    }
+    return types;
+}
+
 static void compile_rule(const struct conf_rule *c, struct pol_rule *r, struct conf_problems *pr)
 {
     r->conf = c;
@@ -189,6 +207,7 @@ static void compile_rule(const struct conf_rule *c, struct pol_rule *r, struct c
     r->basis = c->basis ? c->basis : POL_BASIS_ANY;
     r->by_words = c->when_use_case.n || c->when_task.n || c->when_tenant.n || c->when_region.n ||
                   c->when_ai_act.n;
+    r->answer_types = compile_answers(&c->handling, pr);
 }
 
 static bool has(const struct conf_names *names, const char *word)
@@ -243,6 +262,7 @@ static bool compile_use_case(struct pol_policy *p, const struct conf_use_case *u
     if (!out->label || !out->due)
         return false;
     compile_data(&u->data, NULL, &out->classes, NULL, pr);
+    out->answer_types = compile_answers(&u->handling, pr);
     for (size_t i = 0; i < n; i++) {
         if (matches(p->conf, u, &p->duties->v[i]))
             out->due[out->n_due++] =

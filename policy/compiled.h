@@ -24,6 +24,7 @@ struct pol_rule {
     struct pol_places location;
     uint32_t basis; /* CONF_BASIS_BITs allowed */
     pol_types redact;
+    pol_types answer_types; /* what `answers` looks for; 0 where it says nothing */
 };
 
 /* A duty whose conditions a use case meets; it counts from duty->from on. */
@@ -36,6 +37,7 @@ struct pol_use_case {
     const struct conf_use_case *conf;
     const char *label; /* "use_case:ID", to name it where rules are named */
     unsigned classes;
+    pol_types answer_types; /* as a rule's */
     struct pol_due *due;
     size_t n_due;
 };

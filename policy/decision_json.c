@@ -54,6 +54,8 @@ static void handling(struct base_json *j, const struct pol_decision *d)
     }
     if (d->answers != CONF_ANSWERS_PASS)
         base_json_kz(j, "answers", conf_answers_name(d->answers));
+    if (d->review_hold)
+        base_json_kz(j, "human_review", "hold");
     if (d->retention) {
         base_json_key(j, "retention");
         base_json_obj(j);

@@ -3,9 +3,11 @@
  * Owns nothing; runs inside pol_decide, so it is as pure as that: same facts, same result.
  *
  * What the AI Act class and the duties in force ask comes first, then the use case's own, then the
- * applying rules in policy order: tools        a name needs a match in every `allow` list there is,
- * and none in any `deny` list; answers      the strictest word: withhold over redact over warn;
- *   obligations  all of them, each once;
+ * applying rules in policy order:
+ *   tools        a name needs a match in every `allow` list there is, and none in any `deny` list;
+ *   answers      the strictest word, withhold over redact over warn, about all that any names;
+ *   obligations  all of them, each once. An answer is held for a human where an obligation or a use
+ *                case says so (`human_review: hold`); `required` only tells the caller;
  *   retention    records are kept as long as the longest record_days asks, content no longer than
  *                the shortest content_days allows; the class named is the one with that shortest.
  */
@@ -86,7 +88,8 @@ static void keep(struct pol_decision *d, const struct conf_retention *r)
         d->record_days = r->record_days;
 }
 
-static void unite(struct pol_decision *d, const struct conf_handling *h, const char *who)
+static void unite(struct pol_decision *d, const struct conf_handling *h, pol_types answer_types,
+                  const char *who)
 {
     if (h->has_tools_allow)
         d->tools_allow[d->n_tools_allow++] = (struct pol_tool_list){who, &h->tools_allow};
@@ -96,8 +99,11 @@ static void unite(struct pol_decision *d, const struct conf_handling *h, const c
         d->answers = h->answers;
         d->answers_rule = who;
     }
-    for (size_t i = 0; i < h->obligations.n; i++)
+    d->answer_types |= answer_types;
+    for (size_t i = 0; i < h->obligations.n; i++) {
         oblige(d, h->obligations.v[i]);
+        d->review_hold = d->review_hold || strcmp(h->obligations.v[i], "human-review") == 0;
+    }
     keep(d, h->retention);
 }
 
@@ -118,6 +124,7 @@ bool pol_handle(struct pol_work *w)
     d->answers_rule = "";
     if (u && u->human_review)
         oblige(d, "human-review");
+    d->review_hold = u && u->review_hold;
     if (u && u->ai_act && strncmp(u->ai_act, ANNEX_LIMITED, sizeof(ANNEX_LIMITED) - 1) == 0)
         oblige(d, "label-output");
     for (size_t i = 0; i < n_due; i++) {
@@ -131,9 +138,10 @@ bool pol_handle(struct pol_work *w)
             oblige(d, "label-output");
     }
     if (u)
-        unite(d, &u->handling, w->use_case->label);
+        unite(d, &u->handling, w->use_case->answer_types, w->use_case->label);
     for (size_t i = 0; i < w->n_applied; i++)
-        unite(d, &w->applied[i]->conf->handling, w->applied[i]->conf->id);
+        unite(d, &w->applied[i]->conf->handling, w->applied[i]->answer_types,
+              w->applied[i]->conf->id);
     return true;
 }
 

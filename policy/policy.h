@@ -250,6 +250,8 @@ struct pol_decision {
     size_t n_tools_allow, n_tools_deny;
     enum conf_answers answers;
     const char *answers_rule;               /* who asks for the strictest, or "" */
+    pol_types answer_types;                 /* what answers are looked at for */
+    bool review_hold;                       /* nobody gets the answer before a human approved it */
     const struct conf_retention *retention; /* NULL: no class */
     uint32_t record_days, content_days;     /* records at least, content at most; with retention */
     struct pol_verdict *verdicts;           /* one a candidate, in order */

@@ -3,7 +3,8 @@
 every request that reached it.
 
     standin.py --dialect openai|anthropic [--port 0] --cert-dir DIR --record FILE.jsonl
-               [--key KEY] [--behave SPEC] [--script FILE.json] [--host 127.0.0.1]
+               [--key KEY] [--behave SPEC] [--script FILE.json]
+               [--answers FILE.json] [--host 127.0.0.1]
 
 It makes its own CA and server certificate in DIR (ca.pem, server.pem, server.key; kept if they are
 there), prints its port as the first line of standard output and then serves until SIGTERM. Nothing
@@ -36,6 +37,8 @@ Behaviours are words and word=value pairs, comma separated, from the first of th
                                                                              its second request,
                                                                              unanswered
     reason            think first                             long=N         N more pieces
+    answer=NAME       say what stands under NAME in --answers (a JSON object), instead of the echo
+    call=NAME         call a tool of that name, offered or not
 """
 import argparse
 import asyncio
@@ -102,7 +105,7 @@ def text_of(content):
 class Question:
     """What both dialects ask, and what the answer will be."""
 
-    def __init__(self, body, chosen, default):
+    def __init__(self, body, chosen, default, answers):
         self.body = body
         self.stream = bool(body.get("stream"))
         self.model = body.get("model", "")
@@ -134,12 +137,17 @@ class Question:
         if tools and self.result is None and (forced or "tools" in self.how):
             first = tools[0].get("function") or tools[0]
             self.tool = first.get("name", "tool")
+        if "call" in self.how and self.result is None:
+            self.tool = self.how["call"]
         answer = ("STAND-IN ANSWER: the tool said: " + self.result if self.result is not None
                   else "STAND-IN ANSWER: " + self.text)
+        if "answer" in self.how:
+            answer = answers[self.how["answer"]]
         # Pieces of up to 7 characters: words and placeholders get cut, as real tokens do.
         self.pieces = [answer[i:i + 7] for i in range(0, len(answer), 7)]
         self.pieces += ["more "] * int(self.how.get("long", 0))
-        self.arguments = json.dumps({"text": self.text}, ensure_ascii=False)
+        said = answer if "answer" in self.how else self.text
+        self.arguments = json.dumps({"text": said}, ensure_ascii=False)
         self.usage_in = len(json.dumps(messages, ensure_ascii=False)) // 4 + 1
         self.usage_out = len(self.pieces)
         # Both dialects end early when the length is used up.
@@ -337,6 +345,7 @@ class Server:
         self.args = args
         self.dialect = OpenAI if args.dialect == "openai" else Anthropic
         self.script = json.load(open(args.script)) if args.script else []
+        self.answers = json.load(open(args.answers)) if args.answers else {}
         self.record_fd = os.open(args.record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.n = 0
         self.connections = 0
@@ -472,7 +481,7 @@ class Server:
             await self.send_whole(writer, 401, self.dialect.error(401, n), extra, n)
             return True
         chosen = self.script.pop(0) if self.script else None
-        q = Question(body, chosen, self.args.behave)
+        q = Question(body, chosen, self.args.behave, self.answers)
         if "drop-reused" in q.how and conn["requests"] > 1:
             raise Hangup
         if "gzip" in q.how:
@@ -530,6 +539,7 @@ if __name__ == "__main__":
     p.add_argument("--record", required=True)
     p.add_argument("--key", help="refuse any other with a 401")
     p.add_argument("--behave", default="", help="what to do where nothing else says")
+    p.add_argument("--answers", help="JSON file: an object of named answers")
     p.add_argument("--script", help="JSON file: behaviours of the first requests, in order")
     try:
         asyncio.run(main(p.parse_args()))
