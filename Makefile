@@ -35,7 +35,7 @@ endif
 ifneq ($(shell uname -m),x86_64)
 HARDEN := $(filter-out -fcf-protection,$(HARDEN))
 endif
-PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc
+PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc sqlite3
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -19,6 +19,10 @@ static const struct verb {
      "0 if everything in DIR holds, 1 and the first index that does not"},
     {"show", aud_cmd_show, "DIR [--from N] [--limit N] [--req ID] [--json]", "the records"},
     {"prove", aud_cmd_prove, "DIR --index N", "a C2SP tlog-proof of one record, for the auditor"},
+    {"query", aud_cmd_query, "DIR [filters] [--format text|jsonl|csv|html]",
+     "what was asked, what left, to whom, on which basis; says what it covers"},
+    {"export", aud_cmd_export, "DIR --report NAME [filters] [--format html|csv|jsonl|text]",
+     "residency, subject, article30, incident, access, transfers, dpia"},
 };
 
 int aud_cmd_help(const char *help)
@@ -51,7 +55,7 @@ int aud_command(int argc, char **argv)
         if (strcmp(name, verbs[i].name) == 0)
             return verbs[i].run(argc, argv);
     }
-    if (strcmp(name, "export") == 0 || strcmp(name, "erase") == 0 || strcmp(name, "witness") == 0) {
+    if (strcmp(name, "erase") == 0 || strcmp(name, "witness") == 0) {
         fprintf(stderr, "weir audit %s: not built yet\n", name);
         return AUD_EXIT_USAGE;
     }

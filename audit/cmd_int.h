@@ -16,5 +16,7 @@ int aud_cmd_usage(const char *help, const char *why);
 int aud_cmd_verify(int argc, char **argv);
 int aud_cmd_show(int argc, char **argv);
 int aud_cmd_prove(int argc, char **argv);
+int aud_cmd_query(int argc, char **argv);
+int aud_cmd_export(int argc, char **argv);
 
 #endif

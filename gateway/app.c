@@ -10,6 +10,7 @@
  *            so: keys already revoked stay revoked, new ones are not known until it is mended.
  */
 #include "gateway/app.h"
+#include "audit/serve.h"
 #include "base/log.h"
 #include "gateway/admin_api.h"
 #include "gateway/events.h"
@@ -28,6 +29,7 @@ static struct {
     struct aud_log *log;
     struct gw_prov *prov;
     struct gw_reviews *reviews;
+    struct aud_serve *serve;  /* the log's control socket */
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
     pthread_mutex_t keys_lock;
     pthread_t watcher;
@@ -247,6 +249,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
     if (st == BASE_OK)
         st = open_oblige(c, err);
+    if (st == BASE_OK)
+        st = aud_serve_start(app.log_dir, app.log, &app.serve, err);
     if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
         app.watching = true;
         return BASE_OK;
@@ -261,6 +265,8 @@ static void stop(void)
     atomic_store(&app.stopping, true);
     if (app.watching)
         pthread_join(app.watcher, NULL);
+    aud_serve_stop(app.serve);
+    app.serve = NULL;
     if (app.log && gw_event_stop(app.log, &err) != BASE_OK)
         base_error("audit", "the stop could not be recorded: %s", err.text);
     if (app.log && aud_log_close(app.log, &err) != BASE_OK)
