@@ -7,6 +7,7 @@
  */
 #include "audit/ask.h"
 #include "audit/cmd_int.h"
+#include "audit/note.h"
 #include "audit/reach.h"
 
 #include <getopt.h>
@@ -176,6 +177,10 @@ static int command(struct run *r, int argc, char **argv)
     if (optind + 1 != argc)
         return help_of(r, "say which log: one DIR");
     r->dir = argv[optind];
+    struct aud_vkey key;
+    struct base_err err;
+    if (r->vkey && aud_vkey_parse(base_str_c(r->vkey), &key, &err) != BASE_OK)
+        return help_of(r, err.text);
     if (r->report && !r->export)
         return help_of(r, "reports are made by weir audit export");
     if (r->report && !report_known(r->report))

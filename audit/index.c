@@ -6,8 +6,9 @@
  * Invariants rows come from records that a full verification has just accepted; the compact range
  *            of the tree is carried along and its root compared with the checkpoint's, so an index
  *            made of another history is noticed and made again. The numbers of rows are kept beside
- *            the rows: rows that were taken out by hand are noticed too. What none of this can
- *            notice is a row that was edited: who needs proof asks for a fresh index.
+ *            the rows, and the SHA-256 of the file beside the file (index.sqlite.sum): damage and
+ *            careless edits are noticed. An index made up with care, its sum with it, is not: who
+ *            needs proof asks for a fresh index.
  * Fails by   BASE_EINVAL when the log does not hold, after which nothing is answered.
  */
 #include "audit/index.h"
@@ -29,6 +30,7 @@
 #define SIGNED_MS       3000u /* how long a live log gets to sign what was there when we asked */
 
 struct aud_index {
+    bool changed; /* the file needs a new sum when it is closed */
     sqlite3 *db;
     struct aud_rows *rows;
     struct aud_cover cover;
@@ -200,6 +202,55 @@ static enum base_status create(struct aud_index *ix, struct base_err *err)
     return st == BASE_OK ? meta_save(ix, err) : st;
 }
 
+/* ---- the sum ---- */
+
+static bool file_sum(const char *path, char hex[AUD_HEX_MAX])
+{
+    static const size_t piece = 1 << 20;
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    uint8_t *buf = malloc(piece);
+    struct aud_hash h;
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (c && buf && fd >= 0 && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1) {
+        while ((n = read(fd, buf, piece)) > 0)
+            BASE_BUG_ON(EVP_DigestUpdate(c, buf, (size_t)n) != 1);
+        BASE_BUG_ON(EVP_DigestFinal_ex(c, h.b, NULL) != 1);
+    }
+    if (fd >= 0)
+        close(fd);
+    EVP_MD_CTX_free(c);
+    free(buf);
+    if (n == 0)
+        aud_hash_hex(&h, hex);
+    return n == 0;
+}
+
+static bool sum_holds(const struct aud_index *ix)
+{
+    char path[AUD_PATH_MAX + 8], now[AUD_HEX_MAX];
+    struct base_buf kept;
+
+    snprintf(path, sizeof(path), "%s.sum", ix->path);
+    base_buf_init(&kept, 256);
+    bool ok = base_file_read(path, &kept, NULL) == BASE_OK && file_sum(ix->path, now) &&
+              base_str_is(base_str_trim(base_buf_view(&kept)), now);
+    base_buf_release(&kept);
+    return ok;
+}
+
+/* With the database closed: a second descriptor on an open one would drop SQLite's locks. */
+static void sum_save(const struct aud_index *ix)
+{
+    char path[AUD_PATH_MAX + 8], now[AUD_HEX_MAX];
+    struct base_err err;
+
+    snprintf(path, sizeof(path), "%s.sum", ix->path);
+    if (!file_sum(ix->path, now) || base_file_replace(path, base_str_c(now), 0600, &err) != BASE_OK)
+        unlink(path); /* then it is made again the next time */
+}
+
 /* ---- filling ---- */
 
 static enum base_status on_leaf(void *ctx, uint64_t index, struct base_str leaf)
@@ -256,16 +307,20 @@ static enum base_status try_file(struct aud_index *ix, bool anew, struct base_er
 {
     if (anew && unlink(ix->path) != 0 && errno != ENOENT)
         return base_err_sys(err, "%s", ix->path);
+    if (!anew && !sum_holds(ix))
+        return base_err_set(err, BASE_EINVAL, "%s is missing or damaged", ix->path);
     enum base_status st = db_open(ix, ix->path, err);
     if (st == BASE_OK && !anew && !usable(ix))
         st =
             base_err_set(err, BASE_EINVAL, "%s is not an index of this log as it is now", ix->path);
     if (st == BASE_OK && anew)
         st = create(ix, err);
+    uint64_t before = ix->tree.n;
     if (st == BASE_OK)
         st = fill(ix, err);
     if (st != BASE_OK)
         db_close(ix);
+    ix->changed = st == BASE_OK && (anew || ix->tree.n != before);
     return st;
 }
 
@@ -359,6 +414,8 @@ void aud_index_free(struct aud_index *ix)
     if (!ix)
         return;
     db_close(ix);
+    if (ix->changed)
+        sum_save(ix);
     base_buf_release(&ix->cover.checkpoint);
     free(ix);
 }

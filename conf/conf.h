@@ -507,6 +507,10 @@ const char *conf_nearest(struct base_str s, const char *const *words);
  * in place. path gets it, absolute. BASE_EINVAL with problems told, as conf_load. */
 enum base_status conf_load_keys_file(const char *file, char *path, size_t path_bytes,
                                      struct conf_problems *problems) BASE_MUST_CHECK;
+/* Only the section `audit:`, for commands that work on the log: nothing else need be in place. Of
+ * *out only `audit` may be used; free it with conf_free. Problems outside of it are not told. */
+enum base_status conf_load_audit_only(const char *file, struct conf **out,
+                                      struct conf_problems *problems) BASE_MUST_CHECK;
 void conf_free(struct conf *c); /* wipes the secrets */
 void conf_problems_release(struct conf_problems *p);
 /* Adds one problem (p zeroed or filled by conf_load; text and pos.file are copied). A problem that

@@ -466,6 +466,41 @@ static void wipe(const char **z)
     *z = NULL;
 }
 
+enum base_status conf_load_audit_only(const char *file, struct conf **out,
+                                      struct conf_problems *problems)
+{
+    *problems = (struct conf_problems){0};
+    *out = NULL;
+    struct base_arena *a = base_arena_new(ARENA_BYTES_MAX);
+    struct conf *c = a ? base_arena_alloc(a, sizeof(*c)) : NULL;
+    struct conf_problems rest = {0}; /* what does not concern the log */
+    struct conf_loader l = {.c = c, .a = a, .pr = problems, .file = file};
+    struct base_str text;
+    if (!c || !read_file(&l, (struct conf_pos){0}, file, file, &text, l.c->sha256))
+        goto out;
+    c->arena = a;
+    set_defaults(c);
+    l.folder = folder_of(a, file);
+    const struct conf_node *root = conf_yaml_parse(text, file, true, a, &rest), *n = NULL;
+    if (root && root->kind == CONF_NODE_MAP)
+        for (n = root->child; n && !base_str_is(n->key, "audit"); n = n->next)
+            ;
+    if (n && l.folder)
+        conf_load_audit(&l, n, &c->audit);
+    if (!c->audit.directory)
+        conf_problem_add(problems, (struct conf_pos){file, 1, 1}, false,
+                         "the section \"audit\" cannot be read: `weir check` tells more");
+    base_wipe((char *)(uintptr_t)text.p, text.n);
+out:
+    conf_problems_release(&rest);
+    if (c && problems->n_errors == 0 && c->audit.directory) {
+        *out = c;
+        return BASE_OK;
+    }
+    base_arena_free(a);
+    return BASE_EINVAL;
+}
+
 void conf_secrets_wipe(struct conf *c)
 {
     for (size_t i = 0; i < c->n_backends; i++)

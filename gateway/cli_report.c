@@ -21,8 +21,8 @@
 #define BARS_MAX 60
 
 /* Requests of the window with the attempt that answered (the last one). */
-#define FROM "FROM request r WHERE (:since=0 OR r.t>=:since)"
-#define AWAY "EXISTS(SELECT 1 FROM attempt a WHERE a.req=r.req AND a.on_premises=0)"
+#define FROM        "FROM request r WHERE (:since=0 OR r.t>=:since)"
+#define AWAY        "EXISTS(SELECT 1 FROM attempt a WHERE a.req=r.req AND a.on_premises=0)"
 #define SHARE(part) "printf('%.1f %%',100.0*(" part ")/max(1,count(*)))"
 
 static const struct table {
@@ -33,7 +33,8 @@ static const struct table {
      "denied_by_policy, sum(coalesce(r.status,'open') NOT IN ('ok','denied')) AS not_answered, "
      "(SELECT count(*) FROM refusal WHERE :since=0 OR t>=:since) AS turned_away_at_the_door, "
      "count(DISTINCT r.key) AS keys, count(DISTINCT r.tenant) AS tenants, sum(r.tokens_in) AS "
-     "tokens_in, sum(r.tokens_out) AS tokens_out, ts(min(r.t)) AS first, ts(max(r.t)) AS last " FROM},
+     "tokens_in, sum(r.tokens_out) AS tokens_out, ts(min(r.t)) AS first, ts(max(r.t)) AS "
+     "last " FROM},
     {"tiering", "Tiering: who answered what",
      "SELECT coalesce(r.tier,'not recorded') AS tier, coalesce(r.route,'(none)') AS answered_by, "
      "count(*) AS requests, printf('%.2f',avg(r.difficulty)) AS mean_difficulty, "
@@ -43,7 +44,7 @@ static const struct table {
      "SELECT coalesce(r.task,'not recorded') AS task, count(*) AS requests, " SHARE(
          "sum(r.tier='hard')") " AS hard, " SHARE("sum(" AWAY
                                                   ")") " AS may_have_left " FROM
-     " GROUP BY r.task ORDER BY requests DESC"},
+                                                       " GROUP BY r.task ORDER BY requests DESC"},
     {"cost", "Cost, at the price of the time",
      "SELECT coalesce(r.route,'(none)') AS route, count(*) AS requests, sum(r.tokens_in) AS "
      "tokens_in, sum(r.tokens_out) AS tokens_out, printf('%.6f',sum(r.cost_micro)/1e6) AS cost, "
@@ -57,7 +58,8 @@ static const struct table {
      "SELECT coalesce(a.entity,'not recorded') AS entity, trim(a.location) AS places, a.basis, "
      "a.reference, a.expires, CASE a.in_eea WHEN 1 THEN 'yes' WHEN 0 THEN 'no' END AS within_eea, "
      "trim(r.data) AS data, count(DISTINCT a.req) AS requests, sum(a.redact IS NOT NULL) AS "
-     "with_redaction FROM attempt a JOIN request r USING(req) WHERE a.on_premises=0 AND (:since=0 OR "
+     "with_redaction FROM attempt a JOIN request r USING(req) WHERE a.on_premises=0 AND (:since=0 "
+     "OR "
      "r.t>=:since) GROUP BY a.entity, a.location, a.basis, a.reference, a.expires, r.data ORDER BY "
      "requests DESC"},
     {"denials", "Refused by policy",
@@ -272,7 +274,8 @@ static enum base_status show(struct report *r, const char *html, bool json, stru
     return html ? BASE_OK : as_tables(r, stdout, AUD_TEXT, said);
 }
 
-static void statement(struct report *r, uint64_t rows, struct base_buf *said, struct base_buf *asked)
+static void statement(struct report *r, uint64_t rows, struct base_buf *said,
+                      struct base_buf *asked)
 {
     struct base_json j;
     base_json_init(&j, asked);
@@ -292,8 +295,10 @@ int gw_cli_report(int argc, char **argv)
 {
     const char *file = NULL, *since = NULL, *html = NULL, *how = "";
     bool json = false;
-    const struct gw_cli_opt opts[] = {{"-c", &file, NULL},      {"--since", &since, NULL},
-                                      {"--html", &html, NULL},  {"--json", NULL, &json},
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL},
+                                      {"--since", &since, NULL},
+                                      {"--html", &html, NULL},
+                                      {"--json", NULL, &json},
                                       {0}};
     struct base_err err = {0};
     struct report r = {.err = &err};
@@ -308,8 +313,12 @@ int gw_cli_report(int argc, char **argv)
     if (since && !aud_time_parse(since, base_wall_us(), &r.ask.since))
         return gw_cli_fail("report: \"%s\" is no time: 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d",
                            since);
-    struct conf *c = gw_cli_load(file, false, NULL, &status);
-    if (!c)
+    struct conf *c = NULL;
+    struct conf_problems problems;
+    status = conf_load_audit_only(file, &c, &problems) == BASE_OK ? 0 : GW_CLI_BAD;
+    gw_cli_print_problems(&problems, stderr, NULL);
+    conf_problems_release(&problems);
+    if (status != 0)
         return status;
     conf_secrets_wipe(c);
     base_buf_init(&said, 1 << 20);

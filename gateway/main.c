@@ -135,14 +135,6 @@ static int run_audit(int argc, char **argv)
     return aud_command(argc, argv);
 }
 
-static int run_report(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    return gw_cli_fail(
-        "report is not built yet; `weir audit show DIR` prints the log it will add up");
-}
-
 static const struct command commands[] = {
     {"serve", run_serve, "answer requests",
      "usage: weir serve -c FILE\n\n"
@@ -178,10 +170,13 @@ static const struct command commands[] = {
      "                           [--activations auto|int8|int16]\n"
      "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"
      "                           [--activations auto|int8|int16]\n"},
-    {"audit", run_audit, "verify and read the log",
+    {"audit", run_audit, "verify, read and question the log",
      "usage: weir audit verify DIR [--vkey KEY] [--json]\n"
      "       weir audit show   DIR [--from N] [--limit N] [--req ID] [--json]\n"
-     "       weir audit prove  DIR --index N\n\n"
+     "       weir audit prove  DIR --index N\n"
+     "       weir audit query  DIR [filters] [--format text|jsonl|csv|html]\n"
+     "       weir audit export DIR --report NAME [filters] [--format html|csv|jsonl|text]\n"
+     "       weir audit VERB --help tells more\n\n"
      "verify ends with 0 if the whole log holds, else with 1 and the first index that does not.\n"},
     {"key", gw_cli_key, "make, list and revoke API keys",
      "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin]\n"
@@ -191,8 +186,12 @@ static const struct command commands[] = {
      "new prints the secret once and nothing else on standard output. A running gateway sees new\n"
      "and revoked keys within a second. --data and --use-case are what the key's requests "
      "declare.\n"},
-    {"report", run_report, "traffic, tiering, cost and residency (not built yet)",
-     "usage: weir report -c FILE [--since T] [--html OUT]\n\nNot built yet.\n"},
+    {"report", gw_cli_report, "traffic, tiering, cost and residency",
+     "usage: weir report -c FILE [--since T] [--html OUT] [--json]\n\n"
+     "Adds up the audit log, which is verified first: who answered what at which cost, what may\n"
+     "have left, to whom and on which basis. T: 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d. "
+     "--html\n"
+     "writes one page that fetches nothing. That you asked is recorded in the log.\n"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -281,7 +280,7 @@ int main(int argc, char **argv)
     if (!c)
         return unknown_command(name);
     /* behind the command or its verb: `weir model run --help` */
-    for (int i = 2; i < argc && i < 4; i++)
+    for (int i = 2; i < argc && i < (strcmp(name, "audit") == 0 ? 3 : 4); i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return run_help(1, argv + 1);
     return c->run(argc - 2, argv + 2);
