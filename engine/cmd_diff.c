@@ -48,8 +48,8 @@ struct diff {
     struct side a, b;
     struct eng_prompts prompts;
     double tolerance, max_abs; /* max_abs: INFINITY unless given */
-    uint32_t n_layer, n_embd, n_vocab, n_used;
-    float *kept;     /* [n_layer][CHUNK][n_embd] of A */
+    uint32_t n_layer, n_residual, n_vocab, n_used;
+    float *kept;     /* [n_layer][CHUNK][n_residual] of A */
     uint32_t *chose; /* [n_layer][CHUNK][n_used] */
     struct deviation *layers, logits;
     uint64_t first_choice_differs; /* tokens */
@@ -97,7 +97,7 @@ static void keep_a(void *ctx, uint32_t layer, size_t row0, uint32_t n, const flo
 {
     struct diff *d = ctx;
     size_t at = (size_t)layer * CHUNK + row0;
-    memcpy(d->kept + at * d->n_embd, x, (size_t)n * d->n_embd * sizeof(float));
+    memcpy(d->kept + at * d->n_residual, x, (size_t)n * d->n_residual * sizeof(float));
     d->layers[layer].experts = ids && d->n_used;
     if (ids && d->n_used)
         memcpy(d->chose + at * d->n_used, ids, (size_t)n * d->n_used * sizeof(*ids));
@@ -109,7 +109,7 @@ static void meet_b(void *ctx, uint32_t layer, size_t row0, uint32_t n, const flo
     struct diff *d = ctx;
     size_t at = (size_t)layer * CHUNK + row0;
     struct deviation *v = &d->layers[layer];
-    compare(v, d->kept + at * d->n_embd, x, (size_t)n * d->n_embd);
+    compare(v, d->kept + at * d->n_residual, x, (size_t)n * d->n_residual);
     for (uint32_t t = 0; ids && v->experts && t < n; t++)
         v->experts_differ +=
             !same_set(d->chose + (at + t) * d->n_used, ids + (size_t)t * d->n_used, d->n_used);
@@ -154,7 +154,7 @@ static enum base_status alike(const struct diff *d, struct base_err *err)
         const char *what;
         uint32_t a, b;
     } v[] = {{"layers", a->n_layer, b->n_layer},
-             {"values a token", a->n_embd, b->n_embd},
+             {"values a token", a->n_residual, b->n_residual},
              {"tokens in the vocabulary", a->n_vocab, b->n_vocab}};
     for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
         if (v[i].a != v[i].b)
@@ -182,14 +182,14 @@ static enum base_status open_both(struct diff *d, struct base_err *err)
         longest = d->prompts.end[i] - from > longest ? d->prompts.end[i] - from : longest;
     }
     d->n_layer = info->n_layer;
-    d->n_embd = info->n_embd;
+    d->n_residual = info->n_residual;
     d->n_vocab = info->n_vocab;
     const struct eng_model_info *b = eng_model_get_info(d->b.m);
     d->n_used = info->n_expert == b->n_expert && info->n_expert_used == b->n_expert_used
                     ? info->n_expert_used
                     : 0; /* a dense model beside its mixture: choices cannot be compared */
     size_t cells = (size_t)d->n_layer * CHUNK;
-    d->kept = calloc(cells, d->n_embd * sizeof(float));
+    d->kept = calloc(cells, d->n_residual * sizeof(float));
     d->chose = calloc(cells, (d->n_used + 1) * sizeof(*d->chose));
     d->layers = calloc(d->n_layer, sizeof(*d->layers));
     d->a.logits = calloc(CHUNK, d->n_vocab * sizeof(float));

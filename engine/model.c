@@ -55,12 +55,26 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
     if (hp->family && hp->family->out_gate)
         half = 2 * (size_t)hp->n_dim;
     size_t heads = mla ? larger(hp->n_nope, hp->n_lora_kv) * hp->n_head : 0;
-    size_t widest = larger(larger(d, att), hp->n_side);
+    size_t all = d * hp->n_stream, hyper = hp->n_stream > 1, squeeze = 0;
+    if (hp->n_out_group) { /* compressed keys; overlapping ones are twice as wide */
+        squeeze = 2 * larger(hp->n_dim, hp->index.n_dim);
+        heads = (size_t)hp->n_head * hp->n_dim;
+        half = (size_t)hp->n_out_group * hp->n_out_lora / hp->n_head + 1;
+    }
+    size_t widest = larger(larger(all, att), hp->n_side);
     widest = larger(widest, larger(larger(heads, hp->n_lora_q), half * hp->n_head));
     size_t wide = larger(rows * widest, pairs * ff);
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
-        {&s->x, rows * d * 4},
+        {&s->x, rows * all * 4},
+        {&s->in, hyper * rows * d * 4},
+        {&s->flat, hyper * rows * all * 4},
+        {&s->mix, hyper * rows * (2 + hp->n_stream) * hp->n_stream * 4},
+        {&s->squeeze[0], rows * squeeze * 4},
+        {&s->squeeze[1], rows * squeeze * 4},
+        {&s->squeeze[2], rows * squeeze * 4},
+        {&s->squeeze[3], rows * squeeze * 4},
+        {&s->token, rows * 4},
         {&s->xn, rows * d * 4},
         {&s->q, rows * q * 4},
         {&s->k, rows * k * 4},
@@ -73,7 +87,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->heads, rows * heads * 4},
         {&s->proj, rows * larger(d, hp->n_side) * 4},
         {&s->iq, rows * hp->index.n_head * hp->index.n_dim * 4},
-        {&s->ik, rows * hp->index.n_dim * 4},
+        {&s->ik, (rows * hp->index.n_dim + squeeze) * 4},
         {&s->iw, rows * hp->index.n_head * 4},
         {&s->cs[0], rows * hp->rope[0].n_rot * 4},
         {&s->cs[1], rows * hp->rope[1].n_rot * 4},
@@ -230,6 +244,9 @@ static enum base_status check_batch(const struct eng_model *m, const struct eng_
             return base_err_set(err, BASE_LIMIT, "the context of %u tokens is full", c->n_ctx);
         if (b->pos && len[seq] == 0)
             base[seq] = b->pos[i];
+        if (b->pos && b->pos[i] && len[seq] == 0 && m->hp.n_out_group)
+            return base_err_set(err, BASE_EINVAL,
+                                "sequences of this model start at position 0, not %u", b->pos[i]);
         if (b->pos && (b->pos[i] != base[seq] + len[seq] || b->pos[i] > INT32_MAX))
             return base_err_set(err, BASE_EINVAL, "position %u does not follow in sequence %u",
                                 b->pos[i], seq);

@@ -51,6 +51,7 @@ struct eng_model_info {
     uint32_t n_vocab;     /* width of a row of logits */
     uint32_t n_ctx_train; /* the context length it was trained for */
     uint32_t n_layer, n_embd, n_head, n_head_kv, n_head_dim;
+    uint32_t n_residual; /* width of the residual stream: n_embd times the number of streams */
     uint32_t n_expert, n_expert_used; /* 0 for dense models */
     uint64_t params_total;
     uint64_t params_active; /* used by one token: of the routed experts only those chosen */
@@ -137,9 +138,9 @@ const uint64_t *eng_model_expert_counts(const struct eng_model *m, uint32_t laye
  * token to the same experts. 0 when nothing was counted. Pure. */
 double eng_expert_imbalance(const uint64_t *counts, uint32_t n);
 
-/* Called after each layer of a slice: the residual stream x [n][n_embd] of the batch's tokens
- * row0..row0+n and, in a layer with experts, the choices ids [n][n_expert_used] in descending
- * order of score, else NULL. In the last layer, n counts the wanted tokens only. */
+/* Called after each layer of a slice: the residual stream x [n][n_residual] of the batch's
+ * tokens row0..row0+n and, in a layer with experts, the choices ids [n][n_expert_used] in
+ * descending order of score, else NULL. In the last layer, n counts the wanted tokens only. */
 typedef void (*eng_probe_fn)(void *ctx, uint32_t layer, size_t row0, uint32_t n, const float *x,
                              const uint32_t *ids);
 /* From now on; fn = NULL ends it. Not while eng_forward runs. */

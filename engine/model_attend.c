@@ -111,6 +111,10 @@ INLINE float score_some(const struct eng_query *a, struct some *x)
 {
     float max = a->sink ? *a->sink : -INFINITY;
     for (uint32_t b = a->j0 / L; b * L < a->j1; b++) {
+        if (b * L == a->gap0 && a->gap1 > a->gap0)
+            b = a->gap1 / L;
+        if (b * L >= a->j1)
+            break;
         uint32_t bits = a->bits[b / 2] >> (b % 2 * L) & 0xffff;
         float *p = x->p + x->n;
         if (!bits)

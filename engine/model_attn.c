@@ -31,8 +31,7 @@ static void head_norms(const struct eng_fwd *f, float *x, const float *w, uint32
         f->m->kernels->rmsnorm(x + (size_t)h * dim, x + (size_t)h * dim, w, dim, hp->rms_eps);
 }
 
-/* Turns the last n_rot dimensions (mla) or the first (else) of each head. */
-static void rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t)
+void eng_rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t)
 {
     const struct eng_hparams *hp = &f->m->hp;
     const struct eng_layer *y = f->y;
@@ -41,7 +40,7 @@ static void rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t
     int k = hp->n_ctx_long && f->c->n_ctx > hp->n_ctx_long ? 1 : y->rope;
     const struct eng_rope_set *set = &hp->rope[k];
     const float *cs = f->s->cs[k] + (size_t)t * set->n_rot;
-    uint32_t at = hp->family->mla ? y->n_dim - set->n_rot : 0;
+    uint32_t at = y->mixer != ENG_MIX_GROUPED ? y->n_dim - set->n_rot : 0;
     for (uint32_t h = 0; h < heads; h++)
         eng_rope(x + (size_t)h * y->n_dim + at, set->n_rot, hp->family->neox, cs);
 }
@@ -55,17 +54,17 @@ static void rope_row(void *ctx, uint32_t t)
     struct eng_scratch *s = f->s;
     float *q = s->q + (size_t)t * hp->n_head * y->n_dim;
     float *k = s->k + (size_t)t * y->n_head_kv * y->n_dim;
-    float *v = hp->family->mla ? k : s->v + (size_t)t * y->n_head_kv * y->n_vdim;
+    float *v = y->mixer != ENG_MIX_GROUPED ? k : s->v + (size_t)t * y->n_head_kv * y->n_vdim;
     if (hp->family->value_norm && y->kv_from == f->layer) {
         if (!y->v.tensor)
             memcpy(v, k, (size_t)y->n_head_kv * y->n_dim * sizeof(float));
         head_norms(f, v, f->m->ones, y->n_head_kv);
     }
-    head_norms(f, q, y->q_norm, hp->n_head);
-    rotate(f, q, hp->n_head, t);
+    head_norms(f, q, y->mixer == ENG_MIX_COMPRESS ? f->m->ones : y->q_norm, hp->n_head);
+    eng_rotate(f, q, hp->n_head, t);
     if (y->kv_from == f->layer) {
         head_norms(f, k, y->k_norm, y->n_head_kv);
-        rotate(f, k, y->n_head_kv, t);
+        eng_rotate(f, k, y->n_head_kv, t);
     }
     if (y->post_qk_norm) {
         head_norms(f, q, f->m->ones, hp->n_head);
@@ -147,23 +146,30 @@ static void query_task(void *ctx, uint32_t task, uint32_t thread)
     const struct eng_layer *y = f->y;
     struct eng_scratch *s = f->s;
     uint32_t t = task / hp->n_head, h = task % hp->n_head, kv = h / (hp->n_head / y->n_head_kv);
+    const uint32_t *bits = NULL;
+    if (y->ratio)
+        bits = f->c->picked + t * f->c->picked_each;
+    else if (y->indexed)
+        bits = eng_picked(f, t);
     struct eng_query a = {.q = s->q + ((size_t)t * hp->n_head + h) * y->n_dim,
                           .k = f->c->k + eng_key_base(f->c, f->layer, s->seq[t], kv),
                           .v = f->c->v + eng_value_base(f->c, f->layer, s->seq[t], kv),
                           .j0 = first_key(y, f->c->base[s->seq[t]], s->cell[t]),
-                          .j1 = s->cell[t] + 1,
+                          .j1 = y->ratio ? f->c->n_cells + (s->cell[t] + 1) / y->ratio
+                                         : s->cell[t] + 1,
                           .n_dim = y->n_dim,
                           .n_vdim = y->n_vdim,
                           .scale = hp->attn_scale,
                           .sink = y->sinks ? y->sinks + h : NULL,
-                          .bits = y->indexed ? eng_picked(f, t) : NULL,
+                          .bits = bits,
+                          .gap0 = y->ratio ? eng_cells(s->cell[t] + 1) : 0,
+                          .gap1 = y->ratio ? f->c->n_cells : 0,
                           .scores = f->c->scores + thread * f->c->scores_each,
                           .out = s->att + ((size_t)t * hp->n_head + h) * y->n_vdim};
     eng_attend_query(&a);
 }
 
-/* s->q, s->k and s->v of all tokens -> s->att; writes the cache. */
-static void attend(struct eng_fwd *f)
+void eng_attend_all(struct eng_fwd *f)
 {
     const struct eng_layer *y = f->y;
     eng_for_rows(f->m, f->n, rope_row, f);
@@ -179,7 +185,21 @@ static void attend(struct eng_fwd *f)
 void eng_add_residual(const struct eng_fwd *f, const float *add)
 {
     const struct eng_hparams *hp = &f->m->hp;
-    f->m->kernels->axpy(f->s->x, hp->residual_scale, add, (size_t)f->n * hp->n_embd);
+    for (uint32_t t = 0; hp->n_stream > 1 && t < f->n; t++)
+        eng_add_row(f, t, 1, add + (size_t)t * hp->n_embd);
+    if (hp->n_stream == 1)
+        f->m->kernels->axpy(f->s->x, hp->residual_scale, add, (size_t)f->n * hp->n_embd);
+}
+
+void eng_add_row(const struct eng_fwd *f, uint32_t t, float w, const float *add)
+{
+    const struct eng_hparams *hp = &f->m->hp;
+    uint32_t n = hp->n_stream;
+    float *x = f->s->x + (size_t)t * n * hp->n_embd;
+    const float *take = f->s->mix + (size_t)t * (2 + n) * n;
+    for (uint32_t i = 0; i < n; i++)
+        f->m->kernels->axpy(x + (size_t)i * hp->n_embd,
+                            n > 1 ? w * take[i] : w * hp->residual_scale, add, hp->n_embd);
 }
 
 static void one_linear(struct eng_fwd *f, const struct eng_acts *a, const struct eng_weight *w,
@@ -248,7 +268,7 @@ static void latent_attention(struct eng_fwd *f)
     const struct eng_weight *first = hp->n_lora_q ? &y->q_a : &y->q;
     bool ints = eng_wants_ints(first) || eng_wants_ints(&y->kv_a);
     ints |= x && (eng_wants_ints(&x->k) || eng_wants_ints(&x->proj));
-    struct eng_acts a = eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd, ints);
+    struct eng_acts a = eng_prepare(m, f->in, y->attn_norm, s->xn, f->n, hp->n_embd, ints);
     const struct eng_weight *w[3] = {first, &y->kv_a, x ? &x->k : NULL};
     float *out[3] = {hp->n_lora_q ? s->qa : s->ql, s->k, s->ik};
     eng_linear(m, &a, f->n, x ? 3 : 2, w, out);
@@ -267,7 +287,7 @@ static void latent_attention(struct eng_fwd *f)
     a = eng_prepare(m, s->heads, NULL, NULL, f->n * hp->n_head, hp->n_nope,
                     eng_wants_ints(&y->k_b));
     eng_linear_each(m, &a, f->n, &y->k_b, s->q, (size_t)hp->n_head * y->n_dim, y->n_dim);
-    attend(f);
+    eng_attend_all(f);
     eng_for_rows(m, f->n, gather_row, f);
     a = eng_prepare(m, s->heads, NULL, NULL, f->n * hp->n_head, y->n_vdim, eng_wants_ints(&y->v_b));
     eng_linear_each(m, &a, f->n, &y->v_b, s->ql, (size_t)hp->n_head * hp->n_vhead, hp->n_vhead);
@@ -283,14 +303,14 @@ static void grouped_attention(struct eng_fwd *f)
     const struct eng_layer *y = f->y;
     bool gated = hp->family->out_gate;
     struct eng_acts a =
-        eng_prepare(m, s->x, y->attn_norm, s->xn, f->n, hp->n_embd,
+        eng_prepare(m, f->in, y->attn_norm, s->xn, f->n, hp->n_embd,
                     eng_wants_ints(&y->q) || eng_wants_ints(&y->k) || eng_wants_ints(&y->v));
     const struct eng_weight *w[3] = {&y->q, &y->k, &y->v};
     float *out[3] = {gated ? s->ql : s->q, s->k, s->v};
     eng_linear(m, &a, f->n, y->v.tensor ? 3 : y->k.tensor ? 2 : 1, w, out);
     if (gated)
         eng_for_rows(m, f->n, ungate_row, f);
-    attend(f);
+    eng_attend_all(f);
     if (gated)
         eng_for_rows(m, f->n, gate_row, f);
     a = eng_prepare(m, s->att, NULL, NULL, f->n, hp->n_head * y->n_vdim, eng_wants_ints(&y->o));
@@ -299,6 +319,8 @@ static void grouped_attention(struct eng_fwd *f)
 
 void eng_attention(struct eng_fwd *f)
 {
+    if (f->m->hp.n_stream > 1)
+        eng_hyper_in(f, &f->y->hyper[0]);
     switch (f->y->mixer) {
     case ENG_MIX_GROUPED:
         grouped_attention(f);
@@ -308,6 +330,9 @@ void eng_attention(struct eng_fwd *f)
         break;
     case ENG_MIX_DELTA:
         eng_delta_layer(f);
+        break;
+    case ENG_MIX_COMPRESS:
+        eng_compress_layer(f);
         break;
     }
     eng_norm_rows(f, f->s->proj, f->y->post_attn_norm);

@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t cells_of(uint32_t n_ctx)
-{
-    return (n_ctx + ENG_KEY_BLOCK - 1) / ENG_KEY_BLOCK * ENG_KEY_BLOCK;
-}
-
 /* Scratch for one thread's attention, in floats. */
 static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
 {
@@ -26,18 +21,22 @@ static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
     for (uint32_t i = 0; i < m->hp.n_layer; i++)
         if (m->hp.n_head / m->layers[i].n_head_kv > rows)
             rows = m->hp.n_head / m->layers[i].n_head_kv;
-    return (uint64_t)cells_of(n_ctx) * rows + 2 * ENG_KEY_BLOCK;
+    uint64_t cells = eng_cells(n_ctx);
+    for (uint32_t i = 0; i < m->hp.n_layer; i++)
+        if (eng_cells(n_ctx) + eng_more_cells(&m->layers[i], n_ctx) > cells)
+            cells = eng_cells(n_ctx) + eng_more_cells(&m->layers[i], n_ctx);
+    return cells * rows + 2 * ENG_KEY_BLOCK;
 }
 
-/* What a cache of `cells` cells (of all sequences) holds, in floats; where each layer's part begins
- * if c is given. */
+/* What a cache holds, in floats; where each layer's part begins if c is given. */
 struct sizes {
     uint64_t k, v, x, state; /* state: of one sequence */
 };
 
-static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct eng_cache *c)
+static struct sizes sizes_of(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
+                             struct eng_cache *c)
 {
-    struct sizes z = {0}; /* cells: 2^28 at most; layers: 2^10; a layer's row: 2^22: no overflow */
+    struct sizes z = {0}; /* cells: 2^29 at most; layers: 2^10; a layer's row: 2^22: no overflow */
     for (uint32_t i = 0; i < m->hp.n_layer; i++) {
         const struct eng_layer *y = &m->layers[i];
         if (c) {
@@ -50,35 +49,43 @@ static struct sizes sizes_of(const struct eng_model *m, uint64_t cells, struct e
             z.state += eng_delta_state(&m->hp.delta);
             continue;
         }
+        if (y->mixer == ENG_MIX_COMPRESS)
+            z.state += eng_compress_state(&m->hp, y->ratio);
+        z.x += (uint64_t)n_seq * eng_index_cells(y, n_ctx) * m->hp.index.n_dim;
         if (!eng_keeps_keys(m, i))
             continue;
+        uint64_t cells = (uint64_t)n_seq * (eng_cells(n_ctx) + eng_more_cells(y, n_ctx));
         z.k += cells * y->n_head_kv * y->n_dim;
         z.v += cells * y->n_head_kv * y->n_vdim;
-        if (y->indexed && !y->picks_as_last)
-            z.x += cells * m->hp.index.n_dim;
     }
     return z;
 }
 
 void eng_cache_describe(const struct eng_model *m, struct eng_model_info *info)
 {
-    struct sizes z = sizes_of(m, 1, NULL);
+    enum { MANY = 1 << 20 }; /* a token's part of a long context, which has whole blocks of all */
+    struct sizes z = sizes_of(m, 1, MANY, NULL);
     info->recurrent = z.state != 0;
-    info->cache_bytes_token = 4 * (z.k + z.v + z.x);
+    info->cache_bytes_token = 4 * (z.k + z.v + z.x) / MANY;
     info->cache_bytes_sequence = 4 * (1 + ENG_NOTED) * z.state;
 }
 
 /* Words of the bits that say which keys a token sees. */
 static size_t picked_of(const struct eng_model *m, uint32_t n_ctx)
 {
-    return m->hp.index.top_k ? cells_of(n_ctx) / 32 + 1 : 0;
+    size_t most = 0;
+    for (uint32_t i = 0; m->hp.index.top_k && i < m->hp.n_layer; i++) {
+        size_t cells = eng_cells(n_ctx) + eng_more_cells(&m->layers[i], n_ctx);
+        most = cells > most ? cells : most;
+    }
+    return most / 32;
 }
 
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
 {
     uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx), bytes, state;
     scores += 4 * (uint64_t)m->s.rows * picked_of(m, n_ctx);
-    struct sizes z = sizes_of(m, (uint64_t)n_seq * cells_of(n_ctx), NULL);
+    struct sizes z = sizes_of(m, n_seq, n_ctx, NULL);
     if (__builtin_mul_overflow(z.k + z.v + z.x, 4, &bytes) ||
         __builtin_mul_overflow(z.state, 4 * (uint64_t)n_seq * (1 + ENG_NOTED), &state) ||
         __builtin_add_overflow(bytes, state, &bytes) ||
@@ -99,7 +106,7 @@ static bool take_memory(struct eng_cache *c)
     c->noted = calloc((size_t)n * ENG_NOTED, sizeof(*c->noted));
     if (!c->len || !c->base || !c->k_at || !c->v_at || !c->x_at || !c->state_at || !c->noted)
         return false;
-    struct sizes z = sizes_of(c->m, (uint64_t)n * c->n_cells, c);
+    struct sizes z = sizes_of(c->m, n, c->n_ctx, c);
     c->state_each = (size_t)z.state;
     c->picked_each = picked_of(c->m, c->n_ctx);
     c->x = calloc(z.x + 1, sizeof(*c->x));
@@ -125,7 +132,7 @@ enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32
         *c = (struct eng_cache){.m = m,
                                 .n_seq = n_seq,
                                 .n_ctx = n_ctx,
-                                .n_cells = cells_of(n_ctx),
+                                .n_cells = eng_cells(n_ctx),
                                 .scores_each = (size_t)scores_of(m, n_ctx)};
     if (!c || !take_memory(c)) {
         eng_cache_free(c);
@@ -220,26 +227,33 @@ uint32_t eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n)
     return kept;
 }
 
+/* Whole key blocks; what is behind n in the last one is never read. */
+static void copy_layer(struct eng_cache *c, uint32_t l, uint32_t dst, uint32_t src, uint32_t n)
+{
+    const struct eng_layer *y = &c->m->layers[l];
+    size_t near = eng_cells(n), all = (size_t)c->n_cells + (y->ratio ? eng_cells(n / y->ratio) : 0);
+    size_t from[2] = {0, c->n_cells}, cells[2] = {near, all - c->n_cells};
+    for (uint32_t h = 0; eng_keeps_keys(c->m, l) && h < y->n_head_kv; h++)
+        for (int i = 0; i < 2; i++) { /* those of tokens, then compressed ones */
+            size_t k = from[i] * y->n_dim, v = from[i] * y->n_vdim;
+            memcpy(c->k + eng_key_base(c, l, dst, h) + k, c->k + eng_key_base(c, l, src, h) + k,
+                   cells[i] * y->n_dim * sizeof(float));
+            memcpy(c->v + eng_value_base(c, l, dst, h) + v, c->v + eng_value_base(c, l, src, h) + v,
+                   cells[i] * y->n_vdim * sizeof(float));
+        }
+    if (eng_index_cells(y, c->n_ctx))
+        memcpy(c->x + eng_index_base(c, l, dst), c->x + eng_index_base(c, l, src),
+               (y->ratio ? cells[1] : near) * c->m->hp.index.n_dim * sizeof(float));
+}
+
 uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n)
 {
     if (dst >= c->n_seq || src >= c->n_seq || dst == src)
         return dst < c->n_seq && dst == src ? eng_cache_truncate(c, dst, n) : 0;
     n = eng_cache_keepable(c, src, n);
     (void)eng_cache_truncate(c, dst, 0);
-    /* whole key blocks; what is behind n in the last one is never read */
-    for (uint32_t l = 0; l < c->m->hp.n_layer; l++) {
-        const struct eng_layer *y = &c->m->layers[l];
-        size_t row = (size_t)cells_of(n) * sizeof(float);
-        for (uint32_t h = 0; eng_keeps_keys(c->m, l) && h < y->n_head_kv; h++) {
-            memcpy(c->k + eng_key_base(c, l, dst, h), c->k + eng_key_base(c, l, src, h),
-                   row * y->n_dim);
-            memcpy(c->v + eng_value_base(c, l, dst, h), c->v + eng_value_base(c, l, src, h),
-                   row * y->n_vdim);
-        }
-        if (y->indexed && !y->picks_as_last)
-            memcpy(c->x + eng_index_base(c, l, dst), c->x + eng_index_base(c, l, src),
-                   row * c->m->hp.index.n_dim);
-    }
+    for (uint32_t l = 0; n && l < c->m->hp.n_layer; l++)
+        copy_layer(c, l, dst, src, n);
     uint32_t from = n < c->len[src] ? noted_at(c, src, n) : 0;
     if (c->state_each && n)
         memcpy(whole_state(c, dst, 0), whole_state(c, src, from), c->state_each * sizeof(float));

@@ -207,7 +207,7 @@ void eng_delta_layer(struct eng_fwd *f)
     bool rounded = false;
     for (int i = 0; i < 4; i++)
         rounded |= eng_wants_ints(w[i]);
-    struct eng_acts a = eng_prepare(m, s->x, f->y->attn_norm, s->xn, f->n, m->hp.n_embd, rounded);
+    struct eng_acts a = eng_prepare(m, f->in, f->y->attn_norm, s->xn, f->n, m->hp.n_embd, rounded);
     eng_linear(m, &a, f->n, 3, w, out);
     if (!one)
         eng_linear(m, &a, f->n, 1, w + 3, out + 3);

@@ -53,12 +53,13 @@ static const struct eng_family *const FAMILIES[] = {&llama,
                                                     &eng_family_qwen3next,
                                                     &eng_family_qwen35moe,
                                                     &eng_family_deepseek32,
-                                                    &eng_family_glm_dsa};
+                                                    &eng_family_glm_dsa,
+                                                    &eng_family_deepseek4};
 
 #define ARCHS                                                                                      \
     "llama, qwen2, qwen2moe, qwen3, qwen3moe, olmoe, granite, granitemoe, mistral3, gpt-oss, "     \
     "glm4moe, deepseek2, mistral4, gemma3, phi3, llama4, gemma4, qwen3next, qwen35moe, "           \
-    "deepseek32, glm-dsa"
+    "deepseek32, glm-dsa, deepseek4"
 
 const char *eng_model_archs(void)
 {
@@ -126,6 +127,15 @@ float eng_key_num(struct eng_reader *r, const char *name, float fallback)
     return v;
 }
 
+float eng_key_num_at(struct eng_reader *r, const char *name, uint32_t layer, float fallback)
+{
+    const struct eng_gguf_kv *kv = eng_gguf_find(r->g, key_of(r, name));
+    float v = fallback;
+    if (kv && (eng_gguf_elem_f32(kv, kv->n == 1 ? 0 : layer, &v) != BASE_OK || !isfinite(v)))
+        eng_key_bad(r, "does not hold a finite number for every layer");
+    return v;
+}
+
 bool eng_key_flag(struct eng_reader *r, const char *name, bool fallback)
 {
     bool v = fallback;
@@ -177,9 +187,9 @@ bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback)
     return period && layer % period < period - 1;
 }
 
-static void rope_yarn(struct eng_reader *r, struct eng_hparams *hp, float base, float factor)
+static void rope_yarn(struct eng_reader *r, const struct eng_hparams *hp, struct eng_rope_set *set,
+                      float base, float factor)
 {
-    struct eng_rope_set *set = &hp->rope[0];
     float fast = eng_key_num(r, "rope.scaling.yarn_beta_fast", 32);
     float slow = eng_key_num(r, "rope.scaling.yarn_beta_slow", 1);
     float log_mul = eng_key_num(r, "rope.scaling.yarn_log_multiplier", 0);
@@ -230,28 +240,33 @@ static float rope_factor(struct eng_reader *r)
     return r->st == BASE_OK ? factor : 0;
 }
 
-static void read_rope(struct eng_reader *r, struct eng_hparams *hp)
+void eng_rope_set_scale(struct eng_reader *r, const struct eng_hparams *hp,
+                        struct eng_rope_set *set, float base)
 {
-    struct eng_rope_set *set = &hp->rope[0];
     struct base_str type = BASE_STR("none");
-    uint32_t n_rot = eng_key_int(r, "rope.dimension_count", 2, hp->n_dim, hp->n_dim);
-    if (n_rot % 2)
-        eng_key_bad(r, "is odd");
-    float base = eng_key_num(r, "rope.freq_base", 10000);
-    eng_rope_set_init(r, set, n_rot, base);
     float factor = rope_factor(r);
     (void)eng_key_str(r, "rope.scaling.type", &type);
     if (r->st != BASE_OK)
         return;
     if (base_str_is(type, "linear"))
-        for (uint32_t i = 0; i < n_rot / 2; i++)
+        for (uint32_t i = 0; i < set->n_rot / 2; i++)
             set->freq[i] /= factor;
     else if (base_str_is(type, "yarn"))
-        rope_yarn(r, hp, base, factor);
+        rope_yarn(r, hp, set, base, factor);
     else if (!base_str_is(type, "none") && type.n &&
              !(base_str_is(type, "longrope") && hp->family->long_rope))
         eng_key_bad(r, "names a kind of RoPE scaling that this build does not know");
     set->mscale *= eng_key_num(r, "rope.scaling.attn_factor", 1);
+}
+
+static void read_rope(struct eng_reader *r, struct eng_hparams *hp)
+{
+    uint32_t n_rot = eng_key_int(r, "rope.dimension_count", 2, hp->n_dim, hp->n_dim);
+    if (n_rot % 2)
+        eng_key_bad(r, "is odd");
+    float base = eng_key_num(r, "rope.freq_base", 10000);
+    eng_rope_set_init(r, &hp->rope[0], n_rot, base);
+    eng_rope_set_scale(r, hp, &hp->rope[0], base);
 }
 
 static void read_attention(struct eng_reader *r, struct eng_hparams *hp)
@@ -317,6 +332,7 @@ enum base_status eng_hparams_read(struct eng_model *m, struct base_err *err)
         return base_err_set(err, BASE_EINVAL,
                             "%s: the architecture \"%.*s\" is not built in; built in are " ARCHS,
                             eng_gguf_path(g), BASE_FMT(m->info.arch));
+    hp->n_stream = 1;
     struct eng_reader r = {.g = g, .arch = hp->family->arch, .err = err, .st = BASE_OK};
     hp->n_layer = eng_key_int(&r, "block_count", 1, 1024, UINT32_MAX);
     if (r.st == BASE_OK) /* blocks behind the last layer that only guess further tokens */

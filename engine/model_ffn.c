@@ -23,6 +23,7 @@ struct ffn_job {
     const float *in_weight; /* [pairs] of a pair's input, NULL = 1 */
     uint32_t n_groups, per, tasks_per_group;
     uint32_t n_ff;
+    float clamp; /* of gate (from above) and up (both ways), 0 = no */
     bool merged; /* gate has up's rows behind its own */
 };
 
@@ -80,6 +81,10 @@ static void gate_up_task(void *ctx, uint32_t task, uint32_t thread)
             hg[i] *= j->in_weight[r];
             hu[i] *= j->in_weight[r];
         }
+        for (uint32_t i = 0; j->clamp > 0 && i < n; i++) {
+            hg[i] = fminf(hg[i], j->clamp);
+            hu[i] = fmaxf(-j->clamp, fminf(hu[i], j->clamp));
+        }
         activate(j->m, hg, hu, n);
     }
 }
@@ -127,8 +132,17 @@ static void route_row(void *ctx, uint32_t t)
 {
     const struct eng_fwd *f = ctx;
     const struct eng_moe_params *p = &f->m->hp.moe;
-    eng_route(p, f->s->router + (size_t)t * p->n_expert, f->y->router_bias,
-              f->s->ids + (size_t)t * p->n_used, f->s->weights + (size_t)t * p->n_used);
+    const float *logits = f->s->router + (size_t)t * p->n_expert;
+    uint32_t *ids = f->s->ids + (size_t)t * p->n_used;
+    float *weights = f->s->weights + (size_t)t * p->n_used;
+    if (f->y->hash) {
+        const int32_t *given = f->y->hash + (size_t)f->s->token[t] * p->n_used;
+        for (uint32_t i = 0; i < p->n_used; i++)
+            ids[i] = (uint32_t)given[i];
+        eng_route_given(p, logits, ids, weights);
+    } else {
+        eng_route(p, logits, f->y->router_bias, ids, weights);
+    }
 }
 
 /* Groups the (token, slot) pairs by expert: fills s->pair_of, pair_row and groups. */
@@ -183,8 +197,7 @@ static void shared_row(void *ctx, uint32_t t)
             dot += x[i] * f->y->shared_scale[i];
         w = 1 / (1 + expf(-dot));
     }
-    f->m->kernels->axpy(f->s->x + (size_t)t * hp->n_embd, w * hp->residual_scale,
-                        f->s->hy + (size_t)t * hp->n_embd, hp->n_embd);
+    eng_add_row(f, t, w, f->s->hy + (size_t)t * hp->n_embd);
 }
 
 /* A dense FFN and experts, both on the residual stream h, each between norms of its own:
@@ -265,8 +278,10 @@ void eng_feed_forward(struct eng_fwd *f)
         parallel(f, groups);
         return;
     }
+    if (hp->n_stream > 1)
+        eng_hyper_in(f, &y->hyper[1]);
     bool ints = eng_wants_ints(&y->gate) || eng_wants_ints(&y->up) || eng_wants_ints(&y->router);
-    struct eng_acts a = eng_prepare(m, s->x, y->ffn_norm, s->xn, f->n, hp->n_embd, ints);
+    struct eng_acts a = eng_prepare(m, f->in, y->ffn_norm, s->xn, f->n, hp->n_embd, ints);
     struct ffn_job j = {.m = m,
                         .gate = &y->gate,
                         .up = &y->up,
@@ -275,6 +290,7 @@ void eng_feed_forward(struct eng_fwd *f)
                         .groups = groups,
                         .n_groups = 1,
                         .n_ff = y->n_ff,
+                        .clamp = y->clamp,
                         .merged = y->merged};
     if (!y->moe) {
         ffn_run(&j, f->n);
@@ -295,7 +311,8 @@ void eng_feed_forward(struct eng_fwd *f)
                          .a = &a,
                          .groups = groups,
                          .n_groups = 1,
-                         .n_ff = y->shared_gate.n_out};
+                         .n_ff = y->shared_gate.n_out,
+                         .clamp = y->shared_clamp};
     ffn_run(&j, f->n);
     eng_for_rows(m, f->n, shared_row, f);
 }

@@ -20,10 +20,13 @@ static void embed(struct eng_fwd *f, const int32_t *tokens)
     const struct eng_weight *w = &f->m->embd;
     struct eng_scratch *s = f->s;
     for (uint32_t t = 0; t < f->n; t++) {
-        float *x = s->x + (size_t)t * hp->n_embd;
+        float *x = s->x + (size_t)t * hp->n_stream * hp->n_embd;
+        s->token[t] = tokens[t];
         eng_dequant_row(w->type, w->data + (uint64_t)tokens[t] * w->row_bytes, x, hp->n_embd);
         for (uint32_t i = 0; hp->embedding_scale != 1 && i < hp->n_embd; i++)
             x[i] *= hp->embedding_scale;
+        for (uint32_t i = 1; i < hp->n_stream; i++)
+            memcpy(x + (size_t)i * hp->n_embd, x, hp->n_embd * sizeof(float));
         float pos = (float)(f->c->base[s->seq[t]] + s->cell[t]);
         for (int k = 0; k < ENG_ROPES; k++) {
             const struct eng_rope_set *set = &hp->rope[k];
@@ -37,15 +40,17 @@ static void embed(struct eng_fwd *f, const int32_t *tokens)
     }
 }
 
-/* Moves the wanted tokens' rows of x (and inputs) to the front. */
+/* Moves the wanted tokens' rows to the front: what the last FFN needs of them. */
 static uint32_t keep_wanted(struct eng_fwd *f, const bool *want)
 {
     uint32_t kept = 0;
-    size_t row = f->m->hp.n_embd, side = (size_t)f->m->hp.n_layer * f->m->hp.n_side;
+    size_t row = (size_t)f->m->hp.n_stream * f->m->hp.n_embd;
+    size_t side = (size_t)f->m->hp.n_layer * f->m->hp.n_side;
     for (uint32_t t = 0; t < f->n; t++) {
         if (want && !want[t])
             continue;
         if (kept != t) {
+            f->s->token[kept] = f->s->token[t];
             memcpy(f->s->x + kept * row, f->s->x + t * row, row * sizeof(float));
             memcpy(f->s->inputs + kept * side, f->s->inputs + t * side, side * sizeof(float));
         }
@@ -59,6 +64,7 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
 {
     const struct eng_hparams *hp = &m->hp;
     struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .n = (uint32_t)n};
+    f.in = hp->n_stream > 1 ? m->s.in : m->s.x;
     embed(&f, tokens);
     if (hp->n_side)
         eng_side_inputs(&f, tokens);
@@ -75,8 +81,10 @@ size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t
         if (m->probe)
             m->probe(m->probe_ctx, f.layer, m->probe_row0, f.n, m->s.x, f.y->moe ? m->s.ids : NULL);
     }
-    struct eng_acts a = eng_prepare(m, m->s.x, m->output_norm, m->s.xn, f.n, hp->n_embd,
-                                    eng_wants_ints(&m->output));
+    if (hp->n_stream > 1)
+        eng_hyper_out(&f);
+    struct eng_acts a =
+        eng_prepare(m, f.in, m->output_norm, m->s.xn, f.n, hp->n_embd, eng_wants_ints(&m->output));
     const struct eng_weight *w[1] = {&m->output};
     float *out[1] = {logits};
     eng_linear(m, &a, f.n, 1, w, out);

@@ -54,7 +54,8 @@ struct eng_family {
 enum eng_mixer {
     ENG_MIX_GROUPED, /* attention, query heads in groups over key heads (model_attn.c) */
     ENG_MIX_LATENT,  /* multi-head latent attention (model_attn.c) */
-    ENG_MIX_DELTA    /* gated delta rule, a state instead of keys (model_delta.c) */
+    ENG_MIX_DELTA,   /* gated delta rule, a state instead of keys (model_delta.c) */
+    ENG_MIX_COMPRESS /* a window of keys, and older ones compressed (model_compress.c) */
 };
 
 /* The indexer that picks the keys which attention sees (model_index.c). */
@@ -68,6 +69,28 @@ struct eng_index {
     struct eng_weight q, k, proj; /* [n_head * n_dim], [n_dim], [n_head] outputs */
     float *k_norm, *k_norm_bias;  /* [n_dim] */
 };
+
+/* What makes one key of `ratio` tokens (model_compress.c): matrices of `width` outputs, which is
+ * the key's length, or twice that where keys overlap. */
+struct eng_squeeze {
+    struct eng_weight kv, gate;
+    float *place; /* [ratio][width] */
+    float *norm;  /* [length] */
+};
+
+/* Weights of attention with compressed keys. */
+struct eng_compress {
+    struct eng_squeeze keys, index; /* index: of the indexer's keys */
+    struct eng_weight out_a;        /* one matrix a group of heads; out_b is the layer's o */
+};
+
+/* Weights that mix the residual streams around one half of a layer (model_hyper.c), or before the
+ * output. */
+struct eng_hyper {
+    struct eng_weight fn;
+    float *base, *scale;
+};
+#define ENG_STREAMS_MAX 8
 
 /* Sizes of gated DeltaNet layers. */
 struct eng_delta_params {
@@ -108,9 +131,14 @@ struct eng_hparams {
     uint32_t n_ctx_long;       /* rope[1] for all layers of caches longer than this; 0 = no */
     struct eng_moe_params moe; /* n_expert 0: dense */
     uint32_t n_dense_lead;     /* first layers without experts */
+    uint32_t n_hash;           /* first layers whose experts a table gives (tid2eid) */
     uint32_t n_lora_q, n_lora_kv, n_nope, n_vhead; /* mla; n_lora_q 0 = queries in one step */
     struct eng_delta_params delta;
     struct eng_index_params index;
+    uint32_t n_stream; /* residual streams, mostly 1 */
+    uint32_t n_sinkhorn;
+    float hyper_eps;
+    uint32_t n_out_group, n_out_lora; /* compress: groups of heads, and outputs of each */
     uint32_t n_side; /* length of a layer's own embedding of each token; 0 = none */
 };
 
@@ -122,8 +150,10 @@ struct eng_layer {
     bool post_qk_norm;                 /* RMS norm without weights of turned queries and keys */
     bool temp;                         /* queries grow with the position (hparams) */
     uint32_t window;                   /* keys that a token sees, itself included; 0 = all */
-    uint32_t chunk;     /* only keys of the token's own chunk of so many positions; 0 = no */
-    uint32_t kv_from;   /* the layer whose keys and values it sees: itself, mostly */
+    uint32_t chunk;            /* only keys of the token's own chunk of so many positions; 0 = no */
+    uint32_t kv_from;          /* the layer whose keys and values it sees: itself, mostly */
+    uint32_t ratio;            /* compress: tokens in a compressed key: 0, ENG_RATIO_NEAR or _FAR */
+    float clamp, shared_clamp; /* of gate and up; 0 = no */
     bool indexed;       /* attention sees the keys that an indexer picked: the layer's own or, */
     bool picks_as_last; /* that of the last layer with one */
     bool moe;
@@ -137,6 +167,9 @@ struct eng_layer {
     struct eng_weight q_a, kv_a, k_b, v_b; /* mla: q is then the second step of queries */
     float *q_a_norm, *kv_a_norm;
     struct eng_index *index;          /* or NULL; owned */
+    struct eng_compress *compress;    /* or NULL; owned */
+    struct eng_hyper hyper[2];        /* n_stream > 1: around attention, around the FFN */
+    int32_t *hash;                    /* [n_vocab][n_used] the experts of a token, or NULL */
     struct eng_delta *delta;          /* or NULL; owned */
     struct eng_weight router;         /* moe only */
     float *router_bias;               /* exp_probs_b [n_expert] or NULL */
@@ -154,7 +187,13 @@ struct eng_layer {
 struct eng_scratch {
     uint32_t rows;                /* tokens in a slice at most */
     uint32_t pairs;               /* (token, expert) pairs at most */
-    float *x, *xn;                /* [rows][n_embd] */
+    float *x;                     /* [rows][n_stream][n_embd] */
+    float *xn;                    /* [rows][n_embd] */
+    float *in;                    /* n_stream > 1: [rows][n_embd], what a half of a layer sees */
+    float *flat;                  /* the same: [rows][n_stream * n_embd] */
+    float *mix;                   /* the same: [rows][(2 + n_stream) * n_stream] */
+    float *squeeze[4];            /* compress: [rows][width] of keys' kv and gate, then index' */
+    int32_t *token;               /* [rows] */
     float *q;                     /* [rows][n_head * n_dim] */
     float *k, *v;                 /* [rows][n_head_kv * n_dim or n_vdim] */
     float *att;                   /* [rows][n_head * n_vdim] */
@@ -196,8 +235,9 @@ struct eng_model {
     float *output_norm;
     struct eng_weight side_embd, side_proj; /* n_side: [n_layer * n_side] a token; from n_embd */
     float *side_norm;                       /* [n_side] */
-    float *ones;                            /* [widest head]: the weights of norms that have none */
-    uint32_t n_ff_max;                      /* widest FFN of any layer */
+    struct eng_hyper hyper;                 /* n_stream > 1: before the output */
+    float *ones;       /* [widest head, or all streams]: the weights of norms that have none */
+    uint32_t n_ff_max; /* widest FFN of any layer */
     uint64_t *choices; /* [n_layer][n_expert] of the routers; NULL without experts */
     eng_probe_fn probe;
     void *probe_ctx;
@@ -216,9 +256,10 @@ struct eng_cache {
     uint32_t n_seq, n_ctx;
     uint32_t *len, *base; /* [n_seq]: tokens held; position of the first */
     uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
-    float *k, *v;        /* per layer [n_seq][n_head_kv][n_cells * n_dim], laid out as ops.h says */
+    float *k, *v; /* per layer [n_seq][n_head_kv][cells * n_dim], laid out as ops.h says; cells are
+                     n_cells and those of compressed keys behind them (eng_more_cells) */
     size_t *k_at, *v_at; /* [n_layer] where each layer's begin, in floats */
-    float *x;            /* keys of indexers: per layer [n_seq][n_cells * n_dim], laid out as k */
+    float *x;            /* keys of indexers: per layer [n_seq][cells * n_dim], laid out as k */
     size_t *x_at;        /* [n_layer] */
     uint32_t *picked;    /* [rows of a slice][picked_each] bits: the keys that a token sees */
     size_t picked_each;  /* words; 0 = the model has no indexer */
@@ -267,13 +308,19 @@ bool eng_key_str(struct eng_reader *r, const char *name, struct base_str *out);
 bool eng_key_swa(struct eng_reader *r, uint32_t layer, uint32_t fallback);
 /* set: pairs of n_rot dimensions with frequencies base^(-2i/n_rot). */
 void eng_rope_set_init(struct eng_reader *r, struct eng_rope_set *set, uint32_t n_rot, float base);
+/* Stretches it as the file's rope.scaling.* say. */
+void eng_rope_set_scale(struct eng_reader *r, const struct eng_hparams *hp,
+                        struct eng_rope_set *set, float base);
+/* A number of an array with one per layer, or one for all. */
+float eng_key_num_at(struct eng_reader *r, const char *name, uint32_t layer, float fallback);
 
 /* family_deepseek2.c: the keys of latent attention, for other families that have it. */
 void eng_read_latent(struct eng_reader *r, struct eng_model *m);
 
 extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_family_deepseek2,
     eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4,
-    eng_family_qwen3next, eng_family_qwen35moe, eng_family_deepseek32, eng_family_glm_dsa;
+    eng_family_qwen3next, eng_family_qwen35moe, eng_family_deepseek32, eng_family_glm_dsa,
+    eng_family_deepseek4;
 
 /* ---- model_load.c: weights from tensors ---- */
 
@@ -292,6 +339,7 @@ struct eng_fwd {
     const struct eng_layer *y;
     uint32_t layer;
     uint32_t n; /* tokens */
+    float *in;  /* [n][n_embd] what a half of the layer sees: s->x, or s->in */
 };
 
 /* model_forward.c: one slice of n <= s.rows tokens; s.cell and s.seq are set. Writes the logits of
@@ -342,14 +390,35 @@ static inline float eng_gelu(float x) /* the tanh form */
 void eng_index_pick(struct eng_fwd *f);
 /* The bits of token t of the slice, NULL where it sees all there are. */
 const uint32_t *eng_picked(const struct eng_fwd *f, uint32_t t);
+/* The same for an indexer whose queries s->iq and weights s->iw are ready: of the first n keys in
+ * the cache those with the largest scores, as bits. */
+void eng_index_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits);
 
 /* model_delta.c: normed input -> s->proj, and the state of every sequence in the slice. */
 void eng_delta_layer(struct eng_fwd *f);
 /* Floats of a layer's state per sequence. */
 size_t eng_delta_state(const struct eng_delta_params *p);
 void eng_feed_forward(struct eng_fwd *f);
-/* x += residual_scale * add */
+/* x += residual_scale * add: of all tokens; w add, of one */
 void eng_add_residual(const struct eng_fwd *f, const float *add);
+void eng_add_row(const struct eng_fwd *f, uint32_t t, float w, const float *add);
+/* Turns the last n_rot dimensions (latent, compress) or the first (else) of each head of token t.
+ */
+void eng_rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t);
+/* s->q, s->k and s->v of all tokens -> s->att; writes the cache. */
+void eng_attend_all(struct eng_fwd *f);
+
+/* model_hyper.c: several residual streams. Before a half of a layer: s->in, and the streams mixed
+ * with one another; s->mix begins with what each stream takes of what is added. In the end: s->in.
+ */
+void eng_hyper_in(struct eng_fwd *f, const struct eng_hyper *h);
+void eng_hyper_out(struct eng_fwd *f);
+
+/* model_compress.c: as eng_delta_layer. */
+void eng_compress_layer(struct eng_fwd *f);
+#define ENG_RATIO_NEAR 4   /* tokens of a compressed key: overlapping ones, picked by an indexer; */
+#define ENG_RATIO_FAR  128 /* and ones that are all seen */
+size_t eng_compress_state(const struct eng_hparams *hp, uint32_t ratio);
 
 /* model_probe.c: room for m->choices; freed with the model. */
 enum base_status eng_choices_init(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
@@ -364,6 +433,7 @@ struct eng_query {
     float scale;
     const float *sink;    /* or NULL */
     const uint32_t *bits; /* key j counts only if bit j is set; NULL = all count */
+    uint32_t gap0, gap1;  /* with bits: none of the keys gap0 <= j < gap1 counts; blocks of 32 */
     float *scores;        /* scratch [j1 - j0 + 32], twice that with bits */
     float *out;           /* [n_vdim] */
 };
@@ -375,22 +445,44 @@ static inline bool eng_keeps_keys(const struct eng_model *m, uint32_t l)
     return m->layers[l].mixer != ENG_MIX_DELTA && m->layers[l].kv_from == l;
 }
 
+static inline uint32_t eng_cells(uint32_t n) /* whole key blocks, and whole words of bits */
+{
+    return (n + 31) / 32 * 32;
+}
+
+/* Cells of compressed keys that a layer has for sequences of n_ctx tokens. */
+static inline uint32_t eng_more_cells(const struct eng_layer *y, uint32_t n_ctx)
+{
+    return y->ratio ? eng_cells(n_ctx / y->ratio) : 0;
+}
+
+/* Cells of the indexer's keys. */
+static inline uint32_t eng_index_cells(const struct eng_layer *y, uint32_t n_ctx)
+{
+    if (!y->indexed || y->picks_as_last)
+        return 0;
+    return y->ratio ? eng_more_cells(y, n_ctx) : eng_cells(n_ctx);
+}
+
 /* Where the keys of head h stand that layer l sees of sequence seq; and values. */
 static inline size_t eng_key_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
 {
     const struct eng_layer *y = &c->m->layers[l];
-    return c->k_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_dim;
+    size_t cells = c->n_cells + eng_more_cells(y, c->n_ctx);
+    return c->k_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * cells * y->n_dim;
 }
 
 static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
 {
     const struct eng_layer *y = &c->m->layers[l];
-    return c->v_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * c->n_cells * y->n_vdim;
+    size_t cells = c->n_cells + eng_more_cells(y, c->n_ctx);
+    return c->v_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * cells * y->n_vdim;
 }
 
 static inline size_t eng_index_base(const struct eng_cache *c, uint32_t l, uint32_t seq)
 {
-    return c->x_at[l] + (size_t)seq * c->n_cells * c->m->hp.index.n_dim;
+    size_t cells = eng_index_cells(&c->m->layers[l], c->n_ctx);
+    return c->x_at[l] + (size_t)seq * cells * c->m->hp.index.n_dim;
 }
 
 /* Layer l's state of sequence seq: the live one (noted 0) or one that was noted (1...). */

@@ -119,13 +119,9 @@ static void index_row(void *ctx, uint32_t t)
         eng_rope(f->s->iq + ((size_t)t * p->n_head + h) * p->n_dim, set->n_rot, p->neox, cs);
 }
 
-static void pick_task(void *ctx, uint32_t t, uint32_t thread)
+void eng_index_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits)
 {
-    const struct eng_fwd *f = ctx;
     const struct eng_index_params *p = &f->m->hp.index;
-    uint32_t n = f->s->cell[t] + 1;
-    if (n <= p->top_k)
-        return;
     struct score_job j = {.q = f->s->iq + (size_t)t * p->n_head * p->n_dim,
                           .w = f->s->iw + (size_t)t * p->n_head,
                           .k = f->c->x + eng_index_base(f->c, f->layer, f->s->seq[t]),
@@ -134,7 +130,15 @@ static void pick_task(void *ctx, uint32_t t, uint32_t thread)
                           .n_keys = n,
                           .out = f->c->scores + thread * f->c->scores_each};
     score_keys(&j);
-    choose(j.out, n, p->top_k, f->c->picked + t * f->c->picked_each);
+    choose(j.out, n, p->top_k, bits);
+}
+
+static void pick_task(void *ctx, uint32_t t, uint32_t thread)
+{
+    struct eng_fwd *f = ctx;
+    uint32_t n = f->s->cell[t] + 1;
+    if (n > f->m->hp.index.top_k)
+        eng_index_choose(f, t, thread, n, f->c->picked + t * f->c->picked_each);
 }
 
 void eng_index_pick(struct eng_fwd *f)

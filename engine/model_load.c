@@ -168,6 +168,23 @@ void eng_load_weight(struct eng_loader *l, struct eng_weight *w, const char *nam
     eng_load_rows(l, w, name, n_in, 0, n_out, n_out, n_mat);
 }
 
+void eng_load_stack(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                    uint32_t n_out, uint32_t n_mat)
+{
+    const struct eng_tensor *t = eng_load_find(l, name, true);
+    if (!t || !eng_load_shape(l, t, n_in, (uint64_t)n_out * n_mat, 1))
+        return;
+    *w = (struct eng_weight){.tensor = t,
+                             .type = t->type,
+                             .n_in = n_in,
+                             .n_out = n_out,
+                             .n_mat = n_mat,
+                             .row_bytes = t->row_bytes,
+                             .data = t->data};
+    l->by_type[t->type & 63] += t->n_values;
+    repack(l, w);
+}
+
 void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
                       uint32_t n_in, uint32_t n_out, uint32_t n_mat)
 {
@@ -255,7 +272,9 @@ static void load_ends(struct eng_loader *l)
     eng_load_weight(l, &m->output, tied ? "token_embd.weight" : "output.weight", hp->n_embd,
                     hp->n_vocab, 1);
     load_rope(l);
-    uint32_t dim = 0;
+    if (hp->n_stream > 1)
+        eng_load_hyper(l, &m->hyper, "output_hc_", hp->n_stream, 1);
+    uint32_t dim = hp->n_stream > 1 ? hp->n_stream * hp->n_embd : 0;
     for (uint32_t i = 0; i < hp->n_layer; i++)
         dim = m->layers[i].n_dim > dim ? m->layers[i].n_dim : dim;
     m->ones = malloc(dim * sizeof(float));
@@ -291,6 +310,7 @@ static void fill_info(struct eng_loader *l)
     info->n_ctx_train = hp->n_ctx_train;
     info->n_layer = hp->n_layer;
     info->n_embd = hp->n_embd;
+    info->n_residual = hp->n_embd * hp->n_stream;
     info->n_head = hp->n_head;
     info->n_head_kv = hp->n_head_kv;
     info->n_head_dim = hp->n_dim;
@@ -324,6 +344,7 @@ void eng_weights_free(struct eng_model *m)
         eng_layer_release(&m->layers[i]);
     eng_weight_release(&m->output);
     eng_weight_release(&m->side_proj);
+    eng_hyper_release(&m->hyper);
     free(m->side_norm);
     free(m->output_norm);
     free(m->layers);

@@ -31,6 +31,9 @@ void eng_load_rows(struct eng_loader *l, struct eng_weight *w, const char *name,
                    uint32_t row0, uint32_t n_out, uint32_t n_rows, uint32_t n_mat);
 void eng_load_weight(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
                      uint32_t n_out, uint32_t n_mat);
+/* n_mat matrices that a tensor [n_in, n_out * n_mat] holds one behind the other. */
+void eng_load_stack(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                    uint32_t n_out, uint32_t n_mat);
 /* blk.LAYER.NAME.weight */
 void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
                       uint32_t n_in, uint32_t n_out, uint32_t n_mat);
@@ -43,6 +46,10 @@ void eng_weight_release(struct eng_weight *w);
 /* ---- model_load_layer.c ---- */
 
 void eng_layer_load(struct eng_loader *l, struct eng_layer *y, uint32_t i);
+/* PREFIXfn.weight, PREFIXbase.weight and PREFIXscale.weight: n_mix outputs with n_scale scales. */
+void eng_load_hyper(struct eng_loader *l, struct eng_hyper *h, const char *prefix, uint32_t n_mix,
+                    uint32_t n_scale);
+void eng_hyper_release(struct eng_hyper *h);
 /* Frees what the layer owns. */
 void eng_layer_release(struct eng_layer *y);
 

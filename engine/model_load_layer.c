@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void load_index(struct eng_loader *l, struct eng_layer *y, uint32_t i)
 {
@@ -43,6 +44,54 @@ static void load_latent(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     eng_layer_weight(l, &y->o, i, "attn_output", hp->n_head * hp->n_vhead, d, 1);
     if (y->indexed && !y->picks_as_last)
         load_index(l, y, i);
+}
+
+static void load_squeeze(struct eng_loader *l, struct eng_squeeze *x, uint32_t i, const char *name,
+                         uint32_t length, uint32_t ratio)
+{
+    uint32_t width = ratio == ENG_RATIO_NEAR ? 2 * length : length, d = l->m->hp.n_embd;
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s_kv.weight", i, name);
+    eng_load_weight(l, &x->kv, full, d, width, 1);
+    snprintf(full, sizeof(full), "blk.%u.%s_gate.weight", i, name);
+    eng_load_weight(l, &x->gate, full, d, width, 1);
+    snprintf(full, sizeof(full), "blk.%u.%s_ape.weight", i, name);
+    x->place = eng_load_floats(l, full, width, ratio, true);
+    snprintf(full, sizeof(full), "blk.%u.%s_norm.weight", i, name);
+    x->norm = eng_load_floats(l, full, length, 1, true);
+}
+
+static void load_compress(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    uint32_t d = hp->n_embd, wide = hp->n_out_group * hp->n_out_lora;
+    char full[96];
+    struct eng_compress *x = y->compress = calloc(1, sizeof(*x));
+    if (!x) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(l->m->gguf));
+        return;
+    }
+    eng_layer_weight(l, &y->q_a, i, "attn_q_a", d, hp->n_lora_q, 1);
+    y->q_a_norm = eng_layer_floats(l, i, "attn_q_a_norm.weight", hp->n_lora_q, true);
+    eng_layer_weight(l, &y->q, i, "attn_q_b", hp->n_lora_q, hp->n_head * hp->n_dim, 1);
+    eng_layer_weight(l, &y->k, i, "attn_kv", d, hp->n_dim, 1);
+    y->k_norm = eng_layer_floats(l, i, "attn_kv_a_norm.weight", hp->n_dim, true);
+    snprintf(full, sizeof(full), "blk.%u.attn_output_a.weight", i);
+    eng_load_stack(l, &x->out_a, full, hp->n_head / hp->n_out_group * hp->n_dim, hp->n_out_lora,
+                   hp->n_out_group);
+    eng_layer_weight(l, &y->o, i, "attn_output_b", wide, d, 1);
+    if (y->ratio)
+        load_squeeze(l, &x->keys, i, "attn_compressor", hp->n_dim, y->ratio);
+    if (y->indexed) {
+        const struct eng_index_params *p = &hp->index;
+        load_squeeze(l, &x->index, i, "indexer_compressor", p->n_dim, y->ratio);
+        y->index = calloc(1, sizeof(*y->index));
+        if (!y->index)
+            return;
+        eng_layer_weight(l, &y->index->proj, i, "indexer.proj", d, p->n_head, 1);
+        eng_layer_weight(l, &y->index->q, i, "indexer.attn_q_b", hp->n_lora_q, p->n_head * p->n_dim,
+                         1);
+    }
 }
 
 static void load_delta(struct eng_loader *l, struct eng_layer *y, uint32_t i)
@@ -88,6 +137,10 @@ static void load_attention(struct eng_loader *l, struct eng_layer *y, uint32_t i
     }
     if (y->mixer == ENG_MIX_DELTA) {
         load_delta(l, y, i);
+        return;
+    }
+    if (y->mixer == ENG_MIX_COMPRESS) {
+        load_compress(l, y, i);
         return;
     }
     if (!fam->out_gate && eng_layer_has(l, i, "attn_qkv.weight")) {
@@ -143,6 +196,37 @@ static void untile(struct eng_loader *l, struct eng_weight *w, uint32_t half)
     w->tiles = NULL;
 }
 
+/* The table that gives each token its experts. */
+static void load_hash(struct eng_loader *l, struct eng_layer *y, uint32_t i)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    uint64_t n = (uint64_t)hp->n_vocab * hp->moe.n_used;
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.ffn_gate_tid2eid.weight", i);
+    const struct eng_tensor *t = eng_gguf_tensor(l->m->gguf, full);
+    if (!t || t->type != ENG_I32) {
+        if (l->st == BASE_OK)
+            l->st =
+                base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" is %s",
+                             eng_gguf_path(l->m->gguf), full, t ? "not of type I32" : "missing");
+        return;
+    }
+    if (l->st != BASE_OK || !eng_load_shape(l, t, hp->moe.n_used, hp->n_vocab, 1))
+        return;
+    y->hash = malloc(n * sizeof(*y->hash));
+    if (!y->hash) {
+        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(l->m->gguf));
+        return;
+    }
+    memcpy(y->hash, t->data, n * sizeof(*y->hash));
+    for (uint64_t k = 0; k < n; k++)
+        if (y->hash[k] < 0 || (uint32_t)y->hash[k] >= hp->moe.n_expert) {
+            l->st = base_err_set(l->err, BASE_EINVAL, "%s: the tensor \"%s\" names an expert %d",
+                                 eng_gguf_path(l->m->gguf), full, y->hash[k]);
+            return;
+        }
+}
+
 static void load_experts(struct eng_loader *l, struct eng_layer *y, uint32_t i)
 {
     struct eng_model *m = l->m;
@@ -152,7 +236,10 @@ static void load_experts(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     ff = width_of(l, i, y->merged ? "ffn_gate_up_exps" : "ffn_up_exps", y->merged);
     y->n_ff = ff;
     eng_layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1);
-    y->router_bias = eng_layer_floats(l, i, "exp_probs_b.bias", e, false);
+    if (i < hp->n_hash)
+        load_hash(l, y, i);
+    else
+        y->router_bias = eng_layer_floats(l, i, "exp_probs_b.bias", e, false);
     if (y->merged) {
         eng_layer_weight(l, &y->gate, i, "ffn_gate_up_exps", d, 2 * ff, e);
         untile(l, &y->gate, ff);
@@ -235,6 +322,48 @@ void eng_layer_load(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     load_ffn(l, y, i);
     if (l->m->hp.n_side)
         load_side(l, y, i);
+    for (int k = 0; l->m->hp.n_stream > 1 && k < 2; k++) {
+        char prefix[64];
+        uint32_t n = l->m->hp.n_stream;
+        snprintf(prefix, sizeof(prefix), "blk.%u.hc_%s_", i, k ? "ffn" : "attn");
+        eng_load_hyper(l, &y->hyper[k], prefix, (2 + n) * n, 3);
+    }
+}
+
+void eng_load_hyper(struct eng_loader *l, struct eng_hyper *h, const char *prefix, uint32_t n_mix,
+                    uint32_t n_scale)
+{
+    const struct eng_hparams *hp = &l->m->hp;
+    char full[96];
+    snprintf(full, sizeof(full), "%sfn.weight", prefix);
+    eng_load_weight(l, &h->fn, full, hp->n_stream * hp->n_embd, n_mix, 1);
+    snprintf(full, sizeof(full), "%sbase.weight", prefix);
+    h->base = eng_load_floats(l, full, n_mix, 1, true);
+    snprintf(full, sizeof(full), "%sscale.weight", prefix);
+    h->scale = eng_load_floats(l, full, n_scale, 1, true);
+}
+
+void eng_hyper_release(struct eng_hyper *h)
+{
+    eng_weight_release(&h->fn);
+    free(h->base);
+    free(h->scale);
+}
+
+static void compress_release(struct eng_compress *x)
+{
+    if (!x)
+        return;
+    eng_weight_release(&x->out_a);
+    for (struct eng_squeeze *q = &x->keys;; q = &x->index) {
+        eng_weight_release(&q->kv);
+        eng_weight_release(&q->gate);
+        free(q->place);
+        free(q->norm);
+        if (q == &x->index)
+            break;
+    }
+    free(x);
 }
 
 static void delta_release(struct eng_delta *x)
@@ -279,4 +408,8 @@ void eng_layer_release(struct eng_layer *y)
         free(f[j]);
     delta_release(y->delta);
     index_release(y->index);
+    compress_release(y->compress);
+    eng_hyper_release(&y->hyper[0]);
+    eng_hyper_release(&y->hyper[1]);
+    free(y->hash);
 }

@@ -132,5 +132,8 @@ struct eng_moe_params {
  * or NULL -> ids[n_used] in descending order of selection score, weights[n_used]. */
 void eng_route(const struct eng_moe_params *p, const float *logits, const float *bias,
                uint32_t *ids, float *weights);
+/* The weights of experts ids[n_used] that are chosen already. */
+void eng_route_given(const struct eng_moe_params *p, const float *logits, const uint32_t *ids,
+                     float *weights);
 
 #endif

@@ -155,10 +155,9 @@ static void limit_groups(const struct eng_moe_params *p, float *select)
     }
 }
 
-void eng_route(const struct eng_moe_params *p, const float *logits, const float *bias,
-               uint32_t *ids, float *weights)
+/* What a router's logits say of each expert alone. */
+static void probabilities(const struct eng_moe_params *p, const float *logits, float *probs)
 {
-    float probs[ENG_EXPERT_MAX], select[ENG_EXPERT_MAX];
     for (uint32_t e = 0; e < p->n_expert; e++) {
         float l = logits[e];
         probs[e] = p->gating == ENG_GATE_SIGMOID         ? 1.0f / (1.0f + expf(-l))
@@ -167,13 +166,11 @@ void eng_route(const struct eng_moe_params *p, const float *logits, const float 
     }
     if (p->gating == ENG_GATE_SOFTMAX)
         softmax(probs, p->n_expert);
-    for (uint32_t e = 0; e < p->n_expert; e++)
-        select[e] = probs[e] + (bias ? bias[e] : 0);
-    if (p->n_group > 1)
-        limit_groups(p, select);
-    for (uint32_t i = 0; i < p->n_used; i++) /* if scores are not numbers, still valid ids */
-        ids[i] = i;
-    top_k(select, p->n_expert, p->n_used, ids);
+}
+
+static void weigh(const struct eng_moe_params *p, const float *probs, const uint32_t *ids,
+                  float *weights)
+{
     float sum = 0;
     for (uint32_t i = 0; i < p->n_used; i++)
         weights[i] = probs[ids[i]];
@@ -186,4 +183,27 @@ void eng_route(const struct eng_moe_params *p, const float *logits, const float 
         f *= p->scale;
     for (uint32_t i = 0; i < p->n_used; i++)
         weights[i] *= f;
+}
+
+void eng_route(const struct eng_moe_params *p, const float *logits, const float *bias,
+               uint32_t *ids, float *weights)
+{
+    float probs[ENG_EXPERT_MAX], select[ENG_EXPERT_MAX];
+    probabilities(p, logits, probs);
+    for (uint32_t e = 0; e < p->n_expert; e++)
+        select[e] = probs[e] + (bias ? bias[e] : 0);
+    if (p->n_group > 1)
+        limit_groups(p, select);
+    for (uint32_t i = 0; i < p->n_used; i++) /* if scores are not numbers, still valid ids */
+        ids[i] = i;
+    top_k(select, p->n_expert, p->n_used, ids);
+    weigh(p, probs, ids, weights);
+}
+
+void eng_route_given(const struct eng_moe_params *p, const float *logits, const uint32_t *ids,
+                     float *weights)
+{
+    float probs[ENG_EXPERT_MAX];
+    probabilities(p, logits, probs);
+    weigh(p, probs, ids, weights);
 }
