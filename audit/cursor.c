@@ -8,7 +8,7 @@
  * the signed size. Between segments the chain is checked: first index, tree before, hash of the
  * last.
  */
-#include "audit/wal.h"
+#include "audit/period.h"
 
 #include "base/crc32c.h"
 
@@ -42,14 +42,17 @@ static enum base_status pread_some(int fd, uint8_t *p, size_t n, uint64_t off, s
 
 static enum base_status segment_open(struct aud_cursor *c, size_t at, struct base_err *err)
 {
-    char path[4400], name[AUD_SEGMENT_NAME + 1];
+    char path[AUD_PATH_MAX], name[AUD_SEGMENT_NAME + 1], inside[AUD_SEGMENT_NAME + 5];
     uint8_t raw[AUD_HEADER_MAX];
     struct stat sb;
     size_t got;
     enum base_status st;
 
     aud_segment_name(c->segments[at], name);
-    snprintf(path, sizeof(path), "%s/wal/%s", c->dir, name);
+    snprintf(inside, sizeof(inside), "wal/%s", name);
+    st = aud_read_path(path, c->dir, inside, err);
+    if (st != BASE_OK)
+        return st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return base_err_sys(err, "%s", path);

@@ -164,6 +164,20 @@ bool aud_skey_print(const struct aud_skey *k, struct base_buf *out)
     return base_buf_byte(out, '\n');
 }
 
+enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
+                                struct aud_vkey *out)
+{
+    struct aud_vkey named = {.name = ""};
+
+    if (!aud_name_valid(name))
+        return BASE_EINVAL;
+    memcpy(named.name, name.p, name.n);
+    memcpy(named.pub, k->pub, sizeof(named.pub));
+    vkey_fill_id(&named);
+    *out = named;
+    return BASE_OK;
+}
+
 static bool hex4(struct base_str s, uint8_t out[4])
 {
     if (s.n != 8)

@@ -48,6 +48,9 @@ void aud_skey_wipe(struct aud_skey *k);
 bool aud_vkey_print(const struct aud_vkey *k, char out[AUD_VKEY_MAX]);
 enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* The same key under another name, as the periods of a log have it. */
+enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
+                                struct aud_vkey *out) BASE_MUST_CHECK;
 /* "PRIVATE+KEY+name+hex8(id)+base64(type || seed)", the form of the file in keys/. */
 bool aud_skey_print(const struct aud_skey *k, struct base_buf *out);
 enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out,

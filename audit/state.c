@@ -20,6 +20,7 @@
  */
 #include "audit/state.h"
 
+#include "audit/period.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -49,11 +50,11 @@ static enum base_status slurp(const char *dir, const char *name, struct base_buf
                               struct base_err *err)
 {
     char path[AUD_PATH_MAX];
-    enum base_status st = aud_path(path, dir, name, err);
+    enum base_status st = aud_read_path(path, dir, name, err);
 
+    base_buf_init(out, AUD_NOTE_MAX);
     if (st != BASE_OK)
         return st;
-    base_buf_init(out, AUD_NOTE_MAX);
     return base_file_read(path, out, err);
 }
 
@@ -232,26 +233,36 @@ out:
     return st;
 }
 
+enum base_status aud_checkpoint_note(const struct aud_skey *k, const struct aud_state *s,
+                                     struct base_buf *out, struct base_err *err)
+{
+    struct aud_checkpoint c = {.size = s->size, .root = s->root};
+    struct base_buf t;
+    enum base_status st;
+
+    memcpy(c.origin, k->vkey.name, sizeof(c.origin));
+    base_buf_init(&t, AUD_NOTE_MAX);
+    if (!aud_checkpoint_print(&c, &t))
+        st = base_err_set(err, BASE_ENOMEM, "no memory to write checkpoint");
+    else
+        st = aud_note_sign(base_buf_view(&t), k, out, err);
+    base_buf_release(&t);
+    return st;
+}
+
 enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
                                      const struct aud_state *s, struct base_err *err)
 {
     char path[AUD_PATH_MAX];
-    struct aud_checkpoint c = {.size = s->size, .root = s->root};
-    struct base_buf t, f;
+    struct base_buf f;
     enum base_status st = aud_path(path, dir, "checkpoint", err);
 
     if (st != BASE_OK)
         return st;
-    memcpy(c.origin, k->vkey.name, sizeof(c.origin));
-    base_buf_init(&t, AUD_NOTE_MAX);
     base_buf_init(&f, AUD_NOTE_MAX);
-    if (!aud_checkpoint_print(&c, &t))
-        st = base_err_set(err, BASE_ENOMEM, "no memory to write checkpoint");
-    else
-        st = aud_note_sign(base_buf_view(&t), k, &f, err);
+    st = aud_checkpoint_note(k, s, &f, err);
     if (st == BASE_OK)
         st = base_file_replace(path, base_buf_view(&f), 0644, err);
-    base_buf_release(&t);
     base_buf_release(&f);
     return st;
 }

@@ -4,7 +4,7 @@
  * layout is written down in docs/audit-format.md and nowhere else but here (writer and recovery)
  * and in verify.c, which has its own reader on purpose.
  */
-#include "audit/wal.h"
+#include "audit/period.h"
 
 #include "base/crc32c.h"
 
@@ -119,8 +119,9 @@ enum base_status aud_segments_list(const char *dir, uint64_t **out, size_t *n, s
 
     *out = NULL;
     *n = 0;
-    if ((size_t)snprintf(path, sizeof(path), "%s/wal", dir) >= sizeof(path))
-        return base_err_set(err, BASE_LIMIT, "%s: path too long", dir);
+    st = aud_read_path(path, dir, "wal", err);
+    if (st != BASE_OK)
+        return st;
     DIR *d = opendir(path);
     if (!d)
         return base_err_sys(err, "%s", path);
