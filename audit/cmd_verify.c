@@ -1,6 +1,8 @@
 /* cmd_verify.c - `weir audit verify`: the report of aud_verify, for people and as JSON. */
 #include "audit/audit.h"
 #include "audit/cmd_int.h"
+#include "audit/note.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <getopt.h>
@@ -8,11 +10,16 @@
 #include <stdio.h>
 
 static const char help_text[] =
-    "usage: weir audit verify DIR [--vkey KEY] [--json]\n"
-    "  0 if everything in DIR holds, 1 and the first index that does not\n"
-    "  --vkey KEY  the log's public key from elsewhere; without it the key in log.conf is\n"
-    "              taken, which whoever rewrote the whole log could have replaced\n"
-    "  --json      the report as one JSON object\n";
+    "usage: weir audit verify DIR... [--vkey KEY] [--witness VKEY]... [--quorum N]\n"
+    "                         [--checkpoint FILE]... [--json]\n"
+    "  0 if everything in DIR holds, through all its periods; 1 and the first record that does\n"
+    "  not; 2 if it could not be read. With several DIRs: a line for each, the worst code.\n"
+    "  --vkey KEY         the log's public key from elsewhere; without it the key in log.conf is\n"
+    "                     taken, which whoever rewrote the whole log could have replaced\n"
+    "  --witness VKEY     a witness that must have signed a checkpoint of the current period\n"
+    "  --quorum N         so many of the witnesses are enough (default: all)\n"
+    "  --checkpoint FILE  a checkpoint kept from earlier, which the log must still contain\n"
+    "  --json             the report as one JSON object a line\n";
 
 static void verify_json(const struct aud_verify_report *r)
 {
@@ -24,6 +31,11 @@ static void verify_json(const struct aud_verify_report *r)
     base_json_obj(&j);
     base_json_kbool(&j, "holds", r->holds);
     base_json_kint(&j, "leaves", (int64_t)r->leaves);
+    base_json_kint(&j, "before", (int64_t)r->before);
+    base_json_kint(&j, "periods", (int64_t)r->periods);
+    base_json_kint(&j, "dropped_periods", (int64_t)r->dropped);
+    base_json_kint(&j, "witnessed", (int64_t)r->witnessed);
+    base_json_kint(&j, "cosigned", (int64_t)r->cosigned);
     base_json_kint(&j, "size_signed", (int64_t)r->size_signed);
     base_json_kint(&j, "intents", (int64_t)r->intents);
     base_json_kint(&j, "outcomes", (int64_t)r->outcomes);
@@ -57,13 +69,24 @@ static void verify_text(const struct aud_verify_report *r)
         return;
     }
     printf("holds: %" PRIu64 " records of %s, %" PRIu64 " under the signed checkpoint, root %s\n",
-           r->leaves, r->origin, r->size_signed, r->root_hex);
+           r->leaves, r->origin, r->leaves_before_current + r->size_signed, r->root_hex);
+    if (r->periods > 1)
+        printf("periods: %" PRIu64 ", each beginning with the last checkpoint of the one before\n",
+               r->periods);
+    if (r->dropped)
+        printf("note: periods up to %" PRIu64 " (%" PRIu64
+               " records) were dropped, as record %" PRIu64 " says\n",
+               r->dropped, r->before, r->dropped_at);
+    if (r->cosigned)
+        printf("witnesses: %u have signed size %" PRIu64 " of the current period\n", r->cosigned,
+               r->witnessed);
     printf("requests: %" PRIu64 " intents, %" PRIu64 " outcomes (%" PRIu64
            " unknown after a crash), %" PRIu64 " open\n",
            r->intents, r->outcomes, r->unknown_outcomes, r->open_intents);
-    if (r->leaves > r->size_signed)
+    uint64_t covered = r->leaves_before_current + r->size_signed;
+    if (r->leaves > covered)
         printf("note: the last %" PRIu64 " records are consistent but not signed yet\n",
-               r->leaves - r->size_signed);
+               r->leaves - covered);
     if (r->uncommitted_bytes)
         printf("note: %" PRIu64 " bytes of an interrupted write follow; never acknowledged\n",
                r->uncommitted_bytes);
@@ -74,37 +97,108 @@ static void verify_text(const struct aud_verify_report *r)
         printf("note: checked with the key in log.conf itself: %s\n", r->vkey);
 }
 
-int aud_cmd_verify(int argc, char **argv)
+static int verify_one(const char *dir, const struct aud_verify_options *o, bool json, bool many)
 {
-    static const struct option options[] = {{"vkey", required_argument, NULL, 'k'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const char *vkey = NULL;
-    bool json = false;
     struct aud_verify_report r;
     struct base_err err = {0};
 
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 'k') {
-            vkey = optarg;
-        } else if (c == 'j') {
-            json = true;
-        } else if (c == 'h') {
-            return aud_cmd_help(help_text);
-        } else {
-            return aud_cmd_usage(help_text, NULL);
-        }
-    }
-    if (optind + 1 != argc)
-        return aud_cmd_usage(help_text, "verify needs one DIR");
-    if (aud_verify(argv[optind], vkey, &r, &err) != BASE_OK) {
+    if (aud_verify_with(dir, o, &r, &err) != BASE_OK) {
         fprintf(stderr, "weir audit verify: %s\n", err.text);
+        if (json && many)
+            printf("{\"error\":true}\n");
         return AUD_EXIT_USAGE;
     }
+    if (many && !json)
+        printf("%s: ", dir);
     if (json)
         verify_json(&r);
     else
         verify_text(&r);
     return r.holds ? AUD_EXIT_HOLDS : AUD_EXIT_FAILS;
+}
+
+/* One option; false: not understood, said. */
+static bool verify_option(int c, struct aud_verify_options *o, struct base_buf *kept, bool *json)
+{
+    struct base_err err;
+    uint64_t n;
+
+    switch (c) {
+    case 'k':
+        o->vkey = optarg;
+        return true;
+    case 'j':
+        *json = true;
+        return true;
+    case 'w':
+        if (o->n_witnesses < AUD_WITNESSES_MAX) {
+            o->witness[o->n_witnesses++] = optarg;
+            return true;
+        }
+        aud_cmd_usage(help_text, "too many witnesses");
+        return false;
+    case 'q':
+        if (base_str_u64(base_str_c(optarg), &n) && n >= 1 && n <= AUD_WITNESSES_MAX) {
+            o->quorum = (unsigned)n;
+            return true;
+        }
+        aud_cmd_usage(help_text, "--quorum takes a number");
+        return false;
+    case 'c':
+        if (o->n_checkpoints == sizeof(o->checkpoint) / sizeof(o->checkpoint[0])) {
+            aud_cmd_usage(help_text, "too many checkpoints");
+            return false;
+        }
+        base_buf_init(&kept[o->n_checkpoints], AUD_NOTE_MAX);
+        if (base_file_read(optarg, &kept[o->n_checkpoints], &err) != BASE_OK) {
+            fprintf(stderr, "weir audit verify: %s\n", err.text);
+            return false;
+        }
+        o->checkpoint[o->n_checkpoints] = base_buf_view(&kept[o->n_checkpoints]);
+        o->n_checkpoints++;
+        return true;
+    default:
+        aud_cmd_usage(help_text, NULL);
+        return false;
+    }
+}
+
+int aud_cmd_verify(int argc, char **argv)
+{
+    static const struct option options[] = {{"vkey", required_argument, NULL, 'k'},
+                                            {"witness", required_argument, NULL, 'w'},
+                                            {"quorum", required_argument, NULL, 'q'},
+                                            {"checkpoint", required_argument, NULL, 'c'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    struct aud_verify_options o = {.vkey = NULL};
+    struct base_buf kept[8] = {{0}};
+    bool json = false;
+    int rc = AUD_EXIT_HOLDS;
+
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'h') {
+            rc = aud_cmd_help(help_text);
+            goto out;
+        }
+        if (!verify_option(c, &o, kept, &json)) {
+            rc = AUD_EXIT_USAGE;
+            goto out;
+        }
+    }
+    if (optind == argc)
+        rc = aud_cmd_usage(help_text, "verify needs a DIR");
+    else if (o.quorum > o.n_witnesses)
+        rc = aud_cmd_usage(help_text, "--quorum is more than there are --witness");
+    bool usable = rc == AUD_EXIT_HOLDS;
+    for (int i = optind; i < argc && usable; i++) {
+        int one = verify_one(argv[i], &o, json, argc - optind > 1);
+
+        rc = one > rc ? one : rc;
+    }
+out:
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        base_buf_release(&kept[i]);
+    return rc;
 }

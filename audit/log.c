@@ -1,4 +1,5 @@
-/* log.c - an open log: the ring, the writer thread, the signer thread.
+/* log.c - an open log: the ring, the writer thread, opening and closing. signer.c is the other
+ * thread.
  *
  *   loops --ring--> writer: batch, one write, one fdatasync, callbacks --snapshot--> signer
  *
@@ -13,9 +14,10 @@
  * The first error from write, fdatasync or rename on either thread fails the log for good: nothing
  * is written or signed after it. Only a new open, which reads what is really on disk, can tell what
  * survived. What waits and what is submitted later is told BASE_EIO; or, where there is a spool,
- * the writer passes it on to that in the same order, the failed batch first (spool.c).
+ * the writer passes it on to that in the same order, the failed batch first (spool.c). Only an
+ * error in the moment between two periods finds no spool: what it would continue is not settled.
  */
-#include "audit/log_int.h"
+#include "audit/log_thread.h"
 
 #include "audit/leaf.h"
 #include "audit/spool.h"
@@ -23,59 +25,17 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/ring.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RING_LEAVES_DEFAULT   4096u
 #define CHECKPOINT_MS_DEFAULT 1000u
-#define TILE_BUDGET           8192u
-#define CLOSE_TILES_MS        5000u
 
-struct node {
-    aud_done_fn done;
-    void *ctx;
-    uint32_t n;
-    bool own; /* the log's, about itself */
-    char bytes[];
-};
-
-struct aud_log {
-    struct aud_core core; /* the writer's, after the threads started; dir, key, conf are constant */
-    uint32_t leaf_max;
-    uint32_t checkpoint_ms;
-    struct base_ring *ring;
-    pthread_t writer, signer;
-    bool writer_on, signer_on;
-    _Atomic bool stop;       /* to the writer: drain and end */
-    _Atomic bool failed;     /* this log, for good */
-    _Atomic bool refusing;   /* failed, and no spool takes over */
-    struct aud_spool *spool; /* the writer's; NULL: none */
-    struct aud_watch *watch;
-
-    pthread_mutex_t mu; /* everything below */
-    pthread_cond_t cv;  /* to the signer: durable moved, or writer_done */
-    struct aud_state durable, signed_state;
-    bool writer_done;
-    uint64_t spare_bytes; /* not 0: the signer shall make a segment of this size ahead */
-    uint64_t spare_for;   /* the segment whose successor was asked for last */
-    struct aud_stats stats;
-
-    pthread_mutex_t spare_mu; /* wal/spare: the signer makes it, the writer takes it */
-    struct aud_tiler *tiler;  /* the signer's */
-
-    struct node *batch[AUD_BATCH_LEAVES]; /* the writer's */
-    size_t n_batch;
-};
-
-static void fail(struct aud_log *l, const char *where, const struct base_err *why)
+void aud_log_fail(struct aud_log *l, const char *where, const struct base_err *why)
 {
     pthread_mutex_lock(&l->mu);
     if (!l->stats.broken) {
@@ -102,7 +62,7 @@ enum base_status aud_log_submit(struct aud_log *l, struct base_str leaf, aud_don
         return BASE_EIO;
     if (leaf.n > l->leaf_max || !aud_leaf_parse(leaf, &checked))
         return BASE_EINVAL;
-    struct node *n = malloc(sizeof(*n) + leaf.n);
+    struct aud_node *n = malloc(sizeof(*n) + leaf.n);
     if (!n)
         return BASE_LIMIT;
     n->done = done;
@@ -110,6 +70,11 @@ enum base_status aud_log_submit(struct aud_log *l, struct base_str leaf, aud_don
     n->n = (uint32_t)leaf.n;
     n->own = false;
     memcpy(n->bytes, leaf.p, leaf.n);
+    n->kind = base_str_is(checked.ev, "req.intent")    ? AUD_NODE_INTENT
+              : base_str_is(checked.ev, "req.outcome") ? AUD_NODE_OUTCOME
+                                                       : AUD_NODE_OTHER;
+    n->req = base_str_n(n->bytes + (checked.req.p - leaf.p), checked.req.n);
+    n->tenant = base_str_n(n->bytes + (checked.tenant.p - leaf.p), checked.tenant.n);
     if (!base_ring_push(l->ring, n)) {
         free(n);
         return BASE_LIMIT;
@@ -122,8 +87,8 @@ void aud_log_stats(struct aud_log *l, struct aud_stats *out)
 {
     pthread_mutex_lock(&l->mu);
     *out = l->stats;
-    out->size_durable = l->durable.size;
-    out->size_signed = l->signed_state.size;
+    out->size_durable = l->durable_before + l->durable.size;
+    out->size_signed = l->signed_before + l->signed_state.size;
     pthread_mutex_unlock(&l->mu);
     out->failed = atomic_load(&l->refusing);
     out->ring_used = base_ring_used(l->ring);
@@ -140,7 +105,7 @@ enum aud_disk aud_log_disk(const struct aud_log *l)
 /* ---- the writer thread ---- */
 
 /* The log has failed: n goes to the spool, or is told. */
-static void turn_away(struct aud_log *l, struct node *n)
+static void turn_away(struct aud_log *l, struct aud_node *n)
 {
     enum base_status st = BASE_EIO;
 
@@ -162,7 +127,7 @@ static void turn_away(struct aud_log *l, struct node *n)
 static void batch_tell(struct aud_log *l, enum base_status st, uint64_t first)
 {
     for (size_t i = 0; i < l->n_batch; i++) {
-        struct node *n = l->batch[i];
+        struct aud_node *n = l->batch[i];
 
         if (st != BASE_OK) {
             turn_away(l, n);
@@ -187,6 +152,7 @@ static void publish(struct aud_log *l, uint64_t leaves, uint64_t bytes)
     l->durable = snap;
     l->stats.leaves += leaves;
     l->stats.bytes += bytes;
+    l->period_bytes += bytes;
     l->stats.commits++;
     l->stats.syncs = w->syncs;
     l->stats.sync_us_last = w->sync_us_last;
@@ -204,11 +170,11 @@ static void publish(struct aud_log *l, uint64_t leaves, uint64_t bytes)
 static void batch_commit(struct aud_log *l)
 {
     struct base_err err;
-    uint64_t first = l->core.wal.pos.tree.n, bytes = l->core.wal.buf.n;
+    uint64_t first = l->core.before + l->core.wal.pos.tree.n, bytes = l->core.wal.buf.n;
     enum base_status st = atomic_load(&l->failed) ? BASE_EIO : BASE_OK;
 
     if (st == BASE_OK && aud_wal_commit(&l->core.wal, &err) != BASE_OK) {
-        fail(l, "commit", &err);
+        aud_log_fail(l, "commit", &err);
         st = BASE_EIO;
     }
     if (st == BASE_OK)
@@ -224,18 +190,32 @@ static enum base_status rotate(struct aud_log *l)
     enum base_status st = aud_wal_rotate(&l->core.wal, &err);
     pthread_mutex_unlock(&l->spare_mu);
     if (st != BASE_OK)
-        fail(l, "next segment", &err);
+        aud_log_fail(l, "next segment", &err);
     return st;
 }
 
+/* Which requests are open, as far as this record changes it. A table that is full forgets: the
+ * verifier then says so at the outcome. */
+static void follow(struct aud_log *l, const struct aud_node *n)
+{
+    uint64_t index = l->core.before + l->core.wal.buf_tree.n - 1;
+
+    if (n->kind == AUD_NODE_OUTCOME)
+        aud_intents_remove(&l->open, n->req);
+    else if (n->kind == AUD_NODE_INTENT && !aud_intents_find(&l->open, n->req) &&
+             aud_intents_add(&l->open, n->req, n->tenant, index, 0) != BASE_OK)
+        base_warn("audit", "too many open requests to follow");
+}
+
 /* Takes over n: into the batch, or tells it that the log has failed. */
-static void take(struct aud_log *l, struct node *n)
+static void take(struct aud_log *l, struct aud_node *n)
 {
     struct base_str leaf = base_str_n(n->bytes, n->n);
 
     while (!atomic_load(&l->failed)) {
         if (aud_wal_leaf(&l->core.wal, leaf) == BASE_OK) {
             l->batch[l->n_batch++] = n;
+            follow(l, n);
             return;
         }
         if (l->n_batch > 0)
@@ -249,7 +229,21 @@ static void take(struct aud_log *l, struct node *n)
 }
 
 /* A leaf of our own on the writer, behind whatever is in the batch. */
-static void take_own(struct aud_log *l, const char *ev)
+static void take_own(struct aud_log *l, struct base_str leaf)
+{
+    struct aud_node *n = malloc(sizeof(*n) + leaf.n);
+
+    if (!n) {
+        aud_log_fail(l, "no memory for a record of the log",
+                     &(struct base_err){.code = BASE_ENOMEM});
+        return;
+    }
+    *n = (struct aud_node){.n = (uint32_t)leaf.n, .own = true};
+    memcpy(n->bytes, leaf.p, leaf.n);
+    take(l, n);
+}
+
+static void take_close(struct aud_log *l)
 {
     struct base_buf b;
     struct base_json j;
@@ -257,19 +251,59 @@ static void take_own(struct aud_log *l, const char *ev)
     base_buf_init(&b, AUD_LEAF_BYTES_MAX);
     base_json_init(&j, &b);
     base_json_obj(&j);
-    base_json_kz(&j, "ev", ev);
+    base_json_kz(&j, "ev", "log.close");
     base_json_kz(&j, "req", "");
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", "");
     base_json_kint(&j, "v", 1);
     base_json_obj_end(&j);
-    struct node *n = base_buf_ok(&b) ? malloc(sizeof(*n) + b.n) : NULL;
-    if (n) {
-        *n = (struct node){.n = (uint32_t)b.n, .own = true};
-        memcpy(n->bytes, b.p, b.n);
-        take(l, n);
-    }
+    if (base_buf_ok(&b))
+        take_own(l, base_buf_view(&b));
     base_buf_release(&b);
+}
+
+/* The next period was made ahead: ends this one and goes on there. */
+static void turn(struct aud_log *l)
+{
+    struct base_buf b;
+    struct base_err err;
+    uint64_t t0 = base_mono_us();
+    enum base_status st = BASE_ENOMEM;
+
+    if (l->n_batch > 0)
+        batch_commit(l);
+    if (atomic_load(&l->failed)) { /* before anything of the change was written */
+        atomic_store(&l->next_ready, false);
+        return;
+    }
+    base_buf_init(&b, AUD_LEAF_BYTES_MAX);
+    if (aud_leaf_end(&b, l->next.conf.origin))
+        take_own(l, base_buf_view(&b));
+    base_buf_release(&b);
+    batch_commit(l);
+    if (!atomic_load(&l->failed)) {
+        pthread_mutex_lock(&l->spare_mu);
+        st = aud_next_begin(&l->core, &l->next, &l->open, &l->closing, &err);
+        pthread_mutex_unlock(&l->spare_mu);
+        if (st != BASE_OK)
+            aud_log_fail(l, "next period", &err);
+    }
+    if (st != BASE_OK)
+        atomic_store(&l->refusing, true);
+    pthread_mutex_lock(&l->mu);
+    atomic_store(&l->next_ready, false);
+    if (st == BASE_OK) {
+        aud_core_snapshot(&l->core, &l->durable);
+        l->durable_before = l->core.before;
+        l->stats.leaves += l->durable.size;
+        l->stats.period = l->core.period;
+        l->stats.turn_us_last = base_mono_us() - t0;
+        l->period_bytes = 0;
+        l->spare_for = UINT64_MAX;
+        l->closing_on = true;
+    }
+    pthread_cond_signal(&l->cv);
+    pthread_mutex_unlock(&l->mu);
 }
 
 static void *writer_main(void *arg)
@@ -278,7 +312,10 @@ static void *writer_main(void *arg)
 
     for (;;) {
         bool stop = atomic_load(&l->stop); /* read before the ring: nothing comes after it */
-        struct node *n = base_ring_pop(l->ring);
+
+        if (atomic_load(&l->next_ready) && !atomic_load(&l->failed))
+            turn(l);
+        struct aud_node *n = base_ring_pop(l->ring);
 
         if (n) {
             take(l, n);
@@ -291,7 +328,7 @@ static void *writer_main(void *arg)
         }
     }
     if (!atomic_load(&l->failed)) {
-        take_own(l, "log.close");
+        take_close(l);
         batch_commit(l);
     }
     pthread_mutex_lock(&l->mu);
@@ -301,136 +338,21 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-/* ---- the signer thread ---- */
+/* ---- opening and closing ---- */
 
-static enum base_status sign(struct aud_log *l, struct aud_state s, struct base_err *err)
+/* About how much of the present period is there already. */
+static enum base_status period_bytes(struct aud_log *l, struct base_err *err)
 {
-    bool near = s.size - aud_tiler_size(l->tiler) <= TILE_BUDGET;
-    enum base_status st;
+    uint64_t *list;
+    size_t n;
+    enum base_status st = aud_segments_list(l->core.dir, &list, &n, err);
 
-    st = aud_state_save(l->core.dir, &l->core.key, &s, err);
-    if (st == BASE_OK && near) { /* else a rebuild is going on: the checkpoint does not wait */
-        st = aud_tiler_step(l->tiler, s.size, UINT64_MAX, err);
-        if (st == BASE_OK)
-            st = aud_tiler_flush(l->tiler, err);
-    }
-    if (st == BASE_OK)
-        st = aud_checkpoint_save(l->core.dir, &l->core.key, &s, err);
     if (st != BASE_OK)
         return st;
-    pthread_mutex_lock(&l->mu);
-    l->signed_state = s;
-    l->stats.checkpoints++;
-    pthread_mutex_unlock(&l->mu);
+    free(list);
+    l->period_bytes = (n - 1) * l->core.wal.current_bytes + l->core.wal.pos.end;
     return BASE_OK;
 }
-
-/* A piece of a rebuild of tile/; true when there is more to do. */
-static bool rebuild(struct aud_log *l, uint64_t size, enum base_status *st, struct base_err *err)
-{
-    if (aud_tiler_size(l->tiler) >= size)
-        return false;
-    *st = aud_tiler_step(l->tiler, size, TILE_BUDGET, err);
-    if (*st == BASE_AGAIN) {
-        *st = BASE_OK;
-        return true;
-    }
-    if (*st == BASE_OK)
-        *st = aud_tiler_flush(l->tiler, err);
-    return false;
-}
-
-/* Sleeps until there may be something to do; due_us is when the next signature is, or 0. */
-static void signer_wait(struct aud_log *l, uint64_t due_us)
-{
-    struct timespec ts;
-    uint64_t now = base_mono_us();
-    uint64_t us = due_us == 0 ? 60000000 : due_us > now ? due_us - now : 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    uint64_t ns = (uint64_t)ts.tv_nsec + us % 1000000 * 1000;
-    ts.tv_sec += (time_t)(us / 1000000 + ns / 1000000000);
-    ts.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&l->cv, &l->mu, &ts);
-}
-
-/* The end of an orderly close: everything signed, nothing follows. */
-static enum base_status sign_last(struct aud_log *l, struct aud_state s, struct base_err *err)
-{
-    uint64_t until = base_mono_us() + CLOSE_TILES_MS * 1000ull;
-    enum base_status st = BASE_OK;
-
-    while (st == BASE_OK && base_mono_us() < until && rebuild(l, s.size, &st, err))
-        ;
-    if (st == BASE_OK && unlinkat(l->core.wal.dir_fd, AUD_WAL_SPARE, 0) != 0 && errno != ENOENT)
-        st = base_err_sys(err, "unlink wal/" AUD_WAL_SPARE);
-    if (st == BASE_OK)
-        st = sign(l, s, err);
-    s.clean = true; /* last of all: a clean state promises that the checkpoint is its equal */
-    if (st == BASE_OK)
-        st = aud_state_save(l->core.dir, &l->core.key, &s, err);
-    return st;
-}
-
-/* One round of the signer, without the lock. True: come back at once. */
-static bool signer_round(struct aud_log *l, struct aud_state durable, bool due, bool done,
-                         uint64_t spare)
-{
-    struct base_err err;
-    enum base_status st = BASE_OK;
-    bool more = false;
-
-    if (spare && !done) {
-        pthread_mutex_lock(&l->spare_mu);
-        st = aud_wal_spare(l->core.wal.dir_fd, spare, &err);
-        pthread_mutex_unlock(&l->spare_mu);
-    }
-    if (st == BASE_OK && done)
-        st = sign_last(l, durable, &err);
-    else if (st == BASE_OK && due)
-        st = sign(l, durable, &err);
-    if (st == BASE_OK && !done)
-        more = rebuild(l, l->signed_state.size, &st, &err);
-    if (st != BASE_OK)
-        fail(l, "checkpoint", &err);
-    return more;
-}
-
-static void *signer_main(void *arg)
-{
-    struct aud_log *l = arg;
-    uint64_t due_us = 0; /* when what is durable must be signed; 0: nothing waits */
-    bool more = true;
-
-    pthread_mutex_lock(&l->mu);
-    for (;;) {
-        bool waiting = l->durable.size != l->signed_state.size;
-
-        if (waiting && due_us == 0)
-            due_us = base_mono_us() + l->checkpoint_ms * 1000ull;
-        bool done = l->writer_done, due = waiting && base_mono_us() >= due_us;
-        if (l->stats.broken && done)
-            break;
-        if (l->stats.broken || !(done || due || more || l->spare_bytes)) {
-            signer_wait(l, l->stats.broken ? 0 : due_us);
-            continue;
-        }
-        struct aud_state durable = l->durable;
-        uint64_t spare = l->spare_bytes;
-        l->spare_bytes = 0;
-        pthread_mutex_unlock(&l->mu);
-        more = signer_round(l, durable, due, done, spare);
-        if (due)
-            due_us = 0;
-        pthread_mutex_lock(&l->mu);
-        if (done)
-            break;
-    }
-    pthread_mutex_unlock(&l->mu);
-    return NULL;
-}
-
-/* ---- opening and closing ---- */
 
 static enum base_status start(struct aud_log *l, struct base_err *err)
 {
@@ -449,12 +371,19 @@ static enum base_status start(struct aud_log *l, struct base_err *err)
     if (l->core.recovery.was_clean && aud_tiler_resume(l->tiler, s->size, &s->root))
         base_debug("audit", "tiles go on at %llu", (unsigned long long)s->size);
     l->signed_state = *s;
+    l->sign_key = l->core.key;
+    l->durable_before = l->signed_before = l->core.before;
+    l->stats.period = l->core.period;
+    aud_intents_init(&l->open);
+    enum base_status st = period_bytes(l, err);
+    if (st != BASE_OK)
+        return st;
     l->spare_for = UINT64_MAX;
     aud_core_snapshot(&l->core, &l->durable);
     errno = pthread_create(&l->writer, NULL, writer_main, l);
     l->writer_on = errno == 0;
     if (l->writer_on) {
-        errno = pthread_create(&l->signer, NULL, signer_main, l);
+        errno = pthread_create(&l->signer, NULL, aud_signer_main, l);
         l->signer_on = errno == 0;
     }
     if (!l->signer_on)
@@ -478,6 +407,10 @@ static void end(struct aud_log *l)
     pthread_cond_destroy(&l->cv);
     pthread_mutex_destroy(&l->spare_mu);
     pthread_mutex_destroy(&l->mu);
+    aud_next_release(&l->next);
+    aud_skey_wipe(&l->closing.key);
+    aud_skey_wipe(&l->sign_key);
+    aud_intents_release(&l->open);
     aud_core_release(&l->core);
     free(l);
 }
@@ -511,6 +444,11 @@ enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
     uint64_t room = l->core.wal.segment_bytes - AUD_HEADER_MAX -
                     (3 * AUD_FRAME_BYTES + AUD_COMMIT_BYTES + AUD_SEAL_BYTES);
     l->leaf_max = room < AUD_LEAF_BYTES_MAX ? (uint32_t)room : AUD_LEAF_BYTES_MAX;
+    l->rules = (struct aud_turn_rules){.month = o->period_month,
+                                       .bytes = o->period_bytes,
+                                       .records = o->period_records,
+                                       .keep = o->keep_periods};
+    l->next.wal.fd = l->next.wal.dir_fd = -1;
     l->checkpoint_ms = o->checkpoint_ms ? o->checkpoint_ms : CHECKPOINT_MS_DEFAULT;
     l->ring = base_ring_new(o->ring_leaves ? o->ring_leaves : RING_LEAVES_DEFAULT);
     st = start(l, err);

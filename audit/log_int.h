@@ -3,6 +3,7 @@
 #define AUD_LOG_INT_H
 
 #include "audit/intents.h"
+#include "audit/period.h"
 #include "audit/state.h"
 #include "audit/tiles.h"
 #include "audit/wal.h"
@@ -22,6 +23,8 @@ struct aud_core {
     struct aud_conf conf;
     struct aud_wal wal;
     struct aud_state signed_state; /* as on disk */
+    uint64_t period;               /* 1 for the first; its first record has number `before` */
+    uint64_t before;
     struct aud_recovery recovery;
     const char *spool;      /* where spools are looked for; NULL: nowhere. The caller's */
     const char *spool_vkey; /* of the one that is ready, for the log.open leaf; or NULL */

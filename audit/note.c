@@ -99,14 +99,14 @@ static void vkey_fill_id(struct aud_vkey *k)
 
     memcpy(msg, k->name, n);
     msg[n] = '\n';
-    msg[n + 1] = AUD_KEY_ED25519;
+    msg[n + 1] = k->type;
     memcpy(msg + n + 2, k->pub, 32);
     aud_sha256(msg, n + 2 + 32, &h);
     memcpy(k->id, h.b, 4);
 }
 
-enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], struct aud_skey *out,
-                                    struct base_err *err)
+enum base_status aud_skey_make(uint8_t type, const char *name, const uint8_t seed[32],
+                               struct aud_skey *out, struct base_err *err)
 {
     size_t n = 32;
     enum base_status st = BASE_OK;
@@ -116,6 +116,7 @@ enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], st
                             "origin must be printable ASCII without spaces and '+', 1 to %d bytes",
                             AUD_NAME_MAX);
     memset(out, 0, sizeof(*out));
+    out->vkey.type = type;
     memcpy(out->vkey.name, name, strlen(name));
     memcpy(out->seed, seed, 32);
     EVP_PKEY *p = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
@@ -125,6 +126,12 @@ enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], st
         vkey_fill_id(&out->vkey);
     EVP_PKEY_free(p);
     return st;
+}
+
+enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], struct aud_skey *out,
+                                    struct base_err *err)
+{
+    return aud_skey_make(AUD_KEY_ED25519, name, seed, out, err);
 }
 
 void aud_skey_wipe(struct aud_skey *k)
@@ -137,7 +144,7 @@ static bool key_print(const struct aud_vkey *k, const uint8_t material[32], stru
 {
     uint8_t raw[33];
 
-    raw[0] = AUD_KEY_ED25519;
+    raw[0] = k->type;
     memcpy(raw + 1, material, 32);
     base_buf_printf(out, "%s+%02x%02x%02x%02x+", k->name, k->id[0], k->id[1], k->id[2], k->id[3]);
     bool ok = aud_b64_encode(out, raw, sizeof(raw));
@@ -167,7 +174,7 @@ bool aud_skey_print(const struct aud_skey *k, struct base_buf *out)
 enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
                                 struct aud_vkey *out)
 {
-    struct aud_vkey named = {.name = ""};
+    struct aud_vkey named = {.type = k->type};
 
     if (!aud_name_valid(name))
         return BASE_EINVAL;
@@ -194,7 +201,7 @@ static bool hex4(struct base_str s, uint8_t out[4])
 }
 
 /* Splits at the first two '+' (base64 may contain more of them). */
-static bool key_split(struct base_str s, char name[AUD_NAME_MAX + 1], uint8_t id[4],
+static bool key_split(struct base_str s, uint8_t type, char name[AUD_NAME_MAX + 1], uint8_t id[4],
                       uint8_t material[32])
 {
     struct base_str rest = s;
@@ -204,7 +211,7 @@ static bool key_split(struct base_str s, char name[AUD_NAME_MAX + 1], uint8_t id
 
     if (!rest.p || !aud_name_valid(nm) || !hex4(hex, id))
         return false;
-    bool ok = aud_b64_decode(rest, raw, sizeof(raw)) == 33 && raw[0] == AUD_KEY_ED25519;
+    bool ok = aud_b64_decode(rest, raw, sizeof(raw)) == 33 && raw[0] == type;
     if (ok) {
         memcpy(name, nm.p, nm.n);
         name[nm.n] = 0;
@@ -214,20 +221,34 @@ static bool key_split(struct base_str s, char name[AUD_NAME_MAX + 1], uint8_t id
     return ok;
 }
 
-enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out, struct base_err *err)
+static enum base_status vkey_parse(struct base_str s, uint8_t type, struct aud_vkey *out,
+                                   struct base_err *err)
 {
     uint8_t id[4];
 
     memset(out, 0, sizeof(*out));
-    if (!key_split(s, out->name, id, out->pub))
-        return base_err_set(err, BASE_EINVAL, "not a verifier key (name+hex+base64, Ed25519)");
+    out->type = type;
+    if (!key_split(s, type, out->name, id, out->pub))
+        return base_err_set(err, BASE_EINVAL, "not a verifier key (name+hex+base64, %s)",
+                            type == AUD_KEY_COSIGNER ? "cosignature/v1: type 04" : "Ed25519");
     vkey_fill_id(out);
     if (memcmp(id, out->id, 4) != 0)
         return base_err_set(err, BASE_EINVAL, "the verifier key's id does not belong to it");
     return BASE_OK;
 }
 
-enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out, struct base_err *err)
+enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out, struct base_err *err)
+{
+    return vkey_parse(s, AUD_KEY_ED25519, out, err);
+}
+
+enum base_status aud_wkey_parse(struct base_str s, struct aud_vkey *out, struct base_err *err)
+{
+    return vkey_parse(s, AUD_KEY_COSIGNER, out, err);
+}
+
+static enum base_status skey_parse(struct base_str s, uint8_t type, struct aud_skey *out,
+                                   struct base_err *err)
 {
     static const struct base_str prefix = {"PRIVATE+KEY+", 12};
     char name[AUD_NAME_MAX + 1];
@@ -236,9 +257,9 @@ enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out, struct 
 
     s = base_str_trim(s);
     if (!base_str_starts(s, prefix) ||
-        !key_split(base_str_n(s.p + prefix.n, s.n - prefix.n), name, id, seed))
+        !key_split(base_str_n(s.p + prefix.n, s.n - prefix.n), type, name, id, seed))
         return base_err_set(err, BASE_EINVAL, "not a private key (PRIVATE+KEY+name+hex+base64)");
-    st = aud_skey_from_seed(name, seed, out, err);
+    st = aud_skey_make(type, name, seed, out, err);
     base_wipe(seed, sizeof(seed));
     if (st == BASE_OK && memcmp(id, out->vkey.id, 4) != 0) {
         aud_skey_wipe(out);
@@ -247,33 +268,30 @@ enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out, struct 
     return st;
 }
 
-enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, struct base_buf *out,
-                               struct base_err *err)
+enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out, struct base_err *err)
 {
-    uint8_t sig[4 + 64];
-    size_t n = 64;
-    bool ok = false;
-
-    if (text.n == 0 || text.p[text.n - 1] != '\n')
-        return base_err_set(err, BASE_EBUG, "note text must end in a newline");
-    EVP_PKEY *p = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, 32);
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (p && c && EVP_DigestSignInit(c, NULL, NULL, NULL, p) == 1)
-        ok = EVP_DigestSign(c, sig + 4, &n, (const uint8_t *)text.p, text.n) == 1 && n == 64;
-    EVP_MD_CTX_free(c);
-    EVP_PKEY_free(p);
-    if (!ok)
-        return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
-    memcpy(sig, k->vkey.id, 4);
-    base_buf_str(out, text);
-    base_buf_printf(out, "\n\xE2\x80\x94 %s ", k->vkey.name);
-    aud_b64_encode(out, sig, sizeof(sig));
-    if (!base_buf_byte(out, '\n'))
-        return base_err_set(err, BASE_LIMIT, "note too long");
-    return BASE_OK;
+    return skey_parse(s, AUD_KEY_ED25519, out, err);
 }
 
-static bool ed25519_verify(const uint8_t pub[32], struct base_str msg, const uint8_t sig[64])
+enum base_status aud_wskey_parse(struct base_str s, struct aud_skey *out, struct base_err *err)
+{
+    return skey_parse(s, AUD_KEY_COSIGNER, out, err);
+}
+
+bool aud_ed25519_sign(const struct aud_skey *k, struct base_str msg, uint8_t sig[64])
+{
+    size_t n = 64;
+    EVP_PKEY *p = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, 32);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool ok = p && c && EVP_DigestSignInit(c, NULL, NULL, NULL, p) == 1 &&
+              EVP_DigestSign(c, sig, &n, (const uint8_t *)msg.p, msg.n) == 1 && n == 64;
+
+    EVP_MD_CTX_free(c);
+    EVP_PKEY_free(p);
+    return ok;
+}
+
+bool aud_ed25519_verify(const uint8_t pub[32], struct base_str msg, const uint8_t sig[64])
 {
     EVP_PKEY *p = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pub, 32);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
@@ -283,6 +301,24 @@ static bool ed25519_verify(const uint8_t pub[32], struct base_str msg, const uin
     EVP_MD_CTX_free(c);
     EVP_PKEY_free(p);
     return ok;
+}
+
+enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, struct base_buf *out,
+                               struct base_err *err)
+{
+    uint8_t sig[4 + 64];
+
+    if (text.n == 0 || text.p[text.n - 1] != '\n')
+        return base_err_set(err, BASE_EBUG, "note text must end in a newline");
+    if (!aud_ed25519_sign(k, text, sig + 4))
+        return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
+    memcpy(sig, k->vkey.id, 4);
+    base_buf_str(out, text);
+    base_buf_printf(out, "\n\xE2\x80\x94 %s ", k->vkey.name);
+    aud_b64_encode(out, sig, sizeof(sig));
+    if (!base_buf_byte(out, '\n'))
+        return base_err_set(err, BASE_LIMIT, "note too long");
+    return BASE_OK;
 }
 
 /* The last "\n\n" in s; SIZE_MAX if there is none. */
@@ -322,35 +358,116 @@ static bool sig_line(struct base_str line, struct base_str *name, uint8_t *raw, 
     return *n_raw != SIZE_MAX && *n_raw > 4;
 }
 
-enum base_status aud_note_verify(struct base_str note, const struct aud_vkey *k,
-                                 struct base_str *text, size_t *n_sigs, struct base_err *err)
+enum base_status aud_note_split(struct base_str note, struct base_str *text, struct base_str *lines,
+                                struct base_err *err)
 {
     size_t cut = note.n <= AUD_NOTE_MAX ? last_blank(note) : SIZE_MAX;
-    bool good = false;
-    size_t n = 0;
-    uint8_t raw[8192];
 
     if (cut == SIZE_MAX || note.p[note.n - 1] != '\n' || !text_valid(note))
         return base_err_set(err, BASE_EINVAL, "not a signed note");
     *text = base_str_n(note.p, cut + 1);
-    struct base_str rest = base_str_n(note.p + cut + 2, note.n - cut - 2);
-    while (rest.p && rest.n > 0) {
-        struct base_str name, line = base_str_cut(&rest, '\n');
-        size_t n_raw;
+    *lines = base_str_n(note.p + cut + 2, note.n - cut - 2);
+    return BASE_OK;
+}
 
-        if (++n > AUD_NOTE_SIGS_MAX || !sig_line(line, &name, raw, sizeof(raw), &n_raw))
-            return base_err_set(err, BASE_EINVAL, "malformed signature line in a signed note");
+enum base_status aud_note_line(struct base_str *lines, struct base_str *name, uint8_t *raw,
+                               size_t max, size_t *n)
+{
+    if (!lines->p || lines->n == 0)
+        return BASE_DONE;
+    return sig_line(base_str_cut(lines, '\n'), name, raw, max, n) ? BASE_OK : BASE_EINVAL;
+}
+
+enum base_status aud_note_verify(struct base_str note, const struct aud_vkey *k,
+                                 struct base_str *text, size_t *n_sigs, struct base_err *err)
+{
+    bool good = false;
+    size_t n = 0, n_raw;
+    uint8_t raw[8192];
+    struct base_str lines, name;
+    enum base_status st = aud_note_split(note, text, &lines, err);
+
+    if (st != BASE_OK)
+        return st;
+    while ((st = aud_note_line(&lines, &name, raw, sizeof(raw), &n_raw)) == BASE_OK) {
+        if (++n > AUD_NOTE_SIGS_MAX)
+            break;
         if (!base_str_is(name, k->name) || memcmp(raw, k->id, 4) != 0)
             continue;
-        if (n_raw != 68 || !ed25519_verify(k->pub, *text, raw + 4))
+        if (n_raw != 68 || !aud_ed25519_verify(k->pub, *text, raw + 4))
             return base_err_set(err, BASE_EINVAL, "the signature of %s does not hold", k->name);
         good = true;
     }
+    if (st != BASE_DONE)
+        return base_err_set(err, BASE_EINVAL, "malformed signature line in a signed note");
     if (!good)
         return base_err_set(err, BASE_EINVAL, "no signature by %s", k->name);
     if (n_sigs)
         *n_sigs = n;
     return BASE_OK;
+}
+
+/* ---- cosignatures ---- */
+
+static bool cosign_message(struct base_buf *out, uint64_t unix_s, struct base_str text)
+{
+    base_buf_printf(out, "cosignature/v1\ntime %llu\n", (unsigned long long)unix_s);
+    return base_buf_str(out, text);
+}
+
+enum base_status aud_cosign(struct base_str text, const struct aud_skey *witness, uint64_t unix_s,
+                            struct base_buf *out, struct base_err *err)
+{
+    uint8_t sig[4 + 8 + 64];
+    struct base_buf m;
+
+    base_buf_init(&m, AUD_NOTE_MAX + 64);
+    bool ok =
+        cosign_message(&m, unix_s, text) && aud_ed25519_sign(witness, base_buf_view(&m), sig + 12);
+    base_buf_release(&m);
+    if (!ok)
+        return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
+    memcpy(sig, witness->vkey.id, 4);
+    for (int i = 0; i < 8; i++)
+        sig[4 + i] = (uint8_t)(unix_s >> (56 - 8 * i));
+    base_buf_printf(out, "\xE2\x80\x94 %s ", witness->vkey.name);
+    aud_b64_encode(out, sig, sizeof(sig));
+    return base_buf_byte(out, '\n') ? BASE_OK : base_err_set(err, BASE_LIMIT, "note too long");
+}
+
+enum base_status aud_cosigned(struct base_str note, const struct aud_vkey *witness, bool *has,
+                              uint64_t *unix_s, struct base_err *err)
+{
+    uint8_t raw[8192];
+    size_t n;
+    struct base_str text, lines, name;
+    enum base_status st = aud_note_split(note, &text, &lines, err);
+
+    *has = false;
+    if (unix_s)
+        *unix_s = 0;
+    if (st != BASE_OK)
+        return st;
+    while ((st = aud_note_line(&lines, &name, raw, sizeof(raw), &n)) == BASE_OK) {
+        uint64_t t = 0;
+        struct base_buf m;
+
+        if (!base_str_is(name, witness->name) || memcmp(raw, witness->id, 4) != 0)
+            continue;
+        for (int i = 0; i < 8 && n == 76; i++)
+            t = t << 8 | raw[4 + i];
+        base_buf_init(&m, AUD_NOTE_MAX + 64);
+        bool ok = n == 76 && cosign_message(&m, t, text) &&
+                  aud_ed25519_verify(witness->pub, base_buf_view(&m), raw + 12);
+        base_buf_release(&m);
+        if (!ok)
+            return base_err_set(err, BASE_EINVAL, "the cosignature of %s does not hold",
+                                witness->name);
+        *has = true;
+        if (unix_s && t > *unix_s)
+            *unix_s = t;
+    }
+    return st == BASE_DONE ? BASE_OK : base_err_set(err, BASE_EINVAL, "malformed signature line");
 }
 
 bool aud_checkpoint_print(const struct aud_checkpoint *c, struct base_buf *out)

@@ -16,11 +16,13 @@
 #define AUD_NOTE_MAX      65536 /* bytes of a note, signatures included */
 #define AUD_NOTE_SIGS_MAX 64
 
-#define AUD_KEY_ED25519 0x01
+#define AUD_KEY_ED25519  0x01
+#define AUD_KEY_COSIGNER 0x04 /* Ed25519, cosignature/v1: a witness's */
 
 /* A public key and the name it signs under. */
 struct aud_vkey {
     char name[AUD_NAME_MAX + 1];
+    uint8_t type;  /* AUD_KEY_... */
     uint8_t id[4]; /* SHA-256(name || 0x0A || type || key), first four bytes */
     uint8_t pub[32];
 };
@@ -42,11 +44,17 @@ bool aud_name_valid(struct base_str name);
 
 enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], struct aud_skey *out,
                                     struct base_err *err) BASE_MUST_CHECK;
+/* The same for any type of key. */
+enum base_status aud_skey_make(uint8_t type, const char *name, const uint8_t seed[32],
+                               struct aud_skey *out, struct base_err *err) BASE_MUST_CHECK;
 void aud_skey_wipe(struct aud_skey *k);
 
 /* "name+hex8(id)+base64(type || key)" */
 bool aud_vkey_print(const struct aud_vkey *k, char out[AUD_VKEY_MAX]);
 enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out,
+                                struct base_err *err) BASE_MUST_CHECK;
+/* The vkey of a witness (type 0x04). */
+enum base_status aud_wkey_parse(struct base_str s, struct aud_vkey *out,
                                 struct base_err *err) BASE_MUST_CHECK;
 /* The same key under another name, as the periods of a log have it. */
 enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
@@ -55,6 +63,12 @@ enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
 bool aud_skey_print(const struct aud_skey *k, struct base_buf *out);
 enum base_status aud_skey_parse(struct base_str s, struct aud_skey *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+enum base_status aud_wskey_parse(struct base_str s, struct aud_skey *out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+
+/* Raw Ed25519 (RFC 8032). */
+bool aud_ed25519_sign(const struct aud_skey *k, struct base_str msg, uint8_t sig[64]);
+bool aud_ed25519_verify(const uint8_t pub[32], struct base_str msg, const uint8_t sig[64]);
 
 /* Appends text (which must end in '\n'), an empty line and one signature line to out. */
 enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, struct base_buf *out,
@@ -65,6 +79,23 @@ enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, s
 enum base_status aud_note_verify(struct base_str note, const struct aud_vkey *k,
                                  struct base_str *text, size_t *n_sigs,
                                  struct base_err *err) BASE_MUST_CHECK;
+
+/* Splits a note into its text and its signature lines; checks form only. */
+enum base_status aud_note_split(struct base_str note, struct base_str *text, struct base_str *lines,
+                                struct base_err *err) BASE_MUST_CHECK;
+/* The next of those lines: its name and its bytes (key id first). BASE_DONE: no more. */
+enum base_status aud_note_line(struct base_str *lines, struct base_str *name, uint8_t *raw,
+                               size_t max, size_t *n) BASE_MUST_CHECK;
+
+/* ---- cosignatures (tlog-cosignature, cosignature/v1) ---- */
+
+/* Appends a witness's line over text at a time (seconds since 1970). */
+enum base_status aud_cosign(struct base_str text, const struct aud_skey *witness, uint64_t unix_s,
+                            struct base_buf *out, struct base_err *err) BASE_MUST_CHECK;
+/* Has the witness signed? BASE_EINVAL: a line under its name and key does not hold. *unix_s (may be
+ * NULL): the newest time it signed at. */
+enum base_status aud_cosigned(struct base_str note, const struct aud_vkey *witness, bool *has,
+                              uint64_t *unix_s, struct base_err *err) BASE_MUST_CHECK;
 
 /* The body of a checkpoint: origin, size, base64 of the root, one line each. */
 struct aud_checkpoint {

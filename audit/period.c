@@ -144,6 +144,43 @@ enum base_status aud_begin_checkpoint(const struct aud_begin *b, const struct au
     return st == BASE_OK ? BASE_OK : base_err_set(err, st, "log.begin: %s", why.text);
 }
 
+static bool name_member(const json_t *o, const char *key, char out[AUD_NAME_MAX + 1])
+{
+    const json_t *m = json_object_get(o, key);
+    struct base_str s = base_str_n(json_string_value(m), json_string_length(m));
+
+    if (!json_is_string(m) || !aud_name_valid(s))
+        return false;
+    memcpy(out, s.p, s.n);
+    out[s.n] = 0;
+    return true;
+}
+
+bool aud_dropped_parse(struct base_str leaf, struct aud_dropped *out)
+{
+    json_t *o = load(leaf, "retention.dropped");
+    const json_t *period = json_object_get(o, "period"), *records = json_object_get(o, "records");
+    const json_t *root = json_object_get(o, "root");
+    bool ok = json_is_integer(period) && json_is_integer(records) && json_is_string(root) &&
+              name_member(o, "origin", out->origin) &&
+              aud_b64_decode(base_str_c(json_string_value(root)), out->root.b, AUD_HASH_BYTES) ==
+                  AUD_HASH_BYTES;
+
+    out->period = (uint64_t)json_integer_value(period);
+    out->records = (uint64_t)json_integer_value(records);
+    json_decref(o);
+    return ok;
+}
+
+bool aud_end_parse(struct base_str leaf, char next[AUD_NAME_MAX + 1])
+{
+    json_t *o = load(leaf, "log.end");
+    bool ok = name_member(o, "next", next);
+
+    json_decref(o);
+    return ok;
+}
+
 static void common(struct base_json *j)
 {
     base_json_kz(j, "req", "");
@@ -390,9 +427,8 @@ enum base_status aud_places_list(const char *dir, struct aud_places *out, struct
     if (st == BASE_OK)
         st = aud_conf_load(next, BASE_STR_NULL, &conf, err);
     if (st != BASE_OK)
-        return st == BASE_ENOENT
-                   ? base_err_set(err, BASE_EINVAL, AUD_NEXT ": log.conf is missing")
-                   : st;
+        return st == BASE_ENOENT ? base_err_set(err, BASE_EINVAL, AUD_NEXT ": log.conf is missing")
+                                 : st;
     aud_origin_split(conf.origin, &base, &period);
     if (out->n == 0 || out->at[out->n - 1].period != period - 1)
         st = add(out, 0, dir, ".", err); /* no file of it has been moved yet */

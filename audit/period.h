@@ -35,6 +35,16 @@ enum base_status aud_begin_checkpoint(const struct aud_begin *b, const struct au
                                       struct aud_checkpoint *cp,
                                       struct base_err *err) BASE_MUST_CHECK;
 
+/* What retention.dropped says. */
+struct aud_dropped {
+    uint64_t period, records;
+    struct aud_hash root;
+    char origin[AUD_NAME_MAX + 1];
+};
+bool aud_dropped_parse(struct base_str leaf, struct aud_dropped *out);
+/* The origin that log.end names. */
+bool aud_end_parse(struct base_str leaf, char next[AUD_NAME_MAX + 1]);
+
 /* The leaves, complete. */
 bool aud_leaf_begin(struct base_buf *out, const struct aud_begin *b);
 bool aud_leaf_end(struct base_buf *out, const char *next_origin);
@@ -61,7 +71,7 @@ struct aud_places {
     struct aud_place {
         uint64_t period; /* as the folder says; 0 for the current one and one being closed */
         char dir[AUD_PATH_MAX];
-    } *at;
+    } * at;
     size_t n;
     bool changing; /* next/ is there: the last but one may not have its last signature yet */
 };

@@ -16,6 +16,7 @@
 #include "audit/log_int.h"
 
 #include "audit/leaf.h"
+#include "audit/rotate.h"
 #include "audit/spool.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -204,6 +205,7 @@ static enum base_status create(struct aud_core *c, const char *origin, struct ba
     if (st == BASE_OK)
         st = aud_conf_load(c->dir, BASE_STR_NULL, &c->conf, err);
     c->signed_state = s;
+    c->period = 1;
     c->recovery.created = true;
     base_buf_release(&file);
     return st;
@@ -218,21 +220,30 @@ struct scan {
     struct aud_intents open;
     bool state_seen, cp_seen;
     uint64_t last_open; /* index of the last log.open */
+    bool ended;         /* the last leaf is log.end */
 };
 
 static enum base_status load_signed(struct scan *s, const char *origin, struct base_err *err)
 {
     struct aud_core *c = s->core;
     struct aud_state *state = &c->signed_state;
+    struct aud_skey key = {.seed = {0}};
+    struct base_str base;
     enum base_status st = aud_conf_load(c->dir, BASE_STR_NULL, &c->conf, err);
 
-    if (st == BASE_OK && strcmp(c->conf.origin, origin) != 0)
-        return base_err_set(err, BASE_EINVAL, "%s is the log of %s, not of %s", c->dir,
-                            c->conf.origin, origin);
-    if (st == BASE_OK)
-        st = aud_key_load(c->dir, &c->key, err);
-    if (st == BASE_OK && memcmp(&c->key.vkey, &c->conf.vkey, sizeof(c->conf.vkey)) != 0)
-        return base_err_set(err, BASE_EINVAL, "keys/log.key is not the key of log.conf");
+    if (st == BASE_OK) {
+        aud_origin_split(c->conf.origin, &base, &c->period);
+        if (!base_str_is(base, origin))
+            return base_err_set(err, BASE_EINVAL, "%s is the log of %.*s, not of %s", c->dir,
+                                BASE_FMT(base), origin);
+        st = aud_key_load(c->dir, &key, err);
+    }
+    if (st == BASE_OK) /* the key's file has the first period's name */
+        st = aud_skey_from_seed(c->conf.origin, key.seed, &c->key, err);
+    if (st == BASE_OK && (strcmp(key.vkey.name, origin) != 0 ||
+                          memcmp(&c->key.vkey, &c->conf.vkey, sizeof(c->conf.vkey)) != 0))
+        st = base_err_set(err, BASE_EINVAL, "keys/log.key is not the key of log.conf");
+    aud_skey_wipe(&key);
     if (st == BASE_OK)
         st = aud_state_load(c->dir, &c->conf, state, err);
     if (st == BASE_OK)
@@ -269,11 +280,22 @@ static enum base_status scan_from(struct scan *s, uint64_t *from, struct base_er
     return st;
 }
 
+static bool note_carried(void *ctx, uint64_t intent, struct base_str req, struct base_str tenant)
+{
+    struct scan *s = ctx;
+
+    return !aud_intents_find(&s->open, req) &&
+           aud_intents_add(&s->open, req, tenant, intent, 0) == BASE_OK;
+}
+
 static enum base_status note_leaf(void *scan, const struct aud_leaf_ref *ref, struct base_err *err)
 {
     struct scan *s = scan;
     struct aud_leaf l;
     enum base_status st = BASE_OK;
+
+    if (s->ended)
+        return base_err_set(err, BASE_EINVAL, "index %" PRIu64 " follows log.end", ref->index);
 
     if (!aud_leaf_parse(ref->bytes, &l))
         return base_err_set(err, BASE_EINVAL, "the leaf at index %" PRIu64 " is malformed",
@@ -281,10 +303,16 @@ static enum base_status note_leaf(void *scan, const struct aud_leaf_ref *ref, st
     if (base_str_is(l.ev, "log.open")) {
         aud_intents_clear(&s->open);
         s->last_open = ref->index;
+    } else if (base_str_is(l.ev, "log.end")) {
+        s->ended = true;
+    } else if (base_str_is(l.ev, "log.carried")) {
+        if (!aud_carried_each(ref->bytes, note_carried, s))
+            st = base_err_set(err, BASE_EINVAL, "the leaf at index %" PRIu64 " is malformed",
+                              ref->index);
     } else if (base_str_is(l.ev, "req.outcome")) {
         aud_intents_remove(&s->open, l.req);
     } else if (base_str_is(l.ev, "req.intent") && !aud_intents_find(&s->open, l.req)) {
-        st = aud_intents_add(&s->open, l.req, l.tenant, ref->index, 0);
+        st = aud_intents_add(&s->open, l.req, l.tenant, s->core->before + ref->index, 0);
         if (st != BASE_OK)
             base_err_set(err, st, "too many open intents");
     }
@@ -433,6 +461,31 @@ static enum base_status announce(struct aud_core *c, const struct aud_intents *o
     return st;
 }
 
+/* The period had ended when the process did: the next one, now. */
+static enum base_status go_on(struct aud_core *c, const struct aud_intents *open,
+                              struct base_err *err)
+{
+    struct aud_next next;
+    struct aud_closing old = {.period = 0};
+    struct aud_tiler *t = NULL;
+    enum base_status st = aud_next_prepare(c, &next, err);
+
+    if (st != BASE_OK)
+        return st;
+    c->signed_state = next.empty;
+    st = aud_next_begin(c, &next, open, &old, err);
+    if (st == BASE_OK && !(t = aud_tiler_new(c->dir)))
+        st = base_err_set(err, BASE_ENOMEM, "no memory for tiles");
+    if (st == BASE_OK)
+        st = aud_next_sign_old(c->dir, &old, t, err);
+    if (st == BASE_OK)
+        st = aud_next_move(c->dir, old.period, err);
+    aud_tiler_free(t);
+    aud_next_release(&next);
+    aud_skey_wipe(&old.key);
+    return st;
+}
+
 static enum base_status take_over(struct scan *s, struct base_err *err)
 {
     struct aud_core *c = s->core;
@@ -467,8 +520,31 @@ static enum base_status take_over(struct scan *s, struct base_err *err)
     }
     if (st == BASE_OK && c->spool)
         st = aud_spool_replay(c, note_leaf, s, err);
+    if (st == BASE_OK && s->ended)
+        st = go_on(c, &s->open, err);
     if (st == BASE_OK)
         st = announce(c, &s->open, err);
+    return st;
+}
+
+/* How many records the periods before this one have. */
+static enum base_status load_before(struct aud_core *c, struct base_err *err)
+{
+    struct aud_cursor cur;
+    struct aud_begin begin;
+
+    if (c->period == 1)
+        return BASE_OK;
+    enum base_status st = aud_cursor_open(&cur, c->dir, 0, &c->conf.id, err);
+    if (st == BASE_OK)
+        st = aud_cursor_next(&cur, err);
+    if (st == BASE_DONE || (st == BASE_OK && !aud_begin_parse(cur.leaves[0].bytes, &begin)))
+        st = base_err_set(err, BASE_EINVAL, "%s: does not begin with log.begin", c->conf.origin);
+    if (st == BASE_OK) {
+        c->before = begin.before;
+        aud_begin_release(&begin);
+    }
+    aud_cursor_release(&cur);
     return st;
 }
 
@@ -482,6 +558,8 @@ static enum base_status recover(struct aud_core *c, const char *origin, struct b
     st = load_signed(&s, origin, err);
     c->wal.log_id = c->conf.id;
     if (st == BASE_OK)
+        st = load_before(c, err);
+    if (st == BASE_OK)
         st = scan_all(&s, err);
     if (st == BASE_OK)
         st = take_over(&s, err);
@@ -493,7 +571,8 @@ static enum base_status recover(struct aud_core *c, const char *origin, struct b
 enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
                                const char *spool_vkey, struct base_err *err)
 {
-    uint64_t segment = o->segment_bytes ? o->segment_bytes : 67108864;
+    uint64_t segment = o->segment_bytes ? o->segment_bytes : 67108864, period;
+    struct base_str base;
     enum base_status st;
 
     memset(c, 0, sizeof(*c));
@@ -505,6 +584,10 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
         return base_err_set(err, BASE_EINVAL,
                             "origin must be printable ASCII without spaces and '+', 1 to %d bytes",
                             AUD_NAME_MAX);
+    aud_origin_split(o->origin, &base, &period);
+    if (period != 1)
+        return base_err_set(err, BASE_EINVAL,
+                            "origin must not end in /YYYY-MM.N: later periods get such names");
     if (segment < AUD_SEGMENT_MIN || segment > AUD_SEGMENT_MAX)
         return base_err_set(err, BASE_EINVAL, "segment size must be %u to %u bytes",
                             AUD_SEGMENT_MIN, AUD_SEGMENT_MAX);
@@ -513,6 +596,8 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
     st = base_mkdirs(c->dir, err);
     if (st == BASE_OK)
         st = lock(c, err);
+    if (st == BASE_OK)
+        st = aud_next_settle(c->dir, base_str_c(o->origin), err);
     bool born = st == BASE_OK && exists(c, "log.conf");
     if (st == BASE_OK && !born) {
         st = make_dir(c, "wal", err);

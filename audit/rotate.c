@@ -27,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const moved[] = {"tile", "wal", "checkpoint", "state", "log.conf"};
+static const char *const moved[] = {"tile", "witnessed", "wal", "checkpoint", "state", "log.conf"};
 #define N_MOVED (sizeof(moved) / sizeof(moved[0]))
 
 static enum base_status sync_dir(const char *dir, const char *name, struct base_err *err)
@@ -270,13 +270,13 @@ enum base_status aud_next_move(const char *dir, uint64_t old_period, struct base
     if (st == BASE_OK)
         st = base_mkdirs(path, err);
     /* the first round, while what is in DIR is the old period's: whatever next/ still has a
-     * successor for, and tile/, which has none */
+     * successor for, and tile/ and witnessed, which have none */
     bool first = aud_there(dir, AUD_NEXT "/log.conf") && aud_there(dir, AUD_NEXT "/wal");
     for (size_t i = 0; st == BASE_OK && i < N_MOVED; i++) {
         snprintf(from, sizeof(from), AUD_NEXT "/%s", moved[i]);
         snprintf(to, sizeof(to), "%s/%s", closed, moved[i]);
         if (aud_there(dir, moved[i]) && !aud_there(dir, to) &&
-            (aud_there(dir, from) || (i == 0 && first)))
+            (aud_there(dir, from) || (i < 2 && first)))
             st = move(dir, moved[i], to, err);
     }
     if (st == BASE_OK)
@@ -363,8 +363,10 @@ static enum base_status close_old(const char *dir, const struct aud_conf *conf,
     if (st == BASE_OK)
         st = read_to_end(dir, &oldc, end, &old.state, err);
     if (st == BASE_OK && old.state.size < state.size)
-        st = base_err_set(err, BASE_EINVAL, "%s: %" PRIu64 " records were signed, log.begin has "
-                          "%" PRIu64, oldc.origin, state.size, old.state.size);
+        st = base_err_set(err, BASE_EINVAL,
+                          "%s: %" PRIu64 " records were signed, log.begin has "
+                          "%" PRIu64,
+                          oldc.origin, state.size, old.state.size);
     struct aud_tiler *t = st == BASE_OK ? aud_tiler_new(dir) : NULL;
     if (st == BASE_OK)
         st = t ? aud_next_sign_old(dir, &old, t, err)

@@ -53,7 +53,7 @@ struct aud_spool {
     struct aud_log *log;
     char dir[AUD_PATH_MAX];
     char vkey[AUD_VKEY_MAX];
-    uint64_t base;
+    uint64_t base, before; /* in its period; and the records of earlier ones */
     bool begun;
     _Atomic uint64_t taken;
 };
@@ -167,6 +167,7 @@ static enum base_status begin(struct aud_spool *s, const struct aud_core *core, 
     struct base_json j;
 
     s->base = core->wal.pos.tree.n;
+    s->before = core->before;
     aud_range_root(&core->wal.pos.tree, &root);
     base_buf_init(&b, AUD_LEAF_BYTES_MAX);
     base_json_init(&j, &b);
@@ -195,7 +196,9 @@ static void forwarded(void *ctx, enum base_status st, uint64_t index)
     struct forward *f = ctx;
 
     if (f->done)
-        f->done(f->ctx, st, st == BASE_OK ? f->spool->base + index - OWN_LEAVES : UINT64_MAX);
+        f->done(f->ctx, st,
+                st == BASE_OK ? f->spool->before + f->spool->base + index - OWN_LEAVES
+                              : UINT64_MAX);
     free(f);
 }
 

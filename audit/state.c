@@ -207,14 +207,14 @@ enum base_status aud_state_save(const char *dir, const struct aud_skey *k,
     return st;
 }
 
-enum base_status aud_checkpoint_load(const char *dir, const struct aud_conf *c,
+enum base_status aud_checkpoint_file(const char *dir, const char *name, const struct aud_conf *c,
                                      struct aud_checkpoint *out, struct base_buf *note,
                                      struct base_err *err)
 {
     struct base_buf b;
     struct base_err why;
     struct base_str text;
-    enum base_status st = slurp(dir, "checkpoint", &b, err);
+    enum base_status st = slurp(dir, name, &b, err);
 
     memset(out, 0, sizeof(*out));
     if (st != BASE_OK)
@@ -223,14 +223,21 @@ enum base_status aud_checkpoint_load(const char *dir, const struct aud_conf *c,
     if (st == BASE_OK)
         st = aud_checkpoint_parse(text, out, &why);
     if (st != BASE_OK)
-        st = base_err_set(err, st, "checkpoint: %s", why.text);
+        st = base_err_set(err, st, "%s: %s", name, why.text);
     else if (strcmp(out->origin, c->origin) != 0)
-        st = base_err_set(err, BASE_EINVAL, "checkpoint: belongs to another log (%s)", out->origin);
+        st = base_err_set(err, BASE_EINVAL, "%s: belongs to another log (%s)", name, out->origin);
     else if (note && !base_buf_str(note, base_buf_view(&b)))
-        st = base_err_set(err, BASE_ENOMEM, "no memory to read checkpoint");
+        st = base_err_set(err, BASE_ENOMEM, "no memory to read %s", name);
 out:
     base_buf_release(&b);
     return st;
+}
+
+enum base_status aud_checkpoint_load(const char *dir, const struct aud_conf *c,
+                                     struct aud_checkpoint *out, struct base_buf *note,
+                                     struct base_err *err)
+{
+    return aud_checkpoint_file(dir, "checkpoint", c, out, note, err);
 }
 
 enum base_status aud_checkpoint_note(const struct aud_skey *k, const struct aud_state *s,

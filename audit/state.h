@@ -45,6 +45,10 @@ enum base_status aud_state_save(const char *dir, const struct aud_skey *k,
 enum base_status aud_checkpoint_load(const char *dir, const struct aud_conf *c,
                                      struct aud_checkpoint *out, struct base_buf *note,
                                      struct base_err *err) BASE_MUST_CHECK;
+/* The same from another file of the directory. */
+enum base_status aud_checkpoint_file(const char *dir, const char *name, const struct aud_conf *c,
+                                     struct aud_checkpoint *out, struct base_buf *note,
+                                     struct base_err *err) BASE_MUST_CHECK;
 /* The same as a note in memory. */
 enum base_status aud_checkpoint_note(const struct aud_skey *k, const struct aud_state *s,
                                      struct base_buf *out, struct base_err *err) BASE_MUST_CHECK;

@@ -1,31 +1,27 @@
 /* verify.c - the offline verifier: reads a log directory and says whether it holds.
  *
- * Shares with the writer the hash, the note format and the four small files; the segments, frames,
- * batches and leaves it reads with code of its own, from docs/audit-format.md, so that one mistake
- * does not hide in both. One segment is in memory at a time. It writes nothing.
+ * Shares with the writer the hash, the note format, the four small files and the places of periods;
+ * the segments, frames, batches and leaves it reads with code of its own (verify.h lists the
+ * files), from docs/audit-format.md, so that one mistake does not hide in both. It writes nothing
+ * and needs constant memory.
  *
- * Order of work: log.conf, checkpoint, state (signatures, and that they belong together); then each
- * segment: header, place in the chain, every frame (salt, cumulative checksum, index), every batch
- * (count, root), every leaf (JSON, members, order of intent and outcome), tiles where there are
- * any; at the signed sizes the roots and the hash of the segment so far; behind the end, zeros. The
- * first thing that does not hold stops it and is named with its file and, where there is one, its
- * index.
+ * Order of work, period by period, oldest first: log.conf, checkpoint, state (signatures, and that
+ * they belong together); every segment; at the signed sizes the roots; behind the end, zeros; tiles
+ * where there are any. A later period must begin with the last checkpoint of the one before it; if
+ * the oldest that is there is not the first, a record must say that those before it were dropped.
+ * The first thing that does not hold stops it and is named with its file and, where there is one,
+ * its record.
  *
- * A log may be open while it is read. The signed files are read before the segments, and a segment
- * from its end backwards, so what is seen is never newer at a later place than at an earlier one;
- * if something does not hold and the state has changed meanwhile, everything is read again.
+ * A log may be open while it is read, and may change its period meanwhile: if something does not
+ * hold and the signed files have changed since, everything is read again.
  */
 #include "audit/verify.h"
 
-#include "audit/intents.h"
-#include "audit/state.h"
-#include "base/crc32c.h"
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,27 +31,6 @@
 #include <unistd.h>
 
 #define RETRIES 3
-
-struct ver {
-    const char *dir;
-    struct aud_verify_report *r;
-    struct aud_conf conf;
-    struct aud_checkpoint cp;
-    struct aud_state state;
-    bool live;
-    bool cp_seen, state_seen, ended;
-    struct aud_range tree;  /* of all committed leaves so far */
-    struct aud_hash sealed; /* SHA-256 of the last sealed segment */
-    struct aud_intents open;
-    bool spool; /* record 1 says that this log continues another: its intents may stand there */
-    struct ver_tiles *tiles;
-    uint64_t last_t;
-    /* the segment being read */
-    char name[AUD_SEGMENT_NAME + 5];
-    uint8_t *p;
-    size_t n;
-    struct aud_header h;
-};
 
 bool ver_bad(struct aud_verify_report *r, uint64_t index, const char *fmt, ...)
 {
@@ -71,409 +46,247 @@ bool ver_bad(struct aud_verify_report *r, uint64_t index, const char *fmt, ...)
     return false;
 }
 
-/* ---- the signed files ---- */
+/* ---- the signed files of a period ---- */
 
-static bool load_signed(struct ver *v, const char *vkey)
+static bool add_point(struct ver *v, const struct aud_checkpoint *cp, const char *who)
+{
+    if (v->n_points == VER_POINTS_MAX)
+        return ver_bad(v->r, UINT64_MAX, "too many checkpoints to compare");
+    v->point[v->n_points++] = (struct ver_point){.size = cp->size, .root = cp->root, .who = who};
+    if (cp->size > v->signed_size)
+        v->signed_size = cp->size;
+    return true;
+}
+
+/* Checkpoints that the caller kept, as far as they are of this period. */
+static bool add_kept(struct ver *v)
+{
+    const struct aud_verify_options *o = v->chain->o;
+    struct aud_checkpoint cp;
+    struct base_str text;
+    struct base_err why;
+
+    for (unsigned i = 0; i < o->n_checkpoints; i++) {
+        struct base_str rest = o->checkpoint[i];
+
+        if (!base_str_is(base_str_cut(&rest, '\n'), v->conf.origin))
+            continue;
+        if (aud_note_verify(o->checkpoint[i], &v->conf.vkey, &text, NULL, &why) != BASE_OK ||
+            aud_checkpoint_parse(text, &cp, &why) != BASE_OK)
+            return ver_bad(v->r, UINT64_MAX, "the checkpoint that was kept: %s", why.text);
+        v->chain->kept_seen++;
+        if (!add_point(v, &cp, "the checkpoint that was kept"))
+            return false;
+    }
+    return true;
+}
+
+/* How many of the caller's witnesses have signed a checkpoint file of this place. */
+static bool cosigned(struct ver *v, const char *name, struct aud_checkpoint *cp, unsigned *n,
+                     struct base_err *why)
+{
+    const struct aud_verify_options *o = v->chain->o;
+    struct base_buf note;
+    struct aud_vkey k;
+
+    *n = 0;
+    base_buf_init(&note, AUD_NOTE_MAX);
+    enum base_status st = aud_checkpoint_file(v->dir, name, &v->conf, cp, &note, why);
+    for (unsigned i = 0; st == BASE_OK && i < o->n_witnesses; i++) {
+        bool has = false;
+
+        st = aud_wkey_parse(base_str_c(o->witness[i]), &k, why);
+        if (st == BASE_OK)
+            st = aud_cosigned(base_buf_view(&note), &k, &has, NULL, why);
+        *n += has;
+    }
+    base_buf_release(&note);
+    if (st == BASE_ENOENT && strcmp(name, "checkpoint") != 0)
+        return true; /* witnessed is there once a quorum has signed */
+    return st == BASE_OK || ver_bad(v->r, UINT64_MAX, "%s%s", v->label, why->text);
+}
+
+/* checkpoint, or the newest one that enough witnesses have signed, must have its quorum. */
+static bool check_quorum(struct ver *v, const struct aud_checkpoint *cp)
+{
+    const struct aud_verify_options *o = v->chain->o;
+    unsigned need = o->quorum ? o->quorum : o->n_witnesses, n;
+    struct aud_checkpoint old = {.size = 0};
+    struct base_err why = {0};
+
+    if (!cosigned(v, "witnessed", &old, &n, &why) || (old.size && !add_point(v, &old, "witnessed")))
+        return false;
+    if (!v->last || o->n_witnesses == 0)
+        return true;
+    if (old.size && n >= need) {
+        v->r->witnessed = old.size;
+        v->r->cosigned = n;
+    }
+    if (!cosigned(v, "checkpoint", &old, &n, &why))
+        return false;
+    if (n >= need) {
+        v->r->witnessed = cp->size;
+        v->r->cosigned = n;
+    }
+    return v->r->cosigned >= need ||
+           ver_bad(v->r, UINT64_MAX, "checkpoint: %u of %u witnesses have signed, %u must", n,
+                   o->n_witnesses, need);
+}
+
+static bool load_signed(struct ver *v)
 {
     struct base_err why = {0};
     struct aud_verify_report *r = v->r;
+    struct aud_checkpoint cp = {.size = 0};
+    struct ver_chain *c = v->chain;
 
-    if (aud_conf_load(v->dir, base_str_c(vkey), &v->conf, &why) != BASE_OK)
-        return ver_bad(r, UINT64_MAX, "%s", why.text);
-    snprintf(r->origin, sizeof(r->origin), "%s", v->conf.origin);
-    aud_vkey_print(&v->conf.vkey, r->vkey);
+    if (aud_conf_load(v->dir, BASE_STR_NULL, &v->conf, &why) != BASE_OK)
+        return ver_bad(r, UINT64_MAX, "%s%s", v->label, why.text);
+    if (!c->key.name[0])
+        c->key = v->conf.vkey;
+    if (!aud_period_key(&c->key, &v->conf.vkey))
+        return ver_bad(r, UINT64_MAX, "%slog.conf: the vkey is not the one given", v->label);
     for (int i = 0; i < RETRIES; i++) { /* a log that is being closed shows both a moment apart */
-        if (aud_checkpoint_load(v->dir, &v->conf, &v->cp, NULL, &why) != BASE_OK ||
+        if (aud_checkpoint_load(v->dir, &v->conf, &cp, NULL, &why) != BASE_OK ||
             aud_state_load(v->dir, &v->conf, &v->state, &why) != BASE_OK)
-            return ver_bad(r, UINT64_MAX, "%s", why.text);
-        if (!v->state.clean || v->state.size == v->cp.size)
+            return ver_bad(r, UINT64_MAX, "%s%s", v->label, why.text);
+        if (!v->state.clean || v->state.size == cp.size)
             break;
     }
-    r->size_signed = v->cp.size;
-    aud_hash_hex(&v->cp.root, r->root_hex);
-    if (v->cp.size > v->state.size || (v->state.clean && v->cp.size != v->state.size) ||
-        (v->cp.size == v->state.size && !aud_hash_eq(&v->cp.root, &v->state.root)))
+    if (cp.size > v->state.size || (v->state.clean && cp.size != v->state.size) ||
+        (cp.size == v->state.size && !aud_hash_eq(&cp.root, &v->state.root)))
         return ver_bad(r, UINT64_MAX,
-                       "checkpoint (size %" PRIu64 ") and state (size %" PRIu64
+                       "%scheckpoint (size %" PRIu64 ") and %sstate (size %" PRIu64
                        ") do not belong together",
-                       v->cp.size, v->state.size);
-    return true;
+                       v->label, cp.size, v->label, v->state.size);
+    if (v->last) {
+        r->leaves_before_current = r->leaves;
+        snprintf(r->origin, sizeof(r->origin), "%s", v->conf.origin);
+        aud_vkey_print(&v->conf.vkey, r->vkey);
+        r->size_signed = cp.size;
+        aud_hash_hex(&cp.root, r->root_hex);
+    }
+    v->clean = v->state.clean;
+    struct aud_checkpoint st = {.size = v->state.size, .root = v->state.root};
+    return add_point(v, &cp, "checkpoint") && add_point(v, &st, "state") && add_kept(v) &&
+           check_quorum(v, &cp);
 }
 
-/* ---- leaves ---- */
-
-static bool str_member(const json_t *o, const char *key, struct base_str *out)
+/* Is it the period that is due here, as far as its origin says? */
+static bool check_origin(struct ver *v, const struct aud_place *at)
 {
-    const json_t *s = json_object_get(o, key);
+    struct ver_chain *c = v->chain;
+    struct base_str base;
+    uint64_t period;
 
-    if (!json_is_string(s))
-        return false;
-    *out = base_str_n(json_string_value(s), json_string_length(s));
+    aud_origin_split(v->conf.origin, &base, &period);
+    if (at->period && at->period != period)
+        return ver_bad(v->r, UINT64_MAX, "%slog.conf: is that of period %" PRIu64, v->label,
+                       period);
+    if (!c->first && period != c->period + 1)
+        return ver_bad(v->r, UINT64_MAX, "periods/%04" PRIu64 " is missing", c->period + 1);
+    if (!c->first && strcmp(v->conf.origin, c->next_origin) != 0)
+        return ver_bad(v->r, UINT64_MAX, "%slog.conf: %s should follow, as log.end says", v->label,
+                       c->next_origin);
+    c->period = period;
+    if (c->first)
+        c->open_known = period == 1;
     return true;
 }
 
-static bool request_order(struct ver *v, uint64_t i, const json_t *o, struct base_str ev,
-                          struct base_str req, struct base_str tenant)
+/* ---- after the last segment ---- */
+
+static bool check_rest(struct ver *v)
 {
     struct aud_verify_report *r = v->r;
-    struct base_str status;
+    struct ver_chain *c = v->chain;
 
-    if (base_str_is(ev, "req.intent")) {
-        if (req.n == 0 || aud_intents_find(&v->open, req))
-            return ver_bad(r, i, "%s: index %" PRIu64 ": a second intent for request %.*s", v->name,
-                           i, BASE_FMT(req));
-        if (aud_intents_add(&v->open, req, tenant, i, 0) != BASE_OK)
-            return ver_bad(r, i, "%s: index %" PRIu64 ": too many open intents", v->name, i);
-        r->intents++;
-    } else if (base_str_is(ev, "req.outcome")) {
-        if (!aud_intents_remove(&v->open, req) && !v->spool)
-            return ver_bad(r, i,
-                           "%s: index %" PRIu64 ": an outcome without an open intent (request "
-                           "%.*s)",
-                           v->name, i, BASE_FMT(req));
-        r->outcomes++;
-        if (str_member(o, "status", &status) && base_str_is(status, "unknown"))
-            r->unknown_outcomes++;
-    } else if (base_str_is(ev, "log.spool") && i == 1) {
-        v->spool = true;
-    } else if (base_str_is(ev, "req.fallback") && !aud_intents_find(&v->open, req) && !v->spool) {
-        return ver_bad(r, i, "%s: index %" PRIu64 ": a fallback without an open intent", v->name,
-                       i);
+    if (v->size < v->signed_size)
+        return ver_bad(r, c->before + v->size,
+                       "%s: index %" PRIu64 " is missing; %" PRIu64 " records were signed", v->name,
+                       v->size, v->signed_size);
+    for (size_t i = 0; i < v->n_points; i++) {
+        if (!v->point[i].seen)
+            return ver_bad(r, UINT64_MAX, "%s: no batch ends where %s%s says (size %" PRIu64 ")",
+                           v->name, v->label, v->point[i].who, v->point[i].size);
     }
-    return true;
+    if (!v->state_seen)
+        return ver_bad(r, UINT64_MAX, "%s: no batch ends where %sstate says (size %" PRIu64 ")",
+                       v->name, v->label, v->state.size);
+    if (v->clean && (v->size != v->state.size || !v->open_end))
+        return ver_bad(r, c->before + v->state.size,
+                       "%s: index %" PRIu64 " was added after the log was closed", v->name,
+                       v->state.size);
+    if (!v->last && !v->ended)
+        return ver_bad(r, c->before + v->size, "%s: does not end with log.end", v->name);
+    if (!v->last && !v->clean && !c->changing)
+        return ver_bad(r, UINT64_MAX, "%sstate: the period has ended and was not closed", v->label);
+    return ver_tiles_end(v->tiles, c->live);
 }
 
-static bool check_leaf(struct ver *v, uint64_t i, struct base_str leaf)
+/* ---- one period, and all of them ---- */
+
+static enum base_status check_period(struct ver_chain *c, const struct aud_places *places, size_t i,
+                                     struct base_err *err)
 {
-    json_error_t why;
-    struct base_str ev, req, tenant;
-    bool ok = false;
-    json_t *o = json_loadb(leaf.p, leaf.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    const struct aud_place *at = &places->at[i];
+    struct ver v = {.chain = c, .r = c->r, .dir = at->dir, .last = i + 1 == places->n};
+    enum base_status st = BASE_OK;
 
-    if (!json_is_object(o)) {
-        ver_bad(v->r, i, "%s: index %" PRIu64 ": the record is not a JSON object", v->name, i);
-        goto out;
-    }
-    const json_t *t = json_object_get(o, "t");
-    if (json_integer_value(json_object_get(o, "v")) < 1 || json_integer_value(t) < 1 ||
-        !str_member(o, "ev", &ev) || !str_member(o, "req", &req) ||
-        !str_member(o, "tenant", &tenant)) {
-        ver_bad(v->r, i, "%s: index %" PRIu64 ": the record lacks one of v, t, ev, req, tenant",
-                v->name, i);
-        goto out;
-    }
-    uint64_t now = (uint64_t)json_integer_value(t);
-    if (now < v->last_t && v->last_t - now > v->r->time_back_us_max)
-        v->r->time_back_us_max = v->last_t - now;
-    if (now > v->last_t)
-        v->last_t = now;
-    ok = request_order(v, i, o, ev, req, tenant);
-out:
-    json_decref(o);
-    return ok;
-}
-
-/* ---- segments ---- */
-
-static uint64_t le(const uint8_t *p, int bytes)
-{
-    uint64_t x = 0;
-
-    while (bytes-- > 0)
-        x = x << 8 | p[bytes];
-    return x;
-}
-
-/* Reads the whole segment, last part first. */
-static enum base_status load_segment(struct ver *v, uint64_t first, struct base_err *err)
-{
-    char path[AUD_PATH_MAX];
-    struct stat sb;
-    enum base_status st;
-
-    memcpy(v->name, "wal/", 5);
-    aud_segment_name(first, v->name + 4);
-    free(v->p);
-    v->p = NULL;
-    v->n = 0;
-    st = aud_path(path, v->dir, v->name, err);
-    if (st != BASE_OK)
-        return st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &sb) != 0) {
-        st = base_err_sys(err, "%s", path);
-    } else if (sb.st_size < 0 || (uint64_t)sb.st_size > AUD_SEGMENT_MAX) {
-        ver_bad(v->r, first, "%s: longer than any segment may be", v->name);
-    } else {
-        v->n = (size_t)sb.st_size;
-        v->p = calloc(1, v->n + 1);
-        if (!v->p)
-            st = base_err_set(err, BASE_ENOMEM, "no memory to read %s", path);
-    }
-    for (size_t at = v->n; st == BASE_OK && at > 0;) {
-        size_t k = at < 1048576 ? at : 1048576;
-        ssize_t got = pread(fd, v->p + at - k, k, (off_t)(at - k));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            st = base_err_sys(err, "%s", path);
-        at -= k; /* a file that got shorter meanwhile shows as zeros */
-    }
-    if (fd >= 0)
-        close(fd);
-    return st;
-}
-
-static bool check_header(struct ver *v, uint64_t first, bool last)
-{
-    struct aud_verify_report *r = v->r;
-    const uint8_t *p = v->p;
-    uint64_t k = (uint64_t)__builtin_popcountll(first);
-    uint64_t bytes = 132 + 32 * k;
-
-    if (v->n < bytes || memcmp(p, "WEIRWAL\n", 8) != 0 || le(p + 8, 4) != 1 ||
-        le(p + 12, 4) != bytes || le(p + 24, 8) != first || le(p + 56, 4) != k ||
-        le(p + 60, 4) != 0 || le(p + bytes - 4, 4) != base_crc32c(0, p, bytes - 4) ||
-        !aud_header_parse(p, v->n, &v->h))
-        return ver_bad(r, first, "%s: index %" PRIu64 ": the segment's header does not hold",
-                       v->name, first);
-    uint64_t size = le(p + 16, 8);
-    if (v->n != size && (!last || v->state.clean || v->n > size))
-        return ver_bad(r, first, "%s: has %zu bytes, its header says %" PRIu64, v->name, v->n,
-                       size);
-    if (memcmp(p + 64, v->conf.id.b, 32) != 0)
-        return ver_bad(r, first, "%s: belongs to another log.conf", v->name);
-    if (first != v->tree.n || memcmp(p + 96, v->sealed.b, 32) != 0 ||
-        memcmp(p + 128, v->tree.h, 32 * k) != 0)
-        return ver_bad(r, first < v->tree.n ? first : v->tree.n,
-                       "%s: does not continue the segment before it", v->name);
-    return true;
-}
-
-/* At a COMMIT that ends at offset `end`: the signed roots. */
-static bool check_signed(struct ver *v, uint64_t end)
-{
-    struct aud_verify_report *r = v->r;
-    struct aud_hash root, sha;
-
-    if (v->tree.n != v->cp.size && v->tree.n != v->state.size)
-        return true;
-    aud_range_root(&v->tree, &root);
-    if (v->tree.n == v->cp.size && !v->cp_seen) {
-        v->cp_seen = true;
-        if (!aud_hash_eq(&root, &v->cp.root))
-            return ver_bad(r, UINT64_MAX,
-                           "%s: the records up to size %" PRIu64
-                           " do not have the root that checkpoint signed",
-                           v->name, v->cp.size);
-    }
-    if (v->tree.n == v->state.size && !v->state_seen && v->h.before.n == v->state.segment) {
-        v->state_seen = true;
-        if (!aud_hash_eq(&root, &v->state.root))
-            return ver_bad(r, UINT64_MAX,
-                           "%s: the records up to size %" PRIu64
-                           " do not have the root that state signed",
-                           v->name, v->state.size);
-        aud_sha256(v->p, end, &sha);
-        if (end != v->state.end || !aud_hash_eq(&sha, &v->state.sha))
-            return ver_bad(r, v->h.before.n, "%s: was changed after state was signed", v->name);
-    }
-    return true;
-}
-
-/* One frame at offset at; false when there is none that is valid. */
-struct frame {
-    uint8_t type;
-    uint32_t length;
-    uint64_t index;
-    const uint8_t *body;
-};
-
-static bool read_frame(const struct ver *v, size_t at, uint32_t *crc, struct frame *f)
-{
-    if (at > v->n || v->n - at < 24)
-        return false;
-    const uint8_t *p = v->p + at;
-    f->type = p[4];
-    f->length = (uint32_t)le(p + 8, 4);
-    f->index = le(p + 12, 8);
-    f->body = p + 24;
-    if (le(p, 4) != (0x4D524657u ^ (v->h.salt & 0xffffffffu)) || p[5] || p[6] || p[7] ||
-        f->length > v->n - at - 24)
-        return false;
-    uint32_t c = base_crc32c(base_crc32c(*crc, p, 20), f->body, f->length);
-    if (c != le(p + 20, 4))
-        return false;
-    *crc = c;
-    return true;
-}
-
-/* The leaves of a batch whose COMMIT was found good. */
-static bool take_batch(struct ver *v, size_t from, uint32_t count)
-{
-    size_t at = from;
-
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t len = (uint32_t)le(v->p + at + 8, 4);
-        uint64_t index = le(v->p + at + 12, 8);
-        struct base_str leaf = base_str_n(v->p + at + 24, len);
-        struct aud_hash h;
-
-        aud_leaf_hash(leaf.p, leaf.n, &h);
-        if (!ver_tiles_leaf(v->tiles, leaf, &h) || !check_leaf(v, index, leaf))
-            return false;
-        at += 24 + len;
-    }
-    v->r->leaves += count;
-    return true;
-}
-
-/* What follows offset end, where no valid batch starts. */
-static bool check_end(struct ver *v, size_t end, uint64_t next, bool sealed, bool last)
-{
-    size_t tail = v->n;
-
-    while (tail > end && v->p[tail - 1] == 0)
-        tail--;
-    if (!sealed && !last)
-        return ver_bad(v->r, next, "%s: index %" PRIu64 " (offset %zu) does not hold", v->name,
-                       next, end);
-    if (tail == end)
-        return true;
-    if (sealed || v->state.clean)
-        return ver_bad(v->r, next,
-                       "%s: index %" PRIu64 " (offset %zu) does not hold: stray bytes "
-                       "behind the last record",
-                       v->name, next, end);
-    if (tail - end > AUD_BATCH_MAX || !aud_tail_torn(v->p + end, tail - end, end, &v->h, next))
-        return ver_bad(v->r, next,
-                       "%s: index %" PRIu64
-                       " (offset %zu) does not hold, and is not the rest of an "
-                       "interrupted write",
-                       v->name, next, end);
-    v->r->uncommitted_bytes = tail - end;
-    return true;
-}
-
-/* The frame at offset at is not valid and was signed. next: the index that is due if it is a leaf;
- * if it is a COMMIT, none of its batch counts and the first of that is named. */
-static bool bad_frame(struct ver *v, size_t at, uint64_t next)
-{
-    const uint8_t *p = v->p + at;
-    bool whole = v->n - at >= 24;
-    uint64_t index = next;
-
-    if (whole && (p[4] == 2 || (p[4] != 1 && le(p + 8, 4) == 48)))
-        index = v->tree.n;
-    return ver_bad(v->r, index,
-                   "%s: index %" PRIu64 " (offset %zu) does not hold; %" PRIu64
-                   " records were signed",
-                   v->name, index, at, v->state.size);
-}
-
-/* The frames of a segment, batch by batch. */
-static bool check_frames(struct ver *v, bool last)
-{
-    size_t at = v->h.bytes, start = at;
-    uint32_t crc = v->h.crc, count = 0;
-    struct aud_range tree = v->tree;
-    struct aud_hash root;
-    struct frame f;
-    bool sealed = false;
-
-    if (!check_signed(v, at))
-        return false;
-    while (!sealed && read_frame(v, at, &crc, &f)) {
-        size_t next = at + 24 + f.length;
-
-        if (f.index != tree.n || next - start > AUD_BATCH_MAX || f.length > AUD_LEAF_BYTES_MAX)
-            return ver_bad(v->r, tree.n, "%s: index %" PRIu64 " (offset %zu) is out of order",
-                           v->name, tree.n, at);
-        at = next;
-        if (f.type == 1) {
-            struct aud_hash h;
-
-            aud_leaf_hash(f.body, f.length, &h);
-            aud_range_add(&tree, &h);
-            count++;
-            continue;
-        }
-        aud_range_root(&tree, &root);
-        sealed = f.type == 3;
-        const uint8_t *hash = f.body + (sealed ? 8 : 16);
-        if (sealed ? count != 0 || f.length != 40 || le(f.body, 8) != tree.n
-                   : f.type != 2 || count == 0 || f.length != 48 || le(f.body, 4) != count ||
-                         le(f.body + 4, 4) != 0 || le(f.body + 8, 8) != tree.n)
-            return ver_bad(v->r, v->tree.n, "%s: index %" PRIu64 ": the end of its batch is wrong",
-                           v->name, v->tree.n);
-        if (memcmp(hash, root.b, 32) != 0)
-            return ver_bad(v->r, v->tree.n,
-                           "%s: index %" PRIu64 ": its batch does not have the root that was "
-                           "recorded",
-                           v->name, v->tree.n);
-        if (!take_batch(v, start, count))
-            return false;
-        v->tree = tree;
-        start = at;
-        count = 0;
-        if (!sealed && !check_signed(v, at))
-            return false;
-    }
-    if (sealed)
-        aud_sha256(v->p, at, &v->sealed);
-    else if (tree.n < v->state.size || (count > 0 && v->tree.n < v->state.size))
-        return bad_frame(v, at, tree.n);
-    v->ended = !sealed;
-    return check_end(v, start, v->tree.n, sealed, last);
-}
-
-static enum base_status check_segments(struct ver *v, struct base_err *err)
-{
-    uint64_t *list = NULL;
-    size_t n = 0;
-    struct base_err why;
-    enum base_status st = aud_segments_list(v->dir, &list, &n, &why);
-
-    if (st == BASE_EIO && why.sys != ENOENT) {
-        return base_err_set(err, st, "%s", why.text);
-    } else if (st != BASE_OK || n == 0) {
-        ver_bad(v->r, 0, "%s", st != BASE_OK ? why.text : "wal/: there is no segment");
-        free(list);
+    if (at->period)
+        snprintf(v.label, sizeof(v.label), "periods/%04" PRIu64 "/", at->period);
+    else if (v.last && c->changing)
+        snprintf(v.label, sizeof(v.label), AUD_NEXT "/");
+    if (!load_signed(&v) || !check_origin(&v, at))
         return BASE_OK;
-    }
-    for (size_t i = 0; i < n && st == BASE_OK && v->r->holds; i++) {
-        if (list[i] != v->tree.n) {
-            ver_bad(v->r, v->tree.n, "wal/: the segment that holds index %" PRIu64 " is missing",
-                    v->tree.n);
-            break;
-        }
-        st = load_segment(v, list[i], err);
-        if (st == BASE_OK && v->r->holds && check_header(v, list[i], i + 1 == n))
-            check_frames(v, i + 1 == n);
-    }
-    free(list);
+    v.tiles = ver_tiles_new(at->dir, v.label, c->before, c->r);
+    v.leaves = v.tiles ? ver_leaves_new(&v) : NULL;
+    if (!v.leaves)
+        st = base_err_set(err, BASE_ENOMEM, "no memory to verify");
+    if (st == BASE_OK && c->r->holds)
+        st = ver_segments(&v, err);
+    if (st == BASE_OK && v.leaves && ver_leaves_end(v.leaves) && c->r->holds)
+        check_rest(&v);
+    if (v.leaves && st == BASE_OK)
+        aud_range_root(ver_leaves_tree(v.leaves), &c->prev_root);
+    c->prev_conf = v.conf;
+    c->prev_size = v.size;
+    c->before += v.size;
+    c->first = false;
+    c->r->clean = v.clean;
+    c->r->periods++;
+    ver_leaves_free(v.leaves);
+    ver_tiles_free(v.tiles);
     return st;
 }
 
-static void check_rest(struct ver *v)
+static enum base_status check_chain(const char *dir, struct ver_chain *c, struct base_err *err)
 {
-    struct aud_verify_report *r = v->r;
-    uint64_t signed_size = v->state.size > v->cp.size ? v->state.size : v->cp.size;
+    struct aud_places places;
+    struct base_err why;
+    struct aud_verify_report *r = c->r;
+    enum base_status st = aud_places_list(dir, &places, &why);
 
-    if (v->tree.n < signed_size)
-        ver_bad(r, v->tree.n, "%s: index %" PRIu64 " is missing; %" PRIu64 " records were signed",
-                v->name, v->tree.n, signed_size);
-    else if (!v->cp_seen || !v->state_seen)
-        ver_bad(r, UINT64_MAX, "%s: no batch ends where %s says (size %" PRIu64 ")", v->name,
-                v->cp_seen ? "state" : "checkpoint", v->cp_seen ? v->state.size : v->cp.size);
-    else if (v->state.clean && (v->tree.n != v->state.size || !v->ended))
-        ver_bad(r, v->state.size, "%s: index %" PRIu64 " was added after the log was closed",
-                v->name, v->state.size);
-    else
-        ver_tiles_end(v->tiles, v->live);
-    r->open_intents = v->open.n;
-    r->clean = v->state.clean;
+    if (st == BASE_EINVAL)
+        ver_bad(r, UINT64_MAX, "%s", why.text);
+    else if (st != BASE_OK)
+        base_err_set(err, st, "%s", why.text);
+    c->changing = places.changing;
+    for (size_t i = 0; st == BASE_OK && r->holds && i < places.n; i++)
+        st = check_period(c, &places, i, err);
+    aud_places_release(&places);
+    if (r->holds && c->gone.missing) {
+        r->dropped = c->gone.period;
+        r->dropped_at = c->gone.at;
+        if (!c->gone.allowed)
+            ver_bad(r, UINT64_MAX,
+                    "periods/%04" PRIu64 " is missing, and no record says that it was dropped",
+                    c->gone.period);
+    }
+    if (st == BASE_OK && r->holds && c->kept_seen < c->o->n_checkpoints)
+        ver_bad(r, UINT64_MAX, "a checkpoint that was kept is of no period that is here");
+    r->open_intents = c->open.n;
+    return st == BASE_EINVAL ? BASE_OK : st;
 }
 
 /* True when a process has the log open. */
@@ -492,65 +305,81 @@ static bool is_live(const char *dir)
     return live;
 }
 
-static enum base_status verify_once(const char *dir, const char *vkey,
-                                    struct aud_verify_report *out, struct base_err *err)
+static enum base_status verify_once(const char *dir, const struct aud_verify_options *o,
+                                    const struct aud_vkey *key, struct aud_verify_report *out,
+                                    struct base_err *err)
 {
-    struct ver v = {.dir = dir, .r = out, .live = is_live(dir)};
-    enum base_status st = BASE_OK;
+    struct ver_chain c = {.r = out, .o = o, .live = is_live(dir), .first = true};
+    enum base_status st;
 
     memset(out, 0, sizeof(*out));
     out->holds = true;
     out->first_bad = UINT64_MAX;
-    out->live = v.live;
-    out->own_vkey = !vkey;
-    aud_range_init(&v.tree);
-    aud_intents_init(&v.open);
-    v.tiles = ver_tiles_new(dir, out);
-    if (!v.tiles)
-        return base_err_set(err, BASE_ENOMEM, "no memory to verify");
-    if (load_signed(&v, vkey))
-        st = check_segments(&v, err);
-    if (st == BASE_OK && out->holds)
-        check_rest(&v);
-    aud_intents_release(&v.open);
-    ver_tiles_free(v.tiles);
-    free(v.p);
+    out->live = c.live;
+    out->own_vkey = !o->vkey;
+    if (o->vkey)
+        c.key = *key;
+    aud_intents_init(&c.open);
+    st = check_chain(dir, &c, err);
+    aud_intents_release(&c.open);
     return st;
 }
 
-static void state_bytes(const char *dir, struct base_buf *b)
+/* What changes when a live log goes on or changes its period. */
+static void sign_of_life(const char *dir, struct base_buf *b)
 {
+    static const char *const names[] = {"state", "log.conf", AUD_NEXT "/log.conf"};
     char path[AUD_PATH_MAX];
 
     base_buf_clear(b);
-    if (aud_path(path, dir, "state", NULL) == BASE_OK && base_file_read(path, b, NULL) != BASE_OK)
-        base_buf_clear(b);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        base_buf_byte(b, '|');
+        if (aud_path(path, dir, names[i], NULL) == BASE_OK)
+            (void)!base_file_read(path, b, NULL);
+    }
 }
 
-enum base_status aud_verify(const char *directory, const char *vkey, struct aud_verify_report *out,
-                            struct base_err *err)
+/* Every kept checkpoint must be of some period of this log. */
+static enum base_status check_kept(const struct aud_verify_options *o, const struct aud_vkey *key,
+                                   struct base_err *err)
+{
+    for (unsigned i = 0; i < o->n_checkpoints; i++) {
+        struct base_str rest = o->checkpoint[i], origin = base_str_cut(&rest, '\n');
+        struct aud_vkey k;
+
+        if (aud_vkey_named(key, origin, &k) != BASE_OK)
+            return base_err_set(err, BASE_EINVAL, "not a checkpoint");
+        if (o->vkey && !aud_period_key(key, &k))
+            return base_err_set(err, BASE_EINVAL, "the checkpoint is of another log (%s)", k.name);
+    }
+    return BASE_OK;
+}
+
+enum base_status aud_verify_with(const char *directory, const struct aud_verify_options *o,
+                                 struct aud_verify_report *out, struct base_err *err)
 {
     struct base_buf before, after;
-    struct aud_vkey parsed;
+    struct aud_vkey key = {.name = ""};
     struct stat sb;
     char conf[AUD_PATH_MAX], wal[AUD_PATH_MAX];
     enum base_status st = BASE_OK;
 
-    if (vkey && (st = aud_vkey_parse(base_str_c(vkey), &parsed, err)) != BASE_OK)
+    if (o->vkey && (st = aud_vkey_parse(base_str_c(o->vkey), &key, err)) != BASE_OK)
         return st;
-    if ((st = aud_path(conf, directory, "log.conf", err)) != BASE_OK ||
+    if ((st = check_kept(o, &key, err)) != BASE_OK ||
+        (st = aud_path(conf, directory, "log.conf", err)) != BASE_OK ||
         (st = aud_path(wal, directory, "wal", err)) != BASE_OK)
         return st;
     if (stat(conf, &sb) != 0 && stat(wal, &sb) != 0)
         return base_err_set(err, BASE_ENOENT, "%s: there is no log here", directory);
-    base_buf_init(&before, AUD_NOTE_MAX);
-    base_buf_init(&after, AUD_NOTE_MAX);
+    base_buf_init(&before, 4 * AUD_NOTE_MAX);
+    base_buf_init(&after, 4 * AUD_NOTE_MAX);
     for (int i = 0; i < RETRIES; i++) {
-        state_bytes(directory, &before);
-        st = verify_once(directory, vkey, out, err);
-        if (st != BASE_OK || out->holds)
+        sign_of_life(directory, &before);
+        st = verify_once(directory, o, &key, out, err);
+        if (st == BASE_OK && out->holds)
             break;
-        state_bytes(directory, &after);
+        sign_of_life(directory, &after);
         if (base_str_eq(base_buf_view(&before), base_buf_view(&after)))
             break;
     }
@@ -559,19 +388,10 @@ enum base_status aud_verify(const char *directory, const char *vkey, struct aud_
     return st;
 }
 
-enum base_status aud_each(const char *directory, uint64_t from, aud_leaf_fn fn, void *ctx,
-                          struct base_err *err)
+enum base_status aud_verify(const char *directory, const char *vkey, struct aud_verify_report *out,
+                            struct base_err *err)
 {
-    struct aud_cursor c;
-    enum base_status st = aud_cursor_open(&c, directory, from, NULL, err);
+    struct aud_verify_options o = {.vkey = vkey};
 
-    while (st == BASE_OK) {
-        st = aud_cursor_next(&c, err);
-        for (size_t i = 0; st == BASE_OK && i < c.n_leaves; i++) {
-            if (c.leaves[i].index >= from)
-                st = fn(ctx, c.leaves[i].index, c.leaves[i].bytes);
-        }
-    }
-    aud_cursor_release(&c);
-    return st == BASE_DONE ? BASE_OK : st;
+    return aud_verify_with(directory, &o, out, err);
 }

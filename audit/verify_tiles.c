@@ -25,7 +25,8 @@ struct level {
 };
 
 struct ver_tiles {
-    const char *dir;
+    const char *dir, *label;
+    uint64_t before;
     struct aud_verify_report *r;
     bool present; /* is there a tile/ at all? */
     uint64_t size;
@@ -34,7 +35,8 @@ struct ver_tiles {
     size_t ends[AUD_TILE_WIDTH]; /* of each entry in the bundle */
 };
 
-struct ver_tiles *ver_tiles_new(const char *dir, struct aud_verify_report *r)
+struct ver_tiles *ver_tiles_new(const char *dir, const char *label, uint64_t before,
+                                struct aud_verify_report *r)
 {
     struct ver_tiles *t = calloc(1, sizeof(*t));
     char path[AUD_PATH_MAX];
@@ -43,6 +45,8 @@ struct ver_tiles *ver_tiles_new(const char *dir, struct aud_verify_report *r)
     if (!t)
         return NULL;
     t->dir = dir;
+    t->label = label;
+    t->before = before;
     t->r = r;
     t->present = aud_path(path, dir, "tile", NULL) == BASE_OK && stat(path, &sb) == 0;
     base_buf_init(&t->bundle, AUD_BUNDLE_BYTES);
@@ -90,10 +94,10 @@ static bool check_file(struct ver_tiles *t, unsigned level, uint64_t n, unsigned
         while (st == BASE_OK && i < b.n && i < want.n && b.p[i] == want.p[i])
             i++;
         uint64_t index = index_of(t, level, n, i);
-        ok = ver_bad(t->r, index,
-                     "%s: does not match the records from index %" PRIu64
+        ok = ver_bad(t->r, t->before + index,
+                     "%s%s: does not match the records from index %" PRIu64
                      " on (one of the two was changed)",
-                     name, index);
+                     t->label, name, index);
     }
     base_buf_release(&b);
     return ok;
@@ -197,14 +201,15 @@ static bool walk(const struct ver_tiles *t, const char *name, int depth)
             continue;
         int k = snprintf(child, sizeof(child), "%s/%s", name, e->d_name);
         if (k < 0 || (size_t)k >= sizeof(child) || depth > 10) {
-            ok = ver_bad(t->r, UINT64_MAX, "%s/%.32s...: does not belong here", name, e->d_name);
+            ok = ver_bad(t->r, UINT64_MAX, "%s%s/%.32s...: does not belong here", t->label, name,
+                         e->d_name);
         } else if (fstatat(dirfd(d), e->d_name, &sb, AT_SYMLINK_NOFOLLOW) != 0) {
             continue; /* went meanwhile */
         } else if (S_ISDIR(sb.st_mode)) {
             ok = walk(t, child, depth + 1);
         } else if (!belongs(t, child)) {
-            ok = ver_bad(t->r, UINT64_MAX, "%s: is not a tile of a log of %" PRIu64 " records",
-                         child, t->size);
+            ok = ver_bad(t->r, UINT64_MAX, "%s%s: is not a tile of a log of %" PRIu64 " records",
+                         t->label, child, t->size);
         }
     }
     closedir(d);
