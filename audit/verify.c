@@ -370,7 +370,7 @@ enum base_status aud_verify_with(const char *directory, const struct aud_verify_
         (st = aud_path(conf, directory, "log.conf", err)) != BASE_OK ||
         (st = aud_path(wal, directory, "wal", err)) != BASE_OK)
         return st;
-    if (stat(conf, &sb) != 0 && stat(wal, &sb) != 0)
+    if (stat(conf, &sb) != 0 && stat(wal, &sb) != 0 && !aud_there(directory, AUD_NEXT))
         return base_err_set(err, BASE_ENOENT, "%s: there is no log here", directory);
     base_buf_init(&before, 4 * AUD_NOTE_MAX);
     base_buf_init(&after, 4 * AUD_NOTE_MAX);

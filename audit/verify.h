@@ -128,7 +128,7 @@ struct ver_block {
     char name[AUD_SEGMENT_NAME + 40];
 };
 
-/* Starts it. NULL: no memory. */
+/* NULL: no memory. The thread starts with the first large block. */
 struct ver_leaves *ver_leaves_new(struct ver *v);
 /* An empty block of VER_BLOCK_BYTES; waits for one. NULL when a record did not hold. */
 struct ver_block *ver_leaves_block(struct ver_leaves *l);

@@ -1,6 +1,6 @@
 /* verify_leaf.c - the records of one period: tree hashes, roots, content, order, tiles. Runs on a
- * thread of its own, fed with blocks of whole batches by verify_wal.c; while it works the other
- * thread reads and hashes the next block.
+ * thread of its own (but for a small log), fed with blocks of whole batches by verify_wal.c; while
+ * it works the other thread reads and hashes the next block.
  *
  * The thread owns the tree, the table of open requests and the tiles from ver_leaves_put until
  * ver_leaves_wait returns; the report is written under the lock's order (this thread first, the
@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCKS 3
+#define BLOCKS       3
+#define THREAD_BYTES 262144u /* a block of this size makes a thread worth it */
 
 struct ver_leaves {
     struct ver *v;
@@ -295,20 +296,9 @@ struct ver_leaves *ver_leaves_new(struct ver *v)
     aud_range_init(&l->tree);
     pthread_mutex_init(&l->mu, NULL);
     pthread_cond_init(&l->cv, NULL);
-    for (size_t i = 0; i < BLOCKS; i++) {
-        l->block[i].p = malloc(VER_BLOCK_BYTES);
-        if (l->block[i].p)
-            l->free[l->n_free++] = &l->block[i];
-    }
-    l->thread_on = l->n_free == BLOCKS && pthread_create(&l->thread, NULL, work, l) == 0;
-    if (l->thread_on && check_points(l)) /* size 0 may be signed too */
-        return l;
-    if (l->thread_on)
-        l->failed = true;
-    else {
-        ver_leaves_free(l);
-        l = NULL;
-    }
+    for (size_t i = 0; i < BLOCKS; i++)
+        l->free[l->n_free++] = &l->block[i];
+    l->failed = !check_points(l); /* size 0 may be signed too */
     return l;
 }
 
@@ -322,11 +312,24 @@ struct ver_block *ver_leaves_block(struct ver_leaves *l)
     if (!l->failed)
         b = l->free[--l->n_free];
     pthread_mutex_unlock(&l->mu);
+    if (b && !b->p)
+        b->p = malloc(VER_BLOCK_BYTES);
+    if (b && !b->p) {
+        ver_bad(l->v->r, UINT64_MAX, "no memory to verify");
+        b = NULL;
+    }
     return b;
 }
 
 void ver_leaves_put(struct ver_leaves *l, struct ver_block *b)
 {
+    if (!l->thread_on && b->n >= THREAD_BYTES)
+        l->thread_on = pthread_create(&l->thread, NULL, work, l) == 0;
+    if (!l->thread_on) { /* not worth one: here and now */
+        l->failed = l->failed || !check_block(l, b);
+        l->free[l->n_free++] = b;
+        return;
+    }
     pthread_mutex_lock(&l->mu);
     l->full[l->n_full++] = b;
     pthread_cond_broadcast(&l->cv);

@@ -312,7 +312,7 @@ static void end_by_hand(const char *dir, struct aud_core *c, struct aud_next *ne
     struct base_buf b;
     char leaf[256];
 
-    if (aud_core_open(c, &o, &err) != BASE_OK)
+    if (aud_core_open(c, &o, NULL, &err) != BASE_OK)
         fail_msg("%s", err.text);
     ut_leaf(leaf, "req.intent", "spans", 1);
     assert_int_equal(aud_core_append(c, base_str_c(leaf), NULL), BASE_OK);
