@@ -33,8 +33,11 @@ void eng_read_latent(struct eng_reader *r, struct eng_model *m)
     uint32_t rot = hp->rope[0].n_rot;
     hp->n_lora_q = eng_key_int(r, "attention.q_lora_rank", 0, 1u << 16, 0);
     hp->n_lora_kv = eng_key_int(r, "attention.kv_lora_rank", 1, 4096, UINT32_MAX);
-    hp->n_vhead = eng_key_int(r, "attention.value_length_mla", 1, 4096, UINT32_MAX);
-    uint32_t key_length = eng_key_int(r, "attention.key_length_mla", 2, 4096, UINT32_MAX);
+    /* files before attn_kv_b was split call the lengths of a head as other families do */
+    uint32_t key_length = eng_key_int(r, "attention.key_length", 2, 4096, UINT32_MAX);
+    hp->n_vhead = eng_key_int(r, "attention.value_length", 1, 4096, UINT32_MAX);
+    key_length = eng_key_int(r, "attention.key_length_mla", 2, 4096, key_length);
+    hp->n_vhead = eng_key_int(r, "attention.value_length_mla", 1, 4096, hp->n_vhead);
     if (r->st == BASE_OK && key_length <= rot)
         eng_key_bad(r, "leaves nothing without position");
     if (r->st != BASE_OK)

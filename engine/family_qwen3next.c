@@ -13,18 +13,18 @@
 static void read_delta(struct eng_reader *r, struct eng_delta_params *p)
 {
     p->n_key = eng_key_int(r, "ssm.group_count", 1, ENG_HEADS_MAX, UINT32_MAX);
-    p->dk = eng_key_int(r, "ssm.state_size", 1, 4096, UINT32_MAX);
+    p->dk = eng_key_int(r, "ssm.state_size", 1, 512, UINT32_MAX);
     p->conv = eng_key_int(r, "ssm.conv_kernel", 1, 64, UINT32_MAX);
     p->n_value = eng_key_int(r, "ssm.time_step_rank", 1, ENG_HEADS_MAX, UINT32_MAX);
     if (r->st == BASE_OK && p->n_value % p->n_key)
         eng_key_bad(r, "is no multiple of the number of key heads (ssm.group_count)");
-    uint32_t inner = eng_key_int(r, "ssm.inner_size", 1, 1u << 20, UINT32_MAX);
+    uint32_t inner = eng_key_int(r, "ssm.inner_size", 1, 1u << 17, UINT32_MAX);
     if (r->st == BASE_OK && (inner % p->n_value || inner / p->n_value > 4096))
         eng_key_bad(r, "does not fit the number of value heads (ssm.time_step_rank)");
     if (r->st != BASE_OK)
         return;
     p->dv = inner / p->n_value;
-    p->channels = 2 * p->n_key * p->dk + inner; /* 2^23 + 2^20 at most */
+    p->channels = 2 * p->n_key * p->dk + inner; /* 2^20 + 2^17 at most */
 }
 
 static void read(struct eng_reader *r, struct eng_model *m)

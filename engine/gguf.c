@@ -1,7 +1,7 @@
 /* gguf.c - reading GGUF files.
  *
- * Owns the mapping and two small indexes (key -> value, name -> tensor). Runs wherever a model is
- * opened; after that all is read-only.
+ * Owns two small indexes (key -> value, name -> tensor) over the bytes of a file, which gguf_open.c
+ * maps. Runs wherever a model is opened; after that all is read-only.
  *
  * The format, little endian: "GGUF", u32 version (2 or 3, same layout), u64 tensor count, u64 key
  * count; the keys: string key, u32 kind, value (a string is u64 length + bytes; an array is u32
@@ -15,40 +15,18 @@
  * What cannot be defended: a file that another process shortens while it is mapped (SIGBUS); model
  * files are therefore read by the engine's own process.
  */
-#include "engine/gguf.h"
+#include "engine/gguf_int.h"
 
 #include "base/clock.h"
 #include "engine/quant.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define KV_MAX      65536
-#define TENSORS_MAX 262144
-#define KEY_MAX     1024
-#define NAME_MAX_N  256
-#define ALIGN_MAX   (1u << 20)
-
-struct index {
-    uint32_t *slot; /* 0 = empty, else entry + 1 */
-    size_t mask;
-};
-
-struct eng_gguf {
-    char *path;
-    const uint8_t *p;
-    size_t n;
-    bool mapped;
-    uint64_t seed;
-    struct eng_gguf_kv *kv;
-    size_t n_kv;
-    struct eng_tensor *tensors;
-    size_t n_tensors;
-    struct index kv_index, tensor_index;
-};
+#define KV_MAX     65536
+#define KEY_MAX    1024
+#define NAME_MAX_N 256
+#define ALIGN_MAX  (1u << 20)
 
 struct cursor {
     const uint8_t *p;
@@ -110,7 +88,7 @@ static uint64_t hash(uint64_t seed, struct base_str s)
     return h ^ h >> 32;
 }
 
-static bool index_init(struct index *x, size_t n)
+static bool index_init(struct eng_gguf_index *x, size_t n)
 {
     size_t cap = 16;
     while (cap < 2 * n)
@@ -319,7 +297,7 @@ static enum base_status read_tensors(struct eng_gguf *g, struct cursor *c, uint6
     enum base_status st = BASE_OK;
     uint64_t *offsets = NULL;
     /* name length + 1, dimensions, one extent, type, offset */
-    if (n > TENSORS_MAX || n > left(c) / 33)
+    if (n > ENG_GGUF_TENSORS_MAX || n > left(c) / 33)
         return base_err_set(err, BASE_EINVAL, "%s: it claims %llu tensors, more than fit", g->path,
                             (unsigned long long)n);
     g->tensors = calloc((size_t)n + 1, sizeof(*g->tensors));
@@ -346,7 +324,7 @@ out:
     return st;
 }
 
-static enum base_status parse(struct eng_gguf *g, struct base_err *err)
+enum base_status eng_gguf_read(struct eng_gguf *g, struct base_err *err)
 {
     struct cursor c = {g->p, g->p + g->n};
     uint32_t version;
@@ -367,76 +345,55 @@ static enum base_status parse(struct eng_gguf *g, struct base_err *err)
     enum base_status st = read_all_kv(g, &c, n_kv, err);
     if (st != BASE_OK)
         return st;
-    uint32_t parts = 0;
-    if (eng_gguf_u32(g, "split.count", &parts) == BASE_OK && parts > 1)
-        return base_err_set(err, BASE_EINVAL,
-                            "%s: this is one of %u parts of a split model; join them into one "
-                            "file first",
-                            g->path, parts);
     return read_tensors(g, &c, n_tensors, err);
 }
 
-enum base_status eng_gguf_parse(const char *name, const void *bytes, size_t n,
-                                struct eng_gguf **out, struct base_err *err)
+struct eng_gguf *eng_gguf_new(const char *name)
 {
-    *out = NULL;
     struct eng_gguf *g = calloc(1, sizeof(*g));
     if (g)
         g->path = strdup(name);
     if (!g || !g->path) {
-        eng_gguf_free(g);
-        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", name);
+        free(g);
+        return NULL;
     }
-    g->p = bytes;
-    g->n = n;
     base_random(&g->seed, sizeof(g->seed));
-    enum base_status st = parse(g, err);
-    if (st != BASE_OK)
-        eng_gguf_free(g);
-    else
-        *out = g;
-    return st;
+    return g;
 }
 
-enum base_status eng_gguf_open(const char *path, struct eng_gguf **out, struct base_err *err)
+enum base_status eng_gguf_join(struct eng_gguf *g, const struct eng_gguf *other,
+                               struct base_err *err)
 {
-    enum base_status st = BASE_OK;
-    struct stat sb;
-    void *p = MAP_FAILED;
-    *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno == ENOENT)
-            return base_err_set(err, BASE_ENOENT, "%s: there is no such file", path);
-        return base_err_sys(err, "%s", path);
+    size_t n = g->n_tensors + other->n_tensors;
+    struct eng_gguf_index old = g->tensor_index;
+    struct eng_tensor *all =
+        n <= ENG_GGUF_TENSORS_MAX ? realloc(g->tensors, (n + 1) * sizeof(*all)) : NULL;
+    if (!all || (g->tensors = all, !index_init(&g->tensor_index, n))) {
+        g->tensor_index = old;
+        return base_err_set(err, n <= ENG_GGUF_TENSORS_MAX ? BASE_ENOMEM : BASE_EINVAL,
+                            "%s: no room for %zu tensors", g->path, n);
     }
-    if (fstat(fd, &sb) != 0) {
-        st = base_err_sys(err, "%s", path);
-        goto out;
+    free(old.slot);
+    memcpy(all + g->n_tensors, other->tensors, other->n_tensors * sizeof(*all));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t *slot = index_tensor(g, all[i].name);
+        if (*slot)
+            return base_err_set(err, BASE_EINVAL,
+                                "%s: the tensor \"%.*s\" stands in another part too", other->path,
+                                BASE_FMT(all[i].name));
+        *slot = (uint32_t)i + 1;
     }
-    if (!S_ISREG(sb.st_mode) || sb.st_size < 24) {
-        st = base_err_set(err, BASE_EINVAL, "%s: this is no GGUF file", path);
-        goto out;
-    }
-    p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED) {
-        st = base_err_sys(err, "%s: cannot map it", path);
-        goto out;
-    }
-    st = eng_gguf_parse(path, p, (size_t)sb.st_size, out, err);
-    if (st == BASE_OK)
-        (*out)->mapped = true;
-    else
-        munmap(p, (size_t)sb.st_size);
-out:
-    close(fd);
-    return st;
+    g->n_tensors = n;
+    return BASE_OK;
 }
 
 void eng_gguf_free(struct eng_gguf *g)
 {
     if (!g)
         return;
+    for (uint32_t i = 0; i < g->n_parts; i++)
+        eng_gguf_free(g->parts[i]);
+    free(g->parts);
     if (g->mapped)
         munmap((void *)(uintptr_t)g->p, g->n);
     free(g->path);
@@ -456,7 +413,10 @@ const char *eng_gguf_path(const struct eng_gguf *g)
 
 uint64_t eng_gguf_file_bytes(const struct eng_gguf *g)
 {
-    return g->n;
+    uint64_t n = g->n;
+    for (uint32_t i = 0; i < g->n_parts; i++)
+        n += g->parts[i]->n;
+    return n;
 }
 
 size_t eng_gguf_n_kv(const struct eng_gguf *g)

@@ -50,16 +50,19 @@ struct eng_tensor {
     uint64_t n_values;
 };
 
-/* Maps and checks path. Errors name the file and what is wrong with it: BASE_EINVAL for content,
- * BASE_ENOENT, BASE_EIO, BASE_ENOMEM. */
+/* Maps and checks path, and with the first part of a split model (NAME-00001-of-0000N.gguf) all the
+ * others, which must lie beside it. Errors name the file and what is wrong with it: BASE_EINVAL for
+ * content, BASE_ENOENT, BASE_EIO, BASE_ENOMEM. */
 enum base_status eng_gguf_open(const char *path, struct eng_gguf **out,
                                struct base_err *err) BASE_MUST_CHECK;
-/* As open, over bytes that stay the caller's (tests, fuzzing); `name` stands for the path. */
+/* As open, over bytes that stay the caller's (tests, fuzzing); `name` stands for the path. A part
+ * of a split model is refused. */
 enum base_status eng_gguf_parse(const char *name, const void *bytes, size_t n,
                                 struct eng_gguf **out, struct base_err *err) BASE_MUST_CHECK;
 void eng_gguf_free(struct eng_gguf *g);
 
 const char *eng_gguf_path(const struct eng_gguf *g);
+/* Of all parts. */
 uint64_t eng_gguf_file_bytes(const struct eng_gguf *g);
 size_t eng_gguf_n_kv(const struct eng_gguf *g);
 const struct eng_gguf_kv *eng_gguf_kv_at(const struct eng_gguf *g, size_t i);

@@ -77,9 +77,7 @@ static void pack_task(void *ctx, uint32_t task, uint32_t thread)
         eng_tile_pack(w, (uint32_t)(i / w->mat_tiles), (uint32_t)(i % w->mat_tiles));
 }
 
-/* Gives the mapped pages that only this tensor covers back to the system; they are read again from
- * the file if ever needed. */
-static void drop_pages(const struct eng_tensor *t)
+void eng_load_drop_pages(const struct eng_tensor *t)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t a = ((uintptr_t)t->data + page - 1) / page * page;
@@ -88,7 +86,7 @@ static void drop_pages(const struct eng_tensor *t)
         (void)madvise((void *)a, b - a, MADV_DONTNEED);
 }
 
-static void repack(struct eng_loader *l, struct eng_weight *w)
+void eng_load_repack(struct eng_loader *l, struct eng_weight *w)
 {
     struct eng_model *m = l->m;
     w->mat_tiles = (w->n_out + ENG_TILE - 1) / ENG_TILE;
@@ -111,7 +109,7 @@ static void repack(struct eng_loader *l, struct eng_weight *w)
         pack_task(w, (uint32_t)t, 0);
     if (tasks <= ENG_TASKS_MAX)
         eng_pool_run(m->pool, (uint32_t)tasks, pack_task, w);
-    drop_pages(w->tensor);
+    eng_load_drop_pages(w->tensor);
     m->info.weight_bytes += bytes;
 }
 
@@ -159,7 +157,7 @@ void eng_load_rows(struct eng_loader *l, struct eng_weight *w, const char *name,
     l->by_type[t->type & 63] += (uint64_t)n_in * n_out * n_mat;
     load_scale(l, w, name);
     load_bias(l, w, name, row0, n_rows);
-    repack(l, w);
+    eng_load_repack(l, w);
 }
 
 void eng_load_weight(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
@@ -182,7 +180,7 @@ void eng_load_stack(struct eng_loader *l, struct eng_weight *w, const char *name
                              .row_bytes = t->row_bytes,
                              .data = t->data};
     l->by_type[t->type & 63] += t->n_values;
-    repack(l, w);
+    eng_load_repack(l, w);
 }
 
 void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
@@ -333,6 +331,7 @@ enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
 
 void eng_weight_release(struct eng_weight *w)
 {
+    free(w->own);
     free(w->tiles);
     free(w->bias);
     free(w->scale);

@@ -41,7 +41,21 @@ void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer
 float *eng_layer_floats(struct eng_loader *l, uint32_t layer, const char *name, uint64_t n,
                         bool required);
 bool eng_layer_has(const struct eng_loader *l, uint32_t layer, const char *name);
+/* Repacks w for the fast kernels, where they have a form for its type. */
+void eng_load_repack(struct eng_loader *l, struct eng_weight *w);
+/* Gives the mapped pages that only this tensor covers back to the system; they are read again from
+ * the file if ever needed. */
+void eng_load_drop_pages(const struct eng_tensor *t);
 void eng_weight_release(struct eng_weight *w);
+
+/* ---- model_load_old.c ---- */
+
+/* blk.LAYER.NAME.E.weight of all experts E. */
+void eng_load_experts_apart(struct eng_loader *l, struct eng_weight *w, uint32_t layer,
+                            const char *name, uint32_t n_in, uint32_t n_out, uint32_t n_mat);
+/* attn_k_b and attn_v_b out of attn_kv_b [n_lora, n_head (n_nope + n_value)]. */
+void eng_load_kv_b(struct eng_loader *l, struct eng_weight *k, struct eng_weight *v, uint32_t layer,
+                   uint32_t n_lora, uint32_t n_nope, uint32_t n_value);
 
 /* ---- model_load_layer.c ---- */
 

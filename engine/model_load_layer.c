@@ -39,8 +39,12 @@ static void load_latent(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     }
     eng_layer_weight(l, &y->kv_a, i, "attn_kv_a_mqa", d, y->n_dim, 1);
     y->kv_a_norm = eng_layer_floats(l, i, "attn_kv_a_norm.weight", y->n_vdim, true);
-    eng_layer_weight(l, &y->k_b, i, "attn_k_b", hp->n_nope, y->n_vdim, hp->n_head);
-    eng_layer_weight(l, &y->v_b, i, "attn_v_b", y->n_vdim, hp->n_vhead, hp->n_head);
+    if (!eng_layer_has(l, i, "attn_k_b.weight") && eng_layer_has(l, i, "attn_kv_b.weight")) {
+        eng_load_kv_b(l, &y->k_b, &y->v_b, i, y->n_vdim, hp->n_nope, hp->n_vhead);
+    } else {
+        eng_layer_weight(l, &y->k_b, i, "attn_k_b", hp->n_nope, y->n_vdim, hp->n_head);
+        eng_layer_weight(l, &y->v_b, i, "attn_v_b", y->n_vdim, hp->n_vhead, hp->n_head);
+    }
     eng_layer_weight(l, &y->o, i, "attn_output", hp->n_head * hp->n_vhead, d, 1);
     if (y->indexed && !y->picks_as_last)
         load_index(l, y, i);
@@ -232,22 +236,33 @@ static void load_experts(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     struct eng_model *m = l->m;
     const struct eng_hparams *hp = &m->hp;
     uint32_t d = hp->n_embd, e = hp->moe.n_expert, ff;
+    bool apart =
+        !eng_layer_has(l, i, "ffn_down_exps.weight") && eng_layer_has(l, i, "ffn_down.0.weight");
     y->merged = eng_layer_has(l, i, "ffn_gate_up_exps.weight");
-    ff = width_of(l, i, y->merged ? "ffn_gate_up_exps" : "ffn_up_exps", y->merged);
+    ff = width_of(l, i,
+                  y->merged ? "ffn_gate_up_exps"
+                  : apart   ? "ffn_up.0"
+                            : "ffn_up_exps",
+                  y->merged);
     y->n_ff = ff;
     eng_layer_weight(l, &y->router, i, "ffn_gate_inp", d, e, 1);
     if (i < hp->n_hash)
         load_hash(l, y, i);
     else
         y->router_bias = eng_layer_floats(l, i, "exp_probs_b.bias", e, false);
-    if (y->merged) {
+    if (apart) {
+        eng_load_experts_apart(l, &y->gate, i, "ffn_gate", d, ff, e);
+        eng_load_experts_apart(l, &y->up, i, "ffn_up", d, ff, e);
+        eng_load_experts_apart(l, &y->down, i, "ffn_down", ff, d, e);
+    } else if (y->merged) {
         eng_layer_weight(l, &y->gate, i, "ffn_gate_up_exps", d, 2 * ff, e);
         untile(l, &y->gate, ff);
     } else {
         eng_layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e);
         eng_layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e);
     }
-    eng_layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e);
+    if (!apart)
+        eng_layer_weight(l, &y->down, i, "ffn_down_exps", ff, d, e);
     y->shared = eng_layer_has(l, i, "ffn_up_shexp.weight") || hp->family->shared_gated;
     if (!y->shared)
         return;

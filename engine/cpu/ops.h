@@ -22,6 +22,7 @@ struct eng_weight {
     uint32_t n_in, n_out, n_mat;
     uint64_t row_bytes;
     const uint8_t *data; /* rows as in the file */
+    uint8_t *own;        /* data, if it is not the file's; owned */
     uint8_t *tiles;      /* repacked (tile.h), or NULL; owned */
     uint64_t tile_bytes; /* of 16 rows */
     uint64_t mat_tiles;  /* tiles per matrix */

@@ -250,7 +250,7 @@ static void refuses_bad_metadata(void **state)
     refused(&b, "malformed");
     head(&b, 3, 0, 1);
     kv_u32(&b, "split.count", 3);
-    refused(&b, "join them");
+    refused(&b, "one of 3 parts");
 }
 
 static void refuses_bad_tensors(void **state)
