@@ -32,7 +32,8 @@ enum {
     CUE_ORDER = 1u << 19,   /* order, ticket, serial: a number of a thing follows */
     CUE_VERSION = 1u << 20, /* software version follows */
     CUE_PERSON = 1u << 21,  /* the sentence is about a person */
-    CUE_FAX = 1u << 22
+    CUE_FAX = 1u << 22,
+    CUE_PATIENT = 1u << 23 /* words of medical files */
 };
 
 enum {

@@ -17,6 +17,7 @@
 #include "policy/detect.h"
 
 #include "base/clock.h"
+#include "policy/special.h"
 #include "policy/tagger.h"
 
 #include <hs/hs.h>
@@ -29,11 +30,13 @@ struct hit {
     uint32_t pat, from, to;
 };
 
-/* A cue word as it is looked for; words with spaces are looked for with '_' and '-' as well. */
+/* A word as it is looked for: a cue (those with spaces also with '_' and '-'), or a term of
+ * special_terms.c. */
 struct literal {
-    uint16_t cue;
+    uint16_t cue; /* index in pol_cues, or in pol_terms */
     uint8_t n;
     bool open; /* may go on: "telefon*" */
+    bool term;
 };
 
 struct pol_detector {
@@ -53,6 +56,8 @@ struct pol_scratch {
     size_t n_hits, cap_hits;
     struct pol_cue_hit *cues;
     size_t n_cues, cap_cues;
+    struct pol_cue_hit *terms;
+    size_t n_terms, cap_terms;
     struct pol_cand *cands;
     size_t cap_cands;
     bool truncated;
@@ -70,19 +75,20 @@ static const struct {
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
-/* Appends a cue word, folded as text is folded, with `space` for its spaces. */
-static void add_literal(struct pol_detector *d, size_t cue, char space, struct base_buf *out)
+/* Appends a word, folded as text is folded, with `space` for its spaces. */
+static void add_literal(struct pol_detector *d, size_t index, bool term, struct base_str word,
+                        char space, struct base_buf *out)
 {
-    const char *word = pol_cues[cue].word;
     struct literal *l = &d->literals[d->n_literals++];
-    size_t n = strlen(word), at = out->n;
+    size_t at = out->n;
 
-    l->cue = (uint16_t)cue;
-    l->open = word[n - 1] == '*';
-    n -= l->open;
-    for (size_t i = 0; i < n;) {
+    l->cue = (uint16_t)index;
+    l->term = term;
+    l->open = word.p[word.n - 1] == '*';
+    word.n -= l->open;
+    for (size_t i = 0; i < word.n;) {
         uint32_t cp;
-        size_t k = base_utf8_decode(word + i, n - i, &cp);
+        size_t k = base_utf8_decode(word.p + i, word.n - i, &cp);
         char b[32];
 
         base_buf_add(out, b, pol_norm_fold(cp == ' ' ? (uint32_t)space : cp, b));
@@ -91,29 +97,57 @@ static void add_literal(struct pol_detector *d, size_t cue, char space, struct b
     l->n = (uint8_t)(out->n - at);
 }
 
+static size_t count_literals(void)
+{
+    size_t n = 3 * pol_cues_n;
+
+    for (size_t i = 0; i < pol_terms_n; i++) {
+        n++;
+        for (const char *w = pol_terms[i].words; *w; w++)
+            n += *w == '|';
+    }
+    return n;
+}
+
+static void add_literals(struct pol_detector *d, struct base_buf *text)
+{
+    for (size_t i = 0; i < pol_cues_n; i++) {
+        struct base_str w = base_str_c(pol_cues[i].word);
+
+        add_literal(d, i, false, w, ' ', text);
+        if (strchr(pol_cues[i].word, ' ')) {
+            add_literal(d, i, false, w, '_', text);
+            add_literal(d, i, false, w, '-', text);
+        }
+    }
+    for (size_t i = 0; i < pol_terms_n; i++) {
+        for (const char *w = pol_terms[i].words; *w;) {
+            size_t n = strcspn(w, "|");
+
+            add_literal(d, i, true, (struct base_str){w, n}, ' ', text);
+            w += n + (w[n] == '|');
+        }
+    }
+}
+
 static enum base_status compile_cues(struct pol_detector *d, struct base_err *err)
 {
     struct base_buf text;
-    const char **expr = calloc(3 * pol_cues_n, sizeof(*expr));
-    unsigned *flags = calloc(3 * pol_cues_n, sizeof(*flags));
-    unsigned *ids = calloc(3 * pol_cues_n, sizeof(*ids));
-    size_t *len = calloc(3 * pol_cues_n, sizeof(*len)), at = 0;
+    const size_t most = count_literals();
+    const char **expr = calloc(most, sizeof(*expr));
+    unsigned *flags = calloc(most, sizeof(*flags));
+    unsigned *ids = calloc(most, sizeof(*ids));
+    size_t *len = calloc(most, sizeof(*len)), at = 0;
     hs_compile_error_t *ce = NULL;
     enum base_status st = BASE_OK;
 
     base_buf_init(&text, 1u << 20);
-    d->literals = calloc(3 * pol_cues_n, sizeof(*d->literals));
+    d->literals = calloc(most, sizeof(*d->literals));
     if (!expr || !flags || !ids || !len || !d->literals) {
         st = base_err_set(err, BASE_ENOMEM, "detector: out of memory");
         goto out;
     }
-    for (size_t i = 0; i < pol_cues_n; i++) {
-        add_literal(d, i, ' ', &text);
-        if (strchr(pol_cues[i].word, ' ')) {
-            add_literal(d, i, '_', &text);
-            add_literal(d, i, '-', &text);
-        }
-    }
+    add_literals(d, &text);
     for (size_t i = 0; i < d->n_literals; i++) {
         expr[i] = text.p + at;
         len[i] = d->literals[i].n;
@@ -124,7 +158,7 @@ static enum base_status compile_cues(struct pol_detector *d, struct base_err *er
     if (!base_buf_ok(&text) ||
         hs_compile_lit_multi(expr, flags, ids, len, (unsigned)d->n_literals, HS_MODE_BLOCK, NULL,
                              &d->db_cue, &ce) != HS_SUCCESS)
-        st = base_err_set(err, BASE_EBUG, "detector: cue %d: %s", ce ? ce->expression : -1,
+        st = base_err_set(err, BASE_EBUG, "detector: word %d: %s", ce ? ce->expression : -1,
                           ce ? ce->message : "cannot be compiled");
 out:
     if (ce)
@@ -241,6 +275,7 @@ void pol_scratch_free(struct pol_scratch *s)
     pol_norm_release(&s->norm);
     free(s->hits);
     free(s->cues);
+    free(s->terms);
     free(s->cands);
     free(s);
 }
@@ -288,6 +323,15 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
         return 0;
     if (!l->open && to < s->norm.n && ascii_word(p[to - 1]) && ascii_word(p[to]) && p[to] != '_')
         return 0;
+    if (l->term) {
+        if (s->n_terms >= HITS_MAX ||
+            !grow((void **)&s->terms, &s->cap_terms, s->n_terms + 1, sizeof(*s->terms))) {
+            s->truncated = true;
+            return 1;
+        }
+        s->terms[s->n_terms++] = (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, l->cue, 0};
+        return 0;
+    }
     if (s->n_cues >= HITS_MAX ||
         !grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
         s->truncated = true;
@@ -322,11 +366,11 @@ static int by_end(const void *a, const void *b)
 }
 
 /* The library promises no order between different words. */
-static void order_cues(struct pol_scratch *s)
+static void order(struct pol_cue_hit *v, size_t n)
 {
-    for (size_t i = 1; i < s->n_cues; i++) {
-        if (s->cues[i].to < s->cues[i - 1].to) {
-            qsort(s->cues, s->n_cues, sizeof(*s->cues), by_end);
+    for (size_t i = 1; i < n; i++) {
+        if (v[i].to < v[i - 1].to) {
+            qsort(v, n, sizeof(*v), by_end);
             return;
         }
     }
@@ -337,14 +381,15 @@ static bool prefilter(const struct pol_detector *d, struct pol_scratch *s)
     struct match_ctx ctx = {d, s};
     hs_error_t e;
 
-    s->n_hits = s->n_cues = 0;
+    s->n_hits = s->n_cues = s->n_terms = 0;
     s->truncated = false;
     if (s->norm.n == 0)
         return true;
     e = hs_scan(d->db_cue, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_cue, &ctx);
     if (e == HS_SUCCESS)
         e = hs_scan(d->db, s->norm.p, (unsigned)s->norm.n, 0, s->hs, on_match, &ctx);
-    order_cues(s);
+    order(s->cues, s->n_cues);
+    order(s->terms, s->n_terms);
     return e == HS_SUCCESS || e == HS_SCAN_TERMINATED;
 }
 
@@ -412,8 +457,10 @@ static size_t settle(struct pol_cand *v, size_t n)
 static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
                             struct pol_scan *sc, bool names)
 {
-    if (names)
+    if (names || s->n_terms > 0)
         pol_scan_names(sc, &d->tagger);
+    if (s->n_terms > 0)
+        pol_scan_special(sc, s->terms, s->n_terms);
     for (size_t i = 0; i < s->n_hits; i++) {
         const struct pol_pat *p = d->pats[s->hits[i].pat];
 
@@ -450,8 +497,13 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
     }
     if (!prefilter(d, s))
         return base_err_set(err, BASE_EBUG, "detector: the prefilter failed");
-    sc = (struct pol_scan){s->norm.p, s->norm.n, s->cues,      s->n_cues,
-                           s->cands,  0,         s->cap_cands, s->truncated};
+    sc = (struct pol_scan){.p = s->norm.p,
+                           .n = s->norm.n,
+                           .cues = s->cues,
+                           .n_cues = s->n_cues,
+                           .v = s->cands,
+                           .cap = s->cap_cands,
+                           .truncated = s->truncated};
     run_recognisers(d, s, &sc, classes || (types & NAME_TYPES));
     s->cands = sc.v;
     s->cap_cands = sc.cap;

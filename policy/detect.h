@@ -29,6 +29,7 @@ struct pol_scan {
     size_t n_cues;
     struct pol_cand *v;
     size_t n_v, cap;
+    size_t n_names; /* the first of v: what the tagger found, in order */
     bool truncated;
 };
 
@@ -52,6 +53,10 @@ extern const struct pol_pat pol_pats_net[], pol_pats_bank[], pol_pats_ids[], pol
 extern const size_t pol_pats_net_n, pol_pats_bank_n, pol_pats_ids_n, pol_pats_secret_n,
     pol_pats_special_n, pol_pats_other_n;
 
+/* Statements on a person; the terms found, by end, `what` being the index in pol_terms. */
+void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n);
+/* A person's name within [from, to); full: one that says who it is, no bare first name. */
+bool pol_named_within(const struct pol_scan *s, size_t from, size_t to, bool full);
 /* Fills the word set of special.c; thread safe. pol_detector_new calls it. */
 void pol_special_setup(void);
 

@@ -13,6 +13,8 @@
 #include "policy/detect.h"
 #include "policy/tagger.h"
 
+#include <stdlib.h>
+
 #define NAMES_MAX 65536u
 
 /* Least margins over "no entity", a token on average, in units of the quantised model. */
@@ -151,6 +153,13 @@ static void behind_title(struct pol_scan *s, const struct pol_cue_hit *c)
         pol_found(s, a, e, POL_PERSON, POL_CONTEXT, NULL, 19);
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct pol_cand *x = a, *y = b;
+
+    return x->to != y->to ? (x->to < y->to ? -1 : 1) : x->from < y->from ? -1 : x->from > y->from;
+}
+
 void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t)
 {
     struct names n = {s, 0};
@@ -160,4 +169,7 @@ void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t)
         if ((s->cues[i].what & CUE_PERSON) && (s->cues[i].what & CUE_NAME))
             behind_title(s, &s->cues[i]);
     }
+    if (s->n_v > 1)
+        qsort(s->v, s->n_v, sizeof(*s->v), by_place);
+    s->n_names = s->n_v;
 }

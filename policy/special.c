@@ -1,201 +1,46 @@
 /* special.c - special categories (GDPR Art. 9) and criminal data (Art. 10) as statements on a
  * person.
  *
- * A word alone says nothing: "what are the symptoms of diabetes" is a question about the world. A
- * finding needs, in one sentence, a term of a family and somebody it is about:
- *   PRED   a predicate that only a living subject takes ("suffers from", "has been diagnosed with")
- *          - a name, a person's word or a pronoun must stand before it in the sentence;
- *   FACT   a fact word ("HIV-positive", "union member") - likewise, and a copula or possessive
- *          ("is", "has", "jest", "ist", ...) between the two.
- * Sentences that are questions about the general ("what", "how", "symptoms of") without a name are
- * passed over. The span reported is the term and, for predicates, the words up to the end of the
- * clause. This is a first matcher for seven languages; what it misses is measured in tests/bench.
+ * A word alone says nothing: "what are the symptoms of diabetes" is a question about the world. The
+ * prefilter finds the terms (special_terms.c, one set of literals with the cue words); here they
+ * are judged, by the sentence around them and by the names that the tagger found: PRED   a
+ * predicate that only a person takes ("suffers from", "was convicted of"): a name, a pronoun or a
+ * person's role ("the tenant") stands before it in the sentence, or the sentence before it names
+ * somebody (languages that drop the pronoun); FACT   a fact word ("HIV-positive", "union member"):
+ * likewise, and "is", "has", "her" between the two; or it follows "my", "her"; or somebody is named
+ * right behind it; CLIN   names of illnesses, drugs and examinations: as FACT but of a named person
+ * or of the writer ("a woman with asthma" in an exam question is nobody); or anywhere in a record:
+ *          somebody is named nearby and the words of medical files stand around;
+ *   LABEL  "Diagnosis: ..." with somebody named nearby: the value up to the end of its line;
+ *   dose   "Lisinopril 10 mg" with somebody named nearby.
+ * Sentences that ask about the world ("what", "how", "statistics") count only if they name
+ * somebody. The span reported is the term and, for predicates, the words up to the end of the
+ * clause. docs/detectors.md says how much of all this is missed.
  */
+#include "policy/special.h"
+
 #include "policy/detect.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
-enum { PRED = 1, FACT = 2, LABEL = 4 }; /* LABEL: "Diagnosis: x" in a record */
+#define SENTENCE_BEFORE 400
+#define SENTENCE_AFTER  160
+#define CLAUSE_MAX      60
+#define RECORD_BEFORE   800
+#define RECORD_AFTER    400
 
-static bool sentence_end(const struct pol_scan *s, size_t i)
-{
-    char c = s->p[i];
+/* ---- the small words, as one hash set filled once ---- */
 
-    if (c == '\n' || c == '!' || c == '?')
-        return true;
-    return c == '.' && (i + 1 >= s->n || s->p[i + 1] == ' ' || s->p[i + 1] == '\n') &&
-           !(i >= 2 && s->p[i - 2] == ' ');
-}
+#define SET_SLOTS 2048u
 
-/* All folded as the normaliser folds text. */
-static const char *const subjects[] = {"i",
-                                       "he",
-                                       "she",
-                                       "him",
-                                       "her",
-                                       "his",
-                                       "my",
-                                       "im",
-                                       "patient",
-                                       "employee",
-                                       "colleague",
-                                       "client",
-                                       "applicant",
-                                       "candidate",
-                                       "wife",
-                                       "husband",
-                                       "son",
-                                       "daughter",
-                                       "mother",
-                                       "father",
-                                       "boss",
-                                       "neighbour",
-                                       "neighbor",
-                                       "ich",
-                                       "er",
-                                       "sie",
-                                       "mein",
-                                       "meine",
-                                       "ihr",
-                                       "ihre",
-                                       "sein",
-                                       "seine",
-                                       "patientin",
-                                       "mitarbeiter",
-                                       "mitarbeiterin",
-                                       "kollege",
-                                       "kollegin",
-                                       "kunde",
-                                       "kundin",
-                                       "bewerber",
-                                       "bewerberin",
-                                       "je",
-                                       "il",
-                                       "elle",
-                                       "mon",
-                                       "ma",
-                                       "son",
-                                       "patiente",
-                                       "salarie",
-                                       "salariee",
-                                       "collegue",
-                                       "io",
-                                       "lui",
-                                       "lei",
-                                       "mio",
-                                       "mia",
-                                       "paziente",
-                                       "dipendente",
-                                       "collega",
-                                       "yo",
-                                       "el",
-                                       "ella",
-                                       "mi",
-                                       "paciente",
-                                       "empleado",
-                                       "empleada",
-                                       "companero",
-                                       "ja",
-                                       "on",
-                                       "ona",
-                                       "moj",
-                                       "moja",
-                                       "pacjent",
-                                       "pacjentka",
-                                       "pracownik",
-                                       "pracownica",
-                                       "pracownika",
-                                       "pan",
-                                       "pani",
-                                       "ik",
-                                       "hij",
-                                       "zij",
-                                       "ze",
-                                       "mijn",
-                                       "patientie",
-                                       "werknemer",
-                                       "werkneemster",
-                                       "han",
-                                       "hon",
-                                       "jag",
-                                       "min",
-                                       "oskarzony",
-                                       "oskarzona",
-                                       "powod",
-                                       "powodka",
-                                       "pozwany",
-                                       "pozwana",
-                                       "swiadek",
-                                       "wnioskodawca",
-                                       "wnioskodawczyni",
-                                       "skazany",
-                                       "defendant",
-                                       "accused",
-                                       "angeklagte",
-                                       "angeklagter",
-                                       "mr",
-                                       "mrs",
-                                       "ms",
-                                       "herr",
-                                       "frau",
-                                       "madame",
-                                       "monsieur",
-                                       "mme",
-                                       "signora",
-                                       "signor",
-                                       "senora",
-                                       "senor",
-                                       "klient",
-                                       "klientka",
-                                       "ubezpieczony",
-                                       "ubezpieczona",
-                                       "kandydat",
-                                       "kandydatka",
-                                       "uczen",
-                                       "uczennica",
-                                       "corka",
-                                       "syn",
-                                       "zona",
-                                       "maz",
-                                       "mojej",
-                                       "mojego",
-                                       "jego",
-                                       "jej",
-                                       "pana",
-                                       "panu",
-                                       "pania",
-                                       "panem",
-                                       "sprawca",
-                                       "pracownikiem",
-                                       NULL};
-static const char *const general[] = {
-    "what",      "how",      "which",      "why",      "explain", "define",   "describe",
-    "was",       "wie",      "warum",      "erklare",  "que",     "quels",    "quelles",
-    "comment",   "pourquoi", "cosa",       "come",     "quali",   "perche",   "cuales",
-    "como",      "jakie",    "jak",        "czym",     "co",      "dlaczego", "wat",
-    "hoe",       "waarom",   "percent",    "study",    "studie",  "etude",    "studio",
-    "estudio",   "badanie",  "statistics", "symptoms", "people",  "citizens", "generally",
-    "aggregate", NULL};
-static const char *const copulas[] = {
-    "is",      "was",    "am",    "are",    "has",    "had",   "have",  "being", "been",   "being",
-    "came",    "told",   "says",  "said",   "his",    "her",   "my",    "ist",   "war",    "bin",
-    "hat",     "habe",   "hatte", "wurde",  "wird",   "sein",  "seine", "ihre",  "mein",   "meine",
-    "est",     "etait",  "suis",  "ai",     "a",      "son",   "sa",    "mon",   "ma",     "e",
-    "era",     "sono",   "ho",    "ha",     "suo",    "sua",   "es",    "soy",   "tiene",  "su",
-    "mi",      "jest",   "byl",   "byla",   "jestem", "ma",    "mam",   "jego",  "jej",    "zostal",
-    "zostala", "heeft",  "ben",   "heb",    "zijn",   "haar",  "mijn",  "har",   "ar",     "been",
-    "carries", "got",    "as",    "als",    "jako",   "comme", "come",  "como",  "porque", "to",
-    "van",     "bedzie", "sei",   "tested", "wegen",  "za",    "o",     "pour",  "por",    "per",
-    NULL};
-
-/* The three lists as one hash set, filled once: a text may hold very many terms. */
-enum { SUBJECT = 1, GENERAL = 2, COPULA = 4 };
-#define SET_SLOTS 1024u
-
-static struct {
+struct small {
     const char *word;
-    unsigned what;
-} set[SET_SLOTS];
+    uint8_t n;
+    uint8_t what;
+};
+
+static struct small set[SET_SLOTS];
 static pthread_once_t set_once = PTHREAD_ONCE_INIT;
 
 static uint32_t word_hash(const char *p, size_t n)
@@ -207,24 +52,35 @@ static uint32_t word_hash(const char *p, size_t n)
     return h ^ h >> 13;
 }
 
-static void set_add(const char *const *list, unsigned what)
+static struct small *slot(const char *p, size_t n)
 {
-    for (; *list; list++) {
-        size_t n = strlen(*list);
-        uint32_t h = word_hash(*list, n);
+    for (uint32_t h = word_hash(p, n);; h++) {
+        struct small *e = &set[h % SET_SLOTS];
 
-        while (set[h % SET_SLOTS].word && strcmp(set[h % SET_SLOTS].word, *list) != 0)
-            h++;
-        set[h % SET_SLOTS].word = *list;
-        set[h % SET_SLOTS].what |= what;
+        if (!e->word || base_str_ieq((struct base_str){p, n}, (struct base_str){e->word, e->n}))
+            return e;
     }
 }
 
 static void set_fill(void)
 {
-    set_add(subjects, SUBJECT);
-    set_add(general, GENERAL);
-    set_add(copulas, COPULA);
+    size_t used = 0;
+
+    for (size_t i = 0; i < pol_small_words_n; i++) {
+        const char *w = pol_small_words[i].words;
+
+        while (*w) {
+            size_t n = strcspn(w, "|");
+            struct small *e = slot(w, n);
+
+            used += e->word == NULL;
+            BASE_BUG_ON(used > SET_SLOTS / 2);
+            e->word = w;
+            e->n = (uint8_t)n;
+            e->what |= (uint8_t)pol_small_words[i].what;
+            w += n + (w[n] == '|');
+        }
+    }
 }
 
 void pol_special_setup(void)
@@ -232,13 +88,39 @@ void pol_special_setup(void)
     (void)pthread_once(&set_once, set_fill);
 }
 
-static unsigned word_kind(const char *p, size_t n)
+static unsigned word_kind(const struct pol_scan *s, size_t from, size_t to)
 {
-    for (uint32_t h = word_hash(p, n); set[h % SET_SLOTS].word; h++) {
-        if (base_str_ieq((struct base_str){p, n}, base_str_c(set[h % SET_SLOTS].word)))
-            return set[h % SET_SLOTS].what;
-    }
-    return 0;
+    const struct small *e = slot(s->p + from, to - from);
+
+    if (!e->word)
+        return 0;
+    if (to - from == 1 && s->p[from] == 'i') /* "and" in half of Europe; the writer is "I" */
+        return 0;
+    return e->what;
+}
+
+/* ---- sentences ---- */
+
+/* "ul. Krucza", "zam. w": a short word with a full stop ends nothing. */
+static bool abbreviation(const struct pol_scan *s, size_t dot)
+{
+    size_t i = dot;
+
+    while (i > 0 && dot - i < 5 && pol_is_word(s->p[i - 1]))
+        i--;
+    return dot - i < 4 && dot > i && !pol_is_digit(s->p[dot - 1]);
+}
+
+static bool sentence_end(const struct pol_scan *s, size_t i)
+{
+    char c = s->p[i];
+
+    if (c == '\n' || c == '!' || c == '?')
+        return true;
+    if (c != '.' || (i + 1 < s->n && s->p[i + 1] != ' ' && s->p[i + 1] != '\n'))
+        return false;
+    return !abbreviation(s, i) &&
+           !(i + 2 < s->n && s->p[i + 2] >= 'a' && s->p[i + 2] <= 'z' && s->p[i + 1] == ' ');
 }
 
 struct sentence {
@@ -249,245 +131,224 @@ static struct sentence around(const struct pol_scan *s, size_t from, size_t to)
 {
     struct sentence o = {from, to};
 
-    while (o.a > 0 && from - o.a < 240 && !sentence_end(s, o.a - 1))
+    while (o.a > 0 && from - o.a < SENTENCE_BEFORE && !sentence_end(s, o.a - 1))
         o.a--;
-    while (o.b < s->n && o.b - to < 160 && !sentence_end(s, o.b))
+    while (o.b < s->n && o.b - to < SENTENCE_AFTER && !sentence_end(s, o.b))
         o.b++;
     return o;
 }
 
-static bool capital(const struct pol_scan *s, size_t i)
+/* ---- who is spoken of ---- */
+
+bool pol_named_within(const struct pol_scan *s, size_t from, size_t to, bool full)
 {
-    return s->p[i] >= 'A' && s->p[i] <= 'Z';
+    size_t lo = 0, hi = s->n_names;
+
+    while (lo < hi) { /* the first name that ends behind from */
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->v[mid].to <= from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (; lo < s->n_names && s->v[lo].from < to; lo++) {
+        if (s->v[lo].type == POL_PERSON && (!full || s->v[lo].level == POL_CONTEXT))
+            return true;
+    }
+    return false;
 }
 
-/* Walks the words of [a, b) and says what was there. */
-static void survey(const struct pol_scan *s, size_t a, size_t b, bool *subject, bool *wide,
-                   bool *copula)
+struct survey {
+    bool named;   /* a person's name */
+    bool subject; /* that, or a pronoun, or a role */
+    bool self;    /* the writer */
+    bool wide, copula;
+    bool owner; /* the last word is "my", "her" */
+};
+
+/* Walks the words of [a, b). */
+static struct survey survey(const struct pol_scan *s, size_t a, size_t b)
 {
-    size_t i = a, caps = 0;
-    unsigned kind;
+    struct survey o = {.named = pol_named_within(s, a, b, false)};
+    bool pending = false; /* "il", "el", "on": pronouns only if a verb follows */
+    size_t i = a;
 
     while (i < b) {
         size_t w = i;
+        unsigned kind;
 
-        while (i < b &&
-               (pol_is_alpha(s->p[i]) || (unsigned char)s->p[i] >= 0x80 || s->p[i] == '\''))
+        while (i < b && (pol_is_alpha(s->p[i]) || (unsigned char)s->p[i] >= 0x80))
             i++;
         if (i == w) {
-            if (s->p[i] != ' ' && s->p[i] != '-')
-                caps = 0;
             i++;
             continue;
         }
-        kind = word_kind(s->p + w, i - w);
-        *subject = *subject || (kind & SUBJECT);
-        *wide = *wide || (kind & GENERAL);
-        *copula = *copula || (kind & COPULA);
-        caps = capital(s, w) && i - w > 1 ? caps + 1 : 0;
-        if (caps >= 2)
-            *subject = true;
+        kind = word_kind(s, w, i);
+        if (pending)
+            o.subject = o.subject || (kind & WORD_COPULA);
+        pending = i - w == 2 && (s->p[w] | 32) != 'e' && (kind & WORD_SUBJECT) &&
+                  (base_str_ieq((struct base_str){s->p + w, 2}, BASE_STR("il")) ||
+                   base_str_ieq((struct base_str){s->p + w, 2}, BASE_STR("on")));
+        pending = pending || base_str_ieq((struct base_str){s->p + w, i - w}, BASE_STR("el"));
+        o.subject = o.subject || (!pending && (kind & WORD_SUBJECT));
+        o.self = o.self || (kind & WORD_SELF);
+        o.wide = o.wide || (kind & WORD_GENERAL);
+        o.copula = o.copula || (kind & WORD_COPULA);
+        o.owner = kind & WORD_OWNER;
     }
+    if (pending) /* the term itself is the verb: "il souffre de" */
+        o.subject = true;
+    o.subject = o.subject || o.named;
+    return o;
+}
+
+/* Somebody's file: a full name nearby, and medical words or numbers around. */
+static bool in_record(const struct pol_scan *s, size_t from, size_t to, bool any)
+{
+    size_t a = from > RECORD_BEFORE ? from - RECORD_BEFORE : 0;
+    size_t b = to + RECORD_AFTER < s->n ? to + RECORD_AFTER : s->n;
+
+    if (!pol_named_within(s, a, b, true))
+        return false;
+    for (size_t i = 0; !any && i < s->n_cues; i++) {
+        size_t k = s->n_cues - 1 - i;
+
+        if (s->cues[k].to <= a)
+            break;
+        if (s->cues[k].from < b && (s->cues[k].what & (CUE_HEALTH | CUE_PATIENT)))
+            return true;
+    }
+    return any;
+}
+
+/* ---- findings ---- */
+
+static bool empty_value(struct base_str v)
+{
+    static const char *const words[] = {"none",    "no",    "n/a",  "na",    "null",   "nil",
+                                        "unknown", "keine", "nein", "aucun", "aucune", "nessuna",
+                                        "ninguna", "brak",  "geen", "nie",   "\"\"",   "-",
+                                        "not",     "true",  "false"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (base_str_ieq(v, base_str_c(words[i])))
+            return true;
+    }
+    return false;
 }
 
 /* "Diagnosis: ..." in a record that names somebody: the value up to the end of its line. */
-static void label(struct pol_scan *s, const struct pol_pat *p, size_t to)
+static void label(struct pol_scan *s, const struct pol_cue_hit *h, enum pol_type type)
 {
-    size_t a = to, e;
+    size_t a = h->to, e;
 
-    while (a < s->n && (s->p[a] == ' ' || s->p[a] == '*' || s->p[a] == '"'))
+    while (a < s->n && a - h->to < 4 && strchr(" *\"'", s->p[a]))
         a++;
+    if (a >= s->n || (s->p[a] != ':' && s->p[a] != '|' && s->p[a] != '='))
+        return;
+    for (a++; a < s->n && strchr(" *\"'\t", s->p[a]); a++)
+        ;
     for (e = a; e < s->n && e - a < 100 && !strchr("\n|;\"", s->p[e]) && !sentence_end(s, e); e++)
         ;
-    if (e - a < 3 ||
-        !(pol_cue_near(s, to, e, CUE_HEALTH | CUE_DOB | CUE_NAME | CUE_PERSON, 0, 400, 200) ||
-          pol_person_near(s, to, e)))
+    while (e > a && (s->p[e - 1] == ' ' || s->p[e - 1] == ','))
+        e--;
+    if (e - a < 3 || empty_value((struct base_str){s->p + a, e - a}))
         return;
-    pol_found(s, a, e, p->type, POL_CONTEXT, NULL, 28);
+    if (in_record(s, a, e, true) ||
+        (type == POL_SPECIAL_HEALTH &&
+         pol_cue_near(s, h->from, e, CUE_HEALTH | CUE_DOB, 0, 400, 200)))
+        pol_found(s, a, e, type, POL_CONTEXT, NULL, 28);
 }
 
-static void term(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+static size_t clause(const struct pol_scan *s, size_t to, size_t end)
 {
-    struct sentence q;
-    bool subject = false, wide = false, copula = false, named_before, ignore = false;
+    size_t e = to;
 
-    if (p->arg & LABEL) {
-        label(s, p, to);
-        return;
-    }
-    if (!pol_word_bounds(s, from, to))
-        return;
-    q = around(s, from, to);
-    survey(s, q.a, from, &subject, &wide, &copula);
-    named_before = subject;
-    if (!subject && (p->arg & FACT))
-        survey(s, to, q.b, &subject, &wide, &ignore); /* "the HIV test of Anna Nowak" */
-    if (!subject || (wide && !named_before))
-        return;
-    if ((p->arg & FACT) && !copula && !(p->arg & PRED))
-        return;
-    if (q.b < s->n && s->p[q.b] == '?' && wide)
-        return;
-    if (p->arg & PRED) {
-        size_t e = to;
-
-        while (e < q.b && e - to < 60 && !strchr(",;:()", s->p[e]))
-            e++;
-        while (e > to && s->p[e - 1] == ' ')
+    while (e < end && e - to < CLAUSE_MAX && !strchr(",;:()", s->p[e]))
+        e++;
+    if (e - to == CLAUSE_MAX) /* whole words */
+        while (e > to && s->p[e - 1] != ' ')
             e--;
-        to = e;
-    }
-    pol_found(s, from, to, p->type, POL_CONTEXT, p->subtype, 30);
+    while (e > to && s->p[e - 1] == ' ')
+        e--;
+    return e;
 }
 
-#define T(kind, type, expr)                                                                        \
-    {                                                                                              \
-        "\\b(?:" expr ")\\b", PAT_SOM | PAT_CASELESS, term, type, NULL, kind, 0                    \
+/* Is the term said of somebody? */
+static bool said(const struct pol_scan *s, unsigned kind, size_t from, size_t to,
+                 const struct sentence *q)
+{
+    struct survey before = survey(s, q->a, from), behind;
+
+    if (kind == TERM_CLIN && in_record(s, from, to, false))
+        return true;
+    if (before.wide && !before.named)
+        return false;
+    if (kind == TERM_PRED)
+        return before.subject || pol_named_within(s, q->a > 250 ? q->a - 250 : 0, q->a, true);
+    if (kind == TERM_CLIN && !before.named && !before.self)
+        return before.subject && before.copula &&
+               pol_named_within(s, from > RECORD_BEFORE ? from - RECORD_BEFORE : 0, from, true);
+    if (before.subject && before.copula)
+        return true;
+    if (before.owner)
+        return true;
+    behind = survey(s, to, q->b); /* "the HIV test of Anna Nowak" */
+    return behind.named && (before.copula || kind == TERM_FACT) && q->b - to > 3 &&
+           pol_named_within(s, to, to + 24 < q->b ? to + 24 : q->b, false);
+}
+
+void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n)
+{
+    size_t end = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct pol_terms *t = &pol_terms[hits[i].what];
+        size_t from = hits[i].from, to = hits[i].to;
+        struct sentence q;
+
+        if (t->kind == TERM_INJ || t->kind == TERM_USE)
+            continue;
+        if (t->kind == TERM_LABEL) {
+            label(s, &hits[i], (enum pol_type)t->type);
+            continue;
+        }
+        while (to < s->n && pol_is_alpha(s->p[to])) /* the rest of an inflected word */
+            to++;
+        if (to <= end) /* inside the last finding */
+            continue;
+        q = around(s, from, to);
+        if (!said(s, t->kind, from, to, &q))
+            continue;
+        if (t->kind == TERM_PRED)
+            to = clause(s, to, q.b);
+        pol_found(s, from, to, (enum pol_type)t->type, POL_CONTEXT, NULL, 30);
+        end = to;
     }
+}
+
+/* "Lisinopril 10mg": the drug's name stands before the number. */
+static void dose(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t i = to, w;
+
+    (void)from;
+    while (i > 0 && to - i < 12 && !pol_is_digit(s->p[i - 1]))
+        i--;
+    while (i > 0 && to - i < 20 && (pol_is_digit(s->p[i - 1]) || strchr(".,", s->p[i - 1])))
+        i--;
+    while (i > 0 && s->p[i - 1] == ' ')
+        i--;
+    w = i;
+    while (w > 0 && i - w < 30 && (pol_is_alpha(s->p[w - 1]) || s->p[w - 1] == '-'))
+        w--;
+    if (i - w >= 4 && pol_word_bounds(s, w, to) && in_record(s, w, to, true))
+        pol_found(s, w, to, p->type, POL_CONTEXT, NULL, 29);
+}
 
 const struct pol_pat pol_pats_special[] = {
-    /* health */
-    T(PRED, POL_SPECIAL_HEALTH,
-      "diagnosed with|suffers? from|suffering from|is being treated for|undergoing chemotherapy|"
-      "on sick leave (?:for|with|due)|tested positive for|allergic to"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "leidet (?:an|unter)|leide (?:an|unter)|erkrankt an|in behandlung wegen|krankgeschrieben"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "atteinte? d[eu']|souffre d[eu']|souffre d'|traitee? pour|en arret maladie"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "affett[oa] da|soffre di|malat[oa] di|in cura per|in congedo per|in malattia per"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "padece(?: de)?|sufre de|diagnosticad[oa] (?:con|de)|de baja medica|enferm[oa] de"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "choruje na|cierpi na|chora na|chory na|zdiagnozowano|rozpoznano|leczy sie|leczyl[a]? sie|"
-      "stwierdzono u|przebywa na zwolnieniu|hospitalizowan[ya]|przyjmuje leki"),
-    T(PRED, POL_SPECIAL_HEALTH, "lijdt aan|gediagnosticeerd met|onder behandeling voor|ziekgemeld"),
-    T(PRED, POL_SPECIAL_HEALTH, "lider av|diagnostiserats med|sjukskriven for"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "hiv.?positive|pregnant|disabled|diabet(?:es|ic)|type [12] "
-      "diabetes|cancer|tumou?r|leukaemia|leukemia|"
-      "depression|bipolar|schizophreni[ac]|epilep(?:sy|tic)|multiple "
-      "sclerosis|asthma|alzheimer'?s?|"
-      "chemotherapy|miscarriage|addict(?:ed|ion)|alcoholic"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "schwanger|schwerbehindert|schwerbehinderung|krebs|diabetes|depressionen?|multiple[rn]? "
-      "sklerose|"
-      "epilepsie|hiv.?positiv|behinderung"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "enceinte|seropositi(?:f|ve)|handicape[e]?|cancer|diabetique|depressi(?:f|ve)|sclerose en "
-      "plaques|"
-      "epileptique"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "incinta|disabile|sieropositiv[oa]|diabetic[oa]|depressione(?: "
-      "maggiore)?|tumore|epilettic[oa]|"
-      "sclerosi multipla"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "embarazada|discapacidad|seropositiv[oa]|diabetic[oa]|cancer|epileptic[oa]|esclerosis "
-      "multiple"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "w "
-      "ciazy|niepelnospraw[a-z]{2,8}|cukrzyc[a-z]{1,3}|nowotwor[a-z]{0,4}|depresj[a-z]{1,3}|"
-      "padaczk[a-z]{1,3}|"
-      "schizofreni[a-z]{1,3}|stwardnieni[a-z]{1,3} rozsian[a-z]{2,4}|zakazon[ya] "
-      "hiv|uzaleznion[yae] od alkoholu|"
-      "alkoholizm[a-z]{0,3}|choroba psychiczna|chorob[ey] psychicznej"),
-    T(FACT, POL_SPECIAL_HEALTH,
-      "zwanger|arbeidsongeschikt|hiv.?positief|diabetes|depressie|kanker|epilepsie|typ 1.?diabetes|"
-      "typ 2.?diabetes|gravid"),
-    T(PRED, POL_SPECIAL_HEALTH,
-      "pozostaje pod (?:stala )?opieka|(?:korzysta z )?rehabilitacji po|na zwolnieniu lekarskim|"
-      "przesz(?:edl|la) operacj[a-z]{1,2}|orzeczenie o niepelnosprawnosci|udar(?:ze|u|em)? mozgu|"
-      "jest leczon[ya]|poddal[a]? sie leczeniu"),
-    {"\\b(?:diagnos[ei]s|medication|procedure|condition|allergies|diagnose|medikation|diagnostic|"
-     "diagnosi|diagnostico|diagnoza|rozpoznanie) ?:",
-     PAT_CASELESS, term, POL_SPECIAL_HEALTH, NULL, LABEL, 0},
-    /* trade union */
-    T(PRED, POL_SPECIAL_UNION,
-      "(?:do |jest czlon(?:kiem|kinia) )(?:[a-z]{4,20} ){0,2}zwiazku (?:zawodowego|nauczycielstwa)|"
-      "delegat(?:ka)? zwiazkow[ya]|dzialacz(?:ka)? (?:zwiazkow[ya]|opzz|nszz)|ochrony zwiazkowej|"
-      "w zwiazku zawodowym"),
-    T(PRED, POL_SPECIAL_RELIGION,
-      "przynaleznosc do kosciola|nalezy do kosciola|swiadek "
-      "jehowy|praktykujac[yae]|parafian(?:in|ka)"),
-    T(PRED, POL_SPECIAL_ETHNIC, "przynaleznosc do mniejszosci|narodowosci|pochodzenia"),
-    T(PRED, POL_SPECIAL_POLITICAL,
-      "o pogladach [a-z]{5,20}|wiecach|kandydowal[a]? z listy|popiera partie|glosowal[a]? na"),
-    T(PRED, POL_SPECIAL_CRIMINAL,
-      "toczy(?:lo)? sie (?:przeciwko|wobec)|odbywal?[a]? kare|(?:krajowym )?rejestrze karnym|"
-      "ukaran[ya] za|postawiono (?:mu|jej) zarzut|kar[ey] pozbawienia wolnosci|popelnil[a]?"),
-    T(FACT, POL_SPECIAL_UNION,
-      "(?:trade )?union (?:member|rep|representative|steward|delegate)|shop steward|member of "
-      "(?:the |a )?(?:trade )?union|"
-      "gewerkschaftsmitglied|mitglied (?:der|in der|bei) (?:gewerkschaft|ver\\.di|ig metall)|"
-      "syndiquee?|deleguee? syndicale?(?: [a-z]{3,5})?|iscritt[oa] al(?:la)? "
-      "(?:sindacato|cgil|cisl|uil)|"
-      "afiliad[oa] (?:al sindicato|a ccoo|a ugt)|vakbondslid|lid van (?:de )?(?:vakbond|fnv|cnv)|"
-      "czlon(?:ek|kiem|kini|kinia) (?:zwiazku zawodowego|nszz|opzz|solidarnosci)|"
-      "nalez[ya]l?[a]? do (?:zwiazku zawodowego|nszz)|zwiazkow(?:iec|cem)"),
-    /* religion and belief */
-    T(FACT, POL_SPECIAL_RELIGION,
-      "muslim|jewish|catholic|protestant|hindu|buddhist|atheist|jehovah'?s witness|orthodox "
-      "christian|"
-      "practi[cs]ing "
-      "(?:muslim|jew|catholic)|muslimisch|moslem|muslima|judisch|katholisch|evangelisch|"
-      "konfessionslos|"
-      "zeuge jehovas|musulmane?|juive?|catholique|protestante?|musulman[oa](?: "
-      "practicante)?|ebre[oa]|cattolic[oa]|"
-      "judi[oa]|catolic[oa]|katolik(?:iem)?|katoliczk[a-z]{1,2}|muzulman(?:in|inem|ka|ka)|zyd(?:em|"
-      "owka)?|"
-      "swiadk(?:iem|a) jehowy|wyznania [a-z]{5,20}|moslim|joods|katholiek|praktizierender? "
-      "[a-z]{4,10}"),
-    /* politics */
-    T(FACT, POL_SPECIAL_POLITICAL,
-      "(?:a )?member of (?:the )?[a-z]{2,20} party|party member|voted for|votes for|parteimitglied|"
-      "mitglied der (?:spd|cdu|csu|fdp|afd|grunen|linken)|wahlt die|encartee?|adherente? (?:du|au) "
-      "parti|milite (?:a|au|pour)|"
-      "iscritt[oa] al partito|militante (?:de|del)|vota a|afiliad[oa] al partido|"
-      "czlon(?:ek|kiem|kini|kinia) partii(?: [a-z]{3,20})?|nalezy do partii|poglad(?:y|ach) "
-      "polityczn[a-z]{1,4}|"
-      "partijlid|lid van de (?:vvd|pvda|pvv|d66)|stemt op"),
-    /* sex life and orientation */
-    T(FACT, POL_SPECIAL_ORIENTATION,
-      "gay|lesbian|bisexual|homosexual|transgender|a trans "
-      "(?:man|woman)|queer|schwul|lesbisch|homosexuell|"
-      "bisexuell|homosexuelle?|lesbienne|bisexuelle?|omosessuale|lesbica|bisessuale|lesbiana|"
-      "bisexual|"
-      "gejem|lesbijk[aei]|homoseksualist[a-z]{0,3}|biseksualn[ya]|orientacj[aei] "
-      "(?:homoseksualn[a-z]{1,2}|seksualn[a-z]{1,2})|"
-      "osoba transplciowa|homoseksueel|biseksueel|lesbisch"),
-    /* origin */
-    T(FACT, POL_SPECIAL_ETHNIC,
-      "ethnic(?:ally)? (?:origin|roma|kurd|kurdish)|of [a-z]{4,12} (?:descent|ethnicity)|(?:a "
-      ")?roma woman|sinti und roma|"
-      "ethnische herkunft|kurdischer herkunft|d'origine (?:rom|kurde|maghrebine|ethnique)|origine "
-      "etnica|di etnia [a-z]{3,12}|"
-      "origen etnico|de etnia [a-z]{3,12}|gitan[oa]|pochodzenia "
-      "(?:romskiego|zydowskiego|etnicznego|ukrainskiego)|"
-      "narodowosci (?:romskiej|zydowskiej|ukrainskiej|bialoruskiej)|etnische "
-      "afkomst|roma.?afkomst|van [a-z]{4,12}.?afkomst"),
-    /* genetic and biometric */
-    T(FACT, POL_SPECIAL_GENETIC,
-      "brca[12](?: mutation)?|genetic (?:test|mutation|disorder)|gene "
-      "mutation|gentest|genmutation|test genetique|"
-      "mutation genetique|test genetico|mutazione genetica|prueba genetica|badani[a-z]{1,2} "
-      "genetyczn[a-z]{1,4}|"
-      "mutacj[a-z]{1,2} genu|dna.?test|genetisch onderzoek"),
-    T(PRED, POL_SPECIAL_GENETIC, "carries the"),
-    T(FACT, POL_SPECIAL_BIOMETRIC,
-      "fingerprint (?:template|scan)|face template|iris scan|voice "
-      "?print|fingerabdruck(?:e|scan)?|empreintes? digitales?|"
-      "impront[ae] digital[ei]|huellas? dactilar(?:es)?|odcisk(?:i|ow|iem)? "
-      "palc[a-z]{1,3}|vingerafdruk(?:ken)?"),
-    /* criminal convictions and offences */
-    T(PRED, POL_SPECIAL_CRIMINAL,
-      "convicted of|convicted for|sentenced (?:to|for)|pleaded guilty to|charged with|arrested "
-      "for|has a criminal record|"
-      "verurteilt wegen|wurde wegen|vorbestraft|angeklagt wegen|condamnee? (?:pour|a)|casier "
-      "judiciaire|mise? en examen pour|"
-      "condannat[oa] (?:per|a)|precedenti penali|condenad[oa] (?:por|a)|antecedentes penales|"
-      "skazan[ya] (?:za|na|prawomocnie|wyrokiem)|byl[a]? karan[ya]|karan[ya] "
-      "(?:za|sadownie)|oskarzon[ya] o|podejrzan[ya] o|"
-      "zarzut(?:y|em)? (?:popelnienia|z art)|veroordeeld (?:voor|wegens|tot)|strafblad|criminal "
-      "record"),
+    {"[a-z] ?[0-9]{1,4} ?(?:mg|mcg|ug|iu|ie)\\b", PAT_CASELESS, dose, POL_SPECIAL_HEALTH, NULL, 0,
+     0},
 };
 const size_t pol_pats_special_n = sizeof(pol_pats_special) / sizeof(pol_pats_special[0]);

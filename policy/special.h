@@ -1,0 +1,43 @@
+/* special.h - the vocabulary of statements on a person. Internal to policy/. */
+#ifndef POLICY_SPECIAL_H
+#define POLICY_SPECIAL_H
+
+#include "policy/policy.h"
+
+/* What a term needs to be a finding; special.c. */
+enum pol_term_kind {
+    TERM_PRED,  /* a predicate that only a person takes: somebody stands before it */
+    TERM_FACT,  /* a fact word: somebody and "is", "has", "her" ... before it */
+    TERM_CLIN,  /* a name of an illness, drug or examination: as FACT, or in somebody's record */
+    TERM_LABEL, /* "Diagnosis: x" in somebody's record: x */
+    TERM_INJ,   /* words that try to steer a model; inject.c */
+    TERM_USE    /* words of a use that the AI Act prohibits; inject.c */
+};
+
+/* Words of one family, between '|'; a trailing '*' lets a word go on. Written as in the language,
+ * folded like all text when compiled. */
+struct pol_terms {
+    const char *words;
+    uint8_t kind, type;
+    uint8_t arg; /* weight for INJ and USE */
+};
+
+extern const struct pol_terms pol_terms[];
+extern const size_t pol_terms_n;
+
+/* Small words, folded, by what they say of a sentence. */
+enum {
+    WORD_SUBJECT = 1, /* a pronoun or a person's part: somebody is spoken of */
+    WORD_GENERAL = 2, /* a question or a study of the world */
+    WORD_COPULA = 4,  /* is, has, became */
+    WORD_OWNER = 8,   /* my, her: somebody's, of the word behind */
+    WORD_SELF = 16    /* the writer */
+};
+struct pol_small_words {
+    const char *words; /* between '|' */
+    unsigned what;
+};
+extern const struct pol_small_words pol_small_words[];
+extern const size_t pol_small_words_n;
+
+#endif
