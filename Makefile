@@ -36,7 +36,9 @@ ifneq ($(shell uname -m),x86_64)
 HARDEN := $(filter-out -fcf-protection,$(HARDEN))
 endif
 PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc sqlite3
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+# Loaded with dlopen by the sinks that need them: only their headers are used here.
+DL_PKGS := libpq rdkafka libcurl
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(DL_PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS))
 
 ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDEN) $(SANFLAGS) -D_GNU_SOURCE -I. $(PKG_CFLAGS) \
@@ -90,8 +92,8 @@ $(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
 # One clear sentence where the compiler would say "file not found".
 $(BUILD)/.have-libraries:
 	@mkdir -p $(@D)
-	@pkg-config --exists $(PKGS) || { echo "Weir needs libraries that are not installed:" >&2; \
-	  pkg-config --print-errors --exists $(PKGS) >&2; \
+	@pkg-config --exists $(PKGS) $(DL_PKGS) || { echo "Weir needs libraries that are not installed:" >&2; \
+	  pkg-config --print-errors --exists $(PKGS) $(DL_PKGS) >&2; \
 	  echo "run: tools/install_deps.sh   (make demo and make test do it themselves)" >&2; exit 1; }
 	@touch $@
 

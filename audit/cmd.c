@@ -23,6 +23,7 @@ static const struct verb {
      "what was asked, what left, to whom, on which basis; says what it covers"},
     {"export", aud_cmd_export, "DIR --report NAME [filters] [--format html|csv|jsonl|text]",
      "residency, subject, article30, incident, access, transfers, dpia"},
+    {"sinks", aud_cmd_sinks, "DIR [--json]", "how far each copy of the log is"},
 };
 
 int aud_cmd_help(const char *help)

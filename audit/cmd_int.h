@@ -18,5 +18,6 @@ int aud_cmd_show(int argc, char **argv);
 int aud_cmd_prove(int argc, char **argv);
 int aud_cmd_query(int argc, char **argv);
 int aud_cmd_export(int argc, char **argv);
+int aud_cmd_sinks(int argc, char **argv);
 
 #endif

@@ -148,9 +148,8 @@ static int show_all(const char *dir, bool json)
 
 int aud_cmd_sinks(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     bool json = false;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {

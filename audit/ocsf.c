@@ -209,8 +209,7 @@ bool aud_ocsf(const struct aud_sink_rec *r, const char *origin, struct base_buf 
     return base_buf_ok(out);
 }
 
-bool aud_sink_line(const struct aud_sink_env *e, const struct aud_sink_rec *r,
-                   struct base_buf *out)
+bool aud_sink_line(const struct aud_sink_env *e, const struct aud_sink_rec *r, struct base_buf *out)
 {
     struct base_json j;
 

@@ -260,6 +260,7 @@ struct conf_audit {
     struct conf_disk disk;
     struct conf_sink *sinks;
     size_t n_sinks;
+    uint8_t sinks_id[32]; /* SHA-256 of the section `sinks` as it was read: did it change? */
 };
 
 /* ---- dated tables: what the law says today is data, never code ---- */

@@ -7,6 +7,8 @@
  */
 #include "conf/load.h"
 
+#include <openssl/evp.h>
+
 #define AT(member) offsetof(struct conf_sink, member)
 #define SINKS_MAX  32
 
@@ -229,6 +231,16 @@ static bool load_sink(struct conf_loader *l, const struct conf_node *n, struct c
     return s->name != NULL;
 }
 
+static void digest(EVP_MD_CTX *c, const struct conf_node *n)
+{
+    const uint64_t shape[3] = {n->kind, n->n, n->text.n};
+    EVP_DigestUpdate(c, shape, sizeof(shape));
+    EVP_DigestUpdate(c, n->key.p ? n->key.p : "", n->key.n + (n->key.p != NULL));
+    EVP_DigestUpdate(c, n->text.p ? n->text.p : "", n->text.n);
+    for (const struct conf_node *k = n->child; k; k = k->next)
+        digest(c, k);
+}
+
 void conf_load_sinks(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     struct conf_audit *a = dst;
@@ -236,6 +248,12 @@ void conf_load_sinks(struct conf_loader *l, const struct conf_node *n, void *dst
         return;
     if (!conf_is_list(l, n, SINKS_MAX))
         return;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    if (md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
+        digest(md, n);
+        EVP_DigestFinal_ex(md, a->sinks_id, NULL);
+    }
+    EVP_MD_CTX_free(md);
     a->sinks = conf_array(l, n, n->n, sizeof(*a->sinks));
     for (const struct conf_node *c = n->child; a->sinks && c; c = c->next) {
         struct conf_sink *s = &a->sinks[a->n_sinks];

@@ -20,8 +20,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define KEYS_POLL_MS 500
-#define REVIEW_TTL_S (24u * 3600u)
+#define KEYS_POLL_MS   500
+#define REVIEW_TTL_S   (24u * 3600u)
+#define KEYS_POLL_MS   500
+#define SINKS_DRAIN_MS 1500 /* of the 15 s that a stop may take */
 
 static struct {
     struct gw_child *child;
@@ -29,7 +31,8 @@ static struct {
     struct aud_log *log;
     struct gw_prov *prov;
     struct gw_reviews *reviews;
-    struct aud_serve *serve;  /* the log's control socket */
+    struct aud_serve *serve; /* the log's control socket */
+    struct aud_sinks *sinks;
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
     pthread_mutex_t keys_lock;
     pthread_t watcher;
@@ -156,6 +159,18 @@ static void policy_error(const struct conf *c, const struct conf_problems *probl
                  first ? first->text : "the policy does not compile");
 }
 
+static bool audit_changed(const struct conf_audit *a, const struct conf_audit *b)
+{
+    return memcmp(a->sinks_id, b->sinks_id, sizeof(a->sinks_id)) != 0 ||
+           a->disk.warn_mib != b->disk.warn_mib ||
+           a->disk.refuse_content_mib != b->disk.refuse_content_mib ||
+           a->disk.refuse_all_mib != b->disk.refuse_all_mib || a->queue != b->queue ||
+           a->on_failure != b->on_failure || a->signer != b->signer ||
+           strcmp(a->spool ? a->spool : "", b->spool ? b->spool : "") != 0 ||
+           strcmp(a->signer_directory ? a->signer_directory : "",
+                  b->signer_directory ? b->signer_directory : "") != 0;
+}
+
 static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, void **out,
                                 struct base_err *err)
 {
@@ -166,6 +181,11 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
         return base_err_set(err, BASE_EINVAL,
                             "%s: the audit log's directory and origin cannot change "
                             "while it is written: restart instead",
+                            c->file);
+    if (old && audit_changed(&old->conf->audit, &c->audit))
+        return base_err_set(err, BASE_EINVAL,
+                            "%s: the audit log's sinks, disk stages, queue, spool and signer "
+                            "cannot change while it is written: restart instead",
                             c->file);
     if (old && strcmp(old->conf->keys_file, c->keys_file) != 0)
         return base_err_set(err, BASE_EINVAL,
@@ -251,6 +271,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = open_oblige(c, err);
     if (st == BASE_OK)
         st = aud_serve_start(app.log_dir, app.log, &app.serve, err);
+    if (st == BASE_OK)
+        st = aud_sinks_start(app.log, a, &app.sinks, err);
     if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
         app.watching = true;
         return BASE_OK;
@@ -269,6 +291,8 @@ static void stop(void)
     app.serve = NULL;
     if (app.log && gw_event_stop(app.log, &err) != BASE_OK)
         base_error("audit", "the stop could not be recorded: %s", err.text);
+    aud_sinks_stop(app.sinks, SINKS_DRAIN_MS);
+    app.sinks = NULL;
     if (app.log && aud_log_close(app.log, &err) != BASE_OK)
         base_error("audit", "the log did not close in good order: %s", err.text);
     keys_unref(app.keys);
@@ -449,6 +473,7 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     gw_metrics_put_audit(out, &a);
     gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
                    (double)gw_reviews_pending(app.reviews));
+    gw_metrics_put_sinks(out, app.sinks);
     engine_family(l, out, ENGINE_READY, "weir_engine_ready",
                   "1 while the engine serves the model.");
     engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");

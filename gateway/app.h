@@ -3,7 +3,7 @@
 #ifndef GW_APP_H
 #define GW_APP_H
 
-#include "audit/audit.h"
+#include "audit/sinks.h"
 #include "gateway/child.h"
 #include "gateway/keys.h"
 #include "gateway/provenance.h"

@@ -72,6 +72,9 @@ bool gw_metrics_put(struct base_buf *out, const char *name, const char *kind, co
 /* The audit log's figures. */
 struct aud_stats;
 bool gw_metrics_put_audit(struct base_buf *out, const struct aud_stats *a);
+/* One series a sink of lag, errors and dead letters; s may be NULL. */
+struct aud_sinks;
+bool gw_metrics_put_sinks(struct base_buf *out, struct aud_sinks *s);
 
 /* For the status page: the sum of one counter or gauge over the shards. */
 uint64_t gw_metrics_count_sum(struct gw_metrics_shard *const *shards, size_t n, enum gw_count c);

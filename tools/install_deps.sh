@@ -4,7 +4,8 @@
 # Needs root (or sudo without a prompt) only if something is missing.
 set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
-libutf8proc-dev libsqlite3-dev libcmocka-dev python3 python3-venv openssl clang-format-14 strace"
+libutf8proc-dev libsqlite3-dev libpq-dev librdkafka-dev libcurl4-openssl-dev libcmocka-dev python3 python3-venv
+openssl clang-format-14 strace"
 case "${1:-}" in
 "") ;;
 bench) want="$want nginx wrk" ;;
