@@ -127,6 +127,9 @@ $(BUILD)/tagger_fit: $(BUILD)/obj/tools/tagger_fit.o $(LIBS_policy)
 	$(if $(V),,@echo '  LD   $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# A Kafka cluster to test against, out of librdkafka's mock.
+$(BUILD)/tests/fault/audit_kafka_mock: LIBS += -lrdkafka
+
 .PHONY: unit unit-% test-programs
 unit: $(UNIT)
 	$(PYTHON) tests/run_tests.py --build $(BUILD) --only unit

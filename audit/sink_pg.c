@@ -177,7 +177,7 @@ static enum base_status connect_to(struct pg_sink *s, struct base_err *err)
                                   "disable",
                                   "UTF8",
                                   "read-write",
-                                  "-c synchronous_commit=on",
+                                  "-c synchronous_commit=on -c client_min_messages=warning",
                                   NULL};
     enum base_status st = resolve(&c->address, address, err);
 

@@ -5,7 +5,7 @@
 set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev libhyperscan-dev
 libutf8proc-dev libsqlite3-dev libpq-dev librdkafka-dev libcurl4-openssl-dev libcmocka-dev python3 python3-venv
-openssl clang-format-14 strace"
+openssl clang-format-14 strace postgresql"
 case "${1:-}" in
 "") ;;
 bench) want="$want nginx wrk" ;;
@@ -30,7 +30,16 @@ if [ "$(id -u)" -ne 0 ]; then
     }
 fi
 export DEBIAN_FRONTEND=noninteractive
+# A test runs a private PostgreSQL; the package shall not start a server of its own for that.
+case "$missing" in
+*postgresql*)
+    if [ ! -e /etc/postgresql-common ]; then
+        $run mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" | $run tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    ;;
+esac
 # A list that is days old misses packages; a fresh machine has none at all.
 $run apt-get update -qq
 # shellcheck disable=SC2086
-$run apt-get install -y -qq --no-install-recommends $missing >/dev/null
+$run apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $missing >/dev/null

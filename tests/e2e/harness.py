@@ -128,7 +128,8 @@ class Gateway:
     """`weir serve` with a configuration of its own."""
 
     def __init__(self, folder, weir, *, backends=(), routing=None, policy=POLICY, model=None,
-                 limits="", model_extra="context: 2048, slots: 4", start=True, env=None, tls_extra=""):
+                 limits="", model_extra="context: 2048, slots: 4", start=True, env=None, tls_extra="",
+                 audit="on_failure: refuse, content: off"):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.weir = folder, weir
         self.port, self.admin_port = free_port(), free_port()
@@ -138,6 +139,7 @@ class Gateway:
         self.env = dict(os.environ, STANDIN_KEY="standin-secret-key-canary-4711", **(env or {}))
         self.process = None
         self.limits, self.tls_extra, self.model_extra = limits, tls_extra, model_extra
+        self.audit_settings = audit
         self.write(backends, routing, policy, model)
         self.key = None
         if start:
@@ -164,7 +166,7 @@ keys: keys.json
 {engine}{back}routing:
 {routing or '  commodity: [local/home]'}
 policy: policy.yaml
-audit: {{ directory: audit, origin: weir.test/gw1, on_failure: refuse, content: off }}
+audit: {{ directory: audit, origin: weir.test/gw1, {self.audit_settings} }}
 """)
 
     def command(self, *args, stdin=None, check=True):
