@@ -69,8 +69,18 @@ struct conf_local_model {
     double price_input, price_output;
 };
 
+/* engine.watermark: a statistical mark in what local models write, for requests whose policy asks
+ * for it. */
+struct conf_watermark {
+    bool present;
+    struct conf_pos pos;
+    const char *key; /* file; made when there is none */
+    double gamma, delta;
+};
+
 struct conf_engine {
     bool present;
+    struct conf_watermark watermark;
     struct conf_pos pos;
     enum conf_device device;
     uint32_t threads; /* 0 = one a core */

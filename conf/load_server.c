@@ -173,6 +173,26 @@ static void load_models(struct conf_loader *l, const struct conf_node *n, void *
     }
 }
 
+static void load_watermark(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "key", .kind = CONF_PATH, .offset = AT(conf_watermark, key), .required = true},
+        {.name = "gamma",
+         .kind = CONF_NUM,
+         .offset = AT(conf_watermark, gamma),
+         .min = 0.05,
+         .max = 0.95},
+        {.name = "delta",
+         .kind = CONF_NUM,
+         .offset = AT(conf_watermark, delta),
+         .min = 0.1,
+         .max = 10},
+    };
+    struct conf_watermark *w = dst;
+    *w = (struct conf_watermark){.present = true, .pos = conf_pos(l, n), .gamma = 0.25, .delta = 2};
+    conf_map(l, n, "watermark", CONF_FIELDS(fields), w);
+}
+
 void conf_load_engine(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field fields[] = {
@@ -187,6 +207,10 @@ void conf_load_engine(struct conf_loader *l, const struct conf_node *n, void *ds
          .offset = AT(conf_engine, queue),
          .min = 0,
          .max = 65536},
+        {.name = "watermark",
+         .kind = CONF_SUB,
+         .offset = AT(conf_engine, watermark),
+         .fn = load_watermark},
         {.name = "models", .kind = CONF_SUB, .required = true, .fn = load_models},
     };
     struct conf_engine *e = dst;

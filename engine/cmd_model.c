@@ -18,6 +18,7 @@ static const char HELP[] =
     "                                  [--device-b cpu] [--tolerance 1e-6]\n"
     "  bench FILE.gguf                 tokens a second: [-t 2] [--pp 512] [--tg 128] [--parallel "
     "1]\n"
+    "  watermark FILE.gguf --key FILE  does the text on standard input bear our mark?\n"
     "A verb without arguments tells more about itself. Exit: 0 done, 1 does not hold, 2 bad "
     "usage,\n"
     "file or input.\n";
@@ -34,7 +35,8 @@ int eng_model_command(int argc, char **argv)
                  {"run", eng_cmd_run},
                  {"tokenize", eng_cmd_tokenize},
                  {"detokenize", eng_cmd_detokenize},
-                 {"template", eng_cmd_template}};
+                 {"template", eng_cmd_template},
+                 {"watermark", eng_cmd_watermark}};
     struct base_str verb = argc > 0 ? base_str_c(argv[0]) : BASE_STR_NULL;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (base_str_is(verb, verbs[i].verb))

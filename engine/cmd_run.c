@@ -8,6 +8,7 @@
 #include "engine/gguf.h"
 #include "engine/model.h"
 #include "engine/sampler.h"
+#include "engine/watermark.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -18,15 +19,17 @@
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
-    "           [--device cpu|ref] [--activations auto|int8|int16]";
+    "           [--device cpu|ref] [--activations auto|int8|int16]\n"
+    "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]";
 
 struct opts {
-    const char *file, *prompt, *system, *stop;
+    const char *file, *prompt, *system, *stop, *key;
     uint32_t n, threads;
     bool raw;
     enum eng_device device;
     enum eng_activations activations;
     struct eng_sampling s;
+    struct eng_watermark mark; /* if key */
 };
 
 static bool number(const char *z, double lo, double hi, double *out)
@@ -49,6 +52,12 @@ static bool option(struct opts *o, struct base_str name, const char *z)
         o->system = z;
     else if (base_str_is(name, "--stop"))
         o->stop = z;
+    else if (base_str_is(name, "--watermark"))
+        o->key = z;
+    else if (base_str_is(name, "--gamma") && (ok = number(z, 0.01, 0.99, &v)))
+        o->mark.gamma = (float)v;
+    else if (base_str_is(name, "--delta") && (ok = number(z, 0.01, 20, &v)))
+        o->mark.delta = (float)v;
     else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "cpu"))
         o->device = ENG_DEVICE_CPU;
     else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "ref"))
@@ -76,7 +85,8 @@ static bool option(struct opts *o, struct base_str name, const char *z)
 
 static bool parse(int argc, char **argv, struct opts *o)
 {
-    *o = (struct opts){.n = 64, .s = eng_sampling_default()};
+    *o = (struct opts){
+        .n = 64, .s = eng_sampling_default(), .mark = {.gamma = 0.25f, .delta = 2.0f}};
     o->s.temperature = 0;
     o->s.seed = 1;
     o->s.seeded = true;
@@ -113,6 +123,7 @@ static enum base_status prompt_ids(const struct opts *o, const struct eng_gguf *
 
 struct gen {
     const struct opts *o;
+    struct eng_watermark mark;
     struct eng_model *m;
     struct eng_tok *tok;
     struct eng_cache *cache;
@@ -194,6 +205,12 @@ static enum base_status run(struct gen *g, struct base_err *err)
     g->logits = malloc((size_t)n_vocab * sizeof(float));
     if (g->sampler == NULL || g->logits == NULL)
         return base_err_set(err, BASE_ENOMEM, "no memory to generate");
+    if (o->key) {
+        g->mark = o->mark;
+        if (eng_watermark_key(o->key, &g->mark, err) != BASE_OK)
+            return BASE_EINVAL;
+        eng_sampler_mark(g->sampler, &g->mark, g->ids.v[g->ids.n - 1]);
+    }
     if (o->stop && eng_text_add_stop(&g->text, base_str_c(o->stop), err) != BASE_OK)
         return BASE_LIMIT;
     st = eng_cache_new(g->m, 1, (uint32_t)(g->ids.n + o->n), &g->cache, err);
@@ -225,6 +242,7 @@ int eng_cmd_run(int argc, char **argv)
     eng_ids_release(&g.ids);
     free(g.logits);
     eng_sampler_free(g.sampler);
+    base_wipe(&g.mark, sizeof(g.mark));
     eng_cache_free(g.cache);
     eng_tok_free(g.tok);
     eng_model_free(g.m);

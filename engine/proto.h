@@ -25,7 +25,8 @@
  *
  * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls and
  * results in OpenAI's form),"tools":[...],"max_tokens","temperature","top_k","top_p","min_p",
- * "presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],"tenant":STRING}.
+ * "presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],"tenant":STRING,
+ * "watermark":BOOL}.
  * Absent numbers take the model's recommended or our default values.
  */
 #ifndef ENG_PROTO_H

@@ -8,8 +8,11 @@
 #include "engine/sampler.h"
 
 #include "base/clock.h"
+#include "engine/watermark.h"
 #include <math.h>
 #include <stdlib.h>
+
+#define SPAN 24.0f /* in units of the temperature: what is less likely is never picked */
 
 struct cand {
     float logit;
@@ -24,6 +27,8 @@ struct eng_sampler {
     int32_t *seen;   /* distinct tokens generated */
     size_t n_seen, cap_seen;
     struct cand *cand; /* [n_vocab] */
+    const struct eng_watermark *mark;
+    int32_t previous; /* for the mark */
 };
 
 struct eng_sampling eng_sampling_default(void)
@@ -90,6 +95,12 @@ void eng_sampler_free(struct eng_sampler *s)
     free(s);
 }
 
+void eng_sampler_mark(struct eng_sampler *s, const struct eng_watermark *w, int32_t previous)
+{
+    s->mark = w;
+    s->previous = previous;
+}
+
 static void penalise(const struct eng_sampler *s, float *logits)
 {
     for (size_t i = 0; i < s->n_seen; i++) {
@@ -127,7 +138,7 @@ static int likelier(const void *a, const void *b)
 static int32_t draw(struct eng_sampler *s, const float *logits, int32_t best)
 {
     const struct eng_sampling *p = &s->p;
-    float floor_logit = logits[best] - 24.0f * p->temperature;
+    float floor_logit = logits[best] - SPAN * p->temperature;
     size_t n = 0;
     for (uint32_t i = 0; i < s->n_vocab; i++)
         if (logits[i] >= floor_logit) {
@@ -159,6 +170,8 @@ int32_t eng_sampler_pick(struct eng_sampler *s, float *logits)
     int32_t best = -1;
     if (s->count)
         penalise(s, logits);
+    if (s->mark)
+        eng_watermark_bias(s->mark, s->previous, logits, s->n_vocab, SPAN * s->p.temperature);
     for (uint32_t i = 0; i < s->n_vocab; i++)
         if (isfinite(logits[i]) && (best < 0 || logits[i] > logits[best]))
             best = (int32_t)i;
@@ -171,5 +184,6 @@ int32_t eng_sampler_pick(struct eng_sampler *s, float *logits)
         best = draw(s, logits, best);
     }
     remember(s, best);
+    s->previous = best;
     return best;
 }

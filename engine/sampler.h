@@ -29,9 +29,13 @@ struct eng_sampler;
  * parameters, seed and logits give the same tokens on every machine. */
 struct eng_sampler *eng_sampler_new(const struct eng_sampling *p, uint32_t n_vocab);
 void eng_sampler_free(struct eng_sampler *s); /* NULL is fine */
+/* Marks what is picked from now on (watermark.h). w is borrowed; previous is the last token of the
+ * prompt. Call before the first pick. */
+struct eng_watermark;
+void eng_sampler_mark(struct eng_sampler *s, const struct eng_watermark *w, int32_t previous);
 /* Picks a token, remembers it for the penalties, and returns it; logits has n_vocab values, which
  * are changed. -1: they hold no finite number.
- * Order: penalties, top_k, temperature, then top_p and min_p over the probabilities that result. */
+ * Order: penalties, mark, top_k, temperature, then top_p and min_p over the probabilities that result. */
 int32_t eng_sampler_pick(struct eng_sampler *s, float *logits);
 
 /* ---- text with stop strings ---- */

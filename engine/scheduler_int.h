@@ -5,6 +5,7 @@
 #include "engine/model.h"
 #include "engine/scheduler.h"
 #include "engine/template.h"
+#include "engine/watermark.h"
 
 #define CHUNK_MIN     16u
 #define CHUNK_MAX     1024u
@@ -45,6 +46,7 @@ struct eng_sched {
     struct eng_template *tpl;
     struct eng_cache *cache;
     struct eng_sampling defaults;
+    struct eng_watermark watermark; /* if ec->watermark.present */
     bool ready;
     struct base_err why; /* not ready */
     uint32_t n_slots, n_ctx, n_sample, n_vocab;

@@ -34,6 +34,11 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
         st = eng_tok_from_gguf(eng_model_gguf(s->model), &s->tok, err);
     if (st == BASE_OK)
         st = eng_template_from_gguf(eng_model_gguf(s->model), s->tok, &s->tpl, &own, err);
+    if (st == BASE_OK && s->ec->watermark.present) {
+        s->watermark.gamma = (float)s->ec->watermark.gamma;
+        s->watermark.delta = (float)s->ec->watermark.delta;
+        st = eng_watermark_key(s->ec->watermark.key, &s->watermark, err);
+    }
     if (st != BASE_OK)
         return st;
     const struct eng_model_info *info = eng_model_get_info(s->model);
@@ -134,6 +139,7 @@ void eng_sched_free(struct eng_sched *s)
     eng_template_free(s->tpl);
     eng_tok_free(s->tok);
     eng_model_free(s->model);
+    base_wipe(&s->watermark, sizeof(s->watermark));
     free(s);
 }
 

@@ -4,6 +4,7 @@
 #include "engine/scheduler_int.h"
 
 #include "base/clock.h"
+#include "conf/conf.h"
 
 static bool number(json_t *o, const char *key, double lo, double hi, double *out)
 {
@@ -128,6 +129,14 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
         *status = 500;
         *type = "engine_error";
         (void)base_err_set(err, BASE_ENOMEM, "no memory for a request");
+        return false;
     }
-    return r->sampler != NULL;
+    if (json_is_true(json_object_get(submit, "watermark"))) {
+        if (!s->ec->watermark.present) { /* never unmarked text where a mark was asked for */
+            (void)base_err_set(err, BASE_EINVAL, "engine.watermark is not configured");
+            return false;
+        }
+        eng_sampler_mark(r->sampler, &s->watermark, r->prompt.v[r->prompt.n - 1]);
+    }
+    return true;
 }

@@ -197,7 +197,7 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
         return base_err_set(err, BASE_ENOMEM, "out of memory");
     g->policy = pol_policy_new(c, &problems);
     if (g->policy)
-        pol_policy_unenforced(g->policy, GW_ENFORCED, &problems);
+        pol_policy_unenforced(g->policy, gw_enforced(c), &problems);
     if (!g->policy || problems.n_errors) {
         policy_error(c, &problems, err);
         conf_problems_release(&problems);

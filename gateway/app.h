@@ -13,9 +13,12 @@
 
 /* What this gateway does when a policy asks for it (pol_can bits); a policy that asks for more is
  * refused. x-weir-ai-generated is on every answer. */
-#define GW_ENFORCED                                                                                \
-    ((unsigned)(POL_CAN_LABEL | POL_CAN_TOOLS | POL_CAN_ANSWERS | POL_CAN_NOTICE |                 \
-                POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW))
+static inline unsigned gw_enforced(const struct conf *c)
+{
+    return (unsigned)(POL_CAN_LABEL | POL_CAN_TOOLS | POL_CAN_ANSWERS | POL_CAN_NOTICE |
+                      POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW |
+                      (c->engine.watermark.present ? POL_CAN_WATERMARK : 0));
+}
 
 /* One snapshot of the key file, shared by the loops. */
 struct gw_keys_ref {

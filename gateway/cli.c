@@ -112,7 +112,7 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
     if (c && policy && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
     if (p)
-        pol_policy_unenforced(p, GW_ENFORCED, &problems);
+        pol_policy_unenforced(p, gw_enforced(c), &problems);
     conf_problems_sort(&problems);
     gw_cli_print_problems(&problems, stderr, warnings ? stderr : NULL);
     bool good = st == BASE_OK && problems.n_errors == 0 && (!policy || p);

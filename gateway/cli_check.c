@@ -71,7 +71,7 @@ int gw_cli_check(int argc, char **argv)
     if (c && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
     if (p)
-        pol_policy_unenforced(p, GW_ENFORCED, &problems);
+        pol_policy_unenforced(p, gw_enforced(c), &problems);
     if (st == BASE_OK && p && problems.n_errors == 0)
         run_tests(c, p, &problems);
     conf_problems_sort(&problems);

@@ -147,6 +147,8 @@ bool gw_engine_submit(struct base_buf *out, const struct gw_attempt_spec *spec)
         base_json_str(&j, r->stop[i]);
     base_json_arr_end(&j);
     base_json_kstr(&j, "tenant", spec->tenant);
+    if (spec->watermark)
+        base_json_kbool(&j, "watermark", true);
     base_json_obj_end(&j);
     bool ok = base_buf_ok(out) && base_buf_ok(&tmp);
     base_buf_release(&tmp);

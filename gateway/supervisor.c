@@ -263,7 +263,10 @@ static bool same_text(const char *a, const char *b)
 static bool same_engine(const struct conf_engine *a, const struct conf_engine *b)
 {
     if (a->present != b->present || a->device != b->device || a->threads != b->threads ||
-        a->queue != b->queue || a->n_models != b->n_models)
+        a->queue != b->queue || a->n_models != b->n_models ||
+        a->watermark.present != b->watermark.present ||
+        !same_text(a->watermark.key, b->watermark.key) ||
+        a->watermark.gamma != b->watermark.gamma || a->watermark.delta != b->watermark.delta)
         return false;
     for (size_t i = 0; i < a->n_models; i++)
         if (!same_text(a->models[i].name, b->models[i].name) ||

@@ -404,6 +404,17 @@ static void step_needs(struct judged *j, struct pol_step *s)
     }
 }
 
+/* Only our own sampling can put the mark into a text. */
+static void step_watermark(struct judged *j, struct pol_step *s)
+{
+    const struct pol_decision *d = j->w->d;
+
+    for (size_t i = 0; i < d->n_obligations && !j->c->target->local; i++) {
+        if (strcmp(d->obligations[i], "watermark") == 0)
+            refuse(s, "watermark", "its text cannot bear the watermark that the policy asks for");
+    }
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -423,6 +434,7 @@ static const struct {
     {"training", step_training, true},
     {"exception", step_exception, true},
     {"needs", step_needs, true},
+    {"watermark", step_watermark, false},
     {"available", step_available, false},
 };
 #define N_STEPS (sizeof(steps) / sizeof(steps[0]))

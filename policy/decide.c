@@ -129,6 +129,8 @@ static enum base_status decide(struct pol_work *w, struct base_err *err)
     out->classes = pol_effective_classes(w->p, f, &w->use_case);
     gather(w);
     pol_gates(w);
+    if (!pol_handle(w)) /* before back ends are judged: not every one can do all that is asked */
+        return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
     out->n_verdicts = f->n_candidates;
     for (size_t i = 0; i < f->n_candidates; i++) {
         pol_judge(w, i);
@@ -139,8 +141,6 @@ static enum base_status decide(struct pol_work *w, struct base_err *err)
             out->off_premises = !pol_at_home(out->target);
         }
     }
-    if (!pol_handle(w))
-        return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
     if (out->routed) {
         out->redact = out->off_premises ? w->redact : 0;
         pol_explain_route(w);

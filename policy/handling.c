@@ -174,7 +174,14 @@ static void ask(const struct conf_handling *h, struct conf_pos pos, const char *
         conf_problem_add(pr, pos, false, fmt, who, "retention");
     for (size_t i = 0; i < h->obligations.n; i++) {
         for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
-            if (strcmp(h->obligations.v[i], words[k].word) == 0 && !(enforced & words[k].bit))
+            if (strcmp(h->obligations.v[i], words[k].word) != 0 || enforced & words[k].bit)
+                continue;
+            if (words[k].bit == POL_CAN_WATERMARK)
+                conf_problem_add(pr, h->obligations.pos[i], false,
+                                 "%.60s asks for a watermark, which needs engine.watermark in the "
+                                 "configuration",
+                                 who);
+            else
                 conf_problem_add(pr, h->obligations.pos[i], false, fmt, who, words[k].word);
         }
     }

@@ -129,7 +129,8 @@ class Gateway:
 
     def __init__(self, folder, weir, *, backends=(), routing=None, policy=POLICY, model=None,
                  limits="", model_extra="context: 2048, slots: 4", start=True, env=None, tls_extra="",
-                 audit="on_failure: refuse, content: off"):
+                 audit="on_failure: refuse, content: off",
+                 engine_extra=""):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.weir = folder, weir
         self.port, self.admin_port = free_port(), free_port()
@@ -140,6 +141,7 @@ class Gateway:
         self.process = None
         self.limits, self.tls_extra, self.model_extra = limits, tls_extra, model_extra
         self.audit_settings = audit
+        self.engine_extra = engine_extra
         self.write(backends, routing, policy, model)
         self.key = None
         if start:
@@ -150,7 +152,7 @@ class Gateway:
         engine = ""
         if model:
             engine = (f"engine:\n  device: cpu\n  models:\n"
-                      f"    - {{ name: home, file: {model}, {self.model_extra} }}\n")
+                      f"    - {{ name: home, file: {model}, {self.model_extra} }}\n{self.engine_extra}")
         back = "backends:\n" + "\n".join(backends) + "\n" if backends else ""
         with open(os.path.join(self.folder, "policy.yaml"), "w", encoding="utf-8") as f:
             f.write(policy)

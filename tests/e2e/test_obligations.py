@@ -309,3 +309,51 @@ def test_the_log_holds_and_has_no_content(world):
     assert "Nothing to hide" not in text and SECRET not in text and "biased" not in text
     code, said = g.verify()
     assert code == 0, said
+
+
+# ---- watermark ----
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory, weir, model):
+    tmp = tmp_path_factory.mktemp("watermark")
+    s = harness.StandIn(str(tmp / "eu"), "eu")
+    g = harness.Gateway(
+        str(tmp / "gw"), weir, model=model, backends=[harness.backend("eu", s, "EU")],
+        engine_extra="  watermark: { key: watermark.key, gamma: 0.25, delta: 4 }\n",
+        routing="  commodity: [eu/gpt-x, local/home]\n  hard: [eu/gpt-x, local/home]",
+        policy=POLICY.replace("rules:", "  - { id: press, purpose: press, obligations: [watermark] }\nrules:"))
+    yield g, s
+    g.kill()
+    s.kill()
+
+
+def mark_in(g, model, text):
+    done = g.command("model", "watermark", model, "--key", f"{g.folder}/watermark.key", stdin=text.encode(), check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_watermark_is_put_in_where_the_policy_asks_for_it(marked, model):
+    g, s = marked
+    story = dict(max_tokens=200, temperature=0.9, seed=5)
+    status, head, answer = ask(g, "press", "Write a long story about a river.", **story)
+    assert status == 200 and head["x-weir-route"] == "local/home", "others cannot mark their text"
+    assert "watermark" in head["x-weir-obligations"]
+    assert mark_in(g, model, text_of(False, answer))["marked"] is True
+    status, head, answer = g.chat("Write a long story about a river.", model="local/home", **story)
+    assert mark_in(g, model, text_of(False, answer))["marked"] is False
+    before = len(s.received())
+    status, _, answer = ask(g, "press", "Write a story.", model="eu/gpt-x")
+    assert status == 403 and "watermark" in answer["error"]["message"] and len(s.received()) == before
+
+
+def test_a_watermark_without_a_key_is_refused_by_check(marked):
+    g, _ = marked
+    with open(g.config, encoding="utf-8") as f:
+        text = f.read()
+    bad = g.config + ".bad.yaml"
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write(text.replace("  watermark: { key: watermark.key, gamma: 0.25, delta: 4 }\n", ""))
+    done = g.command("check", "-c", bad, check=False)
+    assert done.returncode == 1 and b"engine.watermark" in done.stdout + done.stderr
+    assert b"policy.yaml:" in done.stdout + done.stderr
