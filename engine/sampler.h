@@ -35,7 +35,8 @@ struct eng_watermark;
 void eng_sampler_mark(struct eng_sampler *s, const struct eng_watermark *w, int32_t previous);
 /* Picks a token, remembers it for the penalties, and returns it; logits has n_vocab values, which
  * are changed. -1: they hold no finite number.
- * Order: penalties, mark, top_k, temperature, then top_p and min_p over the probabilities that result. */
+ * Order: penalties, mark, top_k, temperature, then top_p and min_p over the probabilities that
+ * result. */
 int32_t eng_sampler_pick(struct eng_sampler *s, float *logits);
 
 /* ---- text with stop strings ---- */

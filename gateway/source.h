@@ -29,7 +29,7 @@ struct gw_attempt_spec {
                                      the attempt ends */
     struct base_str request_id;
     struct base_str tenant;
-    bool watermark; /* local models: mark the text */
+    bool watermark;          /* local models: mark the text */
     uint32_t first_token_ms; /* deadline until first content: then ERROR (retryable, 504) */
     uint32_t total_ms;
     chat_event_fn event;
