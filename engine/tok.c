@@ -52,6 +52,11 @@ bool eng_tok_is_special(const struct eng_tok *t, int32_t id)
            (t->type[id] == TOK_CONTROL || t->type[id] == TOK_UNKNOWN || t->type[id] == TOK_UNUSED);
 }
 
+bool eng_tok_is_user(const struct eng_tok *t, int32_t id)
+{
+    return known(t, id) && t->type[id] == TOK_USER;
+}
+
 struct base_str eng_tok_text(const struct eng_tok *t, int32_t id)
 {
     return known(t, id) ? t->text[id] : BASE_STR_NULL;

@@ -56,6 +56,8 @@ bool eng_tok_adds_bos(const struct eng_tok *t);
 bool eng_tok_is_eog(const struct eng_tok *t, int32_t id);
 /* A token that is no text: control, unknown, unused. */
 bool eng_tok_is_special(const struct eng_tok *t, int32_t id);
+/* A user-defined token: text that the models' makers gave a token of its own, markup mostly. */
+bool eng_tok_is_user(const struct eng_tok *t, int32_t id);
 /* The token's text as it stands in the file; empty for an id that is none. Lives as long as t. */
 struct base_str eng_tok_text(const struct eng_tok *t, int32_t id);
 /* The token with exactly this text in the file, special or not; -1 if none. */
