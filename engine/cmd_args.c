@@ -67,7 +67,7 @@ enum base_status eng_args_chat(const struct eng_gguf *g, const struct eng_tok *t
     json_t *user = json_pack("{s:s,s:s}", "role", "user", "content", text);
     if (r && user)
         json_array_append(ms, user);
-    st = r && user ? eng_template_tokens(t, tok, r, base_wall_us() / 1000000, ids, NULL, err)
+    st = r && user ? eng_template_tokens(t, tok, r, base_wall_us() / 1000000, ids, NULL, NULL, err)
                    : base_err_set(err, BASE_EINVAL, "the prompt is no UTF-8 text");
     json_decref(user);
     json_decref(r);

@@ -7,6 +7,7 @@
 #include "engine/commands.h"
 #include "engine/gguf.h"
 #include "engine/model.h"
+#include "engine/parse.h"
 
 #include "base/json.h"
 #include <stdio.h>
@@ -19,6 +20,17 @@ static void put_meta(struct base_json *j, const struct eng_gguf *g, const char *
         base_json_kstr(j, name, s);
     else
         base_json_kz(j, name, NULL);
+}
+
+/* How the model's thoughts and tool calls are read: by the marks in its template. */
+static void put_parser(struct base_json *j, const struct eng_gguf *g)
+{
+    char name[ENG_DIALECT_NAME_MAX];
+    struct base_str source;
+    if (eng_gguf_str(g, "tokenizer.chat_template", &source) != BASE_OK)
+        source = BASE_STR_NULL;
+    eng_dialect_name(eng_dialect_of(source), name);
+    base_json_kz(j, "parser", name);
 }
 
 static void put_info(struct base_json *j, const char *file, const struct eng_model *m)
@@ -52,6 +64,7 @@ static void put_info(struct base_json *j, const char *file, const struct eng_mod
     base_json_kint(j, "tokens", tokens ? (int64_t)tokens->n : 0);
     base_json_obj_end(j);
     put_meta(j, g, "template", "tokenizer.chat_template");
+    put_parser(j, g);
     base_json_kint(j, "file_bytes", (int64_t)i->file_bytes);
     base_json_kint(j, "cache_bytes_per_token", (int64_t)i->cache_bytes_token);
     base_json_kint(j, "cache_bytes_per_sequence", (int64_t)i->cache_bytes_sequence);

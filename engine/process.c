@@ -96,10 +96,45 @@ static void on_text(void *owner, uint32_t id, struct base_str text)
         l->broken = true;
 }
 
+static void on_reasoning(void *owner, uint32_t id, struct base_str text)
+{
+    struct link *l = owner;
+    if (l->fd >= 0 && !l->broken && !eng_frame_put(&l->out, ENG_FRAME_REASONING, id, text))
+        l->broken = true;
+}
+
+static void on_call(void *owner, uint32_t id, uint32_t index, struct base_str call_id,
+                    struct base_str name)
+{
+    struct base_buf b;
+    struct base_json j;
+    base_buf_init(&b, 1u << 16);
+    base_json_init(&j, &b);
+    base_json_obj(&j);
+    base_json_kint(&j, "index", index);
+    base_json_kstr(&j, "id", call_id);
+    base_json_kstr(&j, "name", name);
+    base_json_obj_end(&j);
+    put(owner, ENG_FRAME_CALL, id, &b);
+    base_buf_release(&b);
+}
+
+static void on_args(void *owner, uint32_t id, uint32_t index, struct base_str text)
+{
+    struct base_buf b;
+    base_buf_init(&b, ENG_FRAME_MAX);
+    for (int i = 0; i < 4; i++)
+        base_buf_byte(&b, (char)(index >> (8 * i)));
+    base_buf_str(&b, text);
+    put(owner, ENG_FRAME_ARGS, id, &b);
+    base_buf_release(&b);
+}
+
 static void on_finish(void *owner, uint32_t id, enum eng_end end, struct base_str stop,
                       const struct eng_counts *c)
 {
-    static const char *const words[] = {"stop", "length", "stop_sequence", "cancelled"};
+    static const char *const words[] = {"stop", "length", "stop_sequence", "tool_calls",
+                                        "cancelled"};
     struct base_buf b;
     struct base_json j;
     struct link *l = owner;
@@ -111,6 +146,7 @@ static void on_finish(void *owner, uint32_t id, enum eng_end end, struct base_st
         base_json_kstr(&j, "stop", stop);
     base_json_kint(&j, "prompt_tokens", c->prompt_tokens);
     base_json_kint(&j, "completion_tokens", c->completion_tokens);
+    base_json_kint(&j, "reasoning_tokens", c->reasoning_tokens);
     base_json_kint(&j, "cached_tokens", c->cached_tokens);
     base_json_kint(&j, "prompt_ms", c->prompt_ms);
     base_json_kint(&j, "generate_ms", c->generate_ms);
@@ -424,8 +460,14 @@ static void flush(struct engine *e)
 
 static bool prepare(struct engine *e, const struct conf *c, const int *fds, size_t n_fds)
 {
-    static const struct eng_sched_events events = {on_start, on_text, on_finish, on_error,
-                                                   is_paused};
+    static const struct eng_sched_events events = {.start = on_start,
+                                                   .text = on_text,
+                                                   .reasoning = on_reasoning,
+                                                   .call = on_call,
+                                                   .args = on_args,
+                                                   .finish = on_finish,
+                                                   .error = on_error,
+                                                   .paused = is_paused};
     sigset_t term;
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);

@@ -15,6 +15,9 @@ static bool known(uint8_t type)
     case ENG_FRAME_TEXT:
     case ENG_FRAME_FINISH:
     case ENG_FRAME_ERROR:
+    case ENG_FRAME_REASONING:
+    case ENG_FRAME_CALL:
+    case ENG_FRAME_ARGS:
     case ENG_FRAME_EXPERTS:
         return true;
     default:

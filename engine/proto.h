@@ -6,28 +6,34 @@
  * ends the engine (it is restarted) or fails the requests on that link (another route is taken).
  *
  *   gateway -> engine
- *     SUBMIT  JSON object (below)
- *     CANCEL  empty: the client has gone; no more frames with this id follow the engine's FINISH
+ *     SUBMIT    JSON object (below)
+ *     CANCEL    empty: the client has gone; no more frames with this id follow the engine's FINISH
  *   engine -> gateway
- *     STATUS  JSON:
- * {"models":[{"name","ready","slots","active","queued","context","expected_wait_ms"}]} sent on
- * connect, on change, and at least once a second while busy START   JSON:
- * {"model","prompt_tokens"}: prompt accepted, prefill begins TEXT    UTF-8, whole sequences, never
- * empty FINISH  JSON: {"reason":"stop|length|stop_sequence|cancelled","stop":"...","prompt_tokens",
- *                    "completion_tokens","cached_tokens","prompt_ms","generate_ms"}
- *     ERROR   JSON: {"status":400|404|413|429|500|503,"type","message"}: instead of FINISH. Types:
- *             400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429
- * queue_full; 500 engine_error; 503 model_not_ready, engine_stopping
+ *     STATUS    JSON: {"models":[{"name","ready","slots","active","queued","context",
+ *               "expected_wait_ms"}]}, sent on connect, on change, and at least once a second while
+ *               busy
+ *     START     JSON: {"model","prompt_tokens"}: prompt accepted, prefill begins
+ *     TEXT      UTF-8, whole sequences, never empty: a piece of the answer
+ *     REASONING the same: a piece of the model's thoughts
+ *     CALL      JSON: {"index","id","name"}: a tool call opens; index counts from 0 without gaps,
+ *               and the call before it is complete
+ *     ARGS      u32 index (of the call that is open), then as TEXT: a piece of its arguments
+ *     FINISH    JSON: {"reason":"stop|length|stop_sequence|tool_calls|cancelled","stop":"...",
+ *               "prompt_tokens","completion_tokens","reasoning_tokens" (of them),"cached_tokens",
+ *               "prompt_ms","generate_ms"}
+ *     EXPERTS   JSON: {"model","experts":N,"used":K,"layers":[{"layer":L,"counts":[N numbers]}...]}:
+ *               how often each expert of a model was chosen since the engine started, layers without
+ *               experts left out. Id 0. After work, at most every ENG_EXPERTS_EVERY_MS
+ *     ERROR     JSON: {"status":400|404|413|429|500|503,"type","message"}: instead of FINISH.
+ * Types: 400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429 queue_full;
+ * 500 engine_error; 503 model_not_ready, engine_stopping
  *
- *     EXPERTS JSON: {"model","experts":N,"used":K,"layers":[{"layer":L,"counts":[N numbers]}...]}:
- *             how often each expert of a model was chosen since the engine started, layers without
- *             experts left out. Id 0. After work, at most every ENG_EXPERTS_EVERY_MS.
- *
- * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls and
- * results in OpenAI's form),"tools":[...],"max_tokens","temperature","top_k","top_p","min_p",
- * "presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],"tenant":STRING,
- * "watermark":BOOL}.
- * Absent numbers take the model's recommended or our default values.
+ * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls,
+ * results and reasoning_content in OpenAI's form),"tools":[...],"parallel_tool_calls":BOOL,
+ * "template":{...} (variables for the model's template),"max_tokens","temperature","top_k","top_p",
+ * "min_p","presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],
+ * "tenant":STRING}. Absent numbers take the model's recommended or our default values. Stop strings
+ * end an answer where they stand in its text; thoughts and arguments are not searched.
  */
 #ifndef ENG_PROTO_H
 #define ENG_PROTO_H
@@ -49,7 +55,10 @@ enum eng_frame_type {
     ENG_FRAME_TEXT = 18,
     ENG_FRAME_FINISH = 19,
     ENG_FRAME_ERROR = 20,
-    ENG_FRAME_EXPERTS = 21
+    ENG_FRAME_EXPERTS = 21,
+    ENG_FRAME_REASONING = 22,
+    ENG_FRAME_CALL = 23,
+    ENG_FRAME_ARGS = 24
 };
 
 struct eng_frame {

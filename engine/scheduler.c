@@ -104,6 +104,7 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
         return;
     }
     eng_text_init(&r->text);
+    eng_text_init(&r->rest);
     r->owner = owner;
     r->id = id;
     r->came_us = base_mono_us();
@@ -135,6 +136,7 @@ static struct eng_counts counts_of(const struct eng_request *r)
     uint64_t now = base_mono_us(), first = r->first_us ? r->first_us : now;
     struct eng_counts c = {.prompt_tokens = (uint32_t)r->prompt.n,
                            .completion_tokens = r->made,
+                           .reasoning_tokens = r->thought,
                            .cached_tokens = r->cached};
     if (r->began_us) {
         c.prompt_ms = (uint32_t)((first - r->began_us) / 1000);
@@ -157,12 +159,14 @@ static void finish(struct eng_sched *s, struct slot *k, enum eng_end end)
     struct eng_request *r = k->r;
     struct eng_counts c = counts_of(r);
     struct base_str stop = BASE_STR_NULL;
-    base_buf_clear(&s->out);
-    if (end == ENG_END_STOP_SEQUENCE)
+    if (end != ENG_END_CANCELLED)
+        (void)sched_out_end(s, r, end == ENG_END_LENGTH, NULL);
+    if (r->text.hit >= 0) { /* possibly only in what was held back */
+        end = ENG_END_STOP_SEQUENCE;
         stop = base_buf_view(&r->text.stop[r->text.hit]);
-    else if (end != ENG_END_CANCELLED && eng_text_end(&r->text, &s->out, NULL) == BASE_OK &&
-             s->out.n > 0)
-        s->ev.text(r->owner, r->id, base_buf_view(&s->out));
+    } else if (end == ENG_END_STOP && eng_parse_n_calls(r->parse) > 0) {
+        end = ENG_END_TOOL_CALLS;
+    }
     s->ev.finish(r->owner, r->id, end, stop, &c);
     leave(s, k);
 }
@@ -361,20 +365,14 @@ static void advance(struct eng_sched *s, uint32_t i)
         finish(s, k, ENG_END_STOP);
         return;
     }
-    base_buf_clear(&s->piece);
-    base_buf_clear(&s->out);
-    enum base_status st = eng_tok_piece(s->tok, id, false, &s->piece, &err);
-    if (st == BASE_OK)
-        st = eng_text_push(&r->text, base_buf_view(&s->piece), &s->out, &err);
+    enum base_status st = sched_out_token(s, r, id, &err);
     if (st != BASE_OK && st != BASE_DONE) {
         fail_slot(s, i, err.text);
         return;
     }
-    if (s->out.n > 0)
-        s->ev.text(r->owner, r->id, base_buf_view(&s->out));
     r->last = id;
     if (st == BASE_DONE)
-        finish(s, k, ENG_END_STOP_SEQUENCE);
+        finish(s, k, ENG_END_STOP);
     else if (r->made >= r->max_tokens)
         finish(s, k, ENG_END_LENGTH);
 }

@@ -26,10 +26,16 @@ struct eng_wish {
     struct base_str tenant;
 };
 
-enum eng_end { ENG_END_STOP, ENG_END_LENGTH, ENG_END_STOP_SEQUENCE, ENG_END_CANCELLED };
+enum eng_end {
+    ENG_END_STOP,
+    ENG_END_LENGTH,
+    ENG_END_STOP_SEQUENCE,
+    ENG_END_TOOL_CALLS,
+    ENG_END_CANCELLED
+};
 
 struct eng_counts {
-    uint32_t prompt_tokens, completion_tokens, cached_tokens;
+    uint32_t prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens;
     uint32_t prompt_ms, generate_ms;
 };
 
@@ -38,6 +44,10 @@ struct eng_counts {
 struct eng_sched_events {
     void (*start)(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens);
     void (*text)(void *owner, uint32_t id, struct base_str text);
+    void (*reasoning)(void *owner, uint32_t id, struct base_str text);
+    void (*call)(void *owner, uint32_t id, uint32_t index, struct base_str call_id,
+                 struct base_str name);
+    void (*args)(void *owner, uint32_t id, uint32_t index, struct base_str text);
     void (*finish)(void *owner, uint32_t id, enum eng_end end, struct base_str stop,
                    const struct eng_counts *counts);
     void (*error)(void *owner, uint32_t id, int status, const char *type, const char *message);

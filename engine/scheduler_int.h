@@ -3,6 +3,7 @@
 #define ENG_SCHEDULER_INT_H
 
 #include "engine/model.h"
+#include "engine/parse.h"
 #include "engine/scheduler.h"
 #include "engine/template.h"
 #include "engine/watermark.h"
@@ -21,8 +22,13 @@ struct eng_request {
     char tenant[TENANT_MAX];
     struct eng_ids prompt;
     struct eng_sampler *sampler;
-    struct eng_text text;
-    uint32_t max_tokens, taken, made, cached;
+    struct eng_sched *sched;
+    struct eng_parse *parse;
+    struct eng_text text; /* the answer, with its stop strings */
+    struct eng_text rest; /* thoughts or arguments: whole characters only */
+    enum eng_parse_kind showing;
+    bool in_thought; /* the prompt has opened one */
+    uint32_t max_tokens, taken, made, thought, cached;
     int32_t last;     /* token to be fed next, once generating */
     uint32_t mark[2]; /* lengths at which a recurrent model's state is noted; 0 = none */
     uint64_t came_us, began_us, first_us;
@@ -67,5 +73,16 @@ void sched_request_free(struct eng_request *r);
  * ERROR, and its message in err. */
 bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, int *status,
                    const char **type, struct base_err *err);
+
+/* scheduler_out.c: from tokens to events. Makes r->parse; tools may be NULL. */
+enum base_status sched_out_begin(struct eng_sched *s, struct eng_request *r, json_t *submit,
+                                 struct base_err *err);
+/* One token that does not end the answer. BASE_DONE: the answer is complete (r->text.hit tells
+ * whether by a stop string). */
+enum base_status sched_out_token(struct eng_sched *s, struct eng_request *r, int32_t id,
+                                 struct base_err *err);
+/* No more tokens; cut: not the model's own end. */
+enum base_status sched_out_end(struct eng_sched *s, struct eng_request *r, bool cut,
+                               struct base_err *err);
 
 #endif

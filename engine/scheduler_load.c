@@ -111,6 +111,8 @@ void sched_request_free(struct eng_request *r)
     eng_ids_release(&r->prompt);
     eng_sampler_free(r->sampler);
     eng_text_release(&r->text);
+    eng_text_release(&r->rest);
+    eng_parse_free(r->parse);
     free(r);
 }
 

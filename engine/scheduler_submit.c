@@ -73,10 +73,32 @@ static bool stops_of(json_t *o, struct eng_text *t, struct base_err *err)
     return true;
 }
 
+/* What the caller says to the template, but for what is said by other means; a DeepSeek template
+ * has its own word for enable_thinking. */
+static void template_switches(json_t *v, json_t *switches)
+{
+    static const char *const ours[] = {"messages",  "tools",     "add_generation_prompt",
+                                       "bos_token", "eos_token", "documents"};
+    const char *key;
+    json_t *x;
+    json_object_foreach(switches, key, x)
+    {
+        bool reserved = false;
+        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+            reserved = reserved || strcmp(key, ours[i]) == 0;
+        if (!reserved)
+            json_object_set(v, key, x);
+    }
+    x = json_object_get(v, "enable_thinking");
+    if (x && json_object_get(v, "thinking") == NULL)
+        json_object_set(v, "thinking", x);
+}
+
 /* The object that the template sees: messages and tools, and that an answer is wanted. */
 static json_t *template_vars(json_t *submit)
 {
     json_t *v = json_object(), *tools = json_object_get(submit, "tools");
+    template_switches(v, json_object_get(submit, "template"));
     json_object_set(v, "messages", json_object_get(submit, "messages"));
     if (json_array_size(tools) > 0)
         json_object_set(v, "tools", tools);
@@ -103,7 +125,7 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
     json_t *vars = template_vars(submit);
     r->prompt.max = s->n_ctx - 1;
     enum base_status st = eng_template_tokens(s->tpl, s->tok, vars, base_wall_us() / 1000000,
-                                              &r->prompt, &too_long, err);
+                                              &r->prompt, &r->in_thought, &too_long, err);
     json_decref(vars);
     if (too_long) {
         *type = "context_length_exceeded";
@@ -120,6 +142,11 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
         return false;
     if (r->prompt.n == 0) {
         (void)base_err_set(err, BASE_EINVAL, "the prompt is empty");
+        return false;
+    }
+    if (sched_out_begin(s, r, submit, err) != BASE_OK) {
+        *status = 500;
+        *type = "engine_error";
         return false;
     }
     uint32_t left = s->n_ctx - (uint32_t)r->prompt.n;

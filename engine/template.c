@@ -22,6 +22,9 @@ struct eng_template {
     struct eng_jinja *jinja;
     struct base_arena *arena;
     struct base_str bos, eos;
+    struct eng_dialect dialect;
+    bool short_ids;      /* it refuses call ids of any length but SHORT_ID */
+    bool wants_thinking; /* it reads an earlier thought as `thinking` */
 };
 
 enum base_status eng_template_new(struct base_str source, struct base_str bos, struct base_str eos,
@@ -38,6 +41,9 @@ enum base_status eng_template_new(struct base_str source, struct base_str bos, s
     t->arena = a;
     t->bos = base_arena_dup(a, bos);
     t->eos = base_arena_dup(a, eos);
+    t->dialect = eng_dialect_of(source);
+    t->short_ids = base_str_find(source, BASE_STR("with length 9"), 0) != SIZE_MAX;
+    t->wants_thinking = base_str_find(source, BASE_STR("message.thinking"), 0) != SIZE_MAX;
     if (t->bos.p == NULL || t->eos.p == NULL)
         st = base_err_set(err, BASE_ENOMEM, "no memory for a template");
     else
@@ -71,6 +77,11 @@ void eng_template_free(struct eng_template *t)
     base_arena_free(t->arena);
 }
 
+struct eng_dialect eng_template_dialect(const struct eng_template *t)
+{
+    return t->dialect;
+}
+
 static bool parse_arguments(json_t *calls)
 {
     size_t i;
@@ -89,12 +100,58 @@ static bool parse_arguments(json_t *calls)
     return true;
 }
 
-static bool normalise(json_t *vars)
+/* Mistral's templates raise for ids that are not SHORT_ID long; calls that other models have made
+ * have such. The same id always becomes the same short one. */
+#define SHORT_ID 9
+
+static bool shorten_id(json_t *o, const char *key)
+{
+    static const char set[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const json_t *v = json_object_get(o, key);
+    char id[SHORT_ID];
+    if (!json_is_string(v) || json_string_length(v) == SHORT_ID)
+        return true;
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < json_string_length(v); i++)
+        h = (h ^ (uint8_t)json_string_value(v)[i]) * 0x100000001b3u;
+    h ^= h >> 29;
+    for (size_t i = 0; i < SHORT_ID; i++, h /= 62)
+        id[i] = set[h % 62];
+    return json_object_set_new(o, key, json_stringn(id, SHORT_ID)) == 0;
+}
+
+static bool shorten_ids(json_t *m)
+{
+    size_t i;
+    json_t *call;
+    bool ok = shorten_id(m, "tool_call_id");
+    json_array_foreach(json_object_get(m, "tool_calls"), i, call)
+    {
+        ok = ok && shorten_id(call, "id");
+    }
+    return ok;
+}
+
+/* gpt-oss' template has its own word for an earlier thought, and takes it in a call's message only
+ * where there is no text beside it. */
+static bool name_thought(json_t *m)
+{
+    json_t *thought = json_object_get(m, "reasoning_content");
+    bool calls = json_array_size(json_object_get(m, "tool_calls")) > 0;
+    if (!json_is_string(thought) || json_object_get(m, "thinking") ||
+        (calls && json_string_length(json_object_get(m, "content")) > 0))
+        return true;
+    return json_object_set(m, "thinking", thought) == 0;
+}
+
+static bool normalise(const struct eng_template *t, json_t *vars)
 {
     size_t i;
     json_t *m;
     json_array_foreach(json_object_get(vars, "messages"), i, m)
     {
+        if ((t->short_ids && !shorten_ids(m)) || (t->wants_thinking && !name_thought(m)))
+            return false;
         if (json_is_null(json_object_get(m, "content")) &&
             json_object_set_new(m, "content", json_string("")) != 0)
             return false;
@@ -135,7 +192,7 @@ enum base_status eng_template_render(const struct eng_template *t, json_t *reque
     if (!json_is_object(request) || !json_is_array(json_object_get(request, "messages")))
         return base_err_set(err, BASE_EINVAL, "\"messages\" is not a list");
     json_t *vars = json_deep_copy(request);
-    if (vars == NULL || !normalise(vars)) {
+    if (vars == NULL || !normalise(t, vars)) {
         json_decref(vars);
         return base_err_set(err, BASE_ENOMEM, "no memory for the messages");
     }
@@ -154,9 +211,18 @@ enum base_status eng_template_render(const struct eng_template *t, json_t *reque
     return st;
 }
 
+/* Does the prompt end with a mark that the template itself wrote? */
+static bool opens_thought(const struct eng_template *t, const struct eng_rendered *r)
+{
+    struct base_str text = base_buf_view(&r->text);
+    size_t from = r->n_foreign > 0 ? r->foreign[r->n_foreign - 1].to : 0;
+    return from <= text.n &&
+           eng_dialect_opened(t->dialect, base_str_n(text.p + from, text.n - from));
+}
+
 enum base_status eng_template_tokens(const struct eng_template *t, const struct eng_tok *tok,
                                      json_t *request, int64_t now_s, struct eng_ids *ids,
-                                     bool *too_long, struct base_err *err)
+                                     bool *in_thought, bool *too_long, struct base_err *err)
 {
     struct eng_rendered r;
     size_t from = ids->n;
@@ -176,6 +242,8 @@ enum base_status eng_template_tokens(const struct eng_template *t, const struct 
     }
     if (too_long)
         *too_long = limit;
+    if (in_thought)
+        *in_thought = st == BASE_OK && opens_thought(t, &r);
     eng_rendered_release(&r);
     return st;
 }

@@ -51,7 +51,9 @@ struct attempt {
     struct event *deferred; /* resume and failures before the first frame, told from the loop */
     uint64_t first_us, total_us; /* monotonic; 0: none */
     bool paused, busy, over;
-    int doomed; /* an error that stood fast before anything was sent: its status */
+    uint32_t n_calls;
+    char dropped[512]; /* what the engine cannot carry, for the client to read */
+    int doomed;        /* an error that stood fast before anything was sent: its status */
     const char *doomed_type, *doomed_why;
     struct base_buf held; /* whole frames while paused */
 };
@@ -249,6 +251,10 @@ static bool take_start(struct attempt *a, struct base_str payload)
     }
     char id[24];
     snprintf(id, sizeof id, "engine-%u", a->id);
+    if (a->dropped[0] && a->spec.headers) {
+        struct gw_attempt_headers h = {.dropped = base_str_c(a->dropped)};
+        a->spec.headers(a->spec.ctx, &h);
+    }
     struct chat_event ev = {
         .kind = CHAT_EV_START, .id = base_str_c(id), .name = get_str(doc, "model")};
     (void)emit(a, &ev);
@@ -256,15 +262,52 @@ static bool take_start(struct attempt *a, struct base_str payload)
     return true;
 }
 
-static bool take_text(struct attempt *a, struct base_str payload)
+static void note_content(struct attempt *a)
 {
-    if (payload.n == 0 || !base_utf8_valid(payload))
-        return false;
     if (a->first_us) {
         a->first_us = 0;
         arm_timer(a);
     }
-    struct chat_event ev = {.kind = CHAT_EV_TEXT, .text = payload};
+}
+
+static bool take_text(struct attempt *a, enum chat_event_kind kind, struct base_str payload)
+{
+    if (payload.n == 0 || !base_utf8_valid(payload))
+        return false;
+    note_content(a);
+    struct chat_event ev = {.kind = kind, .text = payload};
+    (void)emit(a, &ev);
+    return true;
+}
+
+/* A call opens; the calls of an answer are numbered from 0 without gaps. */
+static bool take_call(struct attempt *a, struct base_str payload)
+{
+    json_t *doc = parse(payload);
+    struct chat_event ev = {
+        .kind = CHAT_EV_TOOL_CALL, .id = get_str(doc, "id"), .name = get_str(doc, "name")};
+    bool ok = json_is_integer(json_object_get(doc, "index")) &&
+              get_u32(doc, "index") == a->n_calls && ev.id.n > 0 && ev.name.n > 0;
+    if (ok) {
+        note_content(a);
+        ev.index = (int)a->n_calls++;
+        (void)emit(a, &ev);
+    }
+    json_decref(doc);
+    return ok;
+}
+
+static bool take_args(struct attempt *a, struct base_str payload)
+{
+    const uint8_t *b = (const uint8_t *)payload.p;
+    if (payload.n < 5 || a->n_calls == 0)
+        return false;
+    uint32_t index = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    struct chat_event ev = {.kind = CHAT_EV_TOOL_ARGS,
+                            .index = (int)(a->n_calls - 1),
+                            .text = base_str_n(payload.p + 4, payload.n - 4)};
+    if (index != a->n_calls - 1 || !base_utf8_valid(ev.text))
+        return false;
     (void)emit(a, &ev);
     return true;
 }
@@ -276,7 +319,8 @@ static bool take_finish(struct attempt *a, struct base_str payload)
         enum chat_finish finish;
     } reasons[] = {{"stop", CHAT_FINISH_STOP},
                    {"length", CHAT_FINISH_LENGTH},
-                   {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE}};
+                   {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE},
+                   {"tool_calls", CHAT_FINISH_TOOL_CALLS}};
     json_t *doc = parse(payload);
     struct base_str reason = get_str(doc, "reason");
     bool ok = json_is_object(doc), known = false;
@@ -293,7 +337,8 @@ static bool take_finish(struct attempt *a, struct base_str payload)
                                    .usage = {.set = true,
                                              .input_tokens = get_int(doc, "prompt_tokens"),
                                              .output_tokens = get_int(doc, "completion_tokens"),
-                                             .cached_tokens = get_int(doc, "cached_tokens")}};
+                                             .cached_tokens = get_int(doc, "cached_tokens"),
+                                             .reasoning_tokens = get_int(doc, "reasoning_tokens")}};
         struct chat_event last = {.kind = CHAT_EV_END};
         if (emit(a, &ev) && emit(a, &usage))
             emit_last(a, &last);
@@ -328,7 +373,13 @@ static bool take_frame(struct attempt *a, const struct eng_frame *f)
     case ENG_FRAME_START:
         return take_start(a, f->payload);
     case ENG_FRAME_TEXT:
-        return take_text(a, f->payload);
+        return take_text(a, CHAT_EV_TEXT, f->payload);
+    case ENG_FRAME_REASONING:
+        return take_text(a, CHAT_EV_REASONING, f->payload);
+    case ENG_FRAME_CALL:
+        return take_call(a, f->payload);
+    case ENG_FRAME_ARGS:
+        return take_args(a, f->payload);
     case ENG_FRAME_FINISH:
         return take_finish(a, f->payload);
     case ENG_FRAME_ERROR:
@@ -359,7 +410,8 @@ static bool dispatch(struct gw_engine_link *l, const struct eng_frame *f)
         return false; /* nothing was sent, so nothing can come back */
     bool ok = true;
     a->busy = true;
-    if (a->paused && f->type == ENG_FRAME_TEXT)
+    if (a->paused &&
+        (f->type == ENG_FRAME_TEXT || f->type == ENG_FRAME_REASONING || f->type == ENG_FRAME_CALL))
         a->first_us = 0; /* it did begin to answer */
     if (!a->paused) {
         ok = take_frame(a, f);
@@ -656,9 +708,13 @@ struct gw_attempt *gw_engine_start(struct gw_engine_link *l, const struct gw_att
         doom(a, 400, "invalid_request_error", "the local model takes text only");
         return &a->pub;
     }
-    struct base_buf body;
+    struct base_buf body, dropped;
     base_buf_init(&body, ENG_FRAME_MAX - ENG_FRAME_HEAD);
-    bool fits = gw_engine_submit(&body, spec);
+    base_buf_init(&dropped, sizeof(a->dropped) - 1);
+    bool fits = gw_engine_submit(&body, &dropped, spec);
+    if (dropped.n)
+        memcpy(a->dropped, dropped.p, dropped.n);
+    base_buf_release(&dropped);
     if (!fits)
         doom(a, 413, "request_too_large", "the request is too large for the local model");
     else if (!eng_frame_put(&l->out, ENG_FRAME_SUBMIT, a->id, base_buf_view(&body))) {

@@ -5,7 +5,9 @@
 #include "base/buf.h"
 #include "gateway/source.h"
 
-/* Appends the SUBMIT payload for spec (its target is a local model). False: out is full. */
-bool gw_engine_submit(struct base_buf *out, const struct gw_attempt_spec *spec);
+/* Appends the SUBMIT payload for spec (its target is a local model), and to dropped the names of
+ * what it cannot carry, comma separated (for x-weir-dropped). False: out is full. */
+bool gw_engine_submit(struct base_buf *out, struct base_buf *dropped,
+                      const struct gw_attempt_spec *spec);
 
 #endif

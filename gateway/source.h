@@ -33,7 +33,8 @@ struct gw_attempt_spec {
     uint32_t first_token_ms; /* deadline until first content: then ERROR (retryable, 504) */
     uint32_t total_ms;
     chat_event_fn event;
-    /* Once, before the first event, when a response head came (upstreams only); may be NULL. */
+    /* Once, before the first event, when a response head came or, from the engine, when there is
+     * something to tell; may be NULL. */
     void (*headers)(void *ctx, const struct gw_attempt_headers *h);
     void *ctx;
 };
