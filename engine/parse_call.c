@@ -129,6 +129,14 @@ static bool good_name(struct base_str s)
     return true;
 }
 
+static bool good_id(struct base_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+            return false;
+    return s.n > 0 && s.n <= NAME_BYTES;
+}
+
 static void make_id(struct eng_parse *p)
 {
     static const char set[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -157,7 +165,7 @@ bool parse_call_open(struct eng_parse *p)
         (p->gate && !parse_is_tool(p, name)))
         return false;
     struct base_str id = base_str_trim(base_buf_view(&p->id));
-    if (!base_utf8_valid(id) || id.n == 0) {
+    if (!good_id(id)) {
         base_buf_clear(&p->id);
         make_id(p);
         id = base_buf_view(&p->id);

@@ -13,62 +13,19 @@
  * so a paused attempt must not stop reading: its frames are held (HELD_MAX) and delivered on
  * resume; a client that is slower than that loses its answer.
  */
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "engine/proto.h"
-#include "gateway/engine_experts.h"
+#include "gateway/engine_link_int.h"
 #include "gateway/engine_submit.h"
-#include "gateway/source.h"
 #include <errno.h>
-#include <event2/event.h>
 #include <event2/util.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MODELS_MAX     64
-#define NAME_MAX_BYTES 128
-#define OUT_MAX        (64u << 20)
-#define READ_BYTES     65536
-#define HELD_MAX       (4u << 20)
-
-struct model_status {
-    char name[NAME_MAX_BYTES];
-    bool ready;
-    uint32_t slots, active, queued;
-};
-
-struct attempt {
-    struct gw_attempt pub; /* first */
-    struct gw_engine_link *link;
-    struct attempt *prev, *next;
-    uint32_t id;
-    struct gw_attempt_spec spec;
-    struct event *timer;    /* the next of the two deadlines */
-    struct event *deferred; /* resume and failures before the first frame, told from the loop */
-    uint64_t first_us, total_us; /* monotonic; 0: none */
-    bool paused, busy, over;
-    uint32_t n_calls;
-    char dropped[512]; /* what the engine cannot carry, for the client to read */
-    int doomed;        /* an error that stood fast before anything was sent: its status */
-    const char *doomed_type, *doomed_why;
-    struct base_buf held; /* whole frames while paused */
-};
-
-struct gw_engine_link {
-    struct event_base *base;
-    int fd; /* -1: no engine */
-    struct event *rd, *wr;
-    struct base_buf in, out;
-    struct model_status models[MODELS_MAX];
-    size_t n_models;
-    struct gw_experts experts;
-    struct attempt *attempts;
-    uint32_t next_id;
-};
+#define OUT_MAX    (64u << 20)
+#define READ_BYTES 65536
+#define HELD_MAX   (4u << 20)
 
 static void op_cancel(struct gw_attempt *a);
 static void op_pause(struct gw_attempt *a);
@@ -118,8 +75,7 @@ static void send_cancel(struct attempt *a)
         a->link->out.failed = false;
 }
 
-/* One event; false when the attempt is over (cancelled inside, or refused by the callee). */
-static bool emit(struct attempt *a, const struct chat_event *ev)
+bool gw_link_emit(struct attempt *a, const struct chat_event *ev)
 {
     if (a->over)
         return false;
@@ -134,8 +90,7 @@ static bool emit(struct attempt *a, const struct chat_event *ev)
     return true;
 }
 
-/* The last event of an attempt. The caller frees it. */
-static void emit_last(struct attempt *a, const struct chat_event *ev)
+void gw_link_emit_last(struct attempt *a, const struct chat_event *ev)
 {
     if (a->over)
         return;
@@ -143,7 +98,7 @@ static void emit_last(struct attempt *a, const struct chat_event *ev)
     (void)a->spec.event(a->spec.ctx, ev);
 }
 
-static void fail(struct attempt *a, int status, const char *type, struct base_str message)
+void gw_link_fail(struct attempt *a, int status, const char *type, struct base_str message)
 {
     bool retryable = status == 408 || status == 429 || status >= 500;
     struct chat_event ev = {.kind = CHAT_EV_ERROR,
@@ -152,10 +107,10 @@ static void fail(struct attempt *a, int status, const char *type, struct base_st
                                       .type = base_str_c(type),
                                       .code = base_str_c(type),
                                       .message = message}};
-    emit_last(a, &ev);
+    gw_link_emit_last(a, &ev);
 }
 
-static void arm_timer(struct attempt *a)
+void gw_link_arm_timer(struct attempt *a)
 {
     uint64_t at = a->total_us;
     if (a->first_us && (!at || a->first_us < at))
@@ -176,218 +131,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     uint64_t now = base_mono_us();
     bool first = a->first_us && now >= a->first_us;
     if (!first && !(a->total_us && now >= a->total_us)) {
-        arm_timer(a);
+        gw_link_arm_timer(a);
         return;
     }
     a->busy = true;
     send_cancel(a);
-    fail(a, 504, first ? "first_token_timeout" : "timeout",
-         first ? BASE_STR("the local model did not begin to answer in time")
-               : BASE_STR("the local model did not finish in time"));
+    gw_link_fail(a, 504, first ? "first_token_timeout" : "timeout",
+                 first ? BASE_STR("the local model did not begin to answer in time")
+                       : BASE_STR("the local model did not finish in time"));
     a->busy = false;
     attempt_free(a);
 }
 
-/* ---- frames from the engine ---- */
-
-static json_t *parse(struct base_str s)
-{
-    return json_loadb(s.p ? s.p : "", s.n, JSON_REJECT_DUPLICATES, NULL);
-}
-
-static int64_t get_int(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    if (!json_is_integer(v) || json_integer_value(v) < 0)
-        return 0;
-    return json_integer_value(v);
-}
-
-static uint32_t get_u32(const json_t *o, const char *key)
-{
-    int64_t v = get_int(o, key);
-    return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
-}
-
-static struct base_str get_str(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_string(v) ? base_str_n(json_string_value(v), json_string_length(v))
-                             : BASE_STR_NULL;
-}
-
-static bool take_status(struct gw_engine_link *l, struct base_str payload)
-{
-    json_t *doc = parse(payload);
-    const json_t *models = json_object_get(doc, "models");
-    bool ok = json_is_array(models) && json_array_size(models) <= MODELS_MAX;
-    if (ok)
-        l->n_models = 0;
-    for (size_t i = 0; ok && i < json_array_size(models); i++) {
-        const json_t *m = json_array_get(models, i);
-        struct base_str name = get_str(m, "name");
-        struct model_status *s = &l->models[i];
-        ok = name.n > 0 && name.n < NAME_MAX_BYTES;
-        if (!ok)
-            break;
-        memset(s, 0, sizeof *s);
-        memcpy(s->name, name.p, name.n);
-        s->ready = json_is_true(json_object_get(m, "ready"));
-        s->slots = get_u32(m, "slots");
-        s->active = get_u32(m, "active");
-        s->queued = get_u32(m, "queued");
-        l->n_models = i + 1;
-    }
-    json_decref(doc);
-    return ok;
-}
-
-static bool take_start(struct attempt *a, struct base_str payload)
-{
-    json_t *doc = parse(payload);
-    if (!json_is_object(doc)) {
-        json_decref(doc);
-        return false;
-    }
-    char id[24];
-    snprintf(id, sizeof id, "engine-%u", a->id);
-    if (a->dropped[0] && a->spec.headers) {
-        struct gw_attempt_headers h = {.dropped = base_str_c(a->dropped)};
-        a->spec.headers(a->spec.ctx, &h);
-    }
-    struct chat_event ev = {
-        .kind = CHAT_EV_START, .id = base_str_c(id), .name = get_str(doc, "model")};
-    (void)emit(a, &ev);
-    json_decref(doc);
-    return true;
-}
-
-static void note_content(struct attempt *a)
-{
-    if (a->first_us) {
-        a->first_us = 0;
-        arm_timer(a);
-    }
-}
-
-static bool take_text(struct attempt *a, enum chat_event_kind kind, struct base_str payload)
-{
-    if (payload.n == 0 || !base_utf8_valid(payload))
-        return false;
-    note_content(a);
-    struct chat_event ev = {.kind = kind, .text = payload};
-    (void)emit(a, &ev);
-    return true;
-}
-
-/* A call opens; the calls of an answer are numbered from 0 without gaps. */
-static bool take_call(struct attempt *a, struct base_str payload)
-{
-    json_t *doc = parse(payload);
-    struct chat_event ev = {
-        .kind = CHAT_EV_TOOL_CALL, .id = get_str(doc, "id"), .name = get_str(doc, "name")};
-    bool ok = json_is_integer(json_object_get(doc, "index")) &&
-              get_u32(doc, "index") == a->n_calls && ev.id.n > 0 && ev.name.n > 0;
-    if (ok) {
-        note_content(a);
-        ev.index = (int)a->n_calls++;
-        (void)emit(a, &ev);
-    }
-    json_decref(doc);
-    return ok;
-}
-
-static bool take_args(struct attempt *a, struct base_str payload)
-{
-    const uint8_t *b = (const uint8_t *)payload.p;
-    if (payload.n < 5 || a->n_calls == 0)
-        return false;
-    uint32_t index = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-    struct chat_event ev = {.kind = CHAT_EV_TOOL_ARGS,
-                            .index = (int)(a->n_calls - 1),
-                            .text = base_str_n(payload.p + 4, payload.n - 4)};
-    if (index != a->n_calls - 1 || !base_utf8_valid(ev.text))
-        return false;
-    (void)emit(a, &ev);
-    return true;
-}
-
-static bool take_finish(struct attempt *a, struct base_str payload)
-{
-    static const struct {
-        const char *reason;
-        enum chat_finish finish;
-    } reasons[] = {{"stop", CHAT_FINISH_STOP},
-                   {"length", CHAT_FINISH_LENGTH},
-                   {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE},
-                   {"tool_calls", CHAT_FINISH_TOOL_CALLS}};
-    json_t *doc = parse(payload);
-    struct base_str reason = get_str(doc, "reason");
-    bool ok = json_is_object(doc), known = false;
-    struct chat_event ev = {.kind = CHAT_EV_FINISH, .text = get_str(doc, "stop")};
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (base_str_is(reason, reasons[i].reason)) {
-            ev.finish = reasons[i].finish;
-            known = true;
-        }
-    if (ok && base_str_is(reason, "cancelled")) {
-        fail(a, 503, "engine_cancelled", BASE_STR("the local model gave the request up"));
-    } else if (ok && known) {
-        struct chat_event usage = {.kind = CHAT_EV_USAGE,
-                                   .usage = {.set = true,
-                                             .input_tokens = get_int(doc, "prompt_tokens"),
-                                             .output_tokens = get_int(doc, "completion_tokens"),
-                                             .cached_tokens = get_int(doc, "cached_tokens"),
-                                             .reasoning_tokens = get_int(doc, "reasoning_tokens")}};
-        struct chat_event last = {.kind = CHAT_EV_END};
-        if (emit(a, &ev) && emit(a, &usage))
-            emit_last(a, &last);
-    } else {
-        ok = false;
-    }
-    json_decref(doc);
-    return ok;
-}
-
-static bool take_error(struct attempt *a, struct base_str payload)
-{
-    json_t *doc = parse(payload);
-    int64_t status = get_int(doc, "status");
-    bool ok = json_is_object(doc) && status >= 400 && status <= 599;
-    if (ok) {
-        struct base_str message = get_str(doc, "message"), type = get_str(doc, "type");
-        char type_z[64];
-        snprintf(type_z, sizeof type_z, "%.*s", BASE_FMT(type));
-        fail(a, (int)status, type.n ? type_z : "server_error",
-             message.n ? message : BASE_STR("the local model failed"));
-    }
-    json_decref(doc);
-    return ok;
-}
-
-/* One frame to its attempt; false if it does not hold. The attempt may be over (and freed, unless
- * the caller holds it busy) afterwards. */
-static bool take_frame(struct attempt *a, const struct eng_frame *f)
-{
-    switch (f->type) {
-    case ENG_FRAME_START:
-        return take_start(a, f->payload);
-    case ENG_FRAME_TEXT:
-        return take_text(a, CHAT_EV_TEXT, f->payload);
-    case ENG_FRAME_REASONING:
-        return take_text(a, CHAT_EV_REASONING, f->payload);
-    case ENG_FRAME_CALL:
-        return take_call(a, f->payload);
-    case ENG_FRAME_ARGS:
-        return take_args(a, f->payload);
-    case ENG_FRAME_FINISH:
-        return take_finish(a, f->payload);
-    case ENG_FRAME_ERROR:
-        return take_error(a, f->payload);
-    default:
-        return false;
-    }
-}
+/* ---- frames to attempts ---- */
 
 static struct attempt *find(struct gw_engine_link *l, uint32_t id)
 {
@@ -400,7 +156,7 @@ static struct attempt *find(struct gw_engine_link *l, uint32_t id)
 static bool dispatch(struct gw_engine_link *l, const struct eng_frame *f)
 {
     if (f->type == ENG_FRAME_STATUS)
-        return f->id == 0 && take_status(l, f->payload);
+        return f->id == 0 && gw_link_take_status(l, f->payload);
     if (f->type == ENG_FRAME_EXPERTS)
         return f->id == 0 && gw_experts_take(&l->experts, f->payload);
     struct attempt *a = find(l, f->id);
@@ -414,10 +170,10 @@ static bool dispatch(struct gw_engine_link *l, const struct eng_frame *f)
         (f->type == ENG_FRAME_TEXT || f->type == ENG_FRAME_REASONING || f->type == ENG_FRAME_CALL))
         a->first_us = 0; /* it did begin to answer */
     if (!a->paused) {
-        ok = take_frame(a, f);
+        ok = gw_link_take_frame(a, f);
     } else if (!eng_frame_put(&a->held, f->type, f->id, f->payload)) {
         send_cancel(a);
-        fail(a, 503, "client_too_slow", BASE_STR("the answer was not taken in time"));
+        gw_link_fail(a, 503, "client_too_slow", BASE_STR("the answer was not taken in time"));
     }
     a->busy = false;
     if (a->over)
@@ -435,13 +191,13 @@ static void deliver_held(struct attempt *a)
         struct base_err err;
         if (eng_frame_parse(base_buf_view(&a->held), &f, &used, &err) != BASE_OK)
             break;
-        ok = take_frame(a, &f);
+        ok = gw_link_take_frame(a, &f);
         if (!a->over)
             base_buf_shift(&a->held, used);
     }
     if (!ok && !a->over) {
         send_cancel(a);
-        fail(a, 502, "engine_protocol", BASE_STR("the local model broke its protocol"));
+        gw_link_fail(a, 502, "engine_protocol", BASE_STR("the local model broke its protocol"));
     }
 }
 
@@ -451,7 +207,7 @@ static void on_deferred(evutil_socket_t fd, short what, void *arg)
     struct attempt *a = arg;
     a->busy = true;
     if (a->doomed)
-        fail(a, a->doomed, a->doomed_type, base_str_c(a->doomed_why));
+        gw_link_fail(a, a->doomed, a->doomed_type, base_str_c(a->doomed_why));
     else
         deliver_held(a);
     a->busy = false;
@@ -508,7 +264,7 @@ static void link_down(struct gw_engine_link *l)
         }
         bool held_busy = a->busy;
         a->busy = true;
-        fail(a, 503, "engine_restarted", BASE_STR("the local model's process has ended"));
+        gw_link_fail(a, 503, "engine_restarted", BASE_STR("the local model's process has ended"));
         a->busy = held_busy;
         attempt_free(a);
         a = l->attempts;
@@ -722,7 +478,7 @@ struct gw_attempt *gw_engine_start(struct gw_engine_link *l, const struct gw_att
         doom(a, 503, "engine_busy", "the local model takes no more requests now");
     } else {
         flush_soon(l);
-        arm_timer(a);
+        gw_link_arm_timer(a);
     }
     base_buf_release(&body);
     return &a->pub;

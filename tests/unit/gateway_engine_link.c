@@ -39,8 +39,12 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     struct log *l = ctx;
     assert_int_equal(l->last, 0);
     base_buf_printf(&l->text, "%s", names[ev->kind]);
-    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_FINISH)
+    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_FINISH || ev->kind == CHAT_EV_REASONING)
         base_buf_printf(&l->text, ":%.*s", BASE_FMT(ev->text));
+    if (ev->kind == CHAT_EV_TOOL_CALL)
+        base_buf_printf(&l->text, ":%d:%.*s:%.*s", ev->index, BASE_FMT(ev->id), BASE_FMT(ev->name));
+    if (ev->kind == CHAT_EV_TOOL_ARGS)
+        base_buf_printf(&l->text, ":%d:%.*s", ev->index, BASE_FMT(ev->text));
     if (ev->kind == CHAT_EV_START)
         base_buf_printf(&l->text, ":%.*s", BASE_FMT(ev->name));
     if (ev->kind == CHAT_EV_FINISH)
@@ -84,13 +88,18 @@ static void attach(void)
     gw_engine_link_attach(link_, pair[0]);
 }
 
-static void say(enum eng_frame_type type, uint32_t id, const char *payload)
+static void say_n(enum eng_frame_type type, uint32_t id, struct base_str payload)
 {
     struct base_buf b;
     base_buf_init(&b, 1 << 20);
-    assert_true(eng_frame_put(&b, type, id, base_str_c(payload)));
+    assert_true(eng_frame_put(&b, type, id, payload));
     assert_int_equal(send(engine, b.p, b.n, MSG_NOSIGNAL), b.n);
     base_buf_release(&b);
+}
+
+static void say(enum eng_frame_type type, uint32_t id, const char *payload)
+{
+    say_n(type, id, base_str_c(payload));
 }
 
 /* Takes the next frame that the gateway sent; payload is valid until the next call. */
@@ -178,6 +187,110 @@ static void test_answer(void **state)
     base_buf_release(&l.text);
 }
 
+static void test_calls(void **state)
+{
+    (void)state;
+    struct log l;
+    struct chat_request r = request_of("hi");
+    attach();
+    start(&l, &r, 1000, 2000);
+    struct eng_frame f = heard();
+    say(ENG_FRAME_REASONING, f.id, "hm");
+    say(ENG_FRAME_CALL, f.id, "{\"index\":0,\"id\":\"c0\",\"name\":\"f\"}");
+    say_n(ENG_FRAME_ARGS, f.id, BASE_STR("\0\0\0\0{\"a\":"));
+    say_n(ENG_FRAME_ARGS, f.id, BASE_STR("\0\0\0\0001}"));
+    say(ENG_FRAME_CALL, f.id, "{\"index\":1,\"id\":\"c1\",\"name\":\"g\"}");
+    say_n(ENG_FRAME_ARGS, f.id, BASE_STR("\1\0\0\0{}"));
+    say(ENG_FRAME_FINISH, f.id,
+        "{\"reason\":\"tool_calls\",\"prompt_tokens\":7,\"completion_tokens\":2}");
+    turns(3);
+    assert_string_equal(l.text.p, "REASONING:hm TOOL_CALL:0:c0:f ARGS:0:{\"a\": ARGS:0:1} "
+                                  "TOOL_CALL:1:c1:g ARGS:1:{} FINISH::tool_calls USAGE:7/2/0 END ");
+    base_buf_release(&l.text);
+    /* numbers that do not follow each other, arguments for another call than the open one, halves
+     * of characters, no name: each ends the link */
+    static const struct {
+        enum eng_frame_type type;
+        struct base_str payload;
+    } bad[] = {{ENG_FRAME_CALL, BASE_STR("{\"index\":2,\"id\":\"c\",\"name\":\"f\"}")},
+               {ENG_FRAME_CALL, BASE_STR("{\"id\":\"c\",\"name\":\"f\"}")},
+               {ENG_FRAME_CALL, BASE_STR("{\"index\":1,\"id\":\"c\",\"name\":\"\"}")},
+               {ENG_FRAME_CALL, BASE_STR("{\"index\":1,\"name\":\"f\"}")},
+               {ENG_FRAME_ARGS, BASE_STR("\1\0\0\0x")},
+               {ENG_FRAME_ARGS, BASE_STR("\0\0\0\0")},
+               {ENG_FRAME_ARGS, BASE_STR("\0\0\0\0\xc3")},
+               {ENG_FRAME_REASONING, BASE_STR("\xc3")},
+               {ENG_FRAME_REASONING, BASE_STR("")}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        attach();
+        start(&l, &r, 1000, 2000);
+        f = heard();
+        say(ENG_FRAME_CALL, f.id, "{\"index\":0,\"id\":\"c0\",\"name\":\"f\"}");
+        say_n(bad[i].type, f.id, bad[i].payload);
+        turns(3);
+        if (strcmp(l.text.p, "TOOL_CALL:0:c0:f ERROR:503:engine_restarted:retry ") != 0)
+            fail_msg("bad frame %zu: %s", i, l.text.p);
+        base_buf_release(&l.text);
+    }
+}
+
+static void on_dropped(void *ctx, const struct gw_attempt_headers *h)
+{
+    struct log *l = ctx;
+    base_buf_printf(&l->text, "DROPPED:%.*s ", BASE_FMT(h->dropped));
+}
+
+static void test_extras(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *extra, *want, *dropped;
+    } cases[] = {
+        {"{\"reasoning_effort\":\"minimal\"}", "\"template\":{\"reasoning_effort\":\"low\"},", ""},
+        {"{\"reasoning_effort\":\"none\"}",
+         "\"template\":{\"reasoning_effort\":\"low\",\"enable_thinking\":false},", ""},
+        {"{\"reasoning_effort\":\"none\",\"enable_thinking\":true}",
+         "\"template\":{\"enable_thinking\":true,\"reasoning_effort\":\"low\"},", ""},
+        {"{\"enable_thinking\":false}", "\"template\":{\"enable_thinking\":false},", ""},
+        {"{\"enable_thinking\":3}", "\"template\":{},", "DROPPED:enable_thinking "},
+        {"{\"chat_template_kwargs\":{\"a\":[1],\"enable_thinking\":true},\"enable_thinking\":"
+         "false}",
+         "\"template\":{\"a\":[1],\"enable_thinking\":true},", ""},
+        {"{\"parallel_tool_calls\":false,\"logit_bias\":{},\"store\":null}",
+         "\"template\":{},\"parallel_tool_calls\":false,", "DROPPED:logit_bias "},
+        {"{\"parallel_tool_calls\":true,\"reasoning_effort\":\"much\"}", "\"template\":{},",
+         "DROPPED:reasoning_effort "}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct chat_request r = request_of("hi");
+        struct base_buf want;
+        struct log l = {0};
+        struct base_err err;
+        r.extra = base_str_c(cases[i].extra);
+        base_buf_init(&l.text, 1 << 20);
+        base_buf_z(&l.text, "");
+        base_buf_init(&want, 1 << 20);
+        base_buf_printf(&want,
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                        "%s\"stop\":[],\"tenant\":\"\"}",
+                        cases[i].want);
+        struct gw_attempt_spec spec = {
+            .target = &target, .request = &r, .event = on_event, .headers = on_dropped, .ctx = &l};
+        attach();
+        l.a = gw_engine_start(link_, &spec, &err);
+        assert_non_null(l.a);
+        struct eng_frame f = heard();
+        assert_string_equal(f.payload.p, want.p);
+        say(ENG_FRAME_START, f.id, "{\"model\":\"m\"}");
+        turns(3);
+        base_buf_clear(&want);
+        base_buf_printf(&want, "%sSTART:m ", cases[i].dropped);
+        assert_string_equal(l.text.p, want.p);
+        gw_attempt_cancel(l.a);
+        base_buf_release(&l.text);
+        base_buf_release(&want);
+    }
+}
+
 static void test_submit(void **state)
 {
     (void)state;
@@ -215,7 +328,8 @@ static void test_submit(void **state)
     json_t *got = json_loadb(f.payload.p, f.payload.n, JSON_REJECT_DUPLICATES, NULL);
     json_t *want = json_loads(
         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"a\\nb\"},"
-        "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c1\",\"type\":"
+        "{\"role\":\"assistant\",\"content\":\"\",\"reasoning_content\":\"hm\",\"tool_calls\":[{"
+        "\"id\":\"c1\",\"type\":"
         "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}}]},"
         "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"42\"},"
         "{\"role\":\"user\",\"content\":\"go on\"}],\"tools\":[{\"type\":\"function\","
@@ -480,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_status),    cmocka_unit_test(test_experts),
         cmocka_unit_test(test_deadlines), cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_pause),     cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_calls),     cmocka_unit_test(test_extras),
         cmocka_unit_test(test_restart)};
     return cmocka_run_group_tests_name("gateway_engine_link", tests, setup, teardown);
 }
