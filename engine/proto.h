@@ -9,24 +9,31 @@
  *     SUBMIT    JSON object (below)
  *     CANCEL    empty: the client has gone; no more frames with this id follow the engine's FINISH
  *   engine -> gateway
- *     STATUS    JSON: {"models":[{"name","ready","slots","active","queued","context",
- *               "expected_wait_ms"}]}, sent on connect, on change, and at least once a second while
- *               busy
+ *     STATUS    JSON, on connect, on change, and at least once a second while busy: {"models":[
+ *               {"name","ready","slots","active","queued","context","expected_wait_ms"}]}
+ *
  *     START     JSON: {"model","prompt_tokens"}: prompt accepted, prefill begins
+ *
  *     TEXT      UTF-8, whole sequences, never empty: a piece of the answer
+ *
  *     REASONING the same: a piece of the model's thoughts
+ *
  *     CALL      JSON: {"index","id","name"}: a tool call opens; index counts from 0 without gaps,
  *               and the call before it is complete
+ *
  *     ARGS      u32 index (of the call that is open), then as TEXT: a piece of its arguments
+ *
  *     FINISH    JSON: {"reason":"stop|length|stop_sequence|tool_calls|cancelled","stop":"...",
- *               "prompt_tokens","completion_tokens","reasoning_tokens" (of them),"cached_tokens",
- *               "prompt_ms","generate_ms"}
- *     EXPERTS   JSON: {"model","experts":N,"used":K,"layers":[{"layer":L,"counts":[N numbers]}...]}:
- *               how often each expert of a model was chosen since the engine started, layers without
+ *               "prompt_tokens","completion_tokens","reasoning_tokens" (of them),
+ *               "cached_tokens","prompt_ms","generate_ms"}
+ *
+ *     EXPERTS   JSON: {"model","experts":N,"used":K,"layers":[{"layer":L,"counts":[N]}...]}: how
+ *               often each expert of a model was chosen since the engine started, layers without
  *               experts left out. Id 0. After work, at most every ENG_EXPERTS_EVERY_MS
- *     ERROR     JSON: {"status":400|404|413|429|500|503,"type","message"}: instead of FINISH.
- * Types: 400 invalid_request_error, context_length_exceeded; 404 model_not_found; 429 queue_full;
- * 500 engine_error; 503 model_not_ready, engine_stopping
+ *
+ *     ERROR     JSON: {"status","type","message"}: instead of FINISH. Types: 400
+ *               invalid_request_error, context_length_exceeded; 404 model_not_found; 429
+ *               queue_full; 500 engine_error; 503 model_not_ready, engine_stopping
  *
  * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls,
  * results and reasoning_content in OpenAI's form),"tools":[...],"parallel_tool_calls":BOOL,
