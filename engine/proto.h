@@ -39,8 +39,9 @@
  * results and reasoning_content in OpenAI's form),"tools":[...],"parallel_tool_calls":BOOL,
  * "template":{...} (variables for the model's template),"max_tokens","temperature","top_k","top_p",
  * "min_p","presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],
- * "tenant":STRING}. Absent numbers take the model's recommended or our default values. Stop strings
- * end an answer where they stand in its text; thoughts and arguments are not searched.
+ * "tenant":STRING,"watermark":BOOL}. Absent numbers take the model's recommended or our default
+ * values. Stop strings end an answer where they stand in its text; thoughts and arguments are not
+ * searched.
  */
 #ifndef ENG_PROTO_H
 #define ENG_PROTO_H
