@@ -102,7 +102,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->seq, rows * 4},
         {&s->mark, rows * 4},
         {&s->run, rows * 4},
-        {&s->aq, wide * m->planes},
+        {&s->aq, wide / ENG_QBLOCK * eng_act_bytes(m->planes)},
         {&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
     };
     size_t total = 0;

@@ -108,8 +108,9 @@ static void prep_row(const struct prep_job *j, uint32_t r)
         x = y;
     }
     if (j->ints)
-        j->m->kernels->quant[j->m->planes](x, j->n_in, s->aq + (size_t)r * j->n_in * j->m->planes,
-                                           s->aqi + (size_t)r * (j->n_in / 32));
+        j->m->kernels->quant[j->m->planes](
+            x, j->n_in, s->aq + (size_t)r * (j->n_in / ENG_QBLOCK) * eng_act_bytes(j->m->planes),
+            s->aqi + (size_t)r * (j->n_in / 32));
 }
 
 #define ROWS_PER_TASK 16
@@ -156,7 +157,7 @@ struct eng_acts eng_acts_from(const struct eng_acts *a, size_t first)
 {
     struct eng_acts b = *a;
     b.x += first * a->n_in;
-    b.q += first * a->n_in * a->planes;
+    b.q += first * (a->n_in / ENG_QBLOCK) * eng_act_bytes(a->planes);
     b.qi += first * (a->n_in / ENG_QBLOCK);
     return b;
 }

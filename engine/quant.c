@@ -260,23 +260,48 @@ void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
     }
 }
 
+/* Two values' 18 bits each: n = 4 x / d rounded, four times the value plus its last two bits
+ * (-2..1). Those of x0 go to t's upper part, which counts 16 / 4 = 4 whole steps of x1: x1 gives
+ * them back.
+ */
+static void split_pair(int n0, int n1, int *q0, int *q1, int *t)
+{
+    *q0 = (n0 + 2 + (1 << 20)) / 4 - (1 << 18); /* the nearest, halves upwards */
+    *q1 = (n1 + 2 + (1 << 20)) / 4 - (1 << 18);
+    int u = n0 - 4 * *q0, v = n1 - 4 * *q1;
+    *q1 -= 4 * u;
+    *t = 16 * u + v;
+}
+
+static void put_bytes(int v, int8_t *hi, int8_t *lo)
+{
+    int h = (v + 127 * 256 + 128) / 256 - 127; /* upwards from the middle: lo <= 127 */
+    *hi = (int8_t)h;
+    *lo = (int8_t)(v - 256 * h);
+}
+
 void eng_quant_q16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
 {
     const float most = 127 * 256;
-    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += 2 * ENG_QBLOCK) {
+    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += ENG_Q16_BYTES) {
         float max = 0;
-        int sum[2] = {0, 0};
+        int sum[2] = {0, 0}, sum_t = 0;
         for (int j = 0; j < ENG_QBLOCK; j++)
             max = fmaxf(max, fabsf(x[j]));
         float inv = max > 1e-33f ? most / max : 0, d = inv > 0 ? max / most : 0;
-        for (int j = 0; j < ENG_QBLOCK; j++) {
-            int v = (int)lrintf(x[j] * inv);
-            int hi = (v + 127 * 256 + 128) / 256 - 127; /* upwards from the middle: lo <= 127 */
-            q[j] = (int8_t)hi;
-            q[j + ENG_QBLOCK] = (int8_t)(v - 256 * hi);
-            sum[j / 16] += v;
+        for (int j = 0; j < 16; j++) {
+            int v[2], t;
+            split_pair((int)lrintf(x[j] * (4 * inv)), (int)lrintf(x[j + 16] * (4 * inv)), &v[0],
+                       &v[1], &t);
+            for (int k = 0; k < 2; k++) {
+                put_bytes(v[k], &q[j + 16 * k], &q[j + 16 * k + 32]);
+                sum[k] += v[k];
+            }
+            q[64 + j] = (int8_t)t;
+            sum_t += t;
         }
-        info[b] = (struct eng_qinfo){d, d * (float)(sum[0] + sum[1]), d * (float)sum[0],
-                                     d * (float)sum[1]};
+        float t_lo = (float)sum_t * 0.015625f, t_hi = (float)sum_t * 0.25f;
+        float lo = (float)sum[0] + t_lo, hi = (float)sum[1] + t_hi;
+        info[b] = (struct eng_qinfo){d, d * (lo + hi), d * lo, d * hi};
     }
 }

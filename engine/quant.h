@@ -59,6 +59,12 @@ void eng_dequant_low(uint32_t type, const uint8_t *block, float *x);
  */
 void eng_k_scale(const uint8_t *s, int j, int *sc, int *mn);
 
+/* Scale of 16 values: i (0 to 15) of a block of Q3_K, from its 12 packed bytes, -32..31; i (0 to 7)
+ * of IQ4_XS; NVFP4's, half of an unsigned E4M3 number. */
+int eng_q3_k_scale(const uint8_t *s, int i);
+int eng_iq4_xs_scale(const uint8_t *block, int i);
+float eng_nvfp4_scale(uint8_t e);
+
 float eng_f16_to_f32(uint16_t h);
 uint16_t eng_f32_to_f16(float f); /* round to nearest even */
 
@@ -66,14 +72,17 @@ uint16_t eng_f32_to_f16(float f); /* round to nearest even */
 #define ENG_QBLOCK 32
 struct eng_qinfo {
     float d;            /* max|x| / the largest |q|, 0 for a block of zeros */
-    float ds;           /* d times the sum of the block's q: what a weight's minimum multiplies */
+    float ds;           /* the sum of the block's rounded x: what a weight's minimum multiplies */
     float ds_lo, ds_hi; /* the same for the two halves of the block */
 };
 /* For n a multiple of 32: q[n] in -127..127 and one info a block. Plain C; cpu/ has faster versions
  * with the same results. */
 void eng_quant_q8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
-/* The finer form: |q| up to 127 * 256, as two bytes q = 256 hi + lo, hi in -127..127 and lo in
- * -128..127. Each block's 32 hi stand before its 32 lo: 2 n bytes in all. */
+/* The finer form, 18 bits a value: q in -32520..32520 as two bytes q = 256 hi + lo, hi in -127..127
+ * and lo in -128..127, and two bits more, of which a byte t holds those of value j and value j +
+ * 16: x[j] = d (q[j] + t / 64), x[j + 16] = d (q[j + 16] + t / 4), t in -34..17 A block is 32 hi,
+ * 32 lo, 16 t: ENG_Q16_BYTES. docs/decisions/020-activations.md says why. */
+#define ENG_Q16_BYTES 80
 void eng_quant_q16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info);
 
 #endif

@@ -37,13 +37,16 @@ static void q2_k(const uint8_t *b, float *x)
     }
 }
 
+int eng_q3_k_scale(const uint8_t *s, int i)
+{
+    return ((i < 8 ? s[i] & 15 : s[i - 8] >> 4) | (s[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32;
+}
+
 static void q3_k(const uint8_t *b, float *x)
 {
     float d = eng_f16_to_f32(le16(b + 108));
-    const uint8_t *s = b + 96;
     for (int i = 0; i < 16; i++) {
-        int sc = (i < 8 ? s[i] & 15 : s[i - 8] >> 4) | (s[8 + i % 4] >> (i / 4 * 2) & 3) << 4;
-        float scale = d * (float)(sc - 32);
+        float scale = d * (float)eng_q3_k_scale(b + 96, i);
         const uint8_t *qs = b + 32 + i / 8 * 32 + i % 2 * 16, *high = b + i % 2 * 16;
         for (int l = 0; l < 16; l++) {
             int q = qs[l] >> (i % 8 / 2 * 2) & 3;
@@ -60,17 +63,19 @@ static void steps(const uint8_t *qs, float d, float *x)
     }
 }
 
+int eng_iq4_xs_scale(const uint8_t *b, int i)
+{
+    return ((b[4 + i / 2] >> (i % 2 * 4) & 15) | (le16(b + 2) >> (2 * i) & 3) << 4) - 32;
+}
+
 static void iq4_xs(const uint8_t *b, float *x)
 {
     float d = eng_f16_to_f32(le16(b));
-    for (int i = 0; i < 8; i++) {
-        int sc = (b[4 + i / 2] >> (i % 2 * 4) & 15) | (le16(b + 2) >> (2 * i) & 3) << 4;
-        steps(b + 8 + i * 16, d * (float)(sc - 32), x + i * 32);
-    }
+    for (int i = 0; i < 8; i++)
+        steps(b + 8 + i * 16, d * (float)eng_iq4_xs_scale(b, i), x + i * 32);
 }
 
-/* Half of an unsigned float of 4 exponent bits and 3 of mantissa. */
-static float half_e4m3(uint8_t e)
+float eng_nvfp4_scale(uint8_t e)
 {
     int exp = e >> 3 & 15, man = e & 7;
     if (e == 0x7f) /* no number */
@@ -82,7 +87,7 @@ static void nvfp4(const uint8_t *b, float *x)
 {
     static const int8_t twice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     for (int i = 0; i < 4; i++) {
-        float d = half_e4m3(b[i]);
+        float d = eng_nvfp4_scale(b[i]);
         const uint8_t *qs = b + 4 + i * 8;
         for (int j = 0; j < 8; j++) {
             x[i * 16 + j] = (float)twice[qs[j] & 15] * d;

@@ -126,13 +126,13 @@ FN vi vi_shl(vi a, int n)
 {
     return (vi)((u32x16)a << n);
 }
-FN vi vi_times256(vi a)
+FN vi vi_times2(vi a, int n)
 {
-    return _mm512_slli_epi32(a, 8);
+    return _mm512_slli_epi32(a, (unsigned)n);
 }
-FN vi vi_table(vi a)
+FN vi vi_table(vi a, const uint8_t *table)
 {
-    __m128i t = _mm_loadu_si128((const __m128i *)(const void *)eng_mxfp4_codes);
+    __m128i t = _mm_loadu_si128((const __m128i *)(const void *)table);
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(t), a);
 }
 FN vf vi_float(vi a)

@@ -13,18 +13,13 @@
  *   vf_f16 vf_bf16 vf_u8 vf_i8 (LANES values at an unaligned address, widened)
  *   vf_store_i8             LANES floats that are whole numbers of -128..127, as bytes
  *   vi_zero vi_load vi_add vi_or, vi_and(x, byte), vi_shr(x, n) vi_shl(x, n) (of 32-bit lanes),
- *   vi_times256 (32-bit lanes), vi_table (bytes 0..15 through eng_mxfp4_codes), vi_float,
+ *   vi_times2(x, n) (32-bit lanes times 2^n), vi_table(x, t) (bytes 0..15 through t), vi_float,
  *   vi_dp(acc, u, s)        acc + the sum of 4 unsigned bytes of u times 4 signed bytes of s, a
  * lane vi_dp8                  the same where bytes of u may pass 127
  *
  * Everything is pure and runs on any thread.
  *
- * The integer product: a tile holds 16 rows (tile_pack.c), a lane is a row, so lanes are never
- * added together. For 32 values, the codes are unpacked once into eight registers and multiplied
- * with the int8 activations of up to ROWS_MAX rows, each broadcast four bytes at a time:
- *   y += (sum of code * q) * (d * d_act) + m * (d_act * sum of q)
- * Activations of 16 bits are two such planes, q = 256 hi + lo, over the same unpacked codes. One
- * activation row is the matrix-vector case of token generation, many are that of prompts.
+ * The product of quantised weights is in kern_tiles.h.
  */
 #ifndef ENG_CPU_KERN_BODY_H
 #define ENG_CPU_KERN_BODY_H
@@ -95,40 +90,63 @@ TARGET static void k_swiglu(float *g, const float *u, size_t n)
         g[i] = g[i] / (1.0f + expf(-g[i])) * u[i];
 }
 
-/* Rounds x, a byte a value in planes = 1, two in 2. */
-FN void quant_blocks(int planes, const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+TARGET static void k_quant8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
 {
     enum { PER = 32 / LANES };
-    const float most = planes == 1 ? 127.0f : 127.0f * 256;
-    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += planes * ENG_QBLOCK) {
+    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += ENG_QBLOCK) {
         vf max = vf_zero(), sum[2] = {vf_zero(), vf_zero()};
         UNROLL for (int i = 0; i < PER; i++) max = vf_max(max, vf_abs(vf_load(x + i * LANES)));
-        float top = vf_top(max), inv = top > (planes == 1 ? 1e-35f : 1e-33f) ? most / top : 0;
+        float top = vf_top(max), inv = top > 1e-35f ? 127.0f / top : 0;
         UNROLL for (int i = 0; i < PER; i++)
         {
             vf v = vf_round(vf_mul(vf_load(x + i * LANES), vf_set1(inv)));
             sum[i * 2 / PER] = vf_add(sum[i * 2 / PER], v);
-            if (planes == 2) { /* the quarter: upwards from the middle, so that lo <= 127 */
-                vf hi = vf_round(vf_mul(vf_add(v, vf_set1(0.25f)), vf_set1(1.0f / 256)));
-                vf_store_i8(q + i * LANES, hi);
-                vf_store_i8(q + ENG_QBLOCK + i * LANES, vf_fma(hi, vf_set1(-256.0f), v));
-            } else {
-                vf_store_i8(q + i * LANES, v);
-            }
+            vf_store_i8(q + i * LANES, v);
         }
-        float d = inv > 0 ? top / most : 0, lo = vf_sum(sum[0]), hi = vf_sum(sum[1]);
+        float d = inv > 0 ? top / 127.0f : 0, lo = vf_sum(sum[0]), hi = vf_sum(sum[1]);
         info[b] = (struct eng_qinfo){d, d * (lo + hi), d * lo, d * hi};
     }
 }
 
-TARGET static void k_quant8(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
+FN void store_16(int8_t *hi, int8_t *lo, vf v)
 {
-    quant_blocks(1, x, n, q, info);
+    /* the quarter: upwards from the middle, so that lo <= 127 */
+    vf h = vf_round(vf_mul(vf_add(v, vf_set1(0.25f)), vf_set1(1.0f / 256)));
+    vf_store_i8(hi, h);
+    vf_store_i8(lo, vf_fma(h, vf_set1(-256.0f), v));
 }
 
+/* As eng_quant_q16: every product below is exact, so all versions give the same bytes. */
 TARGET static void k_quant16(const float *x, size_t n, int8_t *q, struct eng_qinfo *info)
 {
-    quant_blocks(2, x, n, q, info);
+    enum { HALF = 16 / LANES };
+    const float most = 127.0f * 256;
+    for (size_t b = 0; b < n / ENG_QBLOCK; b++, x += ENG_QBLOCK, q += ENG_Q16_BYTES) {
+        vf max = vf_zero(), sum[2] = {vf_zero(), vf_zero()}, sum_t = vf_zero();
+        UNROLL for (int i = 0; i < 2 * HALF; i++) max = vf_max(max, vf_abs(vf_load(x + i * LANES)));
+        float top = vf_top(max), inv = top > 1e-33f ? most / top : 0;
+        UNROLL for (int i = 0; i < HALF; i++)
+        {
+            int8_t *p = q + i * LANES;
+            vf n0 = vf_round(vf_mul(vf_load(x + i * LANES), vf_set1(4 * inv)));
+            vf n1 = vf_round(vf_mul(vf_load(x + 16 + i * LANES), vf_set1(4 * inv)));
+            vf q0 = vf_round(vf_fma(n0, vf_set1(0.25f), vf_set1(0.125f)));
+            vf q1 = vf_round(vf_fma(n1, vf_set1(0.25f), vf_set1(0.125f)));
+            vf u = vf_fma(q0, vf_set1(-4.0f), n0), v = vf_fma(q1, vf_set1(-4.0f), n1);
+            vf t = vf_fma(u, vf_set1(16.0f), v);
+            q1 = vf_fma(u, vf_set1(-4.0f), q1);
+            store_16(p, p + 32, q0);
+            store_16(p + 16, p + 48, q1);
+            vf_store_i8(p + 64, t);
+            sum[0] = vf_add(sum[0], q0);
+            sum[1] = vf_add(sum[1], q1);
+            sum_t = vf_add(sum_t, t);
+        }
+        float d = inv > 0 ? top / most : 0, ts = vf_sum(sum_t);
+        float t_lo = ts * 0.015625f, t_hi = ts * 0.25f;
+        float lo = vf_sum(sum[0]) + t_lo, hi = vf_sum(sum[1]) + t_hi;
+        info[b] = (struct eng_qinfo){d, d * (lo + hi), d * lo, d * hi};
+    }
 }
 
 /* ---- attention ---- */
@@ -324,219 +342,7 @@ TARGET static void k_mm_rows(const struct eng_mm *mm)
     }
 }
 
-/* ---- quantised weights, in tiles ---- */
-
-/* The 32 codes of LANES rows as 8 vectors of four a lane; p: planes, moved on to the first lane. */
-FN void unpack(uint32_t type, const uint8_t *p, vi *u)
-{
-    if (type == ENG_Q8_0) {
-        UNROLL for (int g = 0; g < 8; g++) u[g] = vi_load(p + 64 * g);
-        return;
-    }
-    UNROLL for (int h = 0; h < 4; h++)
-    {
-        vi b = vi_load(p + 64 * h);
-        u[h] = vi_and(b, 15);
-        u[h + 4] = vi_and(vi_shr(b, 4), 15);
-    }
-    if (type == ENG_Q5_0 || type == ENG_Q5_1 || type == ENG_Q5_K) {
-        vi b = vi_load(p + 256);
-        UNROLL for (int g = 0; g < 8; g++) u[g] =
-            vi_or(u[g], g < 4 ? vi_and(vi_shl(b, 4 - g), 16) : vi_and(vi_shr(b, g - 4), 16));
-    } else if (type == ENG_Q6_K) {
-        UNROLL for (int g = 0; g < 8; g++)
-        {
-            vi b = vi_load(p + 256 + g / 4 * 64);
-            int f = 2 * (g & 3);
-            b = f < 4 ? vi_shl(b, 4 - f) : vi_shr(b, f - 4);
-            u[g] = vi_or(u[g], vi_and(b, 48));
-        }
-    } else if (type == ENG_MXFP4) {
-        UNROLL for (int g = 0; g < 8; g++) u[g] = vi_table(u[g]);
-    }
-}
-
-/* d and m of LANES rows for one block; Q6_K has a pair for each half. */
-struct scales {
-    vf d, m, d2, m2;
-};
-
-FN void read_scales(uint32_t type, const uint8_t *super, const uint8_t *p, int lane,
-                    struct scales *s)
-{
-    if (type == ENG_Q4_K || type == ENG_Q5_K) {
-        s->d = vf_mul(vf_f16(super + 2 * lane), vf_u8(p + lane));
-        s->m = vf_mul(vf_f16(super + 32 + 2 * lane), vf_u8(p + 16 + lane));
-        s->m = vf_sub(vf_zero(), s->m);
-    } else if (type == ENG_Q6_K) {
-        vf d = vf_f16(super + 2 * lane);
-        s->d = vf_mul(d, vf_i8(p + lane));
-        s->d2 = vf_mul(d, vf_i8(p + 16 + lane));
-        s->m = vf_mul(s->d, vf_set1(-32.0f));
-        s->m2 = vf_mul(s->d2, vf_set1(-32.0f));
-    } else if (type == ENG_MXFP4) {
-        s->d = vf_load((const float *)(const void *)(p + 4 * lane));
-        s->m = vf_mul(s->d, vf_set1(-12.0f));
-    } else {
-        s->d = vf_f16(p + 2 * lane);
-        if (type == ENG_Q4_1 || type == ENG_Q5_1)
-            s->m = vf_f16(p + 32 + 2 * lane);
-        else
-            s->m = vf_mul(s->d, vf_set1(type == ENG_Q4_0   ? -8.0f
-                                        : type == ENG_Q5_0 ? -16.0f
-                                                           : -128.0f));
-    }
-}
-
-/* a, b += the first and second 16 codes times one plane of a row of activations */
-FN void block_plane(uint32_t type, const vi *u, const int8_t *q, vi *a, vi *b)
-{
-    UNROLL for (int g = 0; g < 4; g++)
-    {
-        if (type == ENG_Q8_0) {
-            *a = vi_dp8(*a, u[g], q + 4 * g);
-            *b = vi_dp8(*b, u[g + 4], q + 16 + 4 * g);
-        } else {
-            *a = vi_dp(*a, u[g], q + 4 * g);
-            *b = vi_dp(*b, u[g + 4], q + 16 + 4 * g);
-        }
-    }
-}
-
-/* acc += one block times one row of activations. With two planes a lane's sum stays below
- * 255 * 127 * 256 * 32 < 2^28. */
-FN vf block_row(uint32_t type, int planes, const vi *u, const struct scales *s, const int8_t *q,
-                const struct eng_qinfo *qi, vf acc)
-{
-    vi a = vi_zero(), b = vi_zero();
-    block_plane(type, u, q, &a, &b);
-    if (planes == 2) {
-        a = vi_times256(a);
-        b = vi_times256(b);
-        block_plane(type, u, q + ENG_QBLOCK, &a, &b);
-    }
-    if (type == ENG_Q6_K) {
-        acc = vf_fma(vi_float(a), vf_mul(s->d, vf_set1(qi->d)), acc);
-        acc = vf_fma(vi_float(b), vf_mul(s->d2, vf_set1(qi->d)), acc);
-        acc = vf_fma(s->m, vf_set1(qi->ds_lo), acc);
-        return vf_fma(s->m2, vf_set1(qi->ds_hi), acc);
-    }
-    acc = vf_fma(vi_float(vi_add(a, b)), vf_mul(s->d, vf_set1(qi->d)), acc);
-    return vf_fma(s->m, vf_set1(qi->ds), acc);
-}
-
-/* LANES outputs of one tile for n (a constant) rows of activations. */
-FN void tile_rows(uint32_t type, int planes, int n, const uint8_t *tile, int lane, uint32_t n_in,
-                  const int8_t *const *q, const struct eng_qinfo *const *qi, vf *acc)
-{
-    const struct eng_tile_layout lay = type == ENG_Q8_0    ? (struct eng_tile_layout){32, 512, 0}
-                                       : type == ENG_Q4_0  ? (struct eng_tile_layout){32, 256, 0}
-                                       : type == ENG_Q4_1  ? (struct eng_tile_layout){64, 256, 0}
-                                       : type == ENG_Q5_0  ? (struct eng_tile_layout){32, 320, 0}
-                                       : type == ENG_Q5_1  ? (struct eng_tile_layout){64, 320, 0}
-                                       : type == ENG_MXFP4 ? (struct eng_tile_layout){64, 256, 0}
-                                       : type == ENG_Q4_K  ? (struct eng_tile_layout){32, 256, 64}
-                                       : type == ENG_Q5_K  ? (struct eng_tile_layout){32, 320, 64}
-                                                           : (struct eng_tile_layout){32, 384, 32};
-    const uint8_t *super = tile;
-    UNROLL for (int r = 0; r < n; r++) acc[r] = vf_zero();
-    for (uint32_t b = 0; b < n_in / 32; b++) {
-        vi u[8];
-        struct scales s;
-        if (lay.super && b % 8 == 0) {
-            super = tile;
-            tile += lay.super;
-        }
-        read_scales(type, super, tile, lane, &s);
-        unpack(type, tile + lay.scales + 4 * lane, u);
-        UNROLL for (int r = 0; r < n; r++) acc[r] = block_row(
-            type, planes, u, &s, q[r] + (size_t)b * 32 * (size_t)planes, qi[r] + b, acc[r]);
-        tile += lay.scales + lay.planes;
-    }
-}
-
-FN void store_tile(const struct eng_mm *mm, uint32_t o, uint32_t r, vf acc)
-{
-    float *y = mm->y + r * mm->ldy + o;
-    const float *bias = mm->w->bias ? mm->w->bias + (size_t)mm->mat * mm->w->n_out + o : NULL;
-    if (o + LANES <= mm->out1) {
-        if (bias)
-            acc = vf_add(acc, vf_load(bias));
-        vf_store(y, acc);
-        return;
-    }
-    float t[LANES];
-    vf_store(t, acc);
-    for (uint32_t i = 0; o + i < mm->out1; i++)
-        y[i] = t[i] + (bias ? bias[i] : 0);
-}
-
-/* All tiles of mm for its rows r0..r0+n. */
-FN void tiles_n(uint32_t type, int planes, int n, const struct eng_mm *mm, uint32_t r0)
-{
-    const struct eng_weight *w = mm->w;
-    const int8_t *q[ROWS_MAX];
-    const struct eng_qinfo *qi[ROWS_MAX];
-    for (int r = 0; r < n; r++) {
-        size_t row = mm->rows ? mm->rows[r0 + (uint32_t)r] : r0 + (uint32_t)r;
-        q[r] = mm->a->q + row * w->n_in * (size_t)planes;
-        qi[r] = mm->a->qi + row * (w->n_in / 32);
-    }
-    for (uint32_t o = mm->out0; o < mm->out1; o += ENG_TILE) {
-        const uint8_t *tile =
-            w->tiles + ((uint64_t)mm->mat * w->mat_tiles + o / ENG_TILE) * w->tile_bytes;
-        for (int lane = 0; lane < ENG_TILE && o + (uint32_t)lane < mm->out1; lane += LANES) {
-            vf acc[ROWS_MAX];
-            tile_rows(type, planes, n, tile, lane, w->n_in, q, qi, acc);
-            for (int r = 0; r < n; r++)
-                store_tile(mm, o + (uint32_t)lane, r0 + (uint32_t)r, acc[r]);
-        }
-    }
-}
-
-FN void tiles_type(uint32_t type, int planes, const struct eng_mm *mm)
-{
-    uint32_t r = 0;
-    for (; r + ROWS_MAX <= mm->n_rows; r += ROWS_MAX)
-        tiles_n(type, planes, ROWS_MAX, mm, r);
-#if ROWS_MAX > 4
-    for (; r + 4 <= mm->n_rows; r += 4)
-        tiles_n(type, planes, 4, mm, r);
-#endif
-    for (; r + 2 <= mm->n_rows; r += 2)
-        tiles_n(type, planes, 2, mm, r);
-    for (; r < mm->n_rows; r++)
-        tiles_n(type, planes, 1, mm, r);
-}
-
-#define TILES_OF(T)                                                                                \
-    TARGET static void tiles8_##T(const struct eng_mm *mm)                                         \
-    {                                                                                              \
-        tiles_type(ENG_##T, 1, mm);                                                                \
-    }                                                                                              \
-    TARGET static void tiles16_##T(const struct eng_mm *mm)                                        \
-    {                                                                                              \
-        tiles_type(ENG_##T, 2, mm);                                                                \
-    }
-TILES_OF(Q4_0)
-TILES_OF(Q4_1)
-TILES_OF(Q5_0)
-TILES_OF(Q5_1)
-TILES_OF(Q8_0)
-TILES_OF(Q4_K)
-TILES_OF(Q5_K)
-TILES_OF(Q6_K)
-TILES_OF(MXFP4)
-
-static void k_mm_tiles(const struct eng_mm *mm)
-{
-#define BOTH(T) [ENG_##T] = { tiles8_##T, tiles16_##T }
-    static void (*const by_type[][ENG_PLANES_MAX])(const struct eng_mm *) = {
-        BOTH(Q4_0), BOTH(Q4_1), BOTH(Q5_0), BOTH(Q5_1), BOTH(Q8_0),
-        BOTH(Q4_K), BOTH(Q5_K), BOTH(Q6_K), BOTH(MXFP4)};
-#undef BOTH
-    by_type[mm->w->type][mm->a->planes - 1](mm);
-}
+#include "engine/cpu/kern_tiles.h"
 
 const struct eng_kernels KERN_SYMBOL = {
     .name = KERN_NAME,

@@ -115,14 +115,14 @@ FN vi vi_shl(vi a, int n)
     BYTE a.b[l] = (uint8_t)(a.b[l] << n);
     return a;
 }
-FN vi vi_times256(vi a)
+FN vi vi_times2(vi a, int n)
 {
-    EACH a.i[l] *= 256;
+    EACH a.i[l] *= 1 << n;
     return a;
 }
-FN vi vi_table(vi a)
+FN vi vi_table(vi a, const uint8_t *table)
 {
-    BYTE a.b[l] = eng_mxfp4_codes[a.b[l]];
+    BYTE a.b[l] = table[a.b[l]];
     return a;
 }
 FN vi vi_dp(vi acc, vi u, const int8_t *q)

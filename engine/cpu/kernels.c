@@ -13,6 +13,10 @@
 /* the E2M1 values, doubled, plus 12: unsigned, so that one dot product serves all types */
 const uint8_t eng_mxfp4_codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
+/* the steps of IQ4_NL and IQ4_XS (quant_low.c) plus 128 */
+const uint8_t eng_iq4_codes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                   129, 141, 153, 166, 181, 197, 217, 241};
+
 struct version {
     const struct eng_kernels *k;
     bool runs;

@@ -13,7 +13,7 @@
 #include "engine/quant.h"
 
 #define ENG_TILE       16 /* weight rows that a kernel takes at a time */
-#define ENG_PLANES_MAX 2  /* bytes of a rounded activation */
+#define ENG_PLANES_MAX 2  /* 1: activations of 8 bits, 2: of two bytes and a little more */
 
 /* A weight matrix [n_out][n_in], or n_mat of them (one per expert): y[o] = sum_i W[o][i] x[i]. */
 struct eng_weight {
@@ -35,10 +35,16 @@ struct eng_acts {
     const float *x; /* always */
     uint32_t n_in;
     /* filled only when a quantised weight is to be applied by an integer kernel: */
-    uint32_t planes;            /* bytes a value: 1 as eng_quant_q8 gives, 2 as eng_quant_q16 */
-    const int8_t *q;            /* [n_rows][n_in / 32][planes][32] */
+    uint32_t planes;            /* 1 as eng_quant_q8 gives, 2 as eng_quant_q16 */
+    const int8_t *q;            /* [n_rows][n_in / 32][eng_act_bytes(planes)] */
     const struct eng_qinfo *qi; /* [n_rows][n_in / 32] */
 };
+
+/* Of 32 rounded activations. */
+static inline size_t eng_act_bytes(uint32_t planes)
+{
+    return planes == 2 ? ENG_Q16_BYTES : ENG_QBLOCK;
+}
 
 /* Part of a matrix product: outputs out0 <= o < out1 (out0 a multiple of ENG_TILE) of n_rows rows:
  * y[r * ldy + o] = sum_i W[mat][o][i] * x[rows ? rows[r] : r][i] + bias[o]. */
@@ -92,7 +98,7 @@ struct eng_kernels {
     void (*mm_tiles)(const struct eng_mm *mm);
 };
 
-extern const uint8_t eng_mxfp4_codes[16];
+extern const uint8_t eng_mxfp4_codes[16], eng_iq4_codes[16];
 extern const struct eng_kernels eng_kernels_ref;
 extern const struct eng_kernels eng_kernels_c; /* integer kernels in plain C */
 #if defined(__x86_64__)

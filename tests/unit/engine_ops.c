@@ -56,15 +56,23 @@ static void random_rows(uint32_t type, uint8_t *p, size_t blocks)
         for (uint32_t i = 0; i < ti->block_bytes; i++)
             p[i] = (uint8_t)rnd();
         uint16_t d = eng_f32_to_f16(rndf() * 0.1f), m = eng_f32_to_f16(rndf());
-        bool min = type == ENG_Q4_1 || type == ENG_Q5_1 || type == ENG_Q4_K || type == ENG_Q5_K;
-        if (type == ENG_MXFP4)
+        bool min = type == ENG_Q4_1 || type == ENG_Q5_1 || type == ENG_Q4_K || type == ENG_Q5_K ||
+                   type == ENG_Q2_K;
+        if (type == ENG_NVFP4)
+            for (int i = 0; i < 4; i++)
+                p[i] = (uint8_t)(40 + rnd() % 24);
+        else if (type == ENG_MXFP4)
             p[0] = (uint8_t)(120 + rnd() % 8);
         else if (type == ENG_BF16 || type == ENG_F32)
             memcpy(p, (uint32_t[]){(uint32_t)0x3f00 + rnd() % 256}, 2);
         else
-            memcpy(type == ENG_Q6_K ? p + 208 : p, &d, 2);
+            memcpy(p + (type == ENG_Q6_K   ? 208
+                        : type == ENG_Q2_K ? 80
+                        : type == ENG_Q3_K ? 108
+                                           : 0),
+                   &d, 2);
         if (min)
-            memcpy(p + 2, &m, 2);
+            memcpy(p + (type == ENG_Q2_K ? 82 : 2), &m, 2);
         if (type == ENG_F32)
             memcpy(p, (float[]){rndf()}, 4);
     }
@@ -89,10 +97,13 @@ static void *need(size_t n)
 }
 
 /* Value i of rounded activations. */
-static int rounded(const int8_t *q, uint32_t planes, size_t i)
+static float rounded(const int8_t *q, uint32_t planes, size_t i)
 {
-    const int8_t *b = q + i / 32 * 32 * planes + i % 32;
-    return planes == 2 ? 256 * b[0] + b[32] : b[0];
+    const int8_t *b = q + i / 32 * eng_act_bytes(planes) + i % 32;
+    if (planes == 1)
+        return b[0];
+    int8_t t = b[64 - i % 32 + i % 16];
+    return 256 * b[0] + b[32] + (float)t / (i % 32 < 16 ? 64 : 4);
 }
 
 static void product_init(struct product *p)
@@ -120,7 +131,7 @@ static void product_init(struct product *p)
                 eng_tile_pack(&p->w, m, t);
     }
     p->x = need(n_x * 4);
-    p->q = need(n_x * ENG_PLANES_MAX);
+    p->q = need(n_x / 32 * eng_act_bytes(p->planes) + 1);
     p->qi = need((n_x / 32 + 1) * sizeof(*p->qi));
     p->rows = need((p->n_rows + 1) * 4);
     fill(p->x, n_x, 3);
@@ -129,7 +140,7 @@ static void product_init(struct product *p)
     if (p->w.tiles) { /* x becomes what the rounded form says */
         eng_kernels_ref.quant[p->planes](p->x, n_x, p->q, p->qi);
         for (size_t i = 0; i < n_x; i++)
-            p->x[i] = p->qi[i / 32].d * (float)rounded(p->q, p->planes, i);
+            p->x[i] = p->qi[i / 32].d * rounded(p->q, p->planes, i);
     }
 }
 
@@ -204,8 +215,10 @@ static void one_product(uint32_t type, uint32_t planes, uint32_t n_in, uint32_t 
 
 static void products_of_every_type(void **state)
 {
-    static const uint32_t types[] = {ENG_F32,  ENG_F16,  ENG_BF16, ENG_Q4_0, ENG_Q4_1, ENG_Q5_0,
-                                     ENG_Q5_1, ENG_Q8_0, ENG_Q4_K, ENG_Q5_K, ENG_Q6_K, ENG_MXFP4};
+    static const uint32_t types[] = {ENG_F32,    ENG_F16,   ENG_BF16, ENG_Q4_0, ENG_Q4_1,
+                                     ENG_Q5_0,   ENG_Q5_1,  ENG_Q8_0, ENG_Q4_K, ENG_Q5_K,
+                                     ENG_Q6_K,   ENG_MXFP4, ENG_Q2_K, ENG_Q3_K, ENG_IQ4_NL,
+                                     ENG_IQ4_XS, ENG_NVFP4};
     static const uint32_t rows[] = {0, 1, 2, 3, 4, 7, 8, 9, 23};
     (void)state;
     for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
@@ -218,6 +231,10 @@ static void products_of_every_type(void **state)
         one_product(ENG_Q4_0, planes, 32, 1, 1, false); /* the least there can be */
         one_product(ENG_Q8_0, planes, 96, 17, 70, true);
         one_product(ENG_Q6_K, planes, 768, 15, 130, true);
+        one_product(ENG_NVFP4, planes, 64, 33, 5, false);
+        one_product(ENG_IQ4_NL, planes, 32, 3, 11, true);
+        one_product(ENG_Q2_K, planes, 768, 31, 67, true);
+        one_product(ENG_Q3_K, planes, 768, 1, 1, false);
     }
 }
 
@@ -267,7 +284,7 @@ static void activations_rounded_alike(void **state)
     enum { N = 32 * 2048 };
     (void)state;
     static float x[N];
-    static int8_t q[2 * N], q_ref[2 * N];
+    static int8_t q[N / 32 * ENG_Q16_BYTES], q_ref[N / 32 * ENG_Q16_BYTES];
     static struct eng_qinfo i[N / 32], i_ref[N / 32];
     fill(x, N, 5);
     memset(x + 64, 0, 32 * sizeof(float));
@@ -282,7 +299,7 @@ static void activations_rounded_alike(void **state)
             memset(i, 0xff, sizeof(i));
             k->quant[planes](x, N, q, i);
             eng_kernels_ref.quant[planes](x, N, q_ref, i_ref);
-            assert_memory_equal(q, q_ref, planes * N);
+            assert_memory_equal(q, q_ref, N / 32 * eng_act_bytes(planes));
             assert_memory_equal(i, i_ref, sizeof(i));
         }
     }
