@@ -167,7 +167,7 @@ static inline uint32_t arg_max(const float *x, uint32_t n)
 static inline bool is_quantised(const struct eng_model *m)
 {
     const char *q = eng_model_get_info(m)->quant;
-    return q[0] == 'Q' || q[0] == 'M';
+    return q[0] != 'F' && q[0] != 'B';
 }
 
 #endif
