@@ -1,10 +1,13 @@
-/* kern_tiles.h - the integer product, for weights in tiles; part of kern_body.h, which see.
+/* kern_tiles.h - the integer product, for weights in tiles; a part of kern_body.h, and like that
+ * included more than once.
  *
  * A tile holds 16 rows (tile_pack.c), a lane is a row, so lanes are never added together. For 32
  * values, the codes are unpacked once into eight registers u[g] (values 4g to 4g + 3) and
- * multiplied with the activations of up to ROWS_MAX rows, each broadcast four bytes at a time: y +=
- * (sum of code * q) * (d * d_act) + m * (d_act * sum of q) One activation row is the matrix-vector
- * case of token generation, many are that of prompts.
+ * multiplied with the activations of up to ROWS_MAX rows, each broadcast four bytes at a time:
+ *
+ *     y += (sum of code * q) * (d * d_act) + m * (d_act * sum of q)
+ *
+ * One activation row is the matrix-vector case of token generation, many are that of prompts.
  *
  * Activations of two bytes are two such products over the same codes, q = 256 hi + lo. Their last
  * two bits stand in t (quant.h), a byte for the values j and j + 16, which counts t / 64 for the
