@@ -59,7 +59,8 @@ bool pol_cue_leads(const struct pol_scan *s, size_t from, uint32_t what, size_t 
 
         if (!(c->what & what))
             continue;
-        while (i < from && !pol_is_digit(s->p[i]) && s->p[i] != '\n')
+        while (i < from && !pol_is_digit(s->p[i]) &&
+               (s->p[i] != '\n' || (i > c->to && s->p[i - 1] == ':')))
             i++;
         if (i == from)
             return true;

@@ -33,7 +33,11 @@ enum {
     CUE_VERSION = 1u << 20, /* software version follows */
     CUE_PERSON = 1u << 21,  /* the sentence is about a person */
     CUE_FAX = 1u << 22,
-    CUE_PATIENT = 1u << 23 /* words of medical files */
+    CUE_PATIENT = 1u << 23,     /* words of medical files */
+    CUE_STREET_PRE = 1u << 24,  /* a street's name follows: rue, via, ul. */
+    CUE_STREET_END = 1u << 25,  /* the end of a street's name, its number follows: -strasse */
+    CUE_STREET_POST = 1u << 26, /* a street's name precedes: Street, Road */
+    CUE_POSTAL = 1u << 27       /* a postal code follows */
 };
 
 enum {
@@ -72,7 +76,8 @@ enum {
 };
 
 struct pol_cue {
-    const char *word; /* as written; folded like all text when compiled; "x*": a prefix of a word */
+    const char *word; /* as written; folded like all text when compiled; "x*" begins a word, "*x"
+                         ends one */
     uint32_t what, where;
 };
 

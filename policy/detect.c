@@ -36,6 +36,7 @@ struct literal {
     uint16_t cue; /* index in pol_cues, or in pol_terms */
     uint8_t n;
     bool open; /* may go on: "telefon*" */
+    bool tail; /* may end a longer word: "*strasse" */
     bool term;
 };
 
@@ -86,6 +87,9 @@ static void add_literal(struct pol_detector *d, size_t index, bool term, struct 
     l->term = term;
     l->open = word.p[word.n - 1] == '*';
     word.n -= l->open;
+    l->tail = word.p[0] == '*';
+    word.p += l->tail;
+    word.n -= l->tail;
     for (size_t i = 0; i < word.n;) {
         uint32_t cp;
         size_t k = base_utf8_decode(word.p + i, word.n - i, &cp);
@@ -319,7 +323,7 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
 
     (void)from;
     (void)flags;
-    if (a > 0 && ascii_word(p[a]) && ascii_word(p[a - 1]) && p[a - 1] != '_')
+    if (!l->tail && a > 0 && ascii_word(p[a]) && ascii_word(p[a - 1]) && p[a - 1] != '_')
         return 0;
     if (!l->open && to < s->norm.n && ascii_word(p[to - 1]) && ascii_word(p[to]) && p[to] != '_')
         return 0;
@@ -467,6 +471,7 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
         p->fn(sc, p, s->hits[i].from, s->hits[i].to);
     }
     pol_scan_numbers(sc);
+    pol_scan_address(sc);
     pol_scan_keyed(sc);
 }
 

@@ -65,6 +65,8 @@ struct pol_tagger;
 void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t);
 /* Every run of digits and separators in the text: national numbers, cards, telephones. */
 void pol_scan_numbers(struct pol_scan *s);
+/* Streets with house numbers, postal codes. */
+void pol_scan_address(struct pol_scan *s);
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */
 void pol_scan_keyed(struct pol_scan *s);
 /* Telephone numbers; from pol_scan_numbers at every place where one may begin. Returns the end of

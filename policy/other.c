@@ -377,6 +377,8 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
 
     if (i < s->n && s->p[i] == '@' && k->cue == CUE_USER)
         i++;
+    if (i > 0 && k->cue == CUE_USER && strchr("'\"", s->p[i - 1]))
+        sign = true;
     while (i < s->n && i - a <= k->most) {
         char ch = s->p[i];
 
@@ -400,7 +402,7 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
         sign = sign || digits >= 9;
     }
     if (i - a > k->most || i - a < k->least || digits < k->digits || (k->needs_sign && !sign) ||
-        (i < s->n && pol_is_word(s->p[i])) || (i < s->n && s->p[i] == '@'))
+        (i < s->n && pol_is_word(s->p[i])) || (i < s->n && s->p[i] == '@' && k->cue != CUE_USER))
         return;
     if (k->cue != CUE_USER && k->cue != CUE_DEVICE && lower > 3)
         return; /* a word, not a number */
