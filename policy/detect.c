@@ -432,6 +432,8 @@ static int by_start(const void *a, const void *b)
     return strcmp(x->subtype ? x->subtype : "", y->subtype ? y->subtype : "");
 }
 
+#define RANK_WIDENS 15 /* candidates below give way without widening the winner */
+
 /* Merges overlapping candidates in place; returns how many are left. */
 static size_t settle(struct pol_cand *v, size_t n)
 {
@@ -446,6 +448,12 @@ static size_t settle(struct pol_cand *v, size_t n)
 
         if (b.from >= a->to) {
             v[++k] = b;
+            continue;
+        }
+        if (b.rank < RANK_WIDENS) /* an organisation or a place around it: nothing to hide */
+            continue;
+        if (a->rank < RANK_WIDENS) {
+            *a = b;
             continue;
         }
         if (b.rank > a->rank || (b.rank == a->rank && b.to - b.from > a->to - a->from))
