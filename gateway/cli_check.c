@@ -29,8 +29,8 @@ static enum base_status test_route(void *ctx, const struct conf_policy_test *t, 
     return BASE_OK;
 }
 
-/* Runs the tests of a configuration that holds so far. */
-static void run_tests(const struct conf *c, const struct pol_policy *p,
+/* Runs the tests of a configuration that holds so far; what they reach goes to cover. */
+static void run_tests(const struct conf *c, const struct pol_policy *p, struct pol_coverage *cover,
                       struct conf_problems *problems)
 {
     struct pol_detector *d = NULL;
@@ -44,17 +44,44 @@ static void run_tests(const struct conf *c, const struct pol_policy *p,
         return;
     }
     size_t before = problems->n_errors;
-    pol_policy_tests_run(p, d, test_route, (void *)(uintptr_t)c, problems, &n);
+    pol_policy_tests_run(p, d, test_route, (void *)(uintptr_t)c, problems, cover, &n);
     if (problems->n_errors == before)
         fprintf(stderr, "%zu policy tests hold\n", n);
+    pol_coverage_warn(cover, problems);
     pol_detector_free(d);
+}
+
+/* The report, if it is asked for, and whether the rules reached are enough. */
+static int show_coverage(const struct pol_coverage *cover, bool report, uint64_t percent)
+{
+    struct pol_coverage_sum s;
+    struct base_buf b;
+    struct base_json j;
+    pol_coverage_sum(cover, &s);
+    if (report) {
+        base_buf_init(&b, 16u << 20);
+        base_json_init(&j, &b);
+        pol_coverage_json(&j, cover);
+        printf("%.*s\n", BASE_FMT(base_buf_view(&b)));
+        base_buf_release(&b);
+    }
+    if (s.rules_reached * 100 >= s.rules * percent)
+        return 0;
+    gw_cli_fail("check: the tests reach %zu of %zu rules, %u %% are asked for", s.rules_reached,
+                s.rules, (unsigned)percent);
+    return GW_CLI_HOLDS_NOT;
 }
 
 int gw_cli_check(int argc, char **argv)
 {
-    const char *file = NULL;
-    bool defaults = false;
-    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--defaults", NULL, &defaults}, {0}};
+    const char *file = NULL, *at_least = NULL;
+    bool defaults = false, coverage = false;
+    uint64_t percent = 0;
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL},
+                                      {"--defaults", NULL, &defaults},
+                                      {"--coverage", NULL, &coverage},
+                                      {"--coverage-min", &at_least, NULL},
+                                      {0}};
     if (!gw_cli_parse("check", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
     if (defaults) {
@@ -63,6 +90,8 @@ int gw_cli_check(int argc, char **argv)
     }
     if (!file)
         return gw_cli_fail("check: say which file: weir check -c FILE");
+    if (at_least && (!base_str_u64(base_str_c(at_least), &percent) || percent > 100))
+        return gw_cli_fail("check: --coverage-min takes a percentage, 0 to 100");
 
     struct conf *c = NULL;
     struct conf_problems problems;
@@ -72,14 +101,20 @@ int gw_cli_check(int argc, char **argv)
         p = pol_policy_new(c, &problems);
     if (p)
         pol_policy_unenforced(p, gw_enforced(c), &problems);
+    struct pol_coverage *cover = p ? pol_coverage_new(p) : NULL;
+    if (p && !cover)
+        conf_problem_add(&problems, c->policy.pos, false, "out of memory");
     if (st == BASE_OK && p && problems.n_errors == 0)
-        run_tests(c, p, &problems);
+        run_tests(c, p, cover, &problems);
     conf_problems_sort(&problems);
     gw_cli_print_problems(&problems, stdout, stderr);
     bool unread = c && !c->file;
     int status = problems.n_errors == 0 ? 0 : unread ? GW_CLI_BAD : GW_CLI_HOLDS_NOT;
+    if (status == 0 && cover && (coverage || at_least))
+        status = show_coverage(cover, coverage, percent);
     if (status == 0)
         puts("ok");
+    pol_coverage_free(cover);
     pol_policy_free(p);
     conf_free(c);
     conf_problems_release(&problems);

@@ -141,9 +141,12 @@ static const struct command commands[] = {
      "Starts the gateway and the engine and runs until SIGTERM, which drains and ends with 0.\n"
      "SIGHUP loads the configuration again, whole or not at all.\n"},
     {"check", gw_cli_check, "say what is wrong with a configuration and its policy",
-     "usage: weir check -c FILE\n       weir check --defaults\n\n"
+     "usage: weir check -c FILE [--coverage] [--coverage-min PERCENT]\n"
+     "       weir check --defaults\n\n"
      "Prints ok, or every problem as FILE:LINE:COL: text (exit status 1), and runs the policy's\n"
-     "tests. --defaults prints what holds where the configuration says nothing.\n"},
+     "tests. --coverage prints as JSON which rules and branches no test reaches; with\n"
+     "--coverage-min fewer rules reached than that are exit status 1. --defaults prints what holds\n"
+     "where the configuration says nothing.\n"},
     {"explain", gw_cli_explain, "the decision for a request, nothing sent",
      "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
      "                    [--region PLACE] [--tenant T] < BODY\n\n"

@@ -275,6 +275,23 @@ enum base_status pol_decide_tree(const struct pol_policy *p, const struct pol_fa
 void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
                    const struct pol_decision *d);
 
+/* How a second decision about the same facts differs from a first (compare.c). */
+enum pol_change {
+    POL_CHANGE_NEWLY_DENIED,
+    POL_CHANGE_NEWLY_LEAVES,
+    POL_CHANGE_LESS_REDACTED,
+    POL_CHANGE_NEWLY_ANSWERED,
+    POL_CHANGE_MORE_REDACTED,
+    POL_CHANGE_STAYS_HOME,
+    POL_CHANGE_OTHER_ROUTE,
+    POL_CHANGE_HANDLING,
+    POL_CHANGE_RULES,
+    POL_CHANGE_SAME
+};
+const char *pol_change_name(enum pol_change c);
+enum pol_change pol_decision_compare(const struct pol_facts *f, const struct pol_decision *a,
+                                     const struct pol_decision *b);
+
 /* Whether the decision lets the model have the tool; if not, *rule says who refuses. */
 bool pol_tool_allowed(const struct pol_decision *d, struct base_str name, const char **rule);
 /* `*` matches any run of characters, `?` one. */
@@ -300,13 +317,31 @@ void pol_policy_unenforced(const struct pol_policy *p, unsigned enforced,
 void pol_decision_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
                        const struct pol_decision *d);
 
+/* Which rules, and which alternatives of their conditions, the tests of a policy have reached. */
+struct pol_coverage;
+struct pol_coverage *pol_coverage_new(const struct pol_policy *p); /* NULL: no memory */
+void pol_coverage_free(struct pol_coverage *c);
+void pol_coverage_add(struct pol_coverage *c, const struct pol_facts *f,
+                      const struct pol_decision *d);
+struct pol_coverage_sum {
+    size_t rules, rules_reached;       /* a rule is reached when it applied */
+    size_t branches, branches_reached; /* see coverage.c */
+};
+void pol_coverage_sum(const struct pol_coverage *c, struct pol_coverage_sum *out);
+/* {"rules":N,"rules_reached":N,"branches":N,"branches_reached":N,"missed":[{"rule","branch",
+ * "word"}]} */
+void pol_coverage_json(struct base_json *j, const struct pol_coverage *c);
+/* A warning at each rule that no test reached. */
+void pol_coverage_warn(const struct pol_coverage *c, struct conf_problems *problems);
+
 /* Runs the policy's `tests:`. route_fn lets the gateway supply tier and candidates for a text as it
- * would for a request. Failures are added to problems. */
+ * would for a request; what the test states itself takes their place. Failures are added to
+ * problems. coverage may be NULL. */
 typedef enum base_status (*pol_test_route_fn)(void *ctx, const struct conf_policy_test *t,
                                               struct pol_facts *f, struct base_arena *a);
 void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector *d,
                           pol_test_route_fn route_fn, void *ctx, struct conf_problems *problems,
-                          size_t *n_run);
+                          struct pol_coverage *coverage, size_t *n_run);
 
 /* ---- redaction ---- */
 

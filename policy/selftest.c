@@ -16,13 +16,14 @@ struct one {
     const struct pol_policy *p;
     const struct conf_policy_test *t;
     struct conf_problems *pr;
+    struct pol_coverage *coverage;
     struct pol_facts f;
     struct pol_decision d;
 };
 
 static const char *label(const struct conf_policy_test *t)
 {
-    return t->name ? t->name : t->text;
+    return t->name ? t->name : t->text[0] ? t->text : t->use_case ? t->use_case : "facts";
 }
 
 #define FAIL(o, fmt, ...)                                                                          \
@@ -115,11 +116,104 @@ static void check_rest(const struct one *o)
         else
             FAIL(o, "\"%.40s\" is no type", t->expect_redact.v[i]);
     }
-    for (int i = 0; i < POL_TYPE_COUNT && t->expect_redact.n; i++) {
+    for (int i = 0; i < POL_TYPE_COUNT && (t->expect_redact.n || t->has_redact); i++) {
         if ((want ^ redact) & POL_TYPE_BIT(i))
             FAIL(o, "redact: %s %s", pol_type_name((enum pol_type)i),
                  want & POL_TYPE_BIT(i) ? "is not redacted" : "is redacted as well");
     }
+}
+
+static bool obliged(const struct one *o, const char *word)
+{
+    for (size_t i = 0; i < o->d.n_obligations; i++) {
+        if (strcmp(o->d.obligations[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_handling(const struct one *o)
+{
+    const struct conf_policy_test *t = o->t;
+    const char *rule, *answers = conf_answers_name(o->d.answers);
+    const char *kept = o->d.retention ? o->d.retention->id : "none";
+
+    for (size_t i = 0; i < t->expect_obligations.n; i++) {
+        if (!obliged(o, t->expect_obligations.v[i]))
+            FAIL(o, "obligations: %s is not asked for", t->expect_obligations.v[i]);
+    }
+    if (t->has_obligations && o->d.n_obligations > t->expect_obligations.n)
+        FAIL(o, "obligations: %zu are asked for, expected %zu", o->d.n_obligations,
+             t->expect_obligations.n);
+    if (t->expect_answers && strcmp(t->expect_answers, answers) != 0)
+        FAIL(o, "answers: expected %s, got %s", t->expect_answers, answers);
+    if (t->expect_retention && strcmp(t->expect_retention, kept) != 0)
+        FAIL(o, "retention: expected %s, got %s", t->expect_retention, kept);
+    for (size_t i = 0; i < t->expect_tools.n; i++) {
+        if (!pol_tool_allowed(&o->d, base_str_c(t->expect_tools.v[i]), &rule))
+            FAIL(o, "tools: %s is refused by %s", t->expect_tools.v[i], rule);
+    }
+    for (size_t i = 0; i < t->expect_no_tools.n; i++) {
+        if (pol_tool_allowed(&o->d, base_str_c(t->expect_no_tools.v[i]), &rule))
+            FAIL(o, "tools: %s is allowed", t->expect_no_tools.v[i]);
+    }
+}
+
+static void check_backends(const struct one *o)
+{
+    const struct conf_policy_test *t = o->t;
+    const char *route = o->d.routed ? o->d.target->text : "none";
+    bool says = strstr(o->d.reason, t->expect_reason ? t->expect_reason : "") != NULL;
+
+    if (t->expect_backend && strcmp(t->expect_backend, route) != 0)
+        FAIL(o, "backend: expected %s, got %s: %s", t->expect_backend, route, o->d.reason);
+    for (size_t i = 0; i < t->expect_refused.n; i++) {
+        const struct pol_verdict *v = NULL;
+
+        for (size_t k = 0; k < o->d.n_verdicts && !v; k++) {
+            if (strcmp(o->d.verdicts[k].target->text, t->expect_refused.v[i]) == 0)
+                v = &o->d.verdicts[k];
+        }
+        if (!v || v->allowed)
+            FAIL(o, "refused: %s is %s", t->expect_refused.v[i],
+                 v ? "allowed" : "not among the candidates");
+    }
+    for (size_t k = 0; k < o->d.n_verdicts && !says; k++)
+        says = strstr(o->d.verdicts[k].reason, t->expect_reason) != NULL;
+    if (!says)
+        FAIL(o, "reason: \"%s\" is nowhere; it is: %s", t->expect_reason, o->d.reason);
+}
+
+/* What the test states itself goes over what the gateway supplied. */
+static bool state_facts(struct one *o, struct base_arena *a)
+{
+    const struct conf_policy_test *t = o->t;
+    const struct conf_targets *b = t->has_backends                 ? &t->backends
+                                   : o->p->conf->has_test_backends ? &o->p->conf->test_backends
+                                                                   : NULL;
+    unsigned c;
+
+    o->f.tenant = base_str_c(t->tenant);
+    o->f.region = base_str_c(t->region);
+    o->f.pinned = o->f.pinned || t->pinned;
+    if (t->at.text)
+        o->f.today = t->at.day;
+    if (t->tier)
+        o->f.tier = strcmp(t->tier, "hard") == 0 ? POL_TIER_HARD : POL_TIER_COMMODITY;
+    for (size_t i = 0; i < t->data.n; i++) {
+        if (pol_class_find(base_str_c(t->data.v[i]), &c))
+            o->f.declared_classes |= c;
+        else
+            FAIL(o, "data: \"%.40s\" is no data class", t->data.v[i]);
+    }
+    if (!b)
+        return true;
+    struct pol_candidate *v = base_arena_array(a, b->n + 1, sizeof(*v));
+    for (size_t i = 0; v && i < b->n; i++)
+        v[i] = (struct pol_candidate){&b->v[i], true, NULL};
+    o->f.candidates = v;
+    o->f.n_candidates = b->n;
+    return v != NULL;
 }
 
 static void run_one(struct one *o, const struct pol_detector *det, struct pol_scratch *s,
@@ -140,20 +234,28 @@ static void run_one(struct one *o, const struct pol_detector *det, struct pol_sc
         FAIL(o, "%s", "cannot be routed");
         return;
     }
+    if (!state_facts(o, a)) {
+        FAIL(o, "%s", "out of memory");
+        return;
+    }
     if (pol_decide(o->p, &o->f, a, &o->d, &err) != BASE_OK) {
         FAIL(o, "%s", err.text);
         return;
     }
+    if (o->coverage)
+        pol_coverage_add(o->coverage, &o->f, &o->d);
     if (o->t->has_data)
         check_data(o);
     if (o->t->expect_location)
         check_location(o);
     check_rest(o);
+    check_backends(o);
+    check_handling(o);
 }
 
 void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector *d,
                           pol_test_route_fn route_fn, void *ctx, struct conf_problems *problems,
-                          size_t *n_run)
+                          struct pol_coverage *coverage, size_t *n_run)
 {
     struct base_arena *a = base_arena_new(TEST_ARENA_MAX);
     struct pol_scratch *s = NULL;
@@ -165,7 +267,7 @@ void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector 
         goto out;
     }
     for (size_t i = 0; i < p->conf->n_tests; i++) {
-        struct one o = {.p = p, .t = &p->conf->tests[i], .pr = problems};
+        struct one o = {.p = p, .t = &p->conf->tests[i], .pr = problems, .coverage = coverage};
 
         run_one(&o, d, s, a, route_fn, ctx);
         base_arena_reset(a);

@@ -109,7 +109,7 @@ static void test_all(void **state)
         c.policy.tests = &rows[i].t;
         conf_problems_release(&pr);
         memset(&pr, 0, sizeof(pr));
-        pol_policy_tests_run(p, d, route, &routed, &pr, &run);
+        pol_policy_tests_run(p, d, route, &routed, &pr, NULL, &run);
         assert_int_equal(run, 1);
         if (!rows[i].says && pr.n)
             fail_msg("test %zu: %s", i, pr.v[0].text);
