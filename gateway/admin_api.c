@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "gateway/app.h"
 #include "gateway/review_http.h"
+#include "gateway/switches.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -22,6 +23,7 @@ static const struct {
     const char *prefix;
     void (*fn)(struct gw_server_request *r, struct base_str rest);
 } handlers[] = {
+    {"kill", gw_switches_admin},
     {"reviews", gw_review_admin},
 };
 

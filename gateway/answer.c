@@ -144,6 +144,7 @@ static void start_attempt(struct gw_request *q)
 
     q->reply = q->dialect->reply_new(q->arena, &meta, q->chat.stream);
     q->state = GW_Q_RUNNING;
+    gw_request_list(q);
     q->attempts++;
     q->left += q->decision.off_premises;
     if (q->reply && t->local)
@@ -160,6 +161,24 @@ static void start_attempt(struct gw_request *q)
     (void)ignored; /* there is no source to tell */
 }
 
+/* A kill switch that came after the decision. */
+static bool switched_off(const struct gw_request *q)
+{
+    const struct pol_kills *k = &q->app->switches->state->kills;
+    return pol_kill_hits(k, q->decision.target) || pol_kill_use_case(k, q->facts.use_case);
+}
+
+/* The decision that is on record was made before the switch was thrown: another one is needed. */
+static void decide_again(struct gw_request *q)
+{
+    if (gw_request_decide(q)) {
+        gw_request_record_intent(q, "req.fallback", gw_answer_start);
+        return;
+    }
+    q->outcome = "error";
+    gw_request_finish(q);
+}
+
 void gw_answer_start(struct gw_request *q)
 {
     if (q->client_gone) {
@@ -168,6 +187,8 @@ void gw_answer_start(struct gw_request *q)
         gw_request_finish(q);
     } else if (!q->decision.routed) {
         denied(q);
+    } else if (switched_off(q)) {
+        decide_again(q);
     } else if (!prepare(q)) {
         q->outcome = q->status == 403 ? "denied" : "error";
         gw_request_finish(q);
@@ -333,6 +354,48 @@ static bool fall_back(struct gw_request *q, const struct chat_error *e)
     return true;
 }
 
+/* The dialect's own error event behind what has been sent already. */
+static void break_stream(struct gw_request *q, const struct chat_error *e)
+{
+    struct base_err err;
+    struct chat_event ev = {.kind = CHAT_EV_ERROR, .error = *e};
+    ev.error.type = base_str_c(q->error.type);
+    ev.error.code = q->error.code;
+    ev.error.message = q->error.message;
+    base_buf_clear(&q->out);
+    if (q->chat.stream && q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
+        base_buf_clear(&q->out);
+}
+
+static void cut(struct gw_request *q)
+{
+    const struct chat_error e = {.retryable = true,
+                                 .message = BASE_STR("stopped by a kill switch")};
+    const char *route = q->decision.target->text;
+    gw_attempt_cancel(q->attempt);
+    q->attempt = NULL;
+    if (!q->committed && fall_back(q, &e))
+        return;
+    gw_request_fail(q, 403, "policy_denied", "kill-switch", NULL,
+                    "Denied by policy (rule kill-switch): %s was switched off while it answered. "
+                    "What to do: wait until it is switched on again.",
+                    route);
+    gw_metrics_add(q->http->loop->metrics, GW_F_DENIED, "kill-switch", NULL, NULL, 1);
+    if (q->committed)
+        break_stream(q, &e);
+    q->outcome = q->committed ? "error" : "denied";
+    gw_request_finish(q);
+}
+
+void gw_answer_switched(struct gw_app_loop *al)
+{
+    for (struct gw_request *q = al->running, *next; q; q = next) {
+        next = q->run_next;
+        if (q->state == GW_Q_RUNNING && q->attempt && switched_off(q))
+            cut(q);
+    }
+}
+
 /* The status that the client gets for an upstream's failure. */
 static int client_status(const struct chat_error *e)
 {
@@ -346,7 +409,6 @@ static int client_status(const struct chat_error *e)
 static void attempt_failed(struct gw_request *q, const struct chat_error *e)
 {
     const struct conf_target *t = q->decision.target;
-    struct base_err err;
     char reason[16];
 
     q->attempt = NULL;
@@ -375,15 +437,8 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *e)
         (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE) &&
         q->chat.dialect == CHAT_DIALECT_OPENAI_CHAT)
         q->error_raw = base_arena_dup(q->arena, e->body);
-    if (q->committed) {
-        struct chat_event ev = {.kind = CHAT_EV_ERROR, .error = *e};
-        ev.error.type = base_str_c(q->error.type);
-        ev.error.code = q->error.code;
-        ev.error.message = q->error.message;
-        base_buf_clear(&q->out);
-        if (q->chat.stream && q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
-            base_buf_clear(&q->out);
-    }
+    if (q->committed)
+        break_stream(q, e);
     q->outcome = "error";
     gw_request_finish(q);
 }

@@ -9,6 +9,9 @@
 void gw_answer_start(struct gw_request *q);
 /* The client has left while an attempt runs. */
 void gw_answer_gone(struct gw_request *q);
+/* What is switched off has changed: attempts that a kill switch now stops are cut. Before the first
+ * content the next candidate is tried; after it the answer ends with the dialect's error. */
+void gw_answer_switched(struct gw_app_loop *al);
 /* The client takes bytes again. */
 void gw_answer_drained(struct gw_request *q);
 

@@ -142,6 +142,7 @@ static void gen_free(void *gen_app)
     struct gw_app_gen *g = gen_app;
     if (!g)
         return;
+    pol_policy_free(g->shadow);
     pol_policy_free(g->policy);
     free(g);
 }
@@ -192,12 +193,22 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
                             "%s: keys cannot move to another file on reload: "
                             "restart instead",
                             c->file);
+    if (old && strcmp(old->conf->policy_state, c->policy_state) != 0)
+        return base_err_set(err, BASE_EINVAL,
+                            "%s: policy_state cannot move to another file on reload: restart "
+                            "instead",
+                            c->file);
+    enum base_status st = gw_policy_state_allows(c, err);
+    if (st != BASE_OK)
+        return st;
     g = calloc(1, sizeof *g);
     if (!g)
         return base_err_set(err, BASE_ENOMEM, "out of memory");
     g->policy = pol_policy_new(c, &problems);
     if (g->policy)
         pol_policy_unenforced(g->policy, gw_enforced(c), &problems);
+    if (g->policy && c->has_shadow)
+        g->shadow = pol_policy_new_of(c, &c->shadow, &problems);
     if (!g->policy || problems.n_errors) {
         policy_error(c, &problems, err);
         conf_problems_release(&problems);
@@ -215,7 +226,15 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
 static enum base_status reloading(const struct gw_gen *old, const struct gw_gen *now,
                                   const char *why, struct base_err *err)
 {
-    return gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err);
+    const struct gw_app_gen *g = now ? now->app : NULL;
+    enum base_status st = BASE_OK;
+    if (now) {
+        st = gw_policy_state_accept(now->conf, err);
+        if (st == BASE_OK)
+            st = gw_event_backends(app.log, now->conf, g->conf_id, err);
+    }
+    return st == BASE_OK ? gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err)
+                         : st;
 }
 
 /* ---- the process ---- */
@@ -266,6 +285,12 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
     if (st == BASE_OK)
         st = gw_event_start(app.log, c, ((struct gw_app_gen *)g->app)->conf_id, err);
     if (st == BASE_OK)
+        st = gw_event_backends(app.log, c, ((struct gw_app_gen *)g->app)->conf_id, err);
+    if (st == BASE_OK)
+        st = gw_policy_state_accept(c, err);
+    if (st == BASE_OK)
+        st = gw_switches_start(child, c->policy_state, c->audit.directory, app.log, err);
+    if (st == BASE_OK)
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
     if (st == BASE_OK)
         st = open_oblige(c, err);
@@ -287,6 +312,7 @@ static void stop(void)
     atomic_store(&app.stopping, true);
     if (app.watching)
         pthread_join(app.watcher, NULL);
+    gw_switches_stop();
     aud_serve_stop(app.serve);
     app.serve = NULL;
     if (app.log && gw_event_stop(app.log, &err) != BASE_OK)
@@ -345,6 +371,7 @@ static void loop_free(struct gw_loop *l)
     gw_recorder_free(al->recorder);
     pol_scratch_free(al->scratch);
     keys_unref(al->keys);
+    gw_switches_unref(al->switches);
     free(al);
 }
 
@@ -362,6 +389,7 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     pthread_mutex_lock(&app.keys_lock);
     al->keys = keys_ref(app.keys);
     pthread_mutex_unlock(&app.keys_lock);
+    al->switches = gw_switches_now();
     al->recorder = gw_recorder_new(l, app.log);
     al->upstreams = upstreams_new(l, err);
     if (al->recorder && al->upstreams &&

@@ -9,6 +9,7 @@
 #include "gateway/provenance.h"
 #include "gateway/record.h"
 #include "gateway/review.h"
+#include "gateway/switches.h"
 #include "policy/policy.h"
 
 /* What this gateway does when a policy asks for it (pol_can bits); a policy that asks for more is
@@ -35,7 +36,8 @@ struct gw_upstreams_ref {
 /* gen->app */
 struct gw_app_gen {
     struct pol_policy *policy;
-    char conf_id[80]; /* "sha256:..." of the configuration file */
+    struct pol_policy *shadow; /* decided beside it, never enforced; NULL: none */
+    char conf_id[80];          /* "sha256:..." of the configuration file */
 };
 
 /* loop->app */
@@ -46,6 +48,8 @@ struct gw_app_loop {
     struct gw_recorder *recorder;
     struct gw_keys_ref *keys;
     struct gw_upstreams_ref *upstreams; /* for loop->gen */
+    struct gw_switches_ref *switches;   /* what is switched off */
+    struct gw_request *running;         /* those with an attempt under way, by run_next */
     const struct gw_prov *prov;         /* borrowed: the process' one */
     struct gw_reviews *reviews;         /* same */
     bool log_failed;                    /* seen by this loop: everything is refused */

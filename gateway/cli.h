@@ -37,6 +37,7 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
 int gw_cli_check(int argc, char **argv);
 int gw_cli_explain(int argc, char **argv);
 int gw_cli_key(int argc, char **argv);
+int gw_cli_policy(int argc, char **argv);
 int gw_cli_report(int argc, char **argv);
 
 #endif

@@ -101,6 +101,13 @@ int gw_cli_check(int argc, char **argv)
         p = pol_policy_new(c, &problems);
     if (p)
         pol_policy_unenforced(p, gw_enforced(c), &problems);
+    struct base_err err = {0};
+    if (p && st == BASE_OK && gw_policy_state_allows(c, &err) != BASE_OK)
+        conf_problem_add(&problems, c->policy.pos, false, "%s", err.text);
+    if (p && c->has_shadow) {
+        struct pol_policy *shadow = pol_policy_new_of(c, &c->shadow, &problems);
+        pol_policy_free(shadow);
+    }
     struct pol_coverage *cover = p ? pol_coverage_new(p) : NULL;
     if (p && !cover)
         conf_problem_add(&problems, c->policy.pos, false, "out of memory");

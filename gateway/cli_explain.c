@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "gateway/dialect/dialect.h"
 #include "gateway/keys.h"
+#include "gateway/policy_state.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,7 @@
 
 struct explain_args {
     const char *file, *key, *tier, *use_case, *region, *tenant;
+    bool tree;
 };
 
 /* What the key named --key declares. */
@@ -52,6 +54,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
 {
     struct pol_detector *d = NULL;
     struct pol_scratch *s = NULL;
+    struct gw_policy_state *state = NULL;
     struct pol_facts f = {.use_case = base_str_c(args->use_case),
                           .region = base_str_c(args->region),
                           .tenant = base_str_c(args->tenant),
@@ -73,15 +76,28 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
     if ((st = gw_plan(c, &ask, &plan, err)) != BASE_OK)
         goto out;
     gw_plan_facts(&plan, &score, &f);
-    if ((st = pol_decide(p, &f, a, &decision, err)) != BASE_OK)
+    if ((st = gw_policy_state_load(c->policy_state, &state, err)) != BASE_OK)
+        goto out;
+    f.kills = &state->kills;
+    if ((st = pol_decide_tree(p, &f, a, &decision, err)) != BASE_OK)
         goto out;
     struct base_json j;
     base_json_init(&j, out);
+    if (args->tree) {
+        base_json_obj(&j);
+        base_json_key(&j, "decision");
+    }
     pol_decision_json(&j, p, &f, &decision);
+    if (args->tree) {
+        base_json_key(&j, "tree");
+        pol_tree_json(&j, p, &f, &decision);
+        base_json_obj_end(&j);
+    }
     base_buf_byte(out, '\n');
     if (!base_buf_ok(out))
         st = base_err_set(err, BASE_LIMIT, "the decision is too long to print");
 out:
+    gw_policy_state_free(state);
     pol_scratch_free(s);
     pol_detector_free(d);
     return st;
@@ -122,13 +138,10 @@ int gw_cli_explain(int argc, char **argv)
 {
     struct explain_args args = {0};
     const struct gw_cli_opt opts[] = {
-        {"-c", &args.file, NULL},
-        {"--key", &args.key, NULL},
-        {"--tier", &args.tier, NULL},
-        {"--use-case", &args.use_case, NULL},
-        {"--region", &args.region, NULL},
-        {"--tenant", &args.tenant, NULL},
-        {0},
+        {"-c", &args.file, NULL},         {"--key", &args.key, NULL},
+        {"--tier", &args.tier, NULL},     {"--use-case", &args.use_case, NULL},
+        {"--region", &args.region, NULL}, {"--tenant", &args.tenant, NULL},
+        {"--tree", NULL, &args.tree},     {0},
     };
     if (!gw_cli_parse("explain", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;

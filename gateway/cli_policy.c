@@ -38,10 +38,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } verbs[] = {
-    {"eval", gw_cli_policy_eval},     {"diff", gw_cli_policy_diff},
-    {"keygen", gw_cli_policy_keygen}, {"sign", gw_cli_policy_sign},
-    {"verify", gw_cli_policy_verify}, {"kill", gw_cli_policy_kill},
-    {"revive", gw_cli_policy_revive}, {"list", gw_cli_policy_kills},
+    {"eval", gw_cli_policy_eval},         {"diff", gw_cli_policy_diff},
+    {"keygen", gw_cli_policy_keygen},     {"sign", gw_cli_policy_sign},
+    {"verify", gw_cli_policy_verify},     {"kill", gw_cli_policy_kill},
+    {"revive", gw_cli_policy_revive},     {"list", gw_cli_policy_kills},
     {"rollback", gw_cli_policy_rollback},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -67,7 +67,8 @@ static enum base_status keep_backend(struct diff *d, const json_t *leaf)
         return BASE_OK; /* its decisions then count as without facts */
     if (d->n_known == d->cap_known) {
         size_t cap = d->cap_known ? d->cap_known * 2 : 64;
-        const struct conf_backend **v = base_arena_array(d->kept, cap, sizeof(struct conf_backend *));
+        const struct conf_backend **v =
+            base_arena_array(d->kept, cap, sizeof(struct conf_backend *));
         if (!v)
             return BASE_ENOMEM;
         if (d->n_known)
@@ -126,16 +127,15 @@ static void keep_example(struct diff *d, uint64_t index, const json_t *leaf,
     base_buf_init(&data, 200);
     base_json_init(&j, &data);
     pol_classes_json(&j, a->classes);
-    *e = (struct example){
-        .index = index,
-        .req = base_arena_dupz(d->kept,
-                               base_str_c(json_string_value(json_object_get(leaf, "req")))),
-        .use_case = base_arena_dupz(d->kept, f->use_case),
-        .data = base_arena_dupz(d->kept, base_buf_view(&data)),
-        .before = outcome(d, a),
-        .after = outcome(d, b),
-        .reason = base_arena_dupz(d->kept, base_str_c(b->reason)),
-        .change = change};
+    *e = (struct example){.index = index,
+                          .req = base_arena_dupz(
+                              d->kept, base_str_c(json_string_value(json_object_get(leaf, "req")))),
+                          .use_case = base_arena_dupz(d->kept, f->use_case),
+                          .data = base_arena_dupz(d->kept, base_buf_view(&data)),
+                          .before = outcome(d, a),
+                          .after = outcome(d, b),
+                          .reason = base_arena_dupz(d->kept, base_str_c(b->reason)),
+                          .change = change};
     base_buf_release(&data);
     if (!e->req || !e->data || !e->before || !e->after || !e->reason)
         return; /* the counts are still right */

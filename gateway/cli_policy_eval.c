@@ -99,12 +99,10 @@ int gw_cli_policy_eval(int argc, char **argv)
     struct gw_cli_policy from = {0};
     struct run r = {0};
     struct conf *c = NULL;
-    const struct gw_cli_opt opts[] = {{"-c", &from.conf, NULL},
-                                      {"--policy", &from.policy, NULL},
-                                      {"--tables", &from.tables, NULL},
-                                      {"--duties", &from.duties, NULL},
-                                      {"--tree", NULL, &r.tree},
-                                      {0}};
+    const struct gw_cli_opt opts[] = {
+        {"-c", &from.conf, NULL},         {"--policy", &from.policy, NULL},
+        {"--tables", &from.tables, NULL}, {"--duties", &from.duties, NULL},
+        {"--tree", NULL, &r.tree},        {0}};
     if (!gw_cli_parse("policy eval", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
     struct pol_policy *p = gw_cli_policy_load("eval", &from, &c);

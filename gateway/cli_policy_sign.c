@@ -31,7 +31,8 @@ int gw_cli_policy_keygen(int argc, char **argv)
     if (!gw_cli_parse("policy keygen", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
     if (!name || !out)
-        return gw_cli_fail("policy keygen: weir policy keygen --name policy.example/dpo --out FILE");
+        return gw_cli_fail(
+            "policy keygen: weir policy keygen --name policy.example/dpo --out FILE");
     if (stat(out, &st) == 0)
         return gw_cli_fail("policy keygen: %s exists; a key is never overwritten", out);
     base_buf_init(&text, 4096);

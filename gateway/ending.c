@@ -57,12 +57,39 @@ void gw_request_arm(struct gw_request *q)
     evtimer_add(&q->timer, &wait);
 }
 
+void gw_request_list(struct gw_request *q)
+{
+    struct gw_app_loop *al = q->app;
+    if (q->in_run)
+        return;
+    q->in_run = true;
+    q->run_prev = NULL;
+    q->run_next = al->running;
+    if (al->running)
+        al->running->run_prev = q;
+    al->running = q;
+}
+
+static void unlist(struct gw_request *q)
+{
+    if (!q->in_run)
+        return;
+    q->in_run = false;
+    if (q->run_prev)
+        q->run_prev->run_next = q->run_next;
+    else if (q->http->loop->app) /* it may be gone while the last tickets come back */
+        ((struct gw_app_loop *)q->http->loop->app)->running = q->run_next;
+    if (q->run_next)
+        q->run_next->run_prev = q->run_prev;
+}
+
 void gw_request_release(struct gw_request *q)
 {
     if (q->ticket)
         gw_ticket_forget(q->ticket);
     q->ticket = NULL;
     q->state = GW_Q_OVER;
+    unlist(q);
     evtimer_del(&q->timer);
     gw_oblige_drop(q);
     pol_restore_free(q->restore_text);

@@ -28,4 +28,7 @@ void gw_request_finish(struct gw_request *q);
 /* Frees what the arena does not own. The last thing that happens to q. */
 void gw_request_release(struct gw_request *q);
 
+/* Puts q among its loop's requests with an attempt, until it is released. */
+void gw_request_list(struct gw_request *q);
+
 #endif

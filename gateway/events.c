@@ -2,9 +2,9 @@
  *
  * Owns       keys/keys.seen in the log's directory: {"v":1,"keys":{ID:revoked,...}}. It is no
  *            evidence: without it every key is told again.
- * Format     admin.start {conf, policy, version}, admin.stop, admin.reload {after:{conf, policy},
- *            before:{conf, policy}, done, why}, key.new {at, data, key, name, role, use_case},
- *            key.revoked {at, key, name}; all with t, tenant, req "", v.
+ * Format     conf.backend {backend, conf, residency}, admin.start {conf, policy, version},
+ * admin.stop, admin.reload {after:{conf, policy}, before:{conf, policy}, done, why}, key.new {at,
+ * data, key, name, role, use_case}, key.revoked {at, key, name}; all with t, tenant, req "", v.
  */
 #include "gateway/events.h"
 
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "policy/facts.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -103,6 +104,40 @@ enum base_status gw_event_reload(struct aud_log *l, const struct conf *old, cons
     enum base_status st = aud_log_append(l, base_buf_view(&b), NULL, err);
     base_buf_release(&b);
     return st;
+}
+
+enum base_status gw_event_backends(struct aud_log *l, const struct conf *c, const char *conf_id,
+                                   struct base_err *err)
+{
+    struct aud_waiter w;
+    enum base_status st = BASE_OK;
+
+    aud_waiter_init(&w, l);
+    for (size_t i = 0; i < c->n_backends && st == BASE_OK; i++) {
+        struct base_buf b;
+        struct base_json j;
+        base_buf_init(&b, AUD_LEAF_BYTES_MAX);
+        base_json_init(&j, &b);
+        base_json_obj(&j);
+        base_json_kz(&j, "backend", c->backends[i].name);
+        base_json_kz(&j, "conf", conf_id);
+        base_json_kz(&j, "ev", "conf.backend");
+        base_json_kz(&j, "req", "");
+        base_json_key(&j, "residency");
+        pol_residency_json(&j, &c->backends[i].residency);
+        base_json_kint(&j, "t", base_wall_us());
+        base_json_kz(&j, "tenant", "");
+        base_json_kint(&j, "v", 1);
+        base_json_obj_end(&j);
+        st = base_buf_ok(&b)
+                 ? aud_waiter_submit(&w, base_buf_view(&b), err)
+                 : base_err_set(err, BASE_LIMIT,
+                                "what is known of the back end %s does not fit a record",
+                                c->backends[i].name);
+        base_buf_release(&b);
+    }
+    enum base_status end = aud_waiter_wait(&w, NULL, st == BASE_OK ? err : NULL);
+    return st == BASE_OK ? end : st;
 }
 
 /* ---- keys ---- */

@@ -25,6 +25,23 @@ static bool engine_ready(void *ctx, const char *model, uint32_t *queued, uint32_
     return gw_engine_link_ready(ctx, model, queued, active, slots);
 }
 
+/* What the policy to come would have said: counted and recorded, never acted on. */
+static void decide_shadow(struct gw_request *q)
+{
+    const struct gw_app_gen *gen = q->http->gen->app;
+    struct base_err err;
+    q->has_shadow = false;
+    if (!gen->shadow)
+        return;
+    enum base_status st = pol_decide(gen->shadow, &q->facts, q->arena, &q->shadow, &err);
+    if (st == BASE_OK) {
+        q->has_shadow = true;
+        q->shadow_change = pol_decision_compare(&q->facts, &q->decision, &q->shadow);
+    }
+    gw_metrics_add(q->http->loop->metrics, GW_F_SHADOW,
+                   q->has_shadow ? pol_change_name(q->shadow_change) : "undecided", NULL, NULL, 1);
+}
+
 bool gw_request_decide(struct gw_request *q)
 {
     struct gw_app_gen *gen = q->http->gen->app;
@@ -54,10 +71,12 @@ bool gw_request_decide(struct gw_request *q)
     }
     gw_plan_facts(&q->plan, &q->score, &q->facts);
     q->facts.today = base_wall_us() / 86400000000;
+    q->facts.kills = &q->app->switches->state->kills;
     st = pol_decide(gen->policy, &q->facts, q->arena, &q->decision, &err);
     if (st == BASE_OK) {
         q->decided = true;
         gw_oblige_decided(q);
+        decide_shadow(q);
         return true;
     }
     base_error("policy", "request %s: no decision: %s", q->http->id, err.text);
@@ -103,6 +122,7 @@ void gw_request_record_intent(struct gw_request *q, const char *ev,
     if (gw_leaf_intent(&leaf, q, ev))
         st = gw_record(q->app->recorder, base_buf_view(&leaf), intent_recorded, q, &q->ticket);
     base_buf_release(&leaf);
+    q->facts.kills = NULL; /* the snapshot may go now; the next decision takes the newest */
     if (st == BASE_OK) {
         gw_request_arm(q);
         return;

@@ -145,14 +145,40 @@ static const struct command commands[] = {
      "       weir check --defaults\n\n"
      "Prints ok, or every problem as FILE:LINE:COL: text (exit status 1), and runs the policy's\n"
      "tests. --coverage prints as JSON which rules and branches no test reaches; with\n"
-     "--coverage-min fewer rules reached than that are exit status 1. --defaults prints what holds\n"
+     "--coverage-min fewer rules reached than that are exit status 1. --defaults prints what "
+     "holds\n"
      "where the configuration says nothing.\n"},
     {"explain", gw_cli_explain, "the decision for a request, nothing sent",
      "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
-     "                    [--region PLACE] [--tenant T] < BODY\n\n"
+     "                    [--region PLACE] [--tenant T] [--tree] < BODY\n\n"
      "Reads the body of a POST /v1/chat/completions and prints the decision as JSON: where it\n"
      "would go, which rules apply, why each back end was refused. --key takes what that key\n"
-     "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"},
+     "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"
+     "--tree prints {\"decision\",\"tree\"}: every rule with each of its conditions, every back\n"
+     "end with each step that was looked at.\n"},
+    {"policy", gw_cli_policy, "rehearse, compare, sign a policy; switch back ends off",
+     "usage: weir policy eval     -c FILE | --policy FILE [--tables FILE] [--duties FILE] "
+     "[--tree]\n"
+     "                            < JSONL of facts\n"
+     "       weir policy diff     A.yaml B.yaml --log DIR [--since DATE] [--json] [--limit N]\n"
+     "                            [--tables FILE] [--duties FILE] [--strict]\n"
+     "       weir policy keygen   --name NAME --out FILE\n"
+     "       weir policy sign     --key FILE policy.yaml\n"
+     "       weir policy verify   --vkey KEY policy.yaml\n"
+     "       weir policy kill     -c FILE --backend X|--model X|--country CC|--basis B|--use-case "
+     "U\n"
+     "                            --reason TEXT [--by WHO]\n"
+     "       weir policy revive   -c FILE (as kill)\n"
+     "       weir policy list     -c FILE [--json]\n"
+     "       weir policy rollback -c FILE --to REVISION --reason TEXT [--by WHO]\n\n"
+     "eval prints a decision for each line of facts. diff takes the decisions of a log again "
+     "under\n"
+     "two policies and counts what would change (--strict: exit status 1 if anything would newly "
+     "be\n"
+     "denied, leave or be redacted less). A signature stands in policy.yaml.sig; policy_keys in "
+     "the\n"
+     "configuration asks for one. A kill switch acts on a running gateway within a second, is\n"
+     "recorded and survives a restart; rollback lets an older signed revision in again.\n"},
     {"scan", run_scan, "find personal data and secrets in texts",
      "usage: weir scan [-c FILE] < JSONL\n\n"
      "A line {\"id\",\"text\"} in, a line "

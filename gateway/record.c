@@ -15,6 +15,7 @@
 #include "gateway/record.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
+#include "policy/facts.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -227,6 +228,26 @@ static void put_use(struct base_json *j, const struct gw_request *q, const struc
     base_json_obj_end(j);
 }
 
+/* What the shadow policy would have decided; the details only where it differs. */
+static void put_shadow(struct base_json *j, const struct pol_policy *p, const struct gw_request *q)
+{
+    const struct pol_decision *d = &q->shadow;
+    base_json_key(j, "shadow");
+    base_json_obj(j);
+    base_json_kz(j, "change", pol_change_name(q->shadow_change));
+    if (q->shadow_change != POL_CHANGE_SAME) {
+        if (!d->routed)
+            base_json_kz(j, "code", d->deny_rule);
+        base_json_kz(j, "outcome", d->routed ? "route" : "deny");
+    }
+    base_json_kz(j, "policy", pol_policy_id(p));
+    if (q->shadow_change != POL_CHANGE_SAME) {
+        base_json_kz(j, "reason", d->reason);
+        base_json_kz(j, "route", d->routed ? d->target->text : NULL);
+    }
+    base_json_obj_end(j);
+}
+
 bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str tenant,
                      const char *key_id, int status, const char *type, const char *why)
 {
@@ -259,11 +280,15 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     pol_decision_json(&j, gen->policy, &q->facts, &q->decision);
     base_json_kz(&j, "dialect", q->dialect->name);
     base_json_kz(&j, "ev", ev);
+    base_json_key(&j, "facts");
+    pol_facts_leaf_json(&j, &q->facts);
     base_json_kz(&j, "key", q->key.id);
     base_json_kint(&j, "messages", (int64_t)q->chat.n_messages);
     base_json_kstr(&j, "model", q->chat.model);
     base_json_kz(&j, "pinned", q->plan.pinned ? "yes" : "no");
     base_json_kz(&j, "req", q->http->id);
+    if (q->has_shadow)
+        put_shadow(&j, gen->shadow, q);
     base_json_kbool(&j, "stream", q->chat.stream);
     if (q->subject.n)
         base_json_kstr(&j, "subj", q->subject);

@@ -68,6 +68,8 @@ struct gw_request {
     void (*then)(struct gw_request *q); /* when the intent is durable */
     struct event timer;                 /* bounds the wait for a ticket */
     bool client_gone;
+    struct gw_request *run_prev, *run_next; /* app->running, while an attempt is under way */
+    bool in_run;
 
     /* facts */
     struct gw_key_info key;
@@ -78,6 +80,9 @@ struct gw_request {
     struct pol_facts facts;
     struct pol_decision decision;
     bool decided;
+    struct pol_decision shadow; /* what the shadow policy would have decided */
+    bool has_shadow;
+    enum pol_change shadow_change;
     struct base_str subject; /* x-weir-subject */
     const char
         *tried[POL_CANDIDATES_MAX]; /* why this candidate is not tried again; NULL: untried */

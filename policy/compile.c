@@ -88,10 +88,13 @@ const struct conf_adequacy *pol_adequacy_of(const struct pol_policy *p, const ch
 bool pol_ai_act_in(const struct conf_names *words, const char *class)
 {
     for (size_t i = 0; i < words->n; i++) {
-        size_t k = strlen(words->v[i]);
+        const char *w = words->v[i];
+        size_t k = strlen(w);
 
-        if (strncmp(class, words->v[i], k) == 0 &&
-            (!class[k] || class[k] == '.' || (class[k] >= 'a' && class[k] <= 'z')))
+        /* A point contains its letters (5: 5b), a letter no longer one (b: ba). */
+        if (k && strncmp(class, w, k) == 0 &&
+            (!class[k] || class[k] == '.' ||
+             (w[k - 1] >= '0' && w[k - 1] <= '9' && class[k] >= 'a' && class[k] <= 'z')))
             return true;
     }
     return false;
@@ -330,4 +333,9 @@ void pol_policy_free(struct pol_policy *p)
 {
     if (p)
         base_arena_free(p->arena);
+}
+
+const char *pol_policy_id(const struct pol_policy *p)
+{
+    return p->conf->id;
 }

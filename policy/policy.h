@@ -147,6 +147,7 @@ struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *pr
 struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_policy *cp,
                                      struct conf_problems *problems);
 void pol_policy_free(struct pol_policy *p);
+const char *pol_policy_id(const struct pol_policy *p); /* "sha256:..." of the file */
 const struct conf_use_case *pol_use_case_find(const struct pol_policy *p, struct base_str id);
 
 enum pol_tier { POL_TIER_COMMODITY, POL_TIER_HARD };
