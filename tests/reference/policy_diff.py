@@ -231,7 +231,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--weir", required=True)
     ap.add_argument("--pairs", type=int, default=20000)
-    ap.add_argument("--per-policy", type=int, default=250)
+    ap.add_argument("--per-policy", type=int, default=50)
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
     R.seed(a.seed)
