@@ -208,6 +208,8 @@ static enum base_status stretch(const struct eng_tok *t, struct tok_joiner *j, s
 {
     if (s.n == 0)
         return BASE_OK;
+    if (t->gemma)
+        return tok_gemma_encode(t, j, s, ids, err);
     if (!t->spm)
         return tok_bpe_encode(t, j, s, ids, err);
     return tok_spm_encode(t, j, s, t->add_space_prefix, ids, err);
@@ -274,7 +276,7 @@ enum base_status eng_tok_piece(const struct eng_tok *t, int32_t id, bool special
     if (type == TOK_CONTROL || type == TOK_UNKNOWN || type == TOK_UNUSED || type == TOK_USER) {
         if (special || type == TOK_USER || (t->flags[id] & TOK_F_SHOWN))
             base_buf_str(out, w);
-    } else if (t->spm && type == TOK_BYTE) {
+    } else if ((t->spm || t->gemma) && type == TOK_BYTE) {
         for (unsigned b = 0; b < 256; b++)
             if (t->byte_id[b] == id)
                 base_buf_byte(out, (char)b);
@@ -282,7 +284,7 @@ enum base_status eng_tok_piece(const struct eng_tok *t, int32_t id, bool special
         for (size_t i = 0; i < w.n;) {
             size_t len;
             uint32_t cp = eng_uni_at(w.p, i, w.n, &len);
-            int byte = t->spm ? (cp == 0x2581 ? ' ' : -1) : tok_alphabet_byte(cp);
+            int byte = t->spm || t->gemma ? (cp == 0x2581 ? ' ' : -1) : tok_alphabet_byte(cp);
             if (byte >= 0)
                 base_buf_byte(out, (char)byte);
             else

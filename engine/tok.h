@@ -1,8 +1,9 @@
 /* tok.h - text to token ids and back, as the model's GGUF file lays it down.
  *
- * Two kinds are built: "llama" (SentencePiece with scores) and "gpt2" (byte-level BPE with merges,
- * words cut by one of the rules of tok_pre.c). A file that asks for a rule that is not built is
- * refused by name: the wrong rule would only lower the quality, which nobody would notice.
+ * Three kinds are built: "llama" (SentencePiece with scores), "gpt2" (byte-level BPE with merges,
+ * words cut by one of the rules of tok_pre.c) and "gemma4" (merges over characters). A file that
+ * asks for a rule that is not built is refused by name: the wrong rule would only lower the
+ * quality, which nobody would notice.
  *
  * A tokenizer never changes once made: any number of threads may use one at a time.
  *
@@ -26,7 +27,7 @@ struct eng_tok;
 /* What a file says about its tokenizer; tests build these by hand. Everything is borrowed for the
  * call of eng_tok_new only. */
 struct eng_tok_src {
-    struct base_str model; /* "llama" or "gpt2" */
+    struct base_str model; /* "llama", "gpt2" or "gemma4" */
     struct base_str pre;   /* rule for gpt2 */
     struct base_str name;  /* general.name: a few rules hang on it */
     const struct base_str *tokens;
@@ -35,7 +36,7 @@ struct eng_tok_src {
     size_t n_types;
     const float *scores; /* needed by llama */
     size_t n_scores;
-    const struct base_str *merges; /* "left right", needed by gpt2 */
+    const struct base_str *merges; /* "left right", needed by gpt2 and gemma4 */
     size_t n_merges;
     int64_t bos, eos, eot, eom, unk;        /* -1: none */
     int add_bos, add_eos, add_space_prefix; /* -1: the default of the kind */

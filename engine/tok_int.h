@@ -46,7 +46,8 @@ struct tok_rule {
 struct eng_tok {
     struct base_arena *arena;
     bool spm;
-    const struct tok_rule *rule; /* gpt2 only */
+    bool gemma;                  /* merges over characters */
+    const struct tok_rule *rule; /* gpt2 and gemma4 */
     char kind[48];
     uint32_t n_vocab;
     struct base_str *text; /* [n_symbols]: the vocabulary, then parts that only merges name */
@@ -109,11 +110,15 @@ enum base_status tok_bpe_encode(const struct eng_tok *t, struct tok_joiner *j, s
 enum base_status tok_spm_encode(const struct eng_tok *t, struct tok_joiner *j, struct base_str text,
                                 bool space_prefix, struct eng_ids *ids, struct base_err *err);
 
+enum base_status tok_gemma_encode(const struct eng_tok *t, struct tok_joiner *j,
+                                  struct base_str text, struct eng_ids *ids, struct base_err *err);
+
 /* The byte alphabet of GPT-2: printable stand-ins for all bytes. */
 uint32_t tok_alphabet(uint8_t byte);
 int tok_alphabet_byte(uint32_t cp); /* -1: no stand-in */
 
 const struct tok_rule *tok_rule_find(struct base_str name);
+extern const struct tok_rule tok_rule_gemma; /* of the kind of that name; not found by name */
 /* Calls word for each piece of text in order. */
 typedef enum base_status (*tok_word_fn)(void *ctx, struct base_str word);
 enum base_status tok_rule_split(const struct tok_rule *r, struct base_str text, tok_word_fn word,

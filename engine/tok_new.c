@@ -190,7 +190,7 @@ static enum base_status load_bytes(struct eng_tok *t, struct base_err *err)
 {
     for (unsigned b = 0; b < 256; b++) {
         char buf[8];
-        if (t->spm) {
+        if (t->spm || t->gemma) {
             snprintf(buf, sizeof(buf), "<0x%02X>", b);
             int32_t id = tok_map_get(t, &t->all, base_str_n(buf, 6));
             t->byte_id[b] = id >= 0 && t->type[id] == TOK_BYTE ? id : -1;
@@ -358,6 +358,10 @@ static enum base_status load(struct eng_tok *t, const struct eng_tok_src *s, str
     if (base_str_is(s->model, "llama")) {
         t->spm = true;
         snprintf(t->kind, sizeof(t->kind), "llama");
+    } else if (base_str_is(s->model, "gemma4")) {
+        t->gemma = true;
+        t->rule = &tok_rule_gemma;
+        snprintf(t->kind, sizeof(t->kind), "gemma4");
     } else if (base_str_is(s->model, "gpt2")) {
         t->rule = tok_rule_find(s->pre);
         if (t->rule == NULL)
@@ -367,7 +371,8 @@ static enum base_status load(struct eng_tok *t, const struct eng_tok_src *s, str
         snprintf(t->kind, sizeof(t->kind), "gpt2/%.*s", BASE_FMT(s->pre));
     } else {
         return base_err_set(err, BASE_EINVAL,
-                            "tokenizer.ggml.model \"%.*s\" is not built in (built: llama, gpt2)",
+                            "tokenizer.ggml.model \"%.*s\" is not built in (built: llama, "
+                            "gpt2, gemma4)",
                             (int)(s->model.n < 64 ? s->model.n : 64), s->model.p ? s->model.p : "");
     }
     enum base_status st = load_tokens(t, s, err);

@@ -16,6 +16,10 @@
  *           | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
  *           with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W = [\p{Ll}\p{Lm}\p{Lo}\p{M}] and C the
  *           contractions of llama3
+ *   qwen35  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}
+ *           | ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   kimi    \p{Han}+|, then as o200k with U and W less \p{Han}, and [\r\n]* behind punctuation
+ *   gemma   [^\n]+|\n+
  *   tekken  as o200k without C, with \p{N} alone
  *   digit   \p{N}          falcon  [\p{P}$+<=>^~|`]+   and   [0-9][0-9][0-9]
  *   deepseek-v3    \p{N}{1,3}   [CJK and kana]+   [ASCII punctuation][A-Za-z]+
@@ -42,6 +46,17 @@ static size_t run(const char *p, size_t i, size_t n, unsigned in, unsigned out)
         size_t len;
         unsigned c = class_at(p, i, n, &len);
         if (in ? !(c & in) : (c & out) != 0)
+            break;
+        i += len;
+    }
+    return i;
+}
+
+static size_t run_of(const char *p, size_t i, size_t n, bool (*is)(uint32_t))
+{
+    while (i < n) {
+        size_t len;
+        if (!is(eng_uni_at(p, i, n, &len)))
             break;
         i += len;
     }
@@ -102,7 +117,8 @@ static size_t match_gpt2(const char *p, size_t i, size_t n, size_t *skip)
 }
 
 /* \p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[after]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
-static size_t match_rest(const char *p, size_t i, size_t n, int digits, const char *after)
+static size_t match_rest_of(const char *p, size_t i, size_t n, int digits, const char *after,
+                            unsigned wordless)
 {
     size_t l, at = i;
     if (class_at(p, i, n, &l) & ENG_UNI_NUMBER) {
@@ -111,8 +127,8 @@ static size_t match_rest(const char *p, size_t i, size_t n, int digits, const ch
         return at - i;
     }
     at = i + (p[i] == ' ');
-    if (at < n && !(class_at(p, at, n, &l) & WORDLESS)) {
-        at = run(p, at, n, 0, WORDLESS);
+    if (at < n && !(class_at(p, at, n, &l) & wordless)) {
+        at = run(p, at, n, 0, wordless);
         while (at < n && p[at] && strchr(after, p[at]))
             at++;
         return at - i;
@@ -123,31 +139,41 @@ static size_t match_rest(const char *p, size_t i, size_t n, int digits, const ch
     return nl > i ? nl - i : spaces(p, i, n);
 }
 
-static size_t match_llama3_n(const char *p, size_t i, size_t n, int digits)
+static size_t match_rest(const char *p, size_t i, size_t n, int digits, const char *after)
 {
-    size_t len = contraction(p, i, n, true);
+    return match_rest_of(p, i, n, digits, after, WORDLESS);
+}
+
+/* in: the classes of a word's characters */
+static size_t match_words(const char *p, size_t i, size_t n, int digits, unsigned in)
+{
+    size_t len = contraction(p, i, n, true), l, l2;
     if (len)
         return len;
-    size_t l, l2;
     unsigned c = class_at(p, i, n, &l);
-    if (c & ENG_UNI_LETTER)
-        return run(p, i, n, ENG_UNI_LETTER, 0) - i;
-    if (!(c & ENG_UNI_NUMBER) && p[i] != '\r' && p[i] != '\n' &&
-        (class_at(p, i + l, n, &l2) & ENG_UNI_LETTER))
-        return run(p, i + l, n, ENG_UNI_LETTER, 0) - i;
-    return match_rest(p, i, n, digits, "\r\n");
+    if (c & in)
+        return run(p, i, n, in, 0) - i;
+    if (!(c & ENG_UNI_NUMBER) && p[i] != '\r' && p[i] != '\n' && (class_at(p, i + l, n, &l2) & in))
+        return run(p, i + l, n, in, 0) - i;
+    return match_rest_of(p, i, n, digits, "\r\n", WORDLESS | in);
 }
 
 static size_t match_llama3(const char *p, size_t i, size_t n, size_t *skip)
 {
     (void)skip;
-    return match_llama3_n(p, i, n, 3);
+    return match_words(p, i, n, 3, ENG_UNI_LETTER);
 }
 
 static size_t match_qwen2(const char *p, size_t i, size_t n, size_t *skip)
 {
     (void)skip;
-    return match_llama3_n(p, i, n, 1);
+    return match_words(p, i, n, 1, ENG_UNI_LETTER);
+}
+
+static size_t match_qwen35(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return match_words(p, i, n, 1, ENG_UNI_LETTER | ENG_UNI_MARK);
 }
 
 /* Classes of U and W above: what may be in either, or in U, or in W alone. */
@@ -161,37 +187,44 @@ static bool is_lower(unsigned c)
     return (c & (ENG_UNI_LETTER | ENG_UNI_MARK)) && !(c & ENG_UNI_UPPER);
 }
 
+/* 0 for Han where that is no part of words. */
+static unsigned word_class(const char *p, size_t i, size_t n, bool han, size_t *len)
+{
+    unsigned c = class_at(p, i, n, len);
+    return !han && *len > 2 && eng_uni_is_han(eng_uni_at(p, i, n, len)) ? 0 : c;
+}
+
 /* End of U*W+ from i, i if it does not match; *all: end of U+W*, which is asked for then. Where no
  * small letter follows the longest U*, that gives back just enough for W+ to have its one. */
-static size_t cased_word(const char *p, size_t i, size_t n, size_t *all)
+static size_t cased_word(const char *p, size_t i, size_t n, bool han, size_t *all)
 {
     size_t at = i, len, both = i;
     unsigned c;
-    while (at < n && is_upper(c = class_at(p, at, n, &len))) {
+    while (at < n && is_upper(c = word_class(p, at, n, han, &len))) {
         at += len;
         if (is_lower(c))
             both = at;
     }
     *all = at;
-    if (at >= n || !is_lower(class_at(p, at, n, &len)))
+    if (at >= n || !is_lower(word_class(p, at, n, han, &len)))
         return both;
-    while (at < n && is_lower(class_at(p, at, n, &len)))
+    while (at < n && is_lower(word_class(p, at, n, han, &len)))
         at += len;
     return *all = at;
 }
 
-static size_t match_o200k_n(const char *p, size_t i, size_t n, int digits, bool contract)
+static size_t match_o200k_n(const char *p, size_t i, size_t n, int digits, bool contract, bool han)
 {
     size_t len, end = i, all = i, all_prefixed = i, start = i;
     unsigned c = class_at(p, i, n, &len);
     bool prefix = !(c & (ENG_UNI_LETTER | ENG_UNI_NUMBER)) && p[i] != '\r' && p[i] != '\n';
     if (prefix) {
         start = i + len;
-        end = cased_word(p, start, n, &all_prefixed);
+        end = cased_word(p, start, n, han, &all_prefixed);
     }
     if (end == start) { /* not with a character before, or there is none */
         start = i;
-        end = cased_word(p, i, n, &all);
+        end = cased_word(p, i, n, han, &all);
     }
     if (end == start) {
         if (prefix && all_prefixed > i + len)
@@ -200,7 +233,7 @@ static size_t match_o200k_n(const char *p, size_t i, size_t n, int digits, bool 
             end = all;
     }
     if (end == i)
-        return match_rest(p, i, n, digits, "\r\n/");
+        return match_rest(p, i, n, digits, han ? "\r\n/" : "\r\n");
     if (contract && end < n)
         end += contraction(p, end, n, true);
     return end - i;
@@ -209,13 +242,29 @@ static size_t match_o200k_n(const char *p, size_t i, size_t n, int digits, bool 
 static size_t match_o200k(const char *p, size_t i, size_t n, size_t *skip)
 {
     (void)skip;
-    return match_o200k_n(p, i, n, 3, true);
+    return match_o200k_n(p, i, n, 3, true, true);
+}
+
+static size_t match_kimi(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    size_t end = run_of(p, i, n, eng_uni_is_han);
+    return end > i ? end - i : match_o200k_n(p, i, n, 3, true, false);
+}
+
+static size_t match_gemma(const char *p, size_t i, size_t n, size_t *skip)
+{
+    size_t at = i;
+    (void)skip;
+    while (at < n && (p[at] == '\n') == (p[i] == '\n'))
+        at++;
+    return at - i;
 }
 
 static size_t match_tekken(const char *p, size_t i, size_t n, size_t *skip)
 {
     (void)skip;
-    return match_o200k_n(p, i, n, 1, false);
+    return match_o200k_n(p, i, n, 1, false, true);
 }
 
 static size_t match_digit(const char *p, size_t i, size_t n, size_t *skip)
@@ -283,17 +332,6 @@ static bool deepseek_punct(uint32_t cp)
 static bool deepseek_cjk(uint32_t cp)
 {
     return (cp >= 0x800 && cp <= 0x9FA5) || (cp >= 0xAC00 && cp <= 0xD7FF);
-}
-
-static size_t run_of(const char *p, size_t i, size_t n, bool (*is)(uint32_t))
-{
-    while (i < n) {
-        size_t len;
-        if (!is(eng_uni_at(p, i, n, &len)))
-            break;
-        i += len;
-    }
-    return i;
 }
 
 /* \s?[is]+ ; some of the punctuation is white space itself, which then may serve as either. */
@@ -405,7 +443,9 @@ static const struct tok_rule rules[] = {
     {.names = "glm4 chatglm-bpe dbrx smaug-bpe", .stage = {match_llama3}},
     {.names = "qwen2 deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2",
      .stage = {match_qwen2}},
+    {.names = "qwen35", .stage = {match_qwen35}},
     {.names = "gpt-4o llama4 kanana2", .stage = {match_o200k}},
+    {.names = "kimi-k2", .stage = {match_kimi}},
     {.names = "tekken", .stage = {match_tekken}, .ignore_merges = true, .add_bos = true},
     {.names = "deepseek-v3 hunyuan-dense joyai-llm",
      .stage = {match_three_numbers, match_deepseek3_cjk, match_deepseek3}},
@@ -414,13 +454,15 @@ static const struct tok_rule rules[] = {
                match_deepseek_cjk, match_numbers}},
 };
 
+const struct tok_rule tok_rule_gemma = {.names = "gemma4", .stage = {match_gemma}, .add_bos = true};
+
 const char *eng_tok_rules(void)
 {
     return "gpt-2 phi-2 mpt olmo jais trillion exaone4 granite-docling, starcoder refact codeshell "
            "exaone minerva-7b, smollm command-r, falcon, llama-bpe llama3 llama-v3 falcon3 "
            "falcon-h1 pixtral midm-2.0 lfm2, glm4 chatglm-bpe dbrx smaug-bpe, qwen2 "
-           "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, gpt-4o llama4 "
-           "kanana2, tekken, "
+           "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, qwen35, "
+           "gpt-4o llama4 kanana2, kimi-k2, tekken, "
            "deepseek-v3 hunyuan-dense joyai-llm, deepseek-llm";
 }
 

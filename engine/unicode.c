@@ -65,3 +65,18 @@ uint32_t eng_uni_upper(uint32_t cp)
 {
     return cp > 0x10FFFF ? cp : (uint32_t)utf8proc_toupper((utf8proc_int32_t)cp);
 }
+
+bool eng_uni_is_han(uint32_t cp)
+{
+    static const uint32_t han[][2] = {{0x2E80, 0x2E99},   {0x2E9B, 0x2EF3},   {0x2F00, 0x2FD5},
+                                      {0x3005, 0x3005},   {0x3007, 0x3007},   {0x3021, 0x3029},
+                                      {0x3038, 0x303B},   {0x3400, 0x4DBF},   {0x4E00, 0x9FFF},
+                                      {0xF900, 0xFA6D},   {0xFA70, 0xFAD9},   {0x16FE2, 0x16FE3},
+                                      {0x16FF0, 0x16FF6}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B81E},
+                                      {0x2B820, 0x2CEAD}, {0x2CEB0, 0x2EBE0}, {0x2EBF0, 0x2EE5D},
+                                      {0x2F800, 0x2FA1D}, {0x30000, 0x3134A}, {0x31350, 0x33479}};
+    for (size_t i = 0; i < sizeof(han) / sizeof(han[0]) && cp >= han[i][0]; i++)
+        if (cp <= han[i][1])
+            return true;
+    return false;
+}

@@ -22,6 +22,8 @@ enum {
 
 /* The classes of a code point as a set of the bits above; 0 for anything else. */
 unsigned eng_uni_class(uint32_t cp);
+/* \p{Han}, which libutf8proc has no table of: Unicode's Scripts.txt, version 17. */
+bool eng_uni_is_han(uint32_t cp);
 uint32_t eng_uni_lower(uint32_t cp);
 uint32_t eng_uni_upper(uint32_t cp);
 

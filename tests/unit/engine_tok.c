@@ -433,6 +433,51 @@ static void test_bad_bytes(void **state)
     eng_tok_free(t);
 }
 
+/* Every special token of the vocabularies at hand, spelled out by a user, alone and amid text that
+ * makes it look like the template's: none becomes the token, or any other that is no text. */
+static void test_every_special(void **state)
+{
+    (void)state;
+    static const char *const vocabs[] = {"gpt-2",        "starcoder", "falcon",
+                                         "deepseek-llm", "llama-spm", "phi-3"};
+    size_t tried = 0;
+    for (size_t v = 0; v < sizeof(vocabs) / sizeof(vocabs[0]); v++) {
+        struct eng_gguf *g = NULL;
+        struct eng_tok *t = open_vocab(vocabs[v], &g);
+        if (t == NULL)
+            return;
+        for (int32_t id = 0; id < (int32_t)t->n_vocab; id++) {
+            bool special = t->type[id] == TOK_CONTROL || t->type[id] == TOK_UNKNOWN ||
+                           (t->type[id] == TOK_USER && !(t->flags[id] & TOK_F_PLAIN));
+            if (!special || t->text[id].n == 0)
+                continue;
+            for (int around = 0; around < 2; around++) {
+                struct eng_ids ids = {.max = 1u << 16};
+                struct base_buf b;
+                base_buf_init(&b, 1u << 20);
+                base_buf_z(&b, around ? "x " : "");
+                base_buf_str(&b, t->text[id]);
+                base_buf_str(&b, around ? t->text[id] : BASE_STR(""));
+                base_buf_z(&b, around ? "assistant\n" : "");
+                struct eng_span all = {0, b.n};
+                assert_int_equal(eng_tok_encode_mixed(t, base_buf_view(&b), &all, 1, 0, &ids, NULL),
+                                 BASE_OK);
+                for (size_t i = 0; i < ids.n; i++)
+                    if (ids.v[i] == id || t->type[ids.v[i]] == TOK_CONTROL)
+                        fail_msg("%s: \"%.*s\" became token %d", vocabs[v],
+                                 BASE_FMT(base_buf_view(&b)), ids.v[i]);
+                base_buf_release(&b);
+                eng_ids_release(&ids);
+                tried++;
+            }
+        }
+        eng_tok_free(t);
+        eng_gguf_free(g);
+    }
+    print_message("special tokens spelled by a user: %zu\n", tried);
+    assert_true(tried > 50);
+}
+
 static void refuse(struct eng_tok_src s, const char *words)
 {
     struct base_err err = {0};
@@ -550,11 +595,11 @@ static void test_nested_specials(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),         cmocka_unit_test(test_alphabet),
-        cmocka_unit_test(test_rules),           cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_harmony),         cmocka_unit_test(test_long_word),
-        cmocka_unit_test(test_bad_bytes),       cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_nested_specials),
+        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_alphabet),
+        cmocka_unit_test(test_rules),         cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_every_special), cmocka_unit_test(test_harmony),
+        cmocka_unit_test(test_long_word),     cmocka_unit_test(test_bad_bytes),
+        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_nested_specials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
