@@ -73,7 +73,8 @@ static void put(struct link *l, enum eng_frame_type type, uint32_t id, const str
         l->broken = true; /* it has not read for 64 MiB */
 }
 
-static void on_start(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens)
+static void on_start(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens,
+                     const char *dropped)
 {
     struct base_buf b;
     struct base_json j;
@@ -83,6 +84,8 @@ static void on_start(void *owner, uint32_t id, const char *model, uint32_t promp
     base_json_obj(&j);
     base_json_kz(&j, "model", model);
     base_json_kint(&j, "prompt_tokens", prompt_tokens);
+    if (dropped)
+        base_json_kz(&j, "dropped", dropped);
     base_json_obj_end(&j);
     put(l, ENG_FRAME_START, id, &b);
     base_buf_release(&b);

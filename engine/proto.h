@@ -12,7 +12,8 @@
  *     STATUS    JSON, on connect, on change, and at least once a second while busy: {"models":[
  *               {"name","ready","slots","active","queued","context","expected_wait_ms"}]}
  *
- *     START     JSON: {"model","prompt_tokens"}: prompt accepted, prefill begins
+ *     START     JSON: {"model","prompt_tokens","dropped"}: prompt accepted, prefill begins; dropped
+ *               names what the model's template has no use for ("tools"), or is missing
  *
  *     TEXT      UTF-8, whole sequences, never empty: a piece of the answer
  *

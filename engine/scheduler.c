@@ -68,7 +68,7 @@ static void seat(struct eng_sched *s, struct eng_request *r)
     r->mark[0] = common;
     r->mark[1] = (uint32_t)r->prompt.n - 1;
     r->began_us = base_mono_us();
-    s->ev.start(r->owner, r->id, s->mc->name, (uint32_t)r->prompt.n);
+    s->ev.start(r->owner, r->id, s->mc->name, (uint32_t)r->prompt.n, r->no_tools ? "tools" : NULL);
 }
 
 static void seat_queued(struct eng_sched *s)

@@ -42,7 +42,9 @@ struct eng_counts {
 /* How a request's events reach its owner. Called from within eng_sched_* only; they must not call
  * back. After finish or error the request is gone. */
 struct eng_sched_events {
-    void (*start)(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens);
+    /* dropped: what of the request the model's template has no use for ("tools"); NULL: nothing */
+    void (*start)(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens,
+                  const char *dropped);
     void (*text)(void *owner, uint32_t id, struct base_str text);
     void (*reasoning)(void *owner, uint32_t id, struct base_str text);
     void (*call)(void *owner, uint32_t id, uint32_t index, struct base_str call_id,

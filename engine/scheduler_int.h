@@ -28,6 +28,7 @@ struct eng_request {
     struct eng_text rest; /* thoughts or arguments: whole characters only */
     enum eng_parse_kind showing;
     bool in_thought; /* the prompt has opened one */
+    bool no_tools;   /* it has tools, and the template ignores them */
     uint32_t max_tokens, taken, made, thought, cached;
     int32_t last;     /* token to be fed next, once generating */
     uint32_t mark[2]; /* lengths at which a recurrent model's state is noted; 0 = none */

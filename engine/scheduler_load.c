@@ -100,9 +100,11 @@ bool eng_sched_load(struct eng_sched *s)
         return false;
     }
     s->ready = true;
-    base_info("engine", "%s: ready after %llu ms, %u slots of %u tokens, tokenizer %s", s->mc->name,
-              (unsigned long long)(base_mono_us() - t0) / 1000, s->n_slots, s->n_ctx,
-              eng_tok_kind(s->tok));
+    char parser[ENG_DIALECT_NAME_MAX];
+    eng_dialect_name(eng_template_dialect(s->tpl), parser);
+    base_info("engine", "%s: ready after %llu ms, %u slots of %u tokens, tokenizer %s, parser %s",
+              s->mc->name, (unsigned long long)(base_mono_us() - t0) / 1000, s->n_slots, s->n_ctx,
+              eng_tok_kind(s->tok), parser);
     return true;
 }
 

@@ -81,6 +81,7 @@ enum base_status sched_out_begin(struct eng_sched *s, struct eng_request *r, jso
                                .event = on_event,
                                .ctx = r};
     r->sched = s;
+    r->no_tools = json_array_size(o.tools) > 0 && !eng_template_takes_tools(s->tpl);
     r->showing = ENG_PARSE_TEXT;
     if (getrandom(&o.seed, sizeof(o.seed), 0) != (ssize_t)sizeof(o.seed))
         return base_err_set(err, BASE_EIO, "the system gives no randomness");

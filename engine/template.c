@@ -23,7 +23,8 @@ struct eng_template {
     struct base_arena *arena;
     struct base_str bos, eos;
     struct eng_dialect dialect;
-    bool short_ids;      /* it refuses call ids of any length but SHORT_ID */
+    bool short_ids; /* it refuses call ids of any length but SHORT_ID */
+    bool takes_tools;
     bool wants_thinking; /* it reads an earlier thought as `thinking` */
 };
 
@@ -43,6 +44,7 @@ enum base_status eng_template_new(struct base_str source, struct base_str bos, s
     t->eos = base_arena_dup(a, eos);
     t->dialect = eng_dialect_of(source);
     t->short_ids = base_str_find(source, BASE_STR("with length 9"), 0) != SIZE_MAX;
+    t->takes_tools = base_str_find(source, BASE_STR("tools"), 0) != SIZE_MAX;
     t->wants_thinking = base_str_find(source, BASE_STR("message.thinking"), 0) != SIZE_MAX;
     if (t->bos.p == NULL || t->eos.p == NULL)
         st = base_err_set(err, BASE_ENOMEM, "no memory for a template");
@@ -80,6 +82,11 @@ void eng_template_free(struct eng_template *t)
 struct eng_dialect eng_template_dialect(const struct eng_template *t)
 {
     return t->dialect;
+}
+
+bool eng_template_takes_tools(const struct eng_template *t)
+{
+    return t->takes_tools;
 }
 
 static bool parse_arguments(json_t *calls)

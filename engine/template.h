@@ -25,6 +25,7 @@ enum base_status eng_template_from_gguf(const struct eng_gguf *g, const struct e
 void eng_template_free(struct eng_template *t); /* NULL is fine */
 /* How the template's model writes thoughts and calls, by the marks in its source. */
 struct eng_dialect eng_template_dialect(const struct eng_template *t);
+bool eng_template_takes_tools(const struct eng_template *t); /* does it speak of tools at all? */
 
 /* Renders request: an object with "messages" (OpenAI's form) and any of "tools",
  * "add_generation_prompt" and template variables; it is borrowed and left as it is. Changes made

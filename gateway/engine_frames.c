@@ -4,6 +4,7 @@
  * for form (JSON, UTF-8) and for sense (calls numbered without gaps, arguments only for the open
  * call); one that does not hold ends the link.
  */
+#include "gateway/dialect/jsonx.h"
 #include "gateway/engine_link_int.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -60,6 +61,22 @@ bool gw_link_take_status(struct gw_engine_link *l, struct base_str payload)
     return ok;
 }
 
+/* What the gateway could not carry to the engine, and what the engine has no use for. */
+static void tell_dropped(struct attempt *a, struct base_str more)
+{
+    struct base_buf all;
+    if (!a->spec.headers || (!a->dropped[0] && more.n == 0))
+        return;
+    base_buf_init(&all, 1024);
+    base_buf_z(&all, a->dropped);
+    if (base_str_is(more, "tools"))
+        gw_dropped_add(&all, "", "tools");
+    struct gw_attempt_headers h = {.dropped = base_buf_view(&all)};
+    if (all.n > 0)
+        a->spec.headers(a->spec.ctx, &h);
+    base_buf_release(&all);
+}
+
 static bool take_start(struct attempt *a, struct base_str payload)
 {
     json_t *doc = parse(payload);
@@ -69,10 +86,7 @@ static bool take_start(struct attempt *a, struct base_str payload)
     }
     char id[24];
     snprintf(id, sizeof id, "engine-%u", a->id);
-    if (a->dropped[0] && a->spec.headers) {
-        struct gw_attempt_headers h = {.dropped = base_str_c(a->dropped)};
-        a->spec.headers(a->spec.ctx, &h);
-    }
+    tell_dropped(a, get_str(doc, "dropped"));
     struct chat_event ev = {
         .kind = CHAT_EV_START, .id = base_str_c(id), .name = get_str(doc, "model")};
     (void)gw_link_emit(a, &ev);

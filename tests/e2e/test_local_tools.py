@@ -130,6 +130,9 @@ def files(tmp_path_factory):
             last = [S("<|channel|>"), "final", S("<|message|>"), LAST, S("<|return|>")]
         scripted.build(paths[name], template, [Script(answer), Script(last, trigger="<|result|>")],
                        {**BASE, **marks}, seed=i)
+    paths["plain"] = str(folder / "plain.gguf")
+    scripted.build(paths["plain"], "{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}",
+                   [Script(["<think>Hello.</think>"])], BASE)
     return paths
 
 
@@ -262,6 +265,14 @@ def test_switches_and_what_is_dropped(gateway):
     assert "x-weir-dropped" not in head("kimi", tool_choice="auto")[0]
     h, _ = head("kimi", logit_bias={"1": 2}, reasoning_effort="strange", tool_choice="required")
     assert set(h["x-weir-dropped"].split(",")) == {"logit_bias", "reasoning_effort", "tool_choice"}
+
+
+def test_a_template_without_tools(gateway, weir, files):
+    status, h, body = gateway.chat("", **ask("plain"))
+    assert status == 200 and h["x-weir-dropped"] == "tools"
+    assert body["choices"][0]["message"]["content"] == "<think>Hello.</think>"
+    done = subprocess.run([weir, "model", "info", files["plain"]], capture_output=True, check=True)
+    assert json.loads(done.stdout)["parser"] == "text"
 
 
 def test_marks_in_what_a_user_says_are_text(gateway):

@@ -17,8 +17,10 @@ struct answer {
     bool done;
 };
 
-static void on_start(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens)
+static void on_start(void *owner, uint32_t id, const char *model, uint32_t prompt_tokens,
+                     const char *dropped)
 {
+    assert_null(dropped);
     (void)owner;
     (void)id;
     assert_string_equal(model, "tiny");

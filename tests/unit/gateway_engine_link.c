@@ -246,7 +246,8 @@ static void test_extras(void **state)
     static const struct {
         const char *extra, *want, *dropped;
     } cases[] = {
-        {"{\"reasoning_effort\":\"minimal\"}", "\"template\":{\"reasoning_effort\":\"low\"},", ""},
+        {"{\"reasoning_effort\":\"minimal\"}", "\"template\":{\"reasoning_effort\":\"low\"},",
+         "DROPPED:tools "},
         {"{\"reasoning_effort\":\"none\"}",
          "\"template\":{\"reasoning_effort\":\"low\",\"enable_thinking\":false},", ""},
         {"{\"reasoning_effort\":\"none\",\"enable_thinking\":true}",
@@ -280,7 +281,10 @@ static void test_extras(void **state)
         assert_non_null(l.a);
         struct eng_frame f = heard();
         assert_string_equal(f.payload.p, want.p);
-        say(ENG_FRAME_START, f.id, "{\"model\":\"m\"}");
+        /* the engine names one thing, and nothing but that */
+        say(ENG_FRAME_START, f.id,
+            i == 0 ? "{\"model\":\"m\",\"dropped\":\"tools\"}"
+                   : "{\"model\":\"m\",\"dropped\":\"a\\r\\nb: c\"}");
         turns(3);
         base_buf_clear(&want);
         base_buf_printf(&want, "%sSTART:m ", cases[i].dropped);
