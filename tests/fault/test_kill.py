@@ -35,6 +35,7 @@ class Load:
 
     def __init__(self, g, n=4):
         self.g, self.results, self.longest, self.over = g, [], 0.0, False
+        self.told = []  # (request id, log index, whether the answer was whole) of what was answered
         # daemons: a test that fails before stop() must not keep the whole run alive
         self.threads = [threading.Thread(target=self.work, args=(i,), daemon=True) for i in range(n)]
         for t in self.threads:
@@ -48,7 +49,11 @@ class Load:
             model = "local/home" if (i + k) % 2 else "eu/gpt-x"
             text = f"[[standin: drip=0.02,long=20]] canary {i} {k}"
             try:
-                self.results.append(self.g.chat(text, model=model, stream=k % 3 != 0, max_tokens=12)[0])
+                status, head, got = self.g.chat(text, model=model, stream=k % 3 != 0, max_tokens=12)
+                self.results.append(status)
+                whole = status == 200 and (got and got[-1] == "[DONE]" if isinstance(got, list) else "choices" in got)
+                if "x-weir-log-index" in head:
+                    self.told.append((head["x-request-id"], int(head["x-weir-log-index"]), whole))
             except RuntimeError:
                 self.results.append(0)
             self.longest = max(self.longest, time.monotonic() - start)
@@ -61,8 +66,9 @@ class Load:
             assert not t.is_alive(), "a request hung past its deadline"
 
 
-def complete(g, s):
-    """The log holds, every intent has its outcome, whatever arrived at the stand-in was intended."""
+def complete(g, s, told=()):
+    """The log holds, every intent has its outcome, whatever arrived at the stand-in was intended, and what callers
+    were told is there: the intent at the index they were given, the outcome if they had the whole answer."""
     code, text = g.verify()
     assert code == 0, text
     leaves = g.leaves()
@@ -73,6 +79,11 @@ def complete(g, s):
                   and x["decision"]["outcome"] == "route" and x["decision"]["route"].startswith("eu/"))
     arrived = len(s.received())
     assert arrived <= planned, f"{arrived} bodies arrived, {planned} were recorded before"
+    at = {x["_index"]: x for x in leaves}
+    known = {x["req"] for x in leaves if x["ev"] == "req.outcome" and x["status"] != "unknown"}
+    for req, index, whole in told:
+        assert index in at and at[index]["ev"] == "req.intent" and at[index]["req"] == req, f"{req} at {index} is lost"
+        assert not whole or req in known, f"{req} was answered and its outcome is lost"
     return intents, set(outcomes)
 
 
@@ -108,14 +119,18 @@ def test_kill_the_standin_mid_stream(own):
 def test_kill_the_gateway_under_load(own):
     """kill -9 of everything, again and again; after each start recovery has closed what was open."""
     g, s = own
+    told = []
     for _ in range(ROUNDS):
         load = Load(g)
         time.sleep(0.3 + random.random())
         g.kill()
         load.stop()
+        told += load.told
         g.start()
-        intents, outcomes = complete(g, s)
+        intents, outcomes = complete(g, s, told)
         assert intents == outcomes, "recovery closes open intents"
+    print(f"{ROUNDS} rounds, {len(told)} answered requests, {sum(w for _, _, w in told)} of them whole, all recorded")
+    assert sum(w for _, _, w in told) > ROUNDS
     unknown = [x for x in g.leaves() if x["ev"] == "req.outcome" and x["status"] == "unknown"]
     assert unknown, "at least one round interrupted a request"
 
