@@ -220,6 +220,7 @@ struct scan {
     struct aud_intents open;
     bool state_seen, cp_seen;
     uint64_t last_open; /* index of the last log.open */
+    bool spooling;      /* that process had a spool ready: the log may go on there */
     bool ended;         /* the last leaf is log.end */
 };
 
@@ -303,6 +304,7 @@ static enum base_status note_leaf(void *scan, const struct aud_leaf_ref *ref, st
     if (base_str_is(l.ev, "log.open")) {
         aud_intents_clear(&s->open);
         s->last_open = ref->index;
+        s->spooling = memmem(ref->bytes.p, ref->bytes.n, "\"spool\":\"", 9) != NULL;
     } else if (base_str_is(l.ev, "log.end")) {
         s->ended = true;
     } else if (base_str_is(l.ev, "log.carried")) {
@@ -503,6 +505,11 @@ static enum base_status take_over(struct scan *s, struct base_err *err)
         st = base_err_set(err, BASE_EINVAL, "%s: was cut short", name);
     if (st != BASE_OK)
         return st;
+    if (s->spooling && !c->signed_state.clean && !c->spool)
+        return base_err_set(err, BASE_EINVAL,
+                            "%s was not closed in order and may go on in a spool: start weir serve "
+                            "once with on_failure: spool-to-second-disk and the same spool folder",
+                            c->dir);
     sweep(c);
     if (c->signed_state.clean) { /* before the first new byte: nothing may follow a clean state */
         c->signed_state.clean = false;

@@ -13,6 +13,8 @@
  */
 #include "tests/unit/audit_util.h"
 
+#include "audit/sinks.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -31,6 +33,7 @@ struct shared {
     _Atomic bool submit_ok_after_failed;
     _Atomic bool failed_seen;
     _Atomic bool closed_ok;
+    _Atomic uint64_t spooled;
     _Atomic uint64_t index_of[16]; /* of each leaf of the story that was acknowledged, else 0 */
 };
 static struct shared *sh;
@@ -220,17 +223,41 @@ static void story_leaf(char out[1600], int i)
              i % 2 ? "req.outcome" : "req.intent", i, 1100, pad, i / 2, 1000 + i);
 }
 
-/* Never returns. */
-static void story(const char *dir)
+/* A spool and a copy in a file, under beside/. */
+static struct aud_sinks *beside_start(struct aud_log *l, const char *dir, const char *beside)
 {
-    struct aud_options o = {
-        .directory = dir, .origin = UT_ORIGIN, .segment_bytes = 8192, .checkpoint_ms = 1};
+    static char path[UT_PATH];
+    static struct conf_sink file = {.name = "copy",
+                                    .type = CONF_SINK_FILE,
+                                    .path = path,
+                                    .batch = 3,
+                                    .tries = 2,
+                                    .timeout_s = 1,
+                                    .rotate_mib = 1};
+    struct conf_audit c = {.directory = dir, .origin = UT_ORIGIN, .sinks = &file, .n_sinks = 1};
+    struct aud_sinks *s = NULL;
+
+    ut_join(path, beside, "copy.jsonl");
+    return aud_sinks_start(l, &c, &s, NULL) == BASE_OK ? s : NULL;
+}
+
+/* Never returns. beside: NULL, or where spool and copy are. */
+static void story(const char *dir, const char *beside)
+{
+    struct aud_options o = {.directory = dir,
+                            .origin = UT_ORIGIN,
+                            .segment_bytes = 8192,
+                            .checkpoint_ms = 1,
+                            .spool = beside};
+    struct aud_sinks *sinks = NULL;
     struct aud_log *l;
     struct aud_stats s;
     char leaf[1600];
 
     if (aud_log_open(&o, &l, NULL) != BASE_OK)
         _exit(0);
+    if (beside)
+        sinks = beside_start(l, dir, beside);
     for (int i = 0; i < STORY; i++) {
         uint64_t index = 0;
 
@@ -254,6 +281,8 @@ static void story(const char *dir)
         if (aud_log_submit(l, base_str_c(leaf), NULL, NULL) == BASE_OK)
             atomic_store(&sh->submit_ok_after_failed, true);
     }
+    atomic_store(&sh->spooled, s.spooled);
+    aud_sinks_stop(sinks, 50);
     atomic_store(&sh->closed_ok, aud_log_close(l, NULL) == BASE_OK);
     _exit(0);
 }
@@ -298,7 +327,7 @@ static bool one_run(const char *dir, const char *image, enum mode mode, long at)
     assert_true(pid >= 0);
     if (pid == 0) {
         atomic_store(&sh->mode, mode);
-        story(dir);
+        story(dir, NULL);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
@@ -370,6 +399,106 @@ static void sweep(enum mode mode, const char *name)
     ut_rm(image);
 }
 
+/* ---- with a spool and a sink beside the log ---- */
+
+/* Line by line: what the sink wrote is what the log has, and all that its cursor promises. */
+static void check_copy(const char *dir, const char *beside)
+{
+    char path[UT_PATH], *seen;
+    struct base_buf b;
+    uint64_t next = 0, index;
+
+    ut_join(path, dir, "sinks/copy.cursor");
+    if (access(path, F_OK) == 0) {
+        b = ut_read(path);
+        const char *at = memmem(b.p, b.n, "\nnext ", 6);
+        assert_non_null(at);
+        next = strtoull(at + 6, NULL, 10);
+        base_buf_release(&b);
+    }
+    seen = calloc(1, 65536);
+    assert_non_null(seen);
+    ut_join(path, beside, "copy.jsonl");
+    if (access(path, F_OK) == 0) {
+        b = ut_read(path);
+        struct base_str rest = base_buf_view(&b), line;
+        while (rest.p && (line = base_str_cut(&rest, '\n')).n && rest.p) {
+            assert_int_equal(sscanf(line.p, "{\"index\":%" SCNu64 ",", &index), 1);
+            assert_true(index < 65536);
+            seen[index] = 1;
+        }
+        base_buf_release(&b);
+    }
+    for (uint64_t i = 0; i < next; i++)
+        assert_true(seen[i]);
+    free(seen);
+}
+
+static bool one_run_beside(const char *dir, const char *beside, enum mode mode, long at)
+{
+    struct aud_options o = {
+        .directory = dir, .origin = UT_ORIGIN, .segment_bytes = 8192, .spool = beside};
+    struct aud_verify_report r;
+    struct base_err err = {0};
+    struct check c = {0};
+    struct aud_log *l;
+    uint64_t acked = 0;
+    int status;
+
+    ut_rm(dir);
+    ut_rm(beside);
+    mkdir(beside, 0700);
+    memset(sh, 0, sizeof(*sh));
+    atomic_store(&sh->at, at);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        atomic_store(&sh->mode, mode);
+        story(dir, beside);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status))
+        fail_msg("mode %d call %ld: signal %d", mode, at, WTERMSIG(status));
+    atomic_store(&sh->mode, OFF);
+    check_copy(dir, beside);
+    if (aud_log_open(&o, &l, &err) != BASE_OK)
+        fail_msg("mode %d call %ld: recovery: %s", mode, at, err.text);
+    ut_close(l);
+    if (!ut_holds(dir, &r))
+        fail_msg("mode %d call %ld: after recovery: %s", mode, at, r.problem);
+    assert_int_equal(aud_each(dir, 0, check_leaf, &c, NULL), BASE_OK);
+    for (int i = 0; i < STORY; i++)
+        acked += atomic_load(&sh->index_of[i]) > 0;
+    if (c.found != acked) /* each at the very index its caller was told */
+        fail_msg("mode %d call %ld: %d of %d acknowledged leaves are there", mode, at, (int)c.found,
+                 (int)acked);
+    return atomic_load(&sh->hit);
+}
+
+static void test_spool_and_sink(void **state)
+{
+    static const enum mode modes[] = {FAIL_EIO, FAIL_ENOSPC, HALF, LOST, POWER, DIE};
+    const char *every = getenv("WEIR_FAULT_STRIDE");
+    long stride = every ? strtol(every, NULL, 10) : 7, points = 0, spooled = 0;
+    char dir[UT_PATH], beside[UT_PATH];
+
+    (void)state;
+    ut_dir(dir);
+    ut_dir(beside);
+    for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
+        long at = 1 + (long)m;
+        for (; one_run_beside(dir, beside, modes[m], at); at += stride > 0 ? stride : 1) {
+            points++;
+            spooled += atomic_load(&sh->spooled) > 0;
+        }
+    }
+    print_message("spool and sink: %ld points hit, the spool took over in %ld of them\n", points,
+                  spooled);
+    assert_true(points > 1200 / stride && spooled > 60 / stride);
+    ut_rm(dir);
+    ut_rm(beside);
+}
+
 static void test_eio(void **state)
 {
     (void)state;
@@ -409,8 +538,13 @@ static void test_die(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio),  cmocka_unit_test(test_enospc), cmocka_unit_test(test_half),
-        cmocka_unit_test(test_lost), cmocka_unit_test(test_power),  cmocka_unit_test(test_die),
+        cmocka_unit_test(test_eio),
+        cmocka_unit_test(test_enospc),
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_power),
+        cmocka_unit_test(test_die),
+        cmocka_unit_test(test_spool_and_sink),
     };
 
     sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
