@@ -4,6 +4,7 @@
  */
 #include "audit/cmd_int.h"
 
+#include "audit/reader.h"
 #include "audit/state.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -28,16 +29,19 @@ struct row {
     int64_t error_us;
 };
 
-/* How many records the log has now. */
+/* How many records the log has now, in all its periods. */
 static enum base_status log_size(const char *dir, uint64_t *size, struct base_err *err)
 {
-    struct aud_cursor c;
-    enum base_status st = aud_cursor_open(&c, dir, UINT64_MAX, NULL, err);
+    const struct aud_leaf_ref *leaves;
+    struct aud_reader *r;
+    size_t n;
+    enum base_status st = aud_reader_open(dir, UINT64_MAX, &r, err);
 
-    while (st == BASE_OK)
-        st = aud_cursor_next(&c, err);
-    *size = c.pos.tree.n;
-    aud_cursor_release(&c);
+    if (st != BASE_OK)
+        return st;
+    while ((st = aud_reader_next(r, &leaves, &n, err)) == BASE_OK)
+        *size = n ? leaves[n - 1].index + 1 : *size;
+    aud_reader_close(r);
     return st == BASE_DONE ? BASE_OK : st;
 }
 

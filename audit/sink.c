@@ -25,7 +25,8 @@
  */
 #include "audit/sink.h"
 
-#include "audit/log_int.h"
+#include "audit/reader.h"
+#include "audit/state.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -55,9 +56,9 @@ struct sink {
     pthread_t thread;
     bool running;
     /* the thread's */
-    struct aud_cursor cursor;
-    bool cursor_open;
-    size_t cursor_at; /* leaf of the cursor's batch that comes next */
+    struct aud_reader *reader;         /* NULL: not open */
+    const struct aud_leaf_ref *leaves; /* its batch, from leaf_at on */
+    size_t n_leaves, leaf_at;
     uint64_t read_to; /* index behind the last record in recs */
     char *bytes;
     size_t n_bytes;
@@ -183,11 +184,24 @@ static enum base_status load(struct sink *s, struct base_err *err)
 
 /* ---- reading the log ---- */
 
-static void cursor_drop(struct sink *s)
+static void reader_drop(struct sink *s)
 {
-    if (s->cursor_open)
-        aud_cursor_release(&s->cursor);
-    s->cursor_open = false;
+    aud_reader_close(s->reader);
+    s->reader = NULL;
+    s->n_leaves = s->leaf_at = 0;
+}
+
+/* Records that are gone from the log, so nobody can hand them over any more: said, counted. */
+static void skipped(struct sink *s, uint64_t n)
+{
+    base_error("audit",
+               "sink %s: records %" PRIu64 " to %" PRIu64
+               " were dropped with their period before the target had them",
+               s->conf.name, s->read_to, s->read_to + n - 1);
+    pthread_mutex_lock(&s->mu);
+    s->stats.dead += n;
+    s->stats.errors++;
+    pthread_mutex_unlock(&s->mu);
 }
 
 static bool take_leaf(struct sink *s, const struct aud_leaf_ref *ref)
@@ -197,6 +211,8 @@ static bool take_leaf(struct sink *s, const struct aud_leaf_ref *ref)
     if (s->n == s->conf.batch || s->n_bytes + ref->bytes.n > BATCH_BYTES + AUD_LEAF_BYTES_MAX ||
         s->n_bytes > BATCH_BYTES)
         return false;
+    if (ref->index > s->read_to) /* its period was dropped before the target had it */
+        skipped(s, ref->index - s->read_to);
     memcpy(s->bytes + s->n_bytes, ref->bytes.p, ref->bytes.n);
     r->index = ref->index;
     r->leaf = base_str_n(s->bytes + s->n_bytes, ref->bytes.n);
@@ -218,14 +234,11 @@ static enum base_status fill(struct sink *s, struct base_err *err)
     aud_log_stats(s->all->log, &log);
     if (s->read_to >= log.size_durable)
         return BASE_OK;
-    if (!s->cursor_open) {
-        s->cursor_open = true;
-        s->cursor_at = 0;
-        st = aud_cursor_open(&s->cursor, s->all->dir, s->read_to, NULL, err);
-    }
+    if (!s->reader)
+        st = aud_reader_open(s->all->dir, s->read_to, &s->reader, err);
     while (st == BASE_OK) {
-        for (; s->cursor_at < s->cursor.n_leaves; s->cursor_at++) {
-            const struct aud_leaf_ref *ref = &s->cursor.leaves[s->cursor_at];
+        for (; s->leaf_at < s->n_leaves; s->leaf_at++) {
+            const struct aud_leaf_ref *ref = &s->leaves[s->leaf_at];
 
             if (ref->index < s->read_to)
                 continue;
@@ -234,14 +247,14 @@ static enum base_status fill(struct sink *s, struct base_err *err)
         }
         if (s->read_to >= log.size_durable)
             return BASE_OK;
-        st = aud_cursor_next(&s->cursor, err);
-        s->cursor_at = 0;
+        st = aud_reader_next(s->reader, &s->leaves, &s->n_leaves, err);
+        s->leaf_at = 0;
     }
     if (st == BASE_DONE) {
-        s->cursor.n_leaves = 0;
+        s->n_leaves = 0;
         return BASE_OK; /* durable, so it will be seen: next time */
     }
-    cursor_drop(s);
+    reader_drop(s);
     return st;
 }
 
@@ -307,7 +320,7 @@ static void advance(struct sink *s, size_t n, bool sent)
         base_info("audit", "sink %s goes on", s->conf.name);
     s->failures = 0;
     pthread_mutex_lock(&s->mu);
-    s->stats.next += n;
+    s->stats.next = s->recs[s->at - 1].index + 1;
     if (sent) {
         s->stats.sent += n;
         s->stats.error[0] = 0;
@@ -433,7 +446,7 @@ static void *sink_main(void *arg)
     }
     if (s->dirty)
         save(s);
-    cursor_drop(s);
+    reader_drop(s);
     pthread_mutex_lock(&s->all->mu);
     s->all->running--;
     pthread_cond_broadcast(&s->all->cv);

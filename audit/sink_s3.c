@@ -1,7 +1,7 @@
 /* sink_s3.c - batches of records as objects in an S3-compatible store, locked against change.
  *
  *   PREFIX/ORIGIN/records/<first index, 20 digits>-<last>.jsonl     one line a record
- *   PREFIX/ORIGIN/checkpoint/<size, 20 digits>                      the signed checkpoint, if newer
+ *   PREFIX/ORIGIN/checkpoint/PERIOD'S ORIGIN/<size, 20 digits>      the signed checkpoint, if newer
  *
  * With lock: governance or compliance every object is put with its retention date, so that nobody
  * (with compliance: not even the account's owner) deletes it before; the checkpoints among them are
@@ -30,7 +30,7 @@ struct s3_sink {
     struct aud_sink_env *env;
     struct aud_http *http;
     struct base_buf text, reply, canonical;
-    uint64_t checkpoint; /* the size that was put last */
+    struct aud_checkpoint last; /* the one that was put last */
 };
 
 static enum base_status s3_open(struct aud_sink_env *e, void **state, struct base_err *err)
@@ -241,23 +241,23 @@ static enum base_status put(struct s3_sink *s, const char *key, const char *type
                         why.n > 200 ? 200 : (int)why.n, why.p ? why.p : "");
 }
 
-static enum base_status put_checkpoint(struct s3_sink *s, uint64_t upto, struct base_err *err)
+static enum base_status put_checkpoint(struct s3_sink *s, struct base_err *err)
 {
     struct aud_conf conf;
     struct aud_checkpoint cp;
     struct base_buf note;
-    struct base_err why;
-    char key[64];
+    struct base_err why; /* between two periods there may be none for a moment: the next time */
+    char key[AUD_NAME_MAX + 64];
     enum base_status st = BASE_OK;
 
     base_buf_init(&note, AUD_NOTE_MAX);
     if (aud_conf_load(s->env->dir, BASE_STR_NULL, &conf, &why) == BASE_OK &&
-        aud_checkpoint_load(s->env->dir, &conf, &cp, &note, &why) == BASE_OK &&
-        cp.size > s->checkpoint && cp.size <= upto) {
-        snprintf(key, sizeof(key), "checkpoint/%020" PRIu64, cp.size);
+        aud_checkpoint_load(s->env->dir, &conf, &cp, &note, &why) == BASE_OK && cp.size > 0 &&
+        (cp.size != s->last.size || strcmp(cp.origin, s->last.origin) != 0)) {
+        snprintf(key, sizeof(key), "checkpoint/%s/%020" PRIu64, cp.origin, cp.size);
         st = put(s, key, "text/plain", base_buf_view(&note), err);
         if (st == BASE_OK)
-            s->checkpoint = cp.size;
+            s->last = cp;
     }
     base_buf_release(&note);
     return st;
@@ -282,7 +282,7 @@ static enum base_status s3_deliver(void *state, const struct aud_sink_rec *r, si
     if (st != BASE_OK)
         return st;
     *done = n;
-    return put_checkpoint(s, r[n - 1].index + 1, err);
+    return put_checkpoint(s, err);
 }
 
 static void s3_close(void *state)

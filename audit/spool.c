@@ -72,6 +72,16 @@ static int remove_one(const char *path, const struct stat *sb, int type, struct 
     return remove(path);
 }
 
+/* log.conf first: what dies on the way leaves nothing that looks like a log. */
+static void remove_spool(const char *dir)
+{
+    char conf[AUD_PATH_MAX + 16];
+
+    snprintf(conf, sizeof(conf), "%s/log.conf", dir);
+    unlink(conf);
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void warn_same_disk(const struct aud_options *o)
 {
     struct stat a, b;
@@ -127,7 +137,7 @@ void aud_spool_free(struct aud_spool *s)
     if (s->log && aud_log_close(s->log, &err) != BASE_OK)
         base_error("audit", "the spool did not close in good order: %s", err.text);
     if (!s->begun && s->dir[0])
-        nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_spool(s->dir);
     free(s);
 }
 
@@ -470,11 +480,15 @@ static enum base_status look_at(struct replay *r, const char *folder, struct bas
         return BASE_OK;
     r->dir = path;
     snprintf(conf, sizeof(conf), "%s/log.conf", path);
+    struct base_err why = {0};
     base_buf_init(&f.begin, AUD_LEAF_BYTES_MAX);
-    if (stat(conf, &sb) == 0 &&
-        (aud_each(path, 0, first_leaves, &f, NULL) == BASE_EINVAL || f.n > 1)) {
+    bool there = stat(conf, &sb) == 0;
+    bool broken = there && aud_each(path, 0, first_leaves, &f, &why) == BASE_EINVAL;
+    bool closed = f.n == 2 && f.begin.n && memmem(f.begin.p, f.begin.n, "\"log.close\"", 11);
+    if (broken || (f.n > 1 && !closed)) {
         if (f.n < 2 || !begin_parse(r, base_buf_view(&f.begin), &ours))
-            st = base_err_set(err, BASE_EINVAL, "%s is no spool that can be read", path);
+            st = base_err_set(err, BASE_EINVAL, "%s is no spool that can be read: %.200s", path,
+                              broken ? why.text : "it does not begin with log.spool");
         else if (ours)
             st = replay_one(r, err);
         else
@@ -482,7 +496,7 @@ static enum base_status look_at(struct replay *r, const char *folder, struct bas
         if (st == BASE_OK && ours)
             st = set_aside(folder, r->name, err);
     } else { /* made ahead by a process that died, and never needed */
-        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_spool(path);
     }
     base_buf_release(&f.begin);
     if (r->old_open)

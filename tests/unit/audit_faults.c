@@ -479,7 +479,7 @@ static void test_spool_and_sink(void **state)
 {
     static const enum mode modes[] = {FAIL_EIO, FAIL_ENOSPC, HALF, LOST, POWER, DIE};
     const char *every = getenv("WEIR_FAULT_STRIDE");
-    long stride = every ? strtol(every, NULL, 10) : 7, points = 0, spooled = 0;
+    long stride = every ? strtol(every, NULL, 10) : 11, points = 0, spooled = 0;
     char dir[UT_PATH], beside[UT_PATH];
 
     (void)state;
