@@ -254,6 +254,8 @@ enum base_status aud_next_sign_old(const char *dir, const struct aud_closing *ol
         st = aud_tiler_flush(tiler, err);
     if (st == BASE_OK)
         st = aud_checkpoint_save(dir, &old->key, &s, err);
+    if (st == BASE_OK)
+        st = aud_tiles_sync(dir, err);
     s.clean = true;
     if (st == BASE_OK)
         st = aud_state_save(dir, &old->key, &s, err);

@@ -87,6 +87,8 @@ static enum base_status sign_last(struct aud_log *l, struct aud_state s, struct 
         st = base_err_sys(err, "unlink wal/" AUD_WAL_SPARE);
     if (st == BASE_OK)
         st = sign(l, s, err);
+    if (st == BASE_OK)
+        st = aud_tiles_sync(l->core.dir, err);
     s.clean = true; /* last of all: a clean state promises that the checkpoint is its equal */
     if (st == BASE_OK)
         st = aud_state_save(l->core.dir, &l->sign_key, &s, err);

@@ -77,6 +77,23 @@ static enum base_status mend(struct file_sink *f, struct base_err *err)
     return BASE_OK;
 }
 
+/* A file that a power failure could take away with its name would make the cursor lie. */
+static enum base_status sync_folder(const char *path, struct base_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    int fd = open(folder[0] ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return base_err_sys(err, "%s", folder);
+    enum base_status st = BASE_OK;
+    if (fsync(fd) != 0 && errno != EINVAL)
+        st = base_err_sys(err, "fsync %s", folder);
+    close(fd);
+    return st;
+}
+
 static enum base_status ready(struct file_sink *f, struct base_err *err)
 {
     const char *path = f->env->conf->path;
@@ -90,7 +107,12 @@ static enum base_status ready(struct file_sink *f, struct base_err *err)
     f->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (f->fd < 0 || fstat(f->fd, &f->as) != 0)
         return base_err_sys(err, "%s", path);
-    return mend(f, err);
+    enum base_status st = f->as.st_size == 0 ? sync_folder(path, err) : BASE_OK;
+    if (st == BASE_OK)
+        st = mend(f, err);
+    if (st != BASE_OK)
+        shut(f);
+    return st;
 }
 
 static int is_old(const char *name, const char *stem)

@@ -3,8 +3,9 @@
  * Runs on the signer thread, off the request path. Everything here is derived: a file is written
  * under a temporary name and renamed, without fsync; what a power failure leaves behind is compared
  * and rewritten at the next open, when the log was not closed in order or a size or the right edge
- * is not what it should be. Files are in C2SP tlog-tiles form: a hash tile is up to 256 hashes;
- * entry i of tile n at level l is the tree hash of leaves
+ * is not what it should be. An orderly close makes all of it durable (syncfs) before it says so:
+ * the next open does not look at every tile again. Files are in C2SP tlog-tiles form: a hash tile
+ * is up to 256 hashes; entry i of tile n at level l is the tree hash of leaves
  * [(256n+i)*256^l, (256n+i+1)*256^l); a bundle is up to 256 leaves, each behind its length as a
  * big-endian 16-bit number. Partial files get a new name for each width (.p/W) and go when the full
  * one is there.
@@ -32,6 +33,7 @@ struct level {
 struct aud_tiler {
     char dir[AUD_PATH_MAX];
     uint64_t size;
+    bool anew; /* began at leaf 0 and has not written partial tiles yet */
     struct level level[AUD_TILE_LEVELS];
     struct base_buf bundle; /* the entries of the partial bundle */
     struct aud_cursor cursor;
@@ -112,6 +114,7 @@ struct aud_tiler *aud_tiler_new(const char *dir)
         free(t);
         return NULL;
     }
+    t->anew = true;
     base_buf_init(&t->bundle, AUD_BUNDLE_BYTES);
     return t;
 }
@@ -282,13 +285,31 @@ enum base_status aud_tiler_flush(struct aud_tiler *t, struct base_err *err)
     uint64_t n = t->size;
     enum base_status st = BASE_OK;
 
+    if (t->anew) /* what a power failure left of other widths may be torn */
+        drop_partials(t, AUD_TILE_ENTRIES, n / AUD_TILE_WIDTH);
     if (t->level[0].n > 0)
         st = put_bundle(t, n / AUD_TILE_WIDTH, err);
     for (unsigned l = 0; l < AUD_TILE_LEVELS && st == BASE_OK; l++) {
         n /= AUD_TILE_WIDTH;
+        if (t->anew)
+            drop_partials(t, l, n);
         if (t->level[l].n > 0)
             st = put_hashes(t, l, n, err);
     }
+    if (st == BASE_OK)
+        t->anew = false;
+    return st;
+}
+
+enum base_status aud_tiles_sync(const char *dir, struct base_err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum base_status st = BASE_OK;
+
+    if (fd < 0 || syncfs(fd) != 0)
+        st = base_err_sys(err, "syncfs %s", dir);
+    if (fd >= 0)
+        close(fd);
     return st;
 }
 
@@ -390,6 +411,7 @@ bool aud_tiler_resume(struct aud_tiler *t, uint64_t size, const struct aud_hash 
     base_buf_release(&b);
     if (ok) {
         t->size = size;
+        t->anew = false;
         return true;
     }
     for (unsigned l = 0; l < AUD_TILE_LEVELS; l++)

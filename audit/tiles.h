@@ -31,4 +31,7 @@ enum base_status aud_tiler_step(struct aud_tiler *t, uint64_t upto, uint64_t bud
 /* Writes the partial tiles of the present size. */
 enum base_status aud_tiler_flush(struct aud_tiler *t, struct base_err *err) BASE_MUST_CHECK;
 
+/* Makes all that was written so durable: before a state that calls the log clean. May take long. */
+enum base_status aud_tiles_sync(const char *dir, struct base_err *err) BASE_MUST_CHECK;
+
 #endif

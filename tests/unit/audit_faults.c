@@ -200,6 +200,11 @@ int fsync(int fd)
     return any_sync(fd, SYS_fsync);
 }
 
+int syncfs(int fd)
+{
+    return any_sync(fd, SYS_syncfs);
+}
+
 int rename(const char *a, const char *b)
 {
     return fate() ? -1 : (int)syscall(SYS_renameat, AT_FDCWD, a, AT_FDCWD, b);
