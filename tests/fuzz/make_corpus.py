@@ -224,7 +224,7 @@ def vocabularies():
         return b"".join(bytes([len(t), k]) + t for t, k in pairs)
     pairs = [(b"a", 1), (b"b", 1), (b"ab", 1), (b"abab", 1), (b"<|x|>", 3), (b"user", 4), ("ż".encode(), 1), (b"<0x41>", 6)]
     texts = ["abab <|x|> abż user 12345 don't  \n\n x", "żółć 漢字 👩‍👩‍👧 e\u0301\u200d ABC'll 1,234.5\t\r\n", "a" * 40 + " \u3000é"]
-    for rule in range(6):
+    for rule in range(14):
         for i, flags in enumerate((64, 128)):
             body = bytes([flags | rule, len(pairs)]) + tokens(pairs) + texts[(rule + i) % 3].encode()
             yield f"{'spm' if flags == 128 else 'bpe'}-{rule}", body
