@@ -74,11 +74,14 @@ static int show_coverage(const struct pol_coverage *cover, bool report, uint64_t
 
 int gw_cli_check(int argc, char **argv)
 {
-    const char *file = NULL, *at_least = NULL;
+    const char *file = NULL, *at_least = NULL, *policy = NULL, *tables = NULL, *duties = NULL;
     bool defaults = false, coverage = false;
     uint64_t percent = 0;
     const struct gw_cli_opt opts[] = {{"-c", &file, NULL},
                                       {"--defaults", NULL, &defaults},
+                                      {"--policy", &policy, NULL},
+                                      {"--tables", &tables, NULL},
+                                      {"--duties", &duties, NULL},
                                       {"--coverage", NULL, &coverage},
                                       {"--coverage-min", &at_least, NULL},
                                       {0}};
@@ -88,18 +91,19 @@ int gw_cli_check(int argc, char **argv)
         fputs(conf_defaults_yaml(), stdout);
         return 0;
     }
-    if (!file)
-        return gw_cli_fail("check: say which file: weir check -c FILE");
+    if (!file == !policy)
+        return gw_cli_fail("check: say which file: weir check -c FILE, or --policy FILE");
     if (at_least && (!base_str_u64(base_str_c(at_least), &percent) || percent > 100))
         return gw_cli_fail("check: --coverage-min takes a percentage, 0 to 100");
 
     struct conf *c = NULL;
     struct conf_problems problems;
     struct pol_policy *p = NULL;
-    enum base_status st = conf_load_partial(file, &c, &problems);
+    enum base_status st = file ? conf_load_partial(file, &c, &problems)
+                               : conf_load_policy_only(policy, tables, duties, &c, &problems);
     if (c && conf_policy_sound(c, &problems))
         p = pol_policy_new(c, &problems);
-    if (p)
+    if (p && file)
         pol_policy_unenforced(p, gw_enforced(c), &problems);
     struct base_err err = {0};
     if (p && st == BASE_OK && gw_policy_state_allows(c, &err) != BASE_OK)
@@ -115,7 +119,7 @@ int gw_cli_check(int argc, char **argv)
         run_tests(c, p, cover, &problems);
     conf_problems_sort(&problems);
     gw_cli_print_problems(&problems, stdout, stderr);
-    bool unread = c && !c->file;
+    bool unread = c && file && !c->file;
     int status = problems.n_errors == 0 ? 0 : unread ? GW_CLI_BAD : GW_CLI_HOLDS_NOT;
     if (status == 0 && cover && (coverage || at_least))
         status = show_coverage(cover, coverage, percent);

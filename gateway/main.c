@@ -142,6 +142,7 @@ static const struct command commands[] = {
      "SIGHUP loads the configuration again, whole or not at all.\n"},
     {"check", gw_cli_check, "say what is wrong with a configuration and its policy",
      "usage: weir check -c FILE [--coverage] [--coverage-min PERCENT]\n"
+     "       weir check --policy FILE [--tables FILE] [--duties FILE] [--coverage] ...\n"
      "       weir check --defaults\n\n"
      "Prints ok, or every problem as FILE:LINE:COL: text (exit status 1), and runs the policy's\n"
      "tests. --coverage prints as JSON which rules and branches no test reaches; with\n"

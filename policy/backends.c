@@ -6,7 +6,8 @@
  *   kill       a kill switch stops it (also on premises);
  *   content    what could not be scanned does not leave;
  *   location   every place is among those that all rules allow (EU and EEA as all their members);
- *              on premises needs "on_premises" there, and of what follows only `available`;
+ *              on premises needs "on_premises" there, and of what follows only the last
+ *              two;
  *   region     every place lies in the region that was asked for: what is on premises is wherever
  *              the caller's own house is and stays allowed;
  *   sub_processors  their places, the same way;
@@ -17,6 +18,7 @@
  *   training   it does not train on data, unless there is no class at all;
  *   exception  special and criminal data need the use case's exception, where the policy requires;
  *   needs      certifications, entity, retention and so on, as each rule asks;
+ *   watermark  where the policy asks for one, it is a model of our own engine;
  *   available  it can answer now.
  * Pure, as pol_decide.
  */

@@ -9,8 +9,9 @@
  *    "candidates":[{"backend":"openai-eu/gpt-x","available":true,"unavailable":"text",
  *                   "residency":{...}}],
  *    "kills":[{"kind":"country","value":"US","reason":"..","since":".."}]}
- * Every member has a default: absent lists are empty, absent words "none of it", `found` follows
- * from the findings' types, tier commodity, available true. Unknown members are refused.
+ * A candidate local/NAME without residency is a model of our own engine. Every member has a
+ * default: absent lists are empty, absent words "none of it", `found` follows from the findings'
+ * types, tier commodity, available true. Unknown members are refused.
  *
  * In a leaf most of it stands in the decision beside it, so `facts` there holds only the rest; what
  * a back end was stands in the conf.backend leaf of the same configuration. Reading takes both.
@@ -385,6 +386,16 @@ static const struct conf_target *made_up(struct in *in, const char *name, const 
     return t;
 }
 
+static const struct conf_target *our_own(struct in *in, const char *name)
+{
+    static const struct conf_local_model model = {.name = "local"};
+    struct conf_target *t = base_arena_alloc(in->a, sizeof(*t));
+
+    if (t)
+        *t = (struct conf_target){.text = name, .local = &model};
+    return t;
+}
+
 static bool is_unavailable(const json_t *names, const char *name)
 {
     for (size_t i = 0; i < json_array_size(names); i++) {
@@ -416,6 +427,8 @@ static void candidates(struct in *in, const json_t *v, const json_t *facts, pol_
             return;
         }
         c[i].target = r ? made_up(in, name, r) : find ? find(ctx, base_str_c(name)) : NULL;
+        if (!c[i].target && !r && base_str_starts(base_str_c(name), BASE_STR("local/")))
+            c[i].target = our_own(in, name);
         if (!c[i].target) {
             wrong(in, "nothing is known of the back end %.80s: give its residency", name);
             return;

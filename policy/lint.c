@@ -154,6 +154,8 @@ static void lint_rule(const struct pol_policy *p, size_t i, struct conf_problems
 static void lint_use_case(const struct pol_policy *p, const struct conf_use_case *u,
                           struct conf_problems *pr)
 {
+    if (u->ai_act && strncmp(u->ai_act, "prohibited", 10) == 0)
+        return; /* refused before anything else is asked of it */
     if ((p->require & POL_REQUIRE_PURPOSE) && !u->purpose)
         conf_problem_add(pr, u->pos, true, "the use case %.60s has no purpose: it is denied",
                          u->id);

@@ -99,7 +99,19 @@ def use_case(name):
     return out
 
 
+def wide_policy():
+    """Lets nearly everything through, so that the late steps decide."""
+    rules = [{"id": "wide", "location": PLACES, "basis": BASES}]
+    if R.random() < 0.7:
+        r = rule(1)
+        rules.append({"id": "asks", "backend": r.get("backend") or {"retention_days": 30, "checked_within_days": 1}})
+    return {"version": 1, "rules": rules, "use_cases": [{"id": u, "exceptions": some(["9.2.h", "10"], 0, 2)} for u in USES],
+            "default": {"location": PLACES}, "require": some(["exception"], 0, 1)}
+
+
 def make_policy():
+    if R.random() < 0.4:
+        return wide_policy()
     out = {"version": 1, "rules": [rule(i) for i in range(R.choice([0, 1, 1, 2, 2, 3, 4, 6]))],
            "use_cases": [use_case(u) for u in some(USES, R.choice([0, 3, 3]), 3)],
            "retention_classes": [{"id": "short", "record_days": 10, "content_days": 1},
@@ -170,7 +182,7 @@ def residency():
 
 def kill():
     kind = R.choice(["backend", "model", "country", "basis", "use_case"])
-    value = {"backend": ["b0", "b1"], "model": ["b0/x", "b2/x"], "country": ["US", "DE", "EU", "EEA"],
+    value = {"backend": ["b0", "b1", "local"], "model": ["b0/x", "b2/x"], "country": ["US", "DE", "EU", "EEA"],
              "basis": BASES[1:], "use_case": USES}[kind]
     return {"kind": kind, "value": R.choice(value), "reason": "drill", "since": "2026-11-22T00:00:00Z"}
 
@@ -190,7 +202,7 @@ def make_facts(i):
     perhaps(f, "unscannable", 0.08, lambda: True)
     perhaps(f, "kills", 0.15, lambda: [kill() for _ in range(R.randint(1, 2))])
     for k in range(R.randint(0, 4)):
-        c = {"backend": f"b{k}/x", "residency": residency()}
+        c = {"backend": f"b{k}/x", "residency": residency()} if R.random() < 0.85 else {"backend": f"local/m{k}"}
         perhaps(c, "available", 0.1, lambda: False)
         f["candidates"].append(c)
     return f
@@ -248,7 +260,7 @@ def main():
                 for name in TOOLS:  # names, not lists: what the two lists mean
                     policy_eval.tool_allowed(want, name)
                 count["denied" if want["outcome"] == "deny" else "routed"] += 1
-                home = {c["backend"] for c in f["candidates"] if c["residency"]["location"] == ["on_premises"]}
+                home = {c["backend"] for c in f["candidates"] if policy_eval.at_home(c)}
                 count["left"] += want["outcome"] == "route" and want["route"] not in home
                 diff = {k: (want[k], got[k]) for k in got if want[k] != got[k]}
                 if diff:

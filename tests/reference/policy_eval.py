@@ -76,6 +76,15 @@ def tool_allowed(decision, name):
     return all(any(glob(g, name) for g in names) for names in decision["tools_allow"])
 
 
+def is_ours(candidate):
+    """A model of our own engine."""
+    return candidate["backend"].startswith("local/") and "residency" not in candidate
+
+
+def at_home(candidate):
+    return is_ours(candidate) or candidate["residency"].get("location") == ["on_premises"]
+
+
 class Case:
     def __init__(self, policy, facts, tables, duties):
         self.p, self.f, self.tables, self.duties = policy, facts, tables, duties
@@ -262,7 +271,7 @@ class Case:
     def refusal(self, index, c, gate):
         """None, or (step, rule) of the first step that fails."""
         res, name = c.get("residency") or {}, c["backend"]
-        home = res.get("location") == ["on_premises"]
+        home = at_home(c)
         region = self.f.get("region") or ""
         inside = atoms(region) if region and is_place(region) else None
         denier = next((r["id"] for r in self.rules if "deny" in r), None)
@@ -281,6 +290,8 @@ class Case:
             refused = self.refusal_remote(res, inside)
             if refused:
                 return refused
+        if "watermark" in self.handling()["obligations"] and not is_ours(c):
+            return "watermark", "watermark"
         return None if c.get("available", True) else ("available", "")
 
     def refusal_remote(self, res, inside):
@@ -323,7 +334,7 @@ class Case:
     def handling(self):
         sources = ([self.use] if self.use else []) + self.rules
         obligations = set()
-        if self.use and self.use.get("human_review") in (True, "required"):
+        if self.use and self.use.get("human_review") in (True, "required", "hold"):
             obligations.add("human-review")
         if self.use and self.use.get("ai_act") == "limited":
             obligations.add("label-output")
@@ -369,7 +380,7 @@ class Case:
         if chosen is not None:
             c = candidates[chosen]
             out.update(outcome="route", route=c["backend"], code=None)
-            if (c.get("residency") or {}).get("location") != ["on_premises"]:
+            if not at_home(c):
                 for r in self.rules:
                     out["redact"] |= set(r.get("redact") or []) & self.found_types
             return out
@@ -386,7 +397,7 @@ class Case:
         if named:
             return named
         first = candidates[0]
-        if self.f.get("unscannable") and (first.get("residency") or {}).get("location") != ["on_premises"]:
+        if self.f.get("unscannable") and not at_home(first):
             return "unscannable-content"
         return "region" if self.f.get("region") and first.get("available", True) else "unavailable"
 

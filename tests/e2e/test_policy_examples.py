@@ -1,0 +1,104 @@
+"""Goal: the policies that ship hold, with every rule reached by a test of their own, and each rule is needed.
+
+Method: `weir check --policy` with full rule coverage. With WEIR_EXAMPLE_MUTANTS=1 also: each example without each
+of its rules must fail its own tests (some minutes).
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+
+import harness
+import pytest
+
+EXAMPLES = sorted(glob.glob(os.path.join(harness.ROOT, "conf", "examples", "*.yaml")))
+LAW = ["--tables", os.path.join(harness.ROOT, "conf", "adequacy.yaml"), "--duties",
+       os.path.join(harness.ROOT, "conf", "duties.yaml")]
+
+
+def check(weir, path, *more):
+    return subprocess.run([weir, "check", "--policy", path, *LAW, *more], capture_output=True, check=False)
+
+
+def rules(text):
+    """(start, end) of each rule in the file."""
+    start = text.index("\nrules:\n") + len("\nrules:\n")
+    end = start + re.search(r"\n\S", text[start:]).start()
+    at = [start + m.start() for m in re.finditer(r"^  - ", text[start:end], re.M)]
+    return list(zip(at, at[1:] + [end]))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[os.path.basename(p)[:-5] for p in EXAMPLES])
+def test_example(weir, path, tmp_path):
+    assert len(EXAMPLES) == 4
+    done = check(weir, path, "--coverage", "--coverage-min", "100")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout.splitlines()[0])
+    assert report["rules"] == report["rules_reached"] >= 6 and b"warning" not in done.stderr
+    page = os.path.join(harness.ROOT, "docs", "policies", os.path.basename(path)[:-5] + ".md")
+    assert os.path.exists(page)
+    if not os.environ.get("WEIR_EXAMPLE_MUTANTS"):
+        return
+    text = open(path, encoding="utf-8").read()
+    for a, b in rules(text):
+        mutant = str(tmp_path / "mutant.yaml")
+        with open(mutant, "w", encoding="utf-8") as f:
+            f.write(text[:a] + text[b:])
+        assert check(weir, mutant).returncode == 1, f"nobody misses {text[a:b][:60]}"
+
+
+def test_a_broken_example_is_told_where(weir, tmp_path):
+    text = open(EXAMPLES[0], encoding="utf-8").read()
+    path = str(tmp_path / "broken.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace("location: [on_premises, EU]", "location: [on_premises, US]", 1))
+    done = check(weir, path)
+    assert done.returncode == 1 and b"broken.yaml:" in done.stdout and b"expected" in done.stdout
+
+
+def test_rules_that_do_nothing_are_told(weir, tmp_path):
+    path = str(tmp_path / "odd.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("""\
+version: 1
+use_cases: [ { id: a, data: [personal], ai_act: minimal } ]
+rules:
+  - { id: all, when: { data: [personal] }, location: [on_premises] }
+  - { id: repeats, when: { data: [personal], tier: [hard] }, location: [on_premises, EU] }
+  - { id: never-none, when: { data: [none], use_case: [a] }, location: [EU] }
+  - { id: never-class, when: { ai_act: [annex3] }, location: [EU] }
+  - { id: nowhere, when: { data: [personal], tier: [commodity] }, location: [EU] }
+tests: []
+""")
+    said = check(weir, path).stderr.decode()
+    assert "repeats changes nothing" in said
+    assert "never-none can never apply" in said and "never-class can never apply" in said
+    assert "nowhere applies" in said and "leave no place" in said
+    assert said.count("changes nothing") == 1
+
+
+def test_words_that_nobody_knows_are_errors(weir, tmp_path):
+    path = str(tmp_path / "wrong.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("""\
+version: 1
+require: [purpos]
+organisation: [company]
+use_cases:
+  - { id: a, ai_act: anex3.4 }
+  - { id: b, ai_act: annex3.4, not_high_risk: 6.3.a, profiling: true }
+  - { id: c, exceptions: [9.2.z], requires: [papers] }
+rules:
+  - { id: r, obligations: [smile], retention: long }
+  - { id: s, when: { region: [Europe], ai_act: [annex9] }, basis: [handshake], deny: x }
+  - { id: t, backend: {} }
+tests:
+  - { expect: { outcome: route } }
+""")
+    done = check(weir, path)
+    said = done.stdout.decode()
+    assert done.returncode == 1
+    for part in ("purpos", 'did you mean purpose?', "company", "anex3.4", "always high-risk", "9.2.z", "papers", "smile", "retention_classes",
+                 "Europe", "annex9", "handshake", "asks nothing", '"text" is missing'):
+        assert part in said, (part, said)
