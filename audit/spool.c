@@ -221,11 +221,12 @@ enum base_status aud_spool_take(struct aud_spool *s, const struct aud_core *core
     if (!f)
         return st == BASE_OK ? BASE_ENOMEM : st;
     *f = (struct forward){.spool = s, .done = done, .ctx = ctx};
+    atomic_fetch_add(&s->taken, 1);
     st = submit(s, leaf, forwarded, f);
-    if (st == BASE_OK)
-        atomic_fetch_add(&s->taken, 1);
-    else
+    if (st != BASE_OK) {
+        atomic_fetch_sub(&s->taken, 1);
         free(f);
+    }
     return st;
 }
 

@@ -86,7 +86,7 @@ static inline void ut_copy_file(const char *from, const char *to)
 /* Copies a log directory, tile/ left out. */
 static inline void ut_copy(const char *from, const char *to)
 {
-    static const char *const files[] = {"log.conf", "state", "checkpoint", "keys/log.key"};
+    static const char *const files[] = {"log.conf", "checkpoint", "state", "keys/log.key"};
     char a[UT_PATH], b[UT_PATH], wal[UT_PATH];
 
     ut_rm(to);
