@@ -1,5 +1,6 @@
-/* audit_bench.c - durable acknowledgements per second, with latency, at 1 and 64 producers, beside
- * what the disk's own fdatasync allows, measured in the same run; then the verifier's speed.
+/* audit_bench.c - durable acknowledgements per second, with latency, at 1, 64 and 256 producers,
+ * beside what the disk's own fdatasync allows, measured in the same run; then the verifier's speed.
+ * of_limit is the share of what one sync a batch would allow if all producers were in each batch.
  *
  * usage: audit_bench [DIR [SECONDS]]    prints one JSON line. A producer submits an 800-byte leaf
  * and waits for it to be durable before the next, as a request does. DIR must be on the disk in
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 #define LEAF_BYTES    800
-#define PRODUCERS_MAX 64
+#define PRODUCERS_MAX 256
 #define SAMPLES_MAX   1000000u
 
 struct producer {
@@ -170,17 +171,20 @@ static bool run(const char *dir, int producers, double seconds, double disk_sync
     }
     qsort(all, n, sizeof(*all), by_u32);
     printf("{\"producers\":%d,\"acks_per_s\":%.0f,\"p50_us\":%u,\"p99_us\":%u,\"syncs_per_s\":%.0f,"
-           "\"leaves_per_sync\":%.1f,\"disk_syncs_per_s\":%.0f}",
+           "\"leaves_per_sync\":%.1f,\"disk_syncs_per_s\":%.0f,\"of_limit\":%.2f,"
+           "\"wal_bytes_per_record\":%.1f}",
            producers, (double)n / took, all[n / 2], all[n - 1 - n / 100],
            (double)(s1.syncs - s0.syncs) / took,
-           (double)(s1.leaves - s0.leaves) / (double)(s1.syncs - s0.syncs), disk_syncs);
+           (double)(s1.leaves - s0.leaves) / (double)(s1.syncs - s0.syncs), disk_syncs,
+           (double)n / took / (disk_syncs * producers),
+           (double)(s1.bytes - s0.bytes) / (double)(s1.leaves - s0.leaves));
     free(all);
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    const int producers[] = {1, 64};
+    const int producers[] = {1, 64, 256};
     double seconds = argc > 2 ? atof(argv[2]) : 3, load[3] = {0};
     char scratch[4096], dir[4200];
     struct aud_verify_report r;
@@ -193,8 +197,8 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("{\"bench\":\"audit\",\"leaf_bytes\":%d,\"runs\":[", LEAF_BYTES);
-    for (size_t i = 0; i < 2 && ok; i++) {
-        double disk = syncs_per_s(scratch, (size_t)producers[i] * (LEAF_BYTES + 24) + 72, 1);
+    for (size_t i = 0; i < 3 && ok; i++) {
+        double disk = syncs_per_s(scratch, (size_t)producers[i] * (LEAF_BYTES + 24) + 72, 2);
 
         snprintf(dir, sizeof(dir), "%s/log", scratch);
         if (i > 0)
