@@ -24,6 +24,7 @@
  *   digit   \p{N}          falcon  [\p{P}$+<=>^~|`]+   and   [0-9][0-9][0-9]
  *   deepseek-v3    \p{N}{1,3}   [CJK and kana]+   [ASCII punctuation][A-Za-z]+
  *           |[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   deepseek-coder [\r\n]   \s?\p{L}+   \s?\p{P}+   [CJK]+   \p{N}
  *   deepseek-llm   [\r\n]   \s?[cased letters]+   \s?[punctuation]+   \s+$   [CJK]+   \p{N}+
  */
 #include "engine/tok_int.h"
@@ -358,6 +359,28 @@ static size_t match_deepseek_punct(const char *p, size_t i, size_t n, size_t *sk
     return spaced_run(p, i, n, deepseek_punct);
 }
 
+static bool is_letter(uint32_t cp)
+{
+    return (eng_uni_class(cp) & ENG_UNI_LETTER) != 0;
+}
+
+static bool is_punct(uint32_t cp)
+{
+    return (eng_uni_class(cp) & ENG_UNI_PUNCT) != 0;
+}
+
+static size_t match_spaced_letters(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return spaced_run(p, i, n, is_letter);
+}
+
+static size_t match_spaced_punct(const char *p, size_t i, size_t n, size_t *skip)
+{
+    (void)skip;
+    return spaced_run(p, i, n, is_punct);
+}
+
 static size_t match_last_spaces(const char *p, size_t i, size_t n, size_t *skip)
 {
     size_t end = run(p, i, n, ENG_UNI_SPACE, 0);
@@ -452,6 +475,9 @@ static const struct tok_rule rules[] = {
     {.names = "deepseek-llm",
      .stage = {match_newline, match_deepseek_letters, match_deepseek_punct, match_last_spaces,
                match_deepseek_cjk, match_numbers}},
+    {.names = "deepseek-coder",
+     .stage = {match_newline, match_spaced_letters, match_spaced_punct, match_deepseek_cjk,
+               match_digit}},
 };
 
 const struct tok_rule tok_rule_gemma = {.names = "gemma4", .stage = {match_gemma}, .add_bos = true};
@@ -463,7 +489,7 @@ const char *eng_tok_rules(void)
            "falcon-h1 pixtral midm-2.0 lfm2, glm4 chatglm-bpe dbrx smaug-bpe, qwen2 "
            "deepseek-r1-qwen kormo megrez hunyuan stablelm2 solar-open grok-2, qwen35, "
            "gpt-4o llama4 kanana2, kimi-k2, tekken, "
-           "deepseek-v3 hunyuan-dense joyai-llm, deepseek-llm";
+           "deepseek-v3 hunyuan-dense joyai-llm, deepseek-llm, deepseek-coder";
 }
 
 const struct tok_rule *tok_rule_find(struct base_str name)

@@ -122,6 +122,7 @@ static void harmony(void **state)
         {"<|channel|>whatever<|message|>x", "T[x]", 0},
         {"<|start|>assistant<|channel|>final<|message|>x", "T[x]", 0},
         {"<|message|>x", "T[x]", 0},
+        {"<|channel|>final<|message|>x<|end|>\n ", "T[x]", 0},
         {"<|channel|>final<|constrain|>json<|message|>{\"a\": 1}", "T[{\"a\": 1}]", 0},
         {"<|channel|>commentary to=browser.search<|message|>{\"q\": 1}<|call|>",
          "C[browser.search]A[{\"q\": 1}]", 0},

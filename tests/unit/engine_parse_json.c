@@ -64,6 +64,8 @@ static void hermes(void **state)
         {"<tool_call>{\"name\":\"bad name\",\"arguments\":{}}</tool_call>",
          "T[<tool_call>{\"name\":\"bad name\",\"arguments\":{}}</tool_call>]", 0},
         {"a\n\n\nb\n", "T[a\n\n\nb\n]", 0},
+        {"<tool_call>{\"name\":\"f\",\"arguments\":{},\"id\":7}</tool_call>x", "C[f]A[{}]T[x]", 0},
+        {"<tool_call>{\"arguments\":12,\"name\":\"f\",\"id\":null}</tool_call>", "C[f]A[12]", 0},
     };
     CHECK("hermes", c);
 }
