@@ -35,7 +35,9 @@ def test_example(weir, path, tmp_path):
     done = check(weir, path, "--coverage", "--coverage-min", "100")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout.splitlines()[0])
-    assert report["rules"] == report["rules_reached"] >= 6 and b"warning" not in done.stderr
+    assert report["rules"] == report["rules_reached"] >= 6
+    told = [x for x in done.stderr.splitlines() if b"warning" in x and b"last checked" not in x]
+    assert not told, "the age of the tables is told as time goes by; nothing else may be"
     page = os.path.join(harness.ROOT, "docs", "policies", os.path.basename(path)[:-5] + ".md")
     assert os.path.exists(page)
     if not os.environ.get("WEIR_EXAMPLE_MUTANTS"):
