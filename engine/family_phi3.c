@@ -11,7 +11,8 @@
 static void read(struct eng_reader *r, struct eng_model *m)
 {
     struct eng_hparams *hp = &m->hp;
-    if (!eng_gguf_tensor(r->g, "rope_factors_long.weight"))
+    if (!eng_gguf_tensor(r->g, "rope_factors_long.weight") &&
+        !eng_gguf_tensor(r->g, "rope_factors_short.weight"))
         return;
     hp->n_ctx_long =
         eng_key_int(r, "rope.scaling.original_context_length", 1, 1u << 30, hp->n_ctx_train);

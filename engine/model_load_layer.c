@@ -110,7 +110,7 @@ static void load_delta(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     }
     eng_layer_weight(l, &x->qkv, i, "attn_qkv", d, p->channels, 1);
     eng_layer_weight(l, &x->gate, i, "attn_gate", d, inner, 1);
-    if (eng_layer_has(l, i, "ssm_ba.weight")) {
+    if (!l->m->hp.family->delta_tiled) {
         eng_layer_weight(l, &x->ba, i, "ssm_ba", d, 2 * p->n_value, 1);
     } else {
         eng_layer_weight(l, &x->beta, i, "ssm_beta", d, p->n_value, 1);
@@ -147,7 +147,9 @@ static void load_attention(struct eng_loader *l, struct eng_layer *y, uint32_t i
         load_compress(l, y, i);
         return;
     }
-    if (!fam->out_gate && eng_layer_has(l, i, "attn_qkv.weight")) {
+    bool one = eng_layer_has(l, i, "attn_qkv.weight") ||
+               (fam->fused && !eng_layer_has(l, i, "attn_q.weight"));
+    if (one && !fam->out_gate) {
         snprintf(full, sizeof(full), "blk.%u.attn_qkv.weight", i);
         eng_load_rows(l, &y->q, full, d, 0, q_out, q_out + 2 * kv_out, 1);
         eng_load_rows(l, &y->k, full, d, q_out, kv_out, q_out + 2 * kv_out, 1);
