@@ -54,7 +54,8 @@ struct eng_model_info {
     uint32_t n_residual; /* width of the residual stream: n_embd times the number of streams */
     uint32_t n_expert, n_expert_used; /* 0 for dense models */
     uint64_t params_total;
-    uint64_t params_active; /* used by one token: of the routed experts only those chosen */
+    uint64_t params_active; /* used by one token: of the routed experts only those chosen; without
+                               tables that layers look tokens up in, and blocks that are not run */
     uint64_t file_bytes;
     uint64_t weight_bytes; /* memory that the weights take beyond the mapped file */
     bool recurrent;        /* layers carry a state from token to token: see eng_cache_keepable */

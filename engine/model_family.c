@@ -292,9 +292,11 @@ static void read_attention(struct eng_reader *r, struct eng_hparams *hp)
     hp->temp_length = eng_key_int(r, "attention.temperature_length", 0, 1u << 30, 0);
     if (!hp->temp_length)
         hp->temp_length = eng_key_int(r, "rope.scaling.original_context_length", 1, 1u << 30, 8192);
-    if (eng_key_int(r, "attention.sliding_window", 0, UINT32_MAX - 1, 0) &&
-        base_str_is(base_str_c(hp->family->arch), "mistral3"))
-        eng_key_bad(r, "is set, which this build does not support");
+    /* of mistral3 no model has a window that matters, and nothing says which layers it would be of
+     */
+    uint32_t window = eng_key_int(r, "attention.sliding_window", 0, UINT32_MAX - 1, 0);
+    if (window && window < hp->n_ctx_train && base_str_is(base_str_c(hp->family->arch), "mistral3"))
+        eng_key_bad(r, "is shorter than the context, which this build does not support");
 }
 
 /* Layers as most families have them: all alike. */

@@ -282,22 +282,38 @@ static void load_ends(struct eng_loader *l)
         m->ones[i] = 1;
 }
 
+/* Parameters in the file, and those that one token meets: of an expert tensor its share; nothing of
+ * tables of which it takes a row, nor of blocks that are not run. */
+static void count_parameters(struct eng_model *m)
+{
+    const struct eng_hparams *hp = &m->hp;
+    struct eng_model_info *info = &m->info;
+    for (size_t i = 0; i < eng_gguf_n_tensors(m->gguf); i++) {
+        const struct eng_tensor *t = eng_gguf_tensor_at(m->gguf, i);
+        char name[96], *end = NULL;
+        uint64_t active = t->n_values;
+        snprintf(name, sizeof(name), "%.*s", BASE_FMT(t->name));
+        bool block = strncmp(name, "blk.", 4) == 0;
+        unsigned long layer = block ? strtoul(name + 4, &end, 10) : 0;
+        bool apart = block && strncmp(end, ".ffn_", 5) == 0 && strpbrk(end + 5, ".") &&
+                     strpbrk(end + 5, ".")[1] >= '0' && strpbrk(end + 5, ".")[1] <= '9';
+        if (!eng_type_info(t->type)->weights)
+            continue; /* a table of numbers, not of weights */
+        if (layer >= hp->n_layer || strcmp(name, "per_layer_token_embd.weight") == 0)
+            active = 0;
+        else if (hp->moe.n_expert && (strstr(name, "_exps.") || apart))
+            active = active * hp->moe.n_used / hp->moe.n_expert;
+        info->params_total += t->n_values;
+        info->params_active += active;
+    }
+}
+
 static void fill_info(struct eng_loader *l)
 {
     struct eng_model *m = l->m;
     struct eng_model_info *info = &m->info;
     const struct eng_hparams *hp = &m->hp;
-    uint64_t routed = 0;
-    for (size_t i = 0; i < eng_gguf_n_tensors(m->gguf); i++)
-        info->params_total += eng_gguf_tensor_at(m->gguf, i)->n_values;
-    for (uint32_t i = 0; i < hp->n_layer; i++) {
-        const struct eng_layer *y = &m->layers[i];
-        if (y->moe)
-            routed += (uint64_t)hp->n_embd * y->n_ff * 3 * hp->moe.n_expert;
-    }
-    info->params_active = info->params_total - routed;
-    if (routed)
-        info->params_active += routed / hp->moe.n_expert * hp->moe.n_used;
+    count_parameters(m);
     uint32_t best = 0;
     for (uint32_t i = 1; i < 64; i++)
         if (l->by_type[i] > l->by_type[best])

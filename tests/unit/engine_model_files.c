@@ -2,7 +2,7 @@
  * that do not hold are refused as a whole, and the commands say what is wrong. Method: broken files
  * are made from a good one by renaming, retyping and reshaping.
  */
-#include "tests/unit/engine_fixture.h"
+#include "tests/unit/engine_rewrite.h"
 
 #include "engine/commands.h"
 
@@ -180,11 +180,88 @@ static void commands(void **state)
     fixture_close(&f);
 }
 
+static void windows_of_mistral3(void **state)
+{
+    static struct rewrite w;
+    char src[400], path[64];
+    struct eng_model *m;
+    struct base_err err = {0};
+    (void)state;
+    snprintf(src, sizeof(src), "%s/models/mistral3.gguf", far_dir());
+    if (access(src, R_OK) != 0)
+        skip();
+    snprintf(path, sizeof(path), "/tmp/weir-window-%ld.gguf", (long)getpid());
+    for (uint32_t window = 8; window <= 4096; window += 4088) {
+        rewrite_open(&w, src, NULL);
+        rewrite_int(&w, "mistral3.attention.sliding_window", ENG_GGUF_U32, window);
+        rewrite_all(&w, path);
+        rewrite_close(&w);
+        enum base_status st = eng_model_open(path, NULL, &m, &err);
+        unlink(path);
+        assert_int_equal(st, window < 4096 ? BASE_EINVAL : BASE_OK);
+        if (st == BASE_OK)
+            eng_model_free(m);
+        else
+            assert_non_null(strstr(err.text, "sliding_window\" is shorter than the context"));
+    }
+}
+
+/* ---- what a model says of itself ---- */
+
+static void says(const char *dir, const char *name, uint64_t total, uint64_t active, uint64_t token,
+                 uint64_t sequence)
+{
+    struct fixture f;
+    assert_true(fixture_open(&f, dir, name));
+    struct eng_model *m = open_model(&f, ENG_DEVICE_REF, 1, ENG_ACTIVATIONS_AUTO);
+    const struct eng_model_info *i = eng_model_get_info(m);
+    if (i->params_total != total || i->params_active != active || i->cache_bytes_token != token ||
+        i->cache_bytes_sequence != sequence)
+        fail_msg("%s: %llu %llu %llu %llu", name, (unsigned long long)i->params_total,
+                 (unsigned long long)i->params_active, (unsigned long long)i->cache_bytes_token,
+                 (unsigned long long)i->cache_bytes_sequence);
+    assert_int_equal(i->recurrent, sequence != 0);
+    /* a cache is what a sequence takes, and its tokens (whole blocks of them), and scratch */
+    uint64_t one = eng_cache_bytes(m, 1, 1024), two = eng_cache_bytes(m, 2, 1024);
+    assert_true(two - one >= sequence + 1024 * token && two - one < sequence + 1152 * token + 100);
+    eng_model_free(m);
+    fixture_close(&f);
+}
+
+/* The numbers follow from the shapes in the fixtures' README; by hand:
+ * cache of a token: llama-moe 3 layers (2 + 2) heads of 16; qwen3next 1 of 4 layers (2 + 2) of 32,
+ * and in the others 3 * (3 * 128 channels + 4 * 16 * 16), thrice; deepseek2-v2 3 (32 + 16 + 32);
+ * deepseek32 3 (24 + 16 + 24 + 64); gemma4-e2b 4 of 6 layers 64; deepseek4 4 * 128 and compressed
+ * 2 (128 + 64) / 4 + 128 / 128, and in rings (128 * 128 + 2 * 8 * 2 * 256), thrice.
+ * active: llama-moe without 6 of 8 experts of 3 * 64 * n_ff; glm4moe-air without 5 of 8, nor its
+ * last block; gemma4-e2b without 336 * 96 of layers' embeddings. */
+static void what_a_model_says(void **state)
+{
+    (void)state;
+    says(NEAR_DIR, "llama", 170432, 170432, 768, 0);
+    says(NEAR_DIR, "llama-moe", 264128, 264128 - 3 * 6 * 3 * 64 * 40, 768, 0);
+    if (access(far_dir(), R_OK) != 0) {
+        print_message("    not run without fixtures (WEIR_FIXTURES): most families\n");
+        return;
+    }
+    says(far_dir(), "models/qwen3next", 251848, 251848 - 4 * 5 * 3 * 64 * 16, 512,
+         4 * 3 * 3 * (3 * 128 + 4 * 16 * 16));
+    says(far_dir(), "models/deepseek2-v2", 236320, 236320 - 2 * 7 * 3 * 64 * 24,
+         4 * 3 * (32 + 16 + 32), 0);
+    says(far_dir(), "models/deepseek32", 231424, 231424 - 2 * 9 * 3 * 64 * 12,
+         4 * 3 * (24 + 16 + 24 + 64), 0);
+    says(far_dir(), "models/gemma4-e2b", 275158, 275158 - 336 * 96, 4 * 4 * 64, 0);
+    says(far_dir(), "models/deepseek4", 354303, 354303 - 4 * 4 * 3 * 64 * 12,
+         4 * (4 * 128 + 2 * 192 / 4 + 1), 4 * 3 * (128 * 128 + 2 * 2 * 8 * 2 * 128));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_that_do_not_hold),
         cmocka_unit_test(files_that_lack_something),
+        cmocka_unit_test(windows_of_mistral3),
+        cmocka_unit_test(what_a_model_says),
         cmocka_unit_test(commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
