@@ -313,6 +313,114 @@ static void one_kv_b(void **state)
     }
 }
 
+/* ---- quantised ---- */
+
+static uint16_t half_of(float x) /* positive, rounded to nearest */
+{
+    int e;
+    float m = frexpf(x, &e); /* x = m 2^e, 0.5 <= m < 1 */
+    if (x == 0 || e < -13)
+        return (uint16_t)lrintf(ldexpf(x, 24));
+    return (uint16_t)(((uint32_t)(e + 14) << 10) + (uint32_t)lrintf((m * 2 - 1) * 1024));
+}
+
+static void q8_0(const float *x, uint64_t n, uint8_t *to)
+{
+    for (uint64_t b = 0; b < n; b += 32, x += 32, to += 34) {
+        float most = 0;
+        for (int i = 0; i < 32; i++)
+            most = fmaxf(most, fabsf(x[i]));
+        uint16_t d = half_of(most / 127);
+        memcpy(to, &d, 2);
+        for (int i = 0; i < 32; i++)
+            to[2 + i] = (uint8_t)(int8_t)(most > 0 ? lrintf(x[i] * 127 / most) : 0);
+    }
+}
+
+/* All matrices whose rows are whole blocks as Q8_0; those that stay f32 in any file stay so here.
+ */
+static void quantise(struct rewrite *w)
+{
+    static const char *const keep[] = {"norm", "ffn_gate_inp.", "conv1d", "_ape", "hc_", "tid2eid"};
+    for (size_t i = 0; i < w->n; i++) {
+        struct rewrite_tensor *t = &w->t[i];
+        bool kept = t->n_dims < 2 || t->ne[0] % 32 || t->type != ENG_F32;
+        for (size_t k = 0; k < sizeof(keep) / sizeof(keep[0]); k++)
+            kept |= strstr(t->name, keep[k]) != NULL;
+        if (kept)
+            continue;
+        uint64_t n = t->nbytes / sizeof(float);
+        uint8_t *to = w->own[w->n_own++] = malloc(n / 32 * 34);
+        assert_non_null(to);
+        q8_0(t->data, n, to);
+        t->type = ENG_Q8_0;
+        t->data = to;
+        t->nbytes = n / 32 * 34;
+    }
+}
+
+static float *quantised_logits(const char *path, enum eng_device device, enum eng_activations a,
+                               const struct prompt *p, uint32_t n_vocab, bool alone)
+{
+    struct eng_model_opts opts = {device, 2, a};
+    struct eng_model *m;
+    struct base_err err = {0};
+    if (eng_model_open(path, &opts, &m, &err) != BASE_OK)
+        fail_msg("%s", err.text);
+    float *out = malloc(p->n * n_vocab * sizeof(float));
+    struct eng_cache *c = new_cache(m, 1, CONTEXT);
+    assert_non_null(out);
+    for (size_t i = 0, step = alone ? 1 : p->n; i < p->n; i += step)
+        forward(m, c, (struct eng_batch){.n = step, .tokens = p->tokens + i}, out + i * n_vocab);
+    eng_cache_free(c);
+    eng_model_free(m);
+    return out;
+}
+
+/* The layers of all families on integer kernels: 16 bits of activations against none rounded, and
+ * one by one against the batch. */
+static void quantised(void **state)
+{
+    static const char *const names[] = {"qwen3next",    "qwen35moe",  "deepseek32", "glm-dsa",
+                                        "deepseek4",    "gemma4-moe", "gemma4-e2b", "deepseek2-v3",
+                                        "llama4-scout", "granitemoe", "phi3-short", "olmoe"};
+    static struct rewrite w;
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct fixture f;
+        struct prompt p;
+        char name[64], src[400], path[160];
+        snprintf(name, sizeof(name), "models/%s", names[i]);
+        if (no_far(name))
+            skip();
+        source(src, far_dir(), name);
+        path_of(path, "q8.gguf");
+        rewrite_open(&w, src, NULL);
+        quantise(&w);
+        rewrite_all(&w, path);
+        rewrite_close(&w);
+        assert_true(fixture_open(&f, far_dir(), name));
+        prompt_open(&p, &f, "p2", true);
+        size_t n = p.n * f.n_vocab;
+        float *want =
+            quantised_logits(path, ENG_DEVICE_REF, ENG_ACTIVATIONS_AUTO, &p, f.n_vocab, false);
+        float *got =
+            quantised_logits(path, ENG_DEVICE_CPU, ENG_ACTIVATIONS_INT16, &p, f.n_vocab, false);
+        float *one =
+            quantised_logits(path, ENG_DEVICE_CPU, ENG_ACTIVATIONS_INT16, &p, f.n_vocab, true);
+        double e = nmse(got, want, n), whole = nmse(want, p.want, n);
+        print_message("    %s as Q8_0: nmse %.1e (of the weights' rounding: %.1e)\n", name, e,
+                      whole);
+        assert_true(e < 1e-6 && whole < 0.2);
+        assert_true(max_diff(got, one, n) <= 0);
+        free(want);
+        free(got);
+        free(one);
+        free(p.want);
+        fixture_close(&f);
+    }
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -330,7 +438,8 @@ static int remove_dir(void **state)
                                         "model.gguf",
                                         "apart.gguf",
                                         "qkv.gguf",
-                                        "kvb.gguf"};
+                                        "kvb.gguf",
+                                        "q8.gguf"};
     char path[160];
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -343,10 +452,8 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(split_files),
-        cmocka_unit_test(experts_apart),
-        cmocka_unit_test(one_qkv),
-        cmocka_unit_test(one_kv_b),
+        cmocka_unit_test(split_files), cmocka_unit_test(experts_apart), cmocka_unit_test(one_qkv),
+        cmocka_unit_test(one_kv_b),    cmocka_unit_test(quantised),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
