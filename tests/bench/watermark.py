@@ -33,13 +33,13 @@ def test(a, key, text):
     return json.loads(done.stdout)["z"]
 
 
-def cut(a, text, n):
-    """The first n tokens of text, and the rest."""
+def cut(a, text, n, most=1 << 30):
+    """text in windows of n tokens."""
     ids = json.loads(subprocess.run([a.weir, "model", "tokenize", a.model], input=text, capture_output=True,
                                     check=True).stdout)
     back = lambda part: subprocess.run([a.weir, "model", "detokenize", a.model], input=json.dumps(part).encode(),
                                        capture_output=True, check=True).stdout
-    return [back(ids[i:i + n]) for i in range(0, len(ids) - n + 1, n)]
+    return [back(ids[i:i + n]) for i in range(0, len(ids) - n + 1, n)[:most]]
 
 
 def main():
@@ -47,6 +47,7 @@ def main():
     p.add_argument("--weir", required=True)
     p.add_argument("--model", required=True)
     p.add_argument("--n", type=int, default=40)
+    p.add_argument("--human", type=int, default=300, help="windows of human text at most")
     p.add_argument("texts", nargs="+")
     a = p.parse_args()
     human = b"\n".join(open(t, "rb").read() for t in a.texts)
@@ -60,8 +61,8 @@ def main():
         print("| tokens | marked found | median z | unmarked called marked | human texts called marked |")
         print("|---|---|---|---|---|")
         for n in (50, 100, 200):
-            zs = [[test(a, key, c[0]) for c in (cut(a, t, n) for t, _ in side) if c] for side in (marked, plain)]
-            hz = [test(a, key, w) for w in cut(a, human, n)]
+            zs = [[test(a, key, c[0]) for c in (cut(a, t, n, 1) for t, _ in side) if c] for side in (marked, plain)]
+            hz = [test(a, key, w) for w in cut(a, human, n, a.human)]
             share = lambda v: f"{sum(z >= 4 for z in v)} of {len(v)}"
             print(f"| {n} | {share(zs[0])} | {statistics.median(zs[0]):.1f} | {share(zs[1])} | {share(hz)} |")
         rates = [[r for _, r in side if r] for side in (marked, plain)]

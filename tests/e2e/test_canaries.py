@@ -1,0 +1,133 @@
+"""Goal: whatever place, disguise, route, stream, fallback or reload a request comes with, no byte of a canary reaches
+a back end that may not have it.
+
+Method: random requests. Each plants one canary made for it alone (an address, a card or an account that passes its
+check, a key) in a random place of the request, under a random disguise, asks for a pinned model, an alias whose first
+back end fails, or auto, with a stream or not, on four connections at once, while the policy is swapped for an equal one
+now and then. Afterwards all that the stand-ins wrote down is undressed and searched for every canary. Repeats itself
+for the same seed: WEIR_CANARIES=N requests (300), WEIR_CANARY_SEED=S (1).
+"""
+import json
+import os
+import random
+import re
+import signal
+import threading
+
+import harness
+from test_redteam_residency import DISGUISES, PLACES, bare, red  # noqa: F401
+
+N = int(os.environ.get("WEIR_CANARIES", "300"))
+SEED = int(os.environ.get("WEIR_CANARY_SEED", "1"))
+
+# Places of text; those of the red team's module, and the plain ones.
+TEXT_PLACES = {
+    "user": lambda d: {"messages": [{"role": "user", "content": d}]},
+    "system": lambda d: {"messages": [{"role": "system", "content": d}, {"role": "user", "content": "hi"}]},
+    "history": lambda d: {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": d},
+                                       {"role": "user", "content": "b"}]},
+    "part": lambda d: {"messages": [{"role": "user", "content": [{"type": "text", "text": "see"},
+                                                                 {"type": "text", "text": d}]}]},
+    "tool result": lambda d: {"messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [{"id": "c", "type": "function",
+                                              "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": d}]},
+}
+
+
+def luhn(digits):
+    total = sum(sum(divmod(int(d) * (2 if i % 2 == 0 else 1), 10)) for i, d in enumerate(reversed(digits)))
+    return digits + str(-total % 10)
+
+
+def iban(rng):
+    bban = f"{rng.randrange(10 ** 18):018d}"
+    return f"DE{98 - int(bban + '131400') % 97:02d}{bban}"
+
+
+def canary(rng, n):
+    """(what it is, the canary, what to look for in undressed text)"""
+    kind = rng.choice(["mail", "card", "iban", "key"])
+    word = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(10))
+    if kind == "mail":
+        return kind, f"{word}.{n}@firma-{n}.example", word
+    if kind == "card":
+        number = luhn("4" + f"{rng.randrange(10 ** 14):014d}")
+        return kind, number, number
+    if kind == "iban":
+        number = iban(rng)
+        return kind, number, number[4:]
+    key = "AKIA" + "".join(rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16))
+    return kind, key, key.lower()
+
+
+def request(rng, n):
+    kind, value, look = canary(rng, n)
+    hide = rng.choice(list(DISGUISES))
+    while kind == "iban" and hide in ("groups of four", "mathematical", "circled"):
+        hide = rng.choice(list(DISGUISES))  # made for the others' shapes
+    where = rng.choice(list(TEXT_PLACES) * 4 + list(PLACES))
+    if where in TEXT_PLACES:
+        body = TEXT_PLACES[where](f"Please note {DISGUISES[hide](value)} for later")
+    else:
+        hide, body = "plain", PLACES[where](value) or TEXT_PLACES["user"](value)
+    body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto"])
+    body["stream"] = rng.random() < 0.5
+    if not body["stream"]:
+        body.pop("stream_options", None)
+    return kind, look, where, hide, body
+
+
+def digits_only(text):
+    return re.sub(r"\D", "", text)
+
+
+def test_no_canary_arrives(red):  # noqa: F811
+    g, eu, us = red
+    rng = random.Random(SEED)
+    todo = [request(rng, i) for i in range(N)]
+    start = len(eu.received()), len(us.received())
+    answered, lock, stop = {}, threading.Lock(), threading.Event()
+
+    def work(part):
+        for i in part:
+            status, _, _ = g.request("POST", "/v1/chat/completions", json.dumps(todo[i][4]).encode())
+            with lock:
+                answered[i] = status
+
+    def swap():
+        flip = 0
+        while not stop.wait(0.7):
+            flip += 1
+            path = os.path.join(g.folder, "policy.yaml")
+            with open(path, encoding="utf-8") as f:
+                text = re.sub(r"\n# swap \d+\n$", "\n", f.read())
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text + f"# swap {flip}\n")
+            g.process.send_signal(signal.SIGHUP)
+
+    threads = [threading.Thread(target=work, args=(range(k, N, 4),)) for k in range(4)]
+    swapper = threading.Thread(target=swap)
+    for t in threads + [swapper]:
+        t.start()
+    for t in threads:
+        t.join()
+    stop.set()
+    swapper.join()
+
+    bodies = [("eu", r) for r in eu.received()[start[0]:]] + [("us", r) for r in us.received()[start[1]:]]
+    texts = [bare(json.dumps(r["body"], ensure_ascii=False) + r["body_text"]) for _, r in bodies]
+    all_text, all_digits = "\n".join(texts), "\n".join(digits_only(t) for t in texts)
+    leaks = []
+    for kind, look, where, hide, body in todo:
+        there = look in all_digits if kind in ("card", "iban") else look in all_text
+        if there:
+            leaks.append((kind, where, hide, body["model"]))
+    assert not leaks, leaks[:10]
+    assert not [r for r in us.received()[start[1]:] if "note" in r["body_text"] and "@" in bare(r["body_text"])]
+    assert len(answered) == N and set(answered.values()) <= {200, 400, 403, 502, 503}, set(answered.values())
+    got = sum(s == 200 for s in answered.values())
+    assert got > N // 8, "most of what may leave redacted is answered, so the oracle has something to read"
+    assert bodies, "something arrived"
+    harness.wait_for("the log", lambda: g.verify()[0] == 0, 20)
