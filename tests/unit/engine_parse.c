@@ -8,6 +8,7 @@
 #include "tests/unit/engine_parse_util.h"
 
 #include "base/file.h"
+#include "engine/template.h"
 #include "engine/tok.h"
 
 static void think(void **state)
@@ -276,6 +277,39 @@ static void dialects(void **state)
     assert_false(eng_dialect_parse(BASE_STR("harmony+hermes"), &d));
 }
 
+/* Only the template opens a thought: not a caller whose words end in the mark. */
+static void opened_by_whom(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *content;
+        bool opened;
+    } c[] = {
+        {"{{ messages[0].content }}{% if add_generation_prompt %}<think>\n{% endif %}", "a", true},
+        {"{{ messages[0].content }}<think>\n\n</think>", "a", false},
+        {"<think>{{ messages[0].content }}", "<think>", false},
+        {"<think></think>{{ messages[0].content }}", "a<think>", false},
+        {"{{ messages[0].content }}k>\n{# <think> #}", "<thin", false}};
+    struct eng_tok *tok = vocabulary();
+    for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+        struct eng_ids ids = {.max = 1000};
+        struct eng_template *t;
+        bool opened = false;
+        assert_int_equal(
+            eng_template_new(base_str_c(c[i].source), BASE_STR_NULL, BASE_STR_NULL, &t, NULL),
+            BASE_OK);
+        json_t *r = json_pack("{s:[{s:s, s:s}], s:b}", "messages", "role", "user", "content",
+                              c[i].content, "add_generation_prompt", 1);
+        assert_int_equal(eng_template_tokens(t, tok, r, 0, &ids, &opened, NULL, NULL), BASE_OK);
+        if (opened != c[i].opened)
+            fail_msg("case %zu", i);
+        json_decref(r);
+        eng_ids_release(&ids);
+        eng_template_free(t);
+    }
+    eng_tok_free(tok);
+}
+
 static void many_calls(void **state)
 {
     (void)state;
@@ -309,7 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(think),      cmocka_unit_test(other_thoughts), cmocka_unit_test(harmony),
         cmocka_unit_test(plain),      cmocka_unit_test(tokens),         cmocka_unit_test(dialects),
-        cmocka_unit_test(many_calls),
+        cmocka_unit_test(many_calls), cmocka_unit_test(opened_by_whom),
     };
     return cmocka_run_group_tests_name("engine_parse", tests, NULL, NULL);
 }

@@ -243,9 +243,78 @@ static void test_chatml(void **state)
     eng_template_free(t);
 }
 
+static void rendered(const char *source, const char *messages, struct base_buf *out)
+{
+    struct eng_template *t;
+    struct eng_rendered r;
+    struct base_err err;
+    assert_int_equal(eng_template_new(base_str_c(source), BASE_STR_NULL, BASE_STR_NULL, &t, &err),
+                     BASE_OK);
+    json_t *m = json_loads(messages, 0, NULL), *request = json_pack("{s:o}", "messages", m);
+    assert_non_null(m);
+    if (eng_template_render(t, request, NOW, &r, &err) != BASE_OK)
+        fail_msg("%s", err.text);
+    base_buf_init(out, 1u << 20);
+    base_buf_str(out, base_buf_view(&r.text));
+    base_buf_byte(out, '\0');
+    eng_rendered_release(&r);
+    eng_template_free(t);
+    json_decref(request);
+}
+
+/* A conversation that began with another model goes on with Mistral's: its ids get the length that
+ * the template insists on, call and result the same; ids of that length stay. */
+static void test_short_ids(void **state)
+{
+    (void)state;
+    static const char source[] =
+        "{% for m in messages %}{% for c in m.tool_calls or [] %}{% if c.id | length != 9 %}"
+        "{{ raise_exception('ids should be strings with length 9!') }}{% endif %}{{ c.id }},"
+        "{% endfor %}{{ m.tool_call_id or '' }}{% endfor %}";
+    struct base_buf b;
+    rendered(source,
+             "[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"call_7f3kQ9xYzAbCdEfGhIjKlMnO\","
+             "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"call_8\",\"function\":"
+             "{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"abcdefghi\",\"function\":{\"name\":"
+             "\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
+             "\"call_7f3kQ9xYzAbCdEfGhIjKlMnO\",\"content\":\"x\"}]",
+             &b);
+    assert_int_equal(strlen(b.p), 39);
+    assert_memory_equal(b.p, b.p + 30, 9);     /* the first call's, and its result's */
+    assert_memory_not_equal(b.p, b.p + 10, 9); /* the second call's */
+    assert_memory_equal(b.p + 20, "abcdefghi,", 10);
+    base_buf_release(&b);
+    rendered("{% for m in messages %}{{ m.tool_call_id }}{% endfor %}",
+             "[{\"role\":\"tool\",\"tool_call_id\":\"call_1\",\"content\":\"x\"}]", &b);
+    assert_string_equal(b.p, "call_1"); /* no such template: as it is */
+    base_buf_release(&b);
+}
+
+/* A thought of an earlier turn under the name that gpt-oss' template has for it, but not beside
+ * text in a message with calls, which that template refuses. */
+static void test_earlier_thoughts(void **state)
+{
+    (void)state;
+    static const char source[] = "{% for message in messages %}[{{ message.thinking or '' }}]"
+                                 "{{ message.reasoning_content or '' }}{% endfor %}";
+    struct base_buf b;
+    rendered(
+        source,
+        "[{\"role\":\"assistant\",\"content\":\"\",\"reasoning_content\":\"hm\",\"tool_calls\":"
+        "[{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+        "{\"role\":\"assistant\",\"content\":\"text\",\"reasoning_content\":\"so\",\"tool_calls\":"
+        "[{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+        "{\"role\":\"assistant\",\"content\":\"text\",\"reasoning_content\":\"ah\"}]",
+        &b);
+    assert_string_equal(b.p, "[hm]hm[]so[ah]ah");
+    base_buf_release(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_foreign),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_short_ids),
+                                       cmocka_unit_test(test_earlier_thoughts),
+                                       cmocka_unit_test(test_cases), cmocka_unit_test(test_foreign),
                                        cmocka_unit_test(test_chatml)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
