@@ -80,9 +80,9 @@ static bool check_header(struct seg *s, const uint8_t *p, size_t n, uint64_t fir
     return true;
 }
 
-/* Behind a COMMIT, or the header: where state says the log was signed? The roots of the signed
- * sizes are checked with the records. */
-static bool check_state(struct seg *s)
+/* Behind a COMMIT, or the header: is it where state says the log was signed, and is all before it
+ * as it was? (The roots of the signed sizes are checked with the records.) */
+static bool state_fits(struct seg *s)
 {
     struct ver *v = s->v;
     struct aud_hash sha;
@@ -91,11 +91,7 @@ static bool check_state(struct seg *s)
         return true;
     v->state_seen = true;
     sha_so_far(s, &sha);
-    if (s->at == v->state.end && aud_hash_eq(&sha, &v->state.sha))
-        return true;
-    return !ver_leaves_wait(v->leaves) ||
-           ver_bad(v->r, number(v, v->h.before.n), "%s: was changed after state was signed",
-                   v->name);
+    return s->at == v->state.end && aud_hash_eq(&sha, &v->state.sha);
 }
 
 struct frame {
@@ -127,11 +123,13 @@ static bool read_frame(const struct ver *v, const uint8_t *p, size_t n, uint32_t
 
 /* What was found in a block. */
 struct found {
-    size_t end;      /* behind the last whole batch (or SEAL) */
-    size_t at;       /* of the frame that is not valid */
-    uint64_t next;   /* the index that is due there */
-    uint32_t leaves; /* of the batch that was begun */
-    bool wrong;      /* a valid frame in the wrong place; said */
+    size_t end;        /* behind the last whole batch (or SEAL) */
+    size_t at;         /* of the frame that is not valid */
+    uint64_t next;     /* the index that is due there */
+    uint32_t leaves;   /* of the batch that was begun */
+    const char *wrong; /* a valid frame that may not stand here: why; said once the records before
+                          it were read */
+    uint64_t wrong_at;
 };
 
 /* A COMMIT or SEAL behind `count` leaves, its root apart. */
@@ -155,11 +153,8 @@ static void read_frames(struct seg *s, const uint8_t *p, size_t n, struct found 
         size_t next = o->at + 24 + f.length;
 
         if (f.index != o->next || next - o->end > AUD_BATCH_MAX || f.length > AUD_LEAF_BYTES_MAX) {
-            o->wrong = true;
-            if (ver_leaves_wait(v->leaves))
-                ver_bad(v->r, number(v, o->next),
-                        "%s: index %" PRIu64 " (offset %" PRIu64 ") is out of order", v->name,
-                        o->next, s->at + (o->at - o->end));
+            o->wrong = "is out of order";
+            o->wrong_at = o->next;
             return;
         }
         o->at = next;
@@ -169,10 +164,8 @@ static void read_frames(struct seg *s, const uint8_t *p, size_t n, struct found 
             continue;
         }
         if (!end_fits(&f, o->leaves, o->next)) {
-            o->wrong = true;
-            if (ver_leaves_wait(v->leaves))
-                ver_bad(v->r, number(v, v->size),
-                        "%s: index %" PRIu64 ": the end of its batch is wrong", v->name, v->size);
+            o->wrong = "the end of its batch is wrong";
+            o->wrong_at = v->size;
             return;
         }
         BASE_BUG_ON(EVP_DigestUpdate(s->sha, p + o->end, o->at - o->end) != 1);
@@ -182,21 +175,22 @@ static void read_frames(struct seg *s, const uint8_t *p, size_t n, struct found 
         v->size = o->next;
         o->end = o->at;
         o->leaves = 0;
-        if (!s->sealed && !check_state(s)) {
-            o->wrong = true;
+        if (!s->sealed && !state_fits(s)) {
+            o->wrong = "was changed after state was signed";
+            o->wrong_at = v->h.before.n;
             return;
         }
     }
 }
 
-/* The frame that is not valid was signed. If it is a COMMIT none of its batch counts, and the first
- * of that is named. */
+/* The frame that is not valid, of which p[0..n) are the first 24 bytes, was signed. If it is a
+ * COMMIT none of its batch counts, and the first of that is named. */
 static bool bad_frame(struct seg *s, const uint8_t *p, size_t n, const struct found *o)
 {
     struct ver *v = s->v;
     uint64_t index = o->next;
 
-    if (n - o->at >= 24 && (p[o->at + 4] == 2 || (p[o->at + 4] != 1 && le(p + o->at + 8, 4) == 48)))
+    if (n == 24 && (p[4] == 2 || (p[4] != 1 && le(p + 8, 4) == 48)))
         index = v->size;
     return ver_bad(v->r, number(v, index),
                    "%s: index %" PRIu64 " (offset %" PRIu64 ") does not hold; %" PRIu64
@@ -245,51 +239,64 @@ static enum base_status check_end(struct seg *s, struct base_err *err)
     return st;
 }
 
-/* Everything behind the header, block by block. */
+/* One block from s->at on. *more: something valid was there, and there may be more. */
+static enum base_status read_block(struct seg *s, struct ver_block *b, bool *more,
+                                   struct base_err *err)
+{
+    struct ver *v = s->v;
+    struct found o;
+    uint8_t head[24] = {0}; /* the block is not ours any more once it is handed over */
+    uint64_t left = s->f.n > s->at ? s->f.n - s->at : 0;
+    size_t n = left < VER_BLOCK_BYTES ? (size_t)left : VER_BLOCK_BYTES;
+    enum base_status st = ver_file_read(&s->f, s->at, b->p, n, err);
+
+    memcpy(b->name, v->name, sizeof(b->name));
+    b->n = 0;
+    if (st == BASE_OK) {
+        read_frames(s, b->p, n, &o);
+        b->n = o.end;
+    }
+    size_t k = st == BASE_OK && n - o.at < 24 ? n - o.at : 24;
+    if (st == BASE_OK)
+        memcpy(head, b->p + o.at, k);
+    ver_leaves_put(v->leaves, b);
+    if (st != BASE_OK)
+        return st;
+    *more = o.end > 0 && !o.wrong;
+    if (*more)
+        return BASE_OK;
+    if (o.wrong) {
+        if (ver_leaves_wait(v->leaves))
+            ver_bad(v->r, number(v, o.wrong_at), "%s: index %" PRIu64 ": %s", v->name, o.wrong_at,
+                    o.wrong);
+    } else if (s->last && (o.next < v->signed_size || (o.leaves > 0 && v->size < v->signed_size)) &&
+               ver_leaves_wait(v->leaves)) {
+        bad_frame(s, head, k, &o);
+    }
+    return BASE_OK;
+}
+
+/* Everything behind the header. */
 static enum base_status read_blocks(struct seg *s, struct base_err *err)
 {
     struct ver *v = s->v;
-    enum base_status st;
-    struct found o;
-    bool more = check_state(s);
+    enum base_status st = BASE_OK;
+    bool more = true;
 
-    while (more && !s->sealed) {
-        struct ver_block *b = ver_leaves_block(v->leaves);
-        if (!b)
-            return BASE_OK; /* a record did not hold */
-        uint64_t left = s->f.n > s->at ? s->f.n - s->at : 0;
-        size_t n = left < VER_BLOCK_BYTES ? (size_t)left : VER_BLOCK_BYTES;
-        uint64_t off = s->at;
-
-        st = ver_file_read(&s->f, off, b->p, n, err);
-        if (st != BASE_OK) {
-            b->n = 0;
-            ver_leaves_put(v->leaves, b);
-            return st;
-        }
-        read_frames(s, b->p, n, &o);
-        more = o.end > 0 && !o.wrong;
-        bool bad = !more && !o.wrong && s->last &&
-                   (o.next < v->signed_size || (o.leaves > 0 && v->size < v->signed_size));
-        memcpy(b->name, v->name, sizeof(b->name));
-        b->n = o.end;
-        if (!bad) {
-            ver_leaves_put(v->leaves, b);
-            continue;
-        }
-        uint8_t head[24] = {0}; /* the block may not be looked at any more once it is handed over */
-        size_t k = n - o.at < 24 ? n - o.at : 24;
-        memcpy(head, b->p + o.at, k);
-        struct found at_head = o;
-        ver_leaves_put(v->leaves, b);
-        if (!ver_leaves_wait(v->leaves))
-            return BASE_OK;
-        s->at += o.at - o.end; /* bad_frame reads head as if the frame began there */
-        at_head.at = at_head.end = 0;
-        bad_frame(s, head, k, &at_head);
+    if (!state_fits(s)) {
+        ver_bad(v->r, number(v, v->h.before.n),
+                "%s: index %" PRIu64 ": was changed after state was signed", v->name,
+                v->h.before.n);
         return BASE_OK;
     }
-    return BASE_OK;
+    while (more && !s->sealed && st == BASE_OK) {
+        struct ver_block *b = ver_leaves_block(v->leaves);
+
+        if (!b)
+            break; /* a record did not hold */
+        st = read_block(s, b, &more, err);
+    }
+    return st;
 }
 
 static enum base_status check_segment(struct ver *v, uint64_t first, bool last,
