@@ -15,10 +15,19 @@ static const struct verb {
     int (*run)(int argc, char **argv);
     const char *args, *about;
 } verbs[] = {
-    {"verify", aud_cmd_verify, "DIR [--vkey KEY] [--json]",
-     "0 if everything in DIR holds, 1 and the first index that does not"},
+    {"verify", aud_cmd_verify,
+     "DIR... [--vkey KEY] [--witness VKEY]... [--quorum N] [--checkpoint FILE]... [--json]",
+     "0 if everything in DIR holds, 1 and the first record that does not"},
+    {"monitor", aud_cmd_monitor, "DIR --state FILE [--vkey KEY] [--interval S] [--once]",
+     "follows the log, ends with 1 at the first thing that does not hold"},
     {"show", aud_cmd_show, "DIR [--from N] [--limit N] [--req ID] [--json]", "the records"},
-    {"prove", aud_cmd_prove, "DIR --index N", "a C2SP tlog-proof of one record, for the auditor"},
+    {"prove", aud_cmd_prove, "DIR NUMBER", "a C2SP tlog-proof of one record, for the auditor"},
+    {"verify-proof", aud_cmd_verify_proof, "FILE --vkey KEY [--witness VKEY]... [--quorum N]",
+     "checks such a proof, with no log at hand"},
+    {"consistency", aud_cmd_consistency, "DIR OLD-CHECKPOINT [NEW-CHECKPOINT]",
+     "proves that the log only grew since a checkpoint"},
+    {"witness", aud_cmd_witness, "DIR --init --name NAME | DIR --listen HOST:PORT --log VKEY...",
+     "countersigns the checkpoints of other logs"},
     {"query", aud_cmd_query, "DIR [filters] [--format text|jsonl|csv|html]",
      "what was asked, what left, to whom, on which basis; says what it covers"},
     {"export", aud_cmd_export, "DIR --report NAME [filters] [--format html|csv|jsonl|text]",
@@ -56,7 +65,7 @@ int aud_command(int argc, char **argv)
         if (strcmp(name, verbs[i].name) == 0)
             return verbs[i].run(argc, argv);
     }
-    if (strcmp(name, "erase") == 0 || strcmp(name, "witness") == 0) {
+    if (strcmp(name, "erase") == 0) {
         fprintf(stderr, "weir audit %s: not built yet\n", name);
         return AUD_EXIT_USAGE;
     }

@@ -1,10 +1,11 @@
-/* cmd_prove.c - `weir audit prove`: the inclusion proof of one record, from the records themselves
- * (the tiles are not needed), checked before it is printed.
+/* cmd_prove.c - `weir audit prove`: the inclusion proof of one record against its period's
+ * published checkpoint, checked before it is printed. From a few tiles, or from the records if
+ * those are missing (proof.c).
  */
 #include "audit/audit.h"
 #include "audit/cmd_int.h"
-#include "audit/merkle.h"
-#include "audit/state.h"
+#include "audit/proof.h"
+#include "audit/reader.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -12,115 +13,97 @@
 #include <stdlib.h>
 
 static const char help_text[] =
-    "usage: weir audit prove DIR --index N\n"
-    "  a C2SP tlog-proof: the inclusion proof of one record against the published checkpoint\n";
+    "usage: weir audit prove DIR NUMBER [--without-leaf]     (or --index NUMBER)\n"
+    "  A C2SP tlog-proof on standard output: the record itself as `extra`, its index, the hashes, "
+    "the\n"
+    "  checkpoint of its period with whatever witnesses have signed it. `weir audit verify-proof`\n"
+    "  checks it with no log at hand. --without-leaf: to be given to somebody who has the "
+    "record.\n";
 
-/* All hashes of a proof in one pass: each span is a subtree, collected in a compact range. */
-struct prove {
-    uint64_t index, size;
-    struct aud_span span[AUD_PROOF_MAX];
-    struct aud_range part[AUD_PROOF_MAX];
-    size_t n;
-    struct aud_hash leaf;
-};
-
-static enum base_status prove_leaf(void *ctx, uint64_t index, struct base_str leaf)
-{
-    struct prove *p = ctx;
-    struct aud_hash h;
-
-    if (index >= p->size)
-        return BASE_DONE;
-    aud_leaf_hash(leaf.p, leaf.n, &h);
-    if (index == p->index)
-        p->leaf = h;
-    for (size_t i = 0; i < p->n; i++) {
-        if (index >= p->span[i].lo && index < p->span[i].hi)
-            aud_range_add(&p->part[i], &h);
-    }
-    return BASE_OK;
-}
-
-static int prove_print(const struct prove *p, const struct aud_checkpoint *cp,
-                       const struct base_buf *note)
+static int print(const struct aud_where *at, uint64_t index, const struct aud_checkpoint *cp,
+                 struct base_str note, bool with_leaf)
 {
     struct aud_hash proof[AUD_PROOF_MAX];
-    struct base_buf b;
+    struct base_buf leaf, b;
+    struct base_err err = {0};
+    size_t n = 0;
+    int rc = AUD_EXIT_FAILS;
 
-    for (size_t i = 0; i < p->n; i++)
-        aud_range_root(&p->part[i], &proof[i]);
-    if (!aud_inclusion_verify(p->index, cp->size, &p->leaf, proof, p->n, &cp->root)) {
-        fprintf(stderr, "weir audit prove: the records do not have the signed root; run verify\n");
-        return AUD_EXIT_FAILS;
+    base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
+    base_buf_init(&b, 2 * AUD_LEAF_BYTES_MAX + AUD_PROOF_BYTES_MAX);
+    enum base_status st = aud_proof_inclusion(at->dir, index, cp, proof, &n, &leaf, &err);
+    if (st != BASE_OK) {
+        fprintf(stderr, "weir audit prove: %s\n", err.text);
+        rc = st == BASE_EINVAL ? AUD_EXIT_FAILS : AUD_EXIT_USAGE;
+        goto out;
     }
-    base_buf_init(&b, 2 * AUD_NOTE_MAX);
-    base_buf_printf(&b, "c2sp.org/tlog-proof@v1\nindex %" PRIu64 "\n", p->index);
-    for (size_t i = 0; i < p->n; i++) {
-        aud_b64_encode(&b, proof[i].b, AUD_HASH_BYTES);
+    base_buf_z(&b, "c2sp.org/tlog-proof@v1\n");
+    if (with_leaf) {
+        base_buf_z(&b, "extra ");
+        aud_b64_encode(&b, leaf.p, leaf.n);
         base_buf_byte(&b, '\n');
     }
+    base_buf_printf(&b, "index %" PRIu64 "\n", index);
+    aud_proof_print(&b, proof, n);
     base_buf_byte(&b, '\n');
-    base_buf_str(&b, base_buf_view(note));
-    bool ok = base_buf_ok(&b) && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;
+    base_buf_str(&b, note);
+    if (base_buf_ok(&b) && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0)
+        rc = AUD_EXIT_HOLDS;
+out:
+    base_buf_release(&leaf);
     base_buf_release(&b);
-    return ok ? AUD_EXIT_HOLDS : AUD_EXIT_USAGE;
+    return rc;
 }
 
-static int prove_in(const char *dir, uint64_t index)
+static int prove_in(const char *dir, uint64_t number, bool with_leaf)
 {
-    struct aud_conf conf;
+    struct aud_where *at = calloc(1, sizeof(*at));
     struct aud_checkpoint cp;
     struct base_buf note;
     struct base_err err = {0};
-    struct prove *p = calloc(1, sizeof(*p));
     int rc = AUD_EXIT_USAGE;
 
     base_buf_init(&note, AUD_NOTE_MAX);
-    if (!p || aud_conf_load(dir, BASE_STR_NULL, &conf, &err) != BASE_OK ||
-        aud_checkpoint_load(dir, &conf, &cp, &note, &err) != BASE_OK) {
-        fprintf(stderr, "weir audit prove: %s\n", p ? err.text : "no memory");
-        goto out;
-    }
-    if (index >= cp.size) {
+    if (!at || aud_where_number(dir, number, at, &err) != BASE_OK ||
+        aud_checkpoint_load(at->dir, &at->conf, &cp, &note, &err) != BASE_OK)
+        fprintf(stderr, "weir audit prove: %s\n", at ? err.text : "no memory");
+    else if (number - at->before >= cp.size)
         fprintf(stderr,
-                "weir audit prove: index %" PRIu64 " is not under the checkpoint (%" PRIu64
+                "weir audit prove: record %" PRIu64 " is not under the checkpoint (%" PRIu64
                 " records)\n",
-                index, cp.size);
-        goto out;
-    }
-    p->index = index;
-    p->size = cp.size;
-    p->n = aud_inclusion_spans(index, cp.size, p->span);
-    enum base_status st = aud_each(dir, 0, prove_leaf, p, &err);
-    if (st == BASE_OK || st == BASE_DONE) {
-        rc = prove_print(p, &cp, &note);
-    } else {
-        fprintf(stderr, "weir audit prove: %s\n", err.text);
-        rc = st == BASE_EINVAL ? AUD_EXIT_FAILS : AUD_EXIT_USAGE;
-    }
-out:
+                number, at->before + cp.size);
+    else
+        rc = print(at, number - at->before, &cp, base_buf_view(&note), with_leaf);
     base_buf_release(&note);
-    free(p);
+    free(at);
     return rc;
 }
 
 int aud_cmd_prove(int argc, char **argv)
 {
     static const struct option options[] = {{"index", required_argument, NULL, 'i'},
+                                            {"without-leaf", no_argument, NULL, 'w'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    uint64_t index = UINT64_MAX;
+    const char *number = NULL;
+    bool with_leaf = true;
+    uint64_t n;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 'h') {
+        if (c == 'h')
             return aud_cmd_help(help_text);
-        }
-        if (c != 'i')
+        if (c == 'w')
+            with_leaf = false;
+        else if (c == 'i')
+            number = optarg;
+        else
             return aud_cmd_usage(help_text, NULL);
-        if (!base_str_u64(base_str_c(optarg), &index))
-            return aud_cmd_usage(help_text, "--index takes a number");
     }
-    if (optind + 1 != argc || index == UINT64_MAX)
-        return aud_cmd_usage(help_text, "prove needs one DIR and --index N");
-    return prove_in(argv[optind], index);
+    if (optind + 2 == argc && !number)
+        number = argv[optind + 1];
+    else if (optind + 1 != argc || !number)
+        return aud_cmd_usage(help_text, "prove needs one DIR and one NUMBER");
+    if (!base_str_u64(base_str_c(number), &n))
+        return aud_cmd_usage(help_text, "NUMBER is the record's number, as `show` prints it");
+    return prove_in(argv[optind], n, with_leaf);
 }

@@ -180,6 +180,40 @@ void aud_reader_close(struct aud_reader *r)
     free(r);
 }
 
+static enum base_status where(const char *dir, const char *origin, uint64_t number,
+                              struct aud_where *out, struct base_err *err)
+{
+    struct aud_places places;
+    bool found = false;
+    enum base_status st = aud_places_list(dir, &places, err);
+
+    for (size_t i = places.n; st == BASE_OK && !found && i-- > 0;) {
+        memcpy(out->dir, places.at[i].dir, sizeof(out->dir));
+        out->last = i + 1 == places.n;
+        st = aud_conf_load(out->dir, BASE_STR_NULL, &out->conf, err);
+        if (st == BASE_OK)
+            st = place_before(out->dir, &out->conf, &out->before, err);
+        found = st == BASE_OK &&
+                (origin ? strcmp(out->conf.origin, origin) == 0 : out->before <= number);
+    }
+    aud_places_release(&places);
+    if (st == BASE_OK && !found)
+        st = base_err_set(err, BASE_ENOENT, "it is in a period that is not here");
+    return st;
+}
+
+enum base_status aud_where_number(const char *dir, uint64_t number, struct aud_where *out,
+                                  struct base_err *err)
+{
+    return where(dir, NULL, number, out, err);
+}
+
+enum base_status aud_where_origin(const char *dir, const char *origin, struct aud_where *out,
+                                  struct base_err *err)
+{
+    return where(dir, origin, 0, out, err);
+}
+
 enum base_status aud_each(const char *directory, uint64_t from, aud_leaf_fn fn, void *ctx,
                           struct base_err *err)
 {

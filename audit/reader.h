@@ -5,6 +5,7 @@
 #define AUD_READER_H
 
 #include "audit/audit.h"
+#include "audit/state.h"
 #include "audit/wal.h"
 
 struct aud_reader;
@@ -22,5 +23,18 @@ enum base_status aud_reader_next(struct aud_reader *r, const struct aud_leaf_ref
 const char *aud_reader_origin(const struct aud_reader *r);
 uint64_t aud_reader_before(const struct aud_reader *r);
 void aud_reader_close(struct aud_reader *r); /* NULL is fine */
+
+/* The period that record `number` is in. BASE_ENOENT: none that is here. */
+struct aud_where {
+    char dir[4096]; /* its place */
+    struct aud_conf conf;
+    uint64_t before; /* the number of its first record */
+    bool last;       /* it is the current one */
+};
+enum base_status aud_where_number(const char *dir, uint64_t number, struct aud_where *out,
+                                  struct base_err *err) BASE_MUST_CHECK;
+/* The period with this origin. */
+enum base_status aud_where_origin(const char *dir, const char *origin, struct aud_where *out,
+                                  struct base_err *err) BASE_MUST_CHECK;
 
 #endif

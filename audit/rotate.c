@@ -262,7 +262,7 @@ enum base_status aud_next_sign_old(const char *dir, const struct aud_closing *ol
     return st;
 }
 
-enum base_status aud_next_move(const char *dir, uint64_t old_period, struct base_err *err)
+static enum base_status move_all(const char *dir, uint64_t old_period, struct base_err *err)
 {
     char path[AUD_PATH_MAX], closed[64], from[80], to[80];
     enum base_status st;
@@ -302,6 +302,14 @@ enum base_status aud_next_move(const char *dir, uint64_t old_period, struct base
     if (st == BASE_OK)
         st = remove_tree(dir, AUD_NEXT, err);
     return st == BASE_OK ? sync_dir(dir, ".", err) : st;
+}
+
+enum base_status aud_next_move(const char *dir, uint64_t old_period, struct base_err *err)
+{
+    pthread_mutex_lock(&aud_checkpoint_mu);
+    enum base_status st = move_all(dir, old_period, err);
+    pthread_mutex_unlock(&aud_checkpoint_mu);
+    return st;
 }
 
 /* ---- at open ---- */

@@ -35,6 +35,8 @@
 #define CONF_HEAD  "weir-audit-log/1"
 #define STATE_HEAD "weir-audit-state/1"
 
+pthread_mutex_t aud_checkpoint_mu = PTHREAD_MUTEX_INITIALIZER;
+
 enum base_status aud_path(char out[AUD_PATH_MAX], const char *dir, const char *name,
                           struct base_err *err)
 {
@@ -268,8 +270,10 @@ enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
         return st;
     base_buf_init(&f, AUD_NOTE_MAX);
     st = aud_checkpoint_note(k, s, &f, err);
+    pthread_mutex_lock(&aud_checkpoint_mu);
     if (st == BASE_OK)
         st = base_file_replace(path, base_buf_view(&f), 0644, err);
+    pthread_mutex_unlock(&aud_checkpoint_mu);
     base_buf_release(&f);
     return st;
 }

@@ -7,6 +7,8 @@
 #include "audit/note.h"
 #include "audit/wal.h"
 
+#include <pthread.h>
+
 #define AUD_PATH_MAX 4096
 
 struct aud_conf {
@@ -55,6 +57,10 @@ enum base_status aud_checkpoint_note(const struct aud_skey *k, const struct aud_
 enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
                                      const struct aud_state *s,
                                      struct base_err *err) BASE_MUST_CHECK;
+
+/* Held while checkpoint or witnessed is replaced and while files change their period, by whichever
+ * thread does it: cosignatures of an older checkpoint must never go over a newer one. */
+extern pthread_mutex_t aud_checkpoint_mu;
 
 /* keys/log.key, mode 0600. */
 enum base_status aud_key_load(const char *dir, struct aud_skey *out,

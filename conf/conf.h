@@ -258,6 +258,14 @@ struct conf_sink {
     const char *authorization; /* secret: otlp's header value, or NULL */
 };
 
+/* Who countersigns the log's checkpoints. */
+struct conf_witness {
+    struct conf_pos pos;
+    const char *name, *url, *vkey, *ca; /* ca NULL: the system's */
+};
+
+enum conf_audit_period { CONF_PERIOD_NONE, CONF_PERIOD_MONTH };
+
 struct conf_audit {
     struct conf_pos pos;
     const char *directory, *origin;
@@ -268,6 +276,12 @@ struct conf_audit {
     const char *signer_directory; /* for CONF_SIGNER_PROCESS: the key and what it signed last */
     uint32_t queue;               /* leaves that may wait to be written */
     struct conf_disk disk;
+    enum conf_audit_period period;
+    uint32_t period_records, period_mib; /* a new period after so much; 0: not for that reason */
+    uint32_t keep_periods;               /* closed ones; 0: all */
+    struct conf_witness *witnesses;
+    size_t n_witnesses;
+    uint32_t quorum; /* of the witnesses; 0: all */
     struct conf_sink *sinks;
     size_t n_sinks;
     uint8_t sinks_id[32]; /* SHA-256 of the section `sinks` as it was read: did it change? */

@@ -165,6 +165,11 @@ static const char defaults_yaml[] =
     "  signer: gateway\n"
     "  queue: 4096                   # records that may wait to be written\n"
     "  disk: { warn_mib: 1024, refuse_content_mib: 512, refuse_all_mib: 192 }\n"
+    "  period: none                  # month: a new chained log each month (UTC)\n"
+    "  period_records: 0             # also after so many records, or MiB; 0: not for that reason\n"
+    "  period_mib: 0\n"
+    "  keep_periods: 0               # closed periods to keep; 0: all\n"
+    "  witnesses: []                 # quorum: all of them\n"
     "  sinks: []\n"
     "  # of each: format: leaf, batch: 500, tries: 5, timeout_s: 10; file: rotate_mib: 256, keep: "
     "0\n";

@@ -252,6 +252,7 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
 {
     static const char *const failures[] = {"refuse", "spool-to-second-disk", NULL};
     static const char *const signers[] = {"gateway", "process", NULL};
+    static const char *const periods[] = {"none", "month", NULL};
     static const struct conf_field fields[] = {
         {.name = "directory",
          .kind = CONF_PATH,
@@ -280,6 +281,28 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
          .max = 1048576},
         {.name = "disk", .kind = CONF_SUB, .offset = AT(conf_audit, disk), .fn = conf_load_disk},
         {.name = "sinks", .kind = CONF_SUB, .fn = conf_load_sinks},
+        {.name = "period", .kind = CONF_WORD, .offset = AT(conf_audit, period), .words = periods},
+        {.name = "period_records",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, period_records),
+         .min = 0,
+         .max = 4000000000u},
+        {.name = "period_mib",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, period_mib),
+         .min = 0,
+         .max = 4000000000u},
+        {.name = "keep_periods",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, keep_periods),
+         .min = 0,
+         .max = 100000},
+        {.name = "witnesses", .kind = CONF_SUB, .fn = conf_load_witnesses},
+        {.name = "quorum",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, quorum),
+         .min = 1,
+         .max = 16},
     };
     struct conf_audit *a = dst;
     a->pos = conf_pos(l, n);
@@ -293,4 +316,6 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
         conf_wrong(l, n, "signer: process needs signer_directory: FOLDER, outside of directory");
     if (a->signer != CONF_SIGNER_PROCESS && a->signer_directory)
         conf_wrong(l, n, "signer_directory: is only used with signer: process");
+    if (a->quorum > a->n_witnesses)
+        conf_wrong(l, n, "quorum: %u of %zu witnesses can never sign", a->quorum, a->n_witnesses);
 }

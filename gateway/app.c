@@ -20,10 +20,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define KEYS_POLL_MS   500
-#define REVIEW_TTL_S   (24u * 3600u)
-#define KEYS_POLL_MS   500
-#define SINKS_DRAIN_MS 1500 /* of the 15 s that a stop may take */
+#define KEYS_POLL_MS    500
+#define REVIEW_TTL_S    (24u * 3600u)
+#define KEYS_POLL_MS    500
+#define SINKS_DRAIN_MS  1500 /* of the 15 s that a stop may take */
+#define WITNESS_LAST_MS 2000
 
 static struct {
     struct gw_child *child;
@@ -33,6 +34,7 @@ static struct {
     struct gw_reviews *reviews;
     struct aud_serve *serve; /* the log's control socket */
     struct aud_sinks *sinks;
+    struct aud_witnesses *witnesses;
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
     pthread_mutex_t keys_lock;
     pthread_t watcher;
@@ -160,13 +162,29 @@ static void policy_error(const struct conf *c, const struct conf_problems *probl
                  first ? first->text : "the policy does not compile");
 }
 
+static bool witnesses_changed(const struct conf_audit *a, const struct conf_audit *b)
+{
+    if (a->n_witnesses != b->n_witnesses)
+        return true;
+    for (size_t i = 0; i < a->n_witnesses; i++) {
+        const struct conf_witness *x = &a->witnesses[i], *y = &b->witnesses[i];
+        if (strcmp(x->name, y->name) != 0 || strcmp(x->url, y->url) != 0 ||
+            strcmp(x->vkey, y->vkey) != 0 || strcmp(x->ca ? x->ca : "", y->ca ? y->ca : "") != 0)
+            return true;
+    }
+    return false;
+}
+
 static bool audit_changed(const struct conf_audit *a, const struct conf_audit *b)
 {
     return memcmp(a->sinks_id, b->sinks_id, sizeof(a->sinks_id)) != 0 ||
            a->disk.warn_mib != b->disk.warn_mib ||
            a->disk.refuse_content_mib != b->disk.refuse_content_mib ||
            a->disk.refuse_all_mib != b->disk.refuse_all_mib || a->queue != b->queue ||
-           a->on_failure != b->on_failure || a->signer != b->signer ||
+           a->on_failure != b->on_failure || a->signer != b->signer || a->period != b->period ||
+           a->period_records != b->period_records || a->period_mib != b->period_mib ||
+           a->keep_periods != b->keep_periods || a->quorum != b->quorum ||
+           witnesses_changed(a, b) ||
            strcmp(a->spool ? a->spool : "", b->spool ? b->spool : "") != 0 ||
            strcmp(a->signer_directory ? a->signer_directory : "",
                   b->signer_directory ? b->signer_directory : "") != 0;
@@ -185,7 +203,8 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
                             c->file);
     if (old && audit_changed(&old->conf->audit, &c->audit))
         return base_err_set(err, BASE_EINVAL,
-                            "%s: the audit log's sinks, disk stages, queue, spool and signer "
+                            "%s: the audit log's sinks, witnesses, periods, disk stages, queue, "
+                            "spool and signer "
                             "cannot change while it is written: restart instead",
                             c->file);
     if (old && strcmp(old->conf->keys_file, c->keys_file) != 0)
@@ -252,6 +271,19 @@ static enum base_status open_oblige(const struct conf *c, struct base_err *err)
     return gw_prov_open(file, c->audit.origin, &app.prov, err);
 }
 
+static enum base_status start_witnesses(const struct conf_audit *a, struct base_err *err)
+{
+    struct aud_witness_conf w[AUD_WITNESSES_MAX];
+
+    if (a->n_witnesses == 0)
+        return BASE_OK;
+    for (size_t i = 0; i < a->n_witnesses; i++) {
+        const struct conf_witness *c = &a->witnesses[i];
+        w[i] = (struct aud_witness_conf){c->name, c->url, c->vkey, c->ca};
+    }
+    return aud_witnesses_start(a->directory, w, a->n_witnesses, a->quorum, &app.witnesses, err);
+}
+
 static enum base_status start(struct gw_child *child, const struct gw_gen *g, struct base_err *err)
 {
     const struct conf *c = g->conf;
@@ -263,7 +295,11 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
                             .disk_warn_bytes = (uint64_t)a->disk.warn_mib << 20,
                             .disk_content_bytes = (uint64_t)a->disk.refuse_content_mib << 20,
                             .disk_refuse_bytes = (uint64_t)a->disk.refuse_all_mib << 20,
-                            .watch = true};
+                            .watch = true,
+                            .period_month = a->period == CONF_PERIOD_MONTH,
+                            .period_records = a->period_records,
+                            .period_bytes = (uint64_t)a->period_mib << 20,
+                            .keep_periods = a->keep_periods};
     enum base_status st;
 
     app.child = child;
@@ -298,6 +334,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = aud_serve_start(app.log_dir, app.log, &app.serve, err);
     if (st == BASE_OK)
         st = aud_sinks_start(app.log, a, &app.sinks, err);
+    if (st == BASE_OK)
+        st = start_witnesses(a, err);
     if (st == BASE_OK && pthread_create(&app.watcher, NULL, watch_keys, stamp) == 0) {
         app.watching = true;
         return BASE_OK;
@@ -321,6 +359,8 @@ static void stop(void)
     app.sinks = NULL;
     if (app.log && aud_log_close(app.log, &err) != BASE_OK)
         base_error("audit", "the log did not close in good order: %s", err.text);
+    aud_witnesses_stop(app.witnesses, WITNESS_LAST_MS); /* they see its last checkpoint too */
+    app.witnesses = NULL;
     keys_unref(app.keys);
     gw_prov_free(app.prov);
     gw_reviews_free(app.reviews);
@@ -502,6 +542,7 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
                    (double)gw_reviews_pending(app.reviews));
     gw_metrics_put_sinks(out, app.sinks);
+    gw_metrics_put_witnesses(out, app.witnesses);
     engine_family(l, out, ENGINE_READY, "weir_engine_ready",
                   "1 while the engine serves the model.");
     engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");

@@ -4,6 +4,7 @@
 #define GW_APP_H
 
 #include "audit/sinks.h"
+#include "audit/witnesses.h"
 #include "gateway/child.h"
 #include "gateway/keys.h"
 #include "gateway/provenance.h"

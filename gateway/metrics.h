@@ -76,6 +76,8 @@ bool gw_metrics_put_audit(struct base_buf *out, const struct aud_stats *a);
 /* One series a sink of lag, errors and dead letters; s may be NULL. */
 struct aud_sinks;
 bool gw_metrics_put_sinks(struct base_buf *out, struct aud_sinks *s);
+struct aud_witnesses;
+bool gw_metrics_put_witnesses(struct base_buf *out, struct aud_witnesses *w);
 
 /* For the status page: the sum of one counter or gauge over the shards. */
 uint64_t gw_metrics_count_sum(struct gw_metrics_shard *const *shards, size_t n, enum gw_count c);
