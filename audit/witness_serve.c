@@ -285,6 +285,24 @@ static void exchange(struct conn *c, struct base_buf *in)
     dispatch(c, method, path, base_str_n(in->p + start, (size_t)n));
 }
 
+/* What the client still sends of a request that was refused early: closing over it would reset the
+ * connection and take the answer with it. */
+static void drain(struct conn *c)
+{
+    char sink[16384];
+    uint64_t now = base_mono_us();
+
+    if (c->until_us > now + 1000000)
+        c->until_us = now + 1000000;
+    for (size_t all = 0; all < 1048576 && wait_fd(c, POLLIN);) {
+        ssize_t k = recv(c->fd, sink, sizeof(sink), MSG_DONTWAIT);
+
+        if (k <= 0)
+            break;
+        all += (size_t)k;
+    }
+}
+
 static void *serve_one(void *arg)
 {
     struct conn *c = arg;
@@ -308,6 +326,7 @@ static void *serve_one(void *arg)
         SSL_free(c->ssl);
     }
     shutdown(c->fd, SHUT_WR);
+    drain(c);
     close(c->fd);
     base_buf_release(&in);
     atomic_fetch_sub(&c->s->connections, 1);
