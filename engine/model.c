@@ -30,64 +30,85 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* The widest row of each part of scratch that differs between layers. */
+struct widths {
+    size_t q, k, v, att, ql, heads, squeeze, acts;
+};
+
+static void widen(struct widths *x, const struct eng_hparams *hp, const struct eng_layer *y)
+{
+    size_t dim = (size_t)hp->n_head * y->n_dim, latent = larger(hp->n_nope, hp->n_lora_kv);
+    size_t rot = hp->rope[0].n_rot;
+    if (y->mixer == ENG_MIX_DELTA) {
+        const struct eng_delta_params *p = &hp->delta;
+        x->q = larger(x->q, p->channels);
+        x->k = larger(x->k, (size_t)p->n_value * p->dv);
+        x->v = larger(x->v, 2 * (size_t)p->n_value);
+        x->att = larger(x->att, (size_t)p->n_value * p->dv);
+        return;
+    }
+    x->q = larger(x->q, dim);
+    x->att = larger(x->att, (size_t)hp->n_head * y->n_vdim);
+    x->k = larger(x->k, (size_t)y->n_head_kv * y->n_dim);
+    x->v = larger(x->v, (size_t)y->n_head_kv * y->n_vdim);
+    if (y->mixer == ENG_MIX_GROUPED && hp->family->out_gate)
+        x->ql = larger(x->ql, 2 * dim);
+    if (y->mixer == ENG_MIX_LATENT) {
+        x->ql = larger(x->ql, larger(hp->n_nope + rot, hp->n_vhead) * hp->n_head);
+        x->heads = larger(x->heads, latent * hp->n_head);
+    }
+    if (y->mixer == ENG_MIX_COMPRESS) { /* overlapping keys are twice as wide */
+        x->ql = larger(x->ql, (size_t)hp->n_out_group * hp->n_out_lora);
+        x->heads = larger(x->heads, dim);
+        x->squeeze = 2 * larger(hp->n_dim, hp->index.n_dim);
+    }
+}
+
+static struct widths widths_of(const struct eng_model *m)
+{
+    const struct eng_hparams *hp = &m->hp;
+    struct widths x = {0};
+    for (uint32_t i = 0; m->layers && i < hp->n_layer; i++)
+        widen(&x, hp, &m->layers[i]);
+    x.acts = larger((size_t)hp->n_embd * hp->n_stream, larger(x.att, hp->n_side));
+    x.acts = larger(x.acts, larger(larger(x.heads, hp->n_lora_q), x.ql));
+    return x;
+}
+
 /* Lists the parts of scratch for slices of s->rows tokens; returns the sum of their bytes. */
 static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_parts)
 {
     const struct eng_hparams *hp = &m->hp;
     struct eng_scratch *s = &m->s;
+    const struct widths x = widths_of(m);
     size_t rows = s->rows, used = hp->moe.n_used ? hp->moe.n_used : 1;
-    size_t pairs = rows * used, d = hp->n_embd, ff = m->n_ff_max, q = 0, k = 0, v = 0, att = 0;
-    for (uint32_t i = 0; m->layers && i < hp->n_layer; i++) {
-        const struct eng_layer *y = &m->layers[i];
-        q = larger(q, (size_t)hp->n_head * y->n_dim);
-        att = larger(att, (size_t)hp->n_head * y->n_vdim);
-        k = larger(k, (size_t)y->n_head_kv * y->n_dim);
-        v = larger(v, (size_t)y->n_head_kv * y->n_vdim);
-        if (y->mixer != ENG_MIX_DELTA)
-            continue;
-        q = larger(q, hp->delta.channels);
-        k = larger(k, (size_t)hp->delta.n_value * hp->delta.dv);
-        v = larger(v, 2 * (size_t)hp->delta.n_value);
-        att = larger(att, (size_t)hp->delta.n_value * hp->delta.dv);
-    }
-    bool mla = hp->family && hp->family->mla;
-    size_t half = mla ? larger(hp->n_nope + hp->rope[0].n_rot, hp->n_vhead) : 0;
-    if (hp->family && hp->family->out_gate)
-        half = 2 * (size_t)hp->n_dim;
-    size_t heads = mla ? larger(hp->n_nope, hp->n_lora_kv) * hp->n_head : 0;
-    size_t all = d * hp->n_stream, hyper = hp->n_stream > 1, squeeze = 0;
-    if (hp->n_out_group) { /* compressed keys; overlapping ones are twice as wide */
-        squeeze = 2 * larger(hp->n_dim, hp->index.n_dim);
-        heads = (size_t)hp->n_head * hp->n_dim;
-        half = (size_t)hp->n_out_group * hp->n_out_lora / hp->n_head + 1;
-    }
-    size_t widest = larger(larger(all, att), hp->n_side);
-    widest = larger(widest, larger(larger(heads, hp->n_lora_q), half * hp->n_head));
-    size_t wide = larger(rows * widest, pairs * ff);
+    size_t pairs = rows * used, d = hp->n_embd, ff = m->n_ff_max;
+    size_t all = d * hp->n_stream, hyper = hp->n_stream > 1;
+    size_t wide = larger(rows * x.acts, pairs * ff);
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
         {&s->x, rows * all * 4},
         {&s->in, hyper * rows * d * 4},
         {&s->flat, hyper * rows * all * 4},
         {&s->mix, hyper * rows * (2 + hp->n_stream) * hp->n_stream * 4},
-        {&s->squeeze[0], rows * squeeze * 4},
-        {&s->squeeze[1], rows * squeeze * 4},
-        {&s->squeeze[2], rows * squeeze * 4},
-        {&s->squeeze[3], rows * squeeze * 4},
+        {&s->squeeze[0], rows * x.squeeze * 4},
+        {&s->squeeze[1], rows * x.squeeze * 4},
+        {&s->squeeze[2], rows * x.squeeze * 4},
+        {&s->squeeze[3], rows * x.squeeze * 4},
         {&s->token, rows * 4},
         {&s->xn, rows * d * 4},
-        {&s->q, rows * q * 4},
-        {&s->k, rows * k * 4},
-        {&s->v, rows * v * 4},
-        {&s->att, rows * att * 4},
+        {&s->q, rows * x.q * 4},
+        {&s->k, rows * x.k * 4},
+        {&s->v, rows * x.v * 4},
+        {&s->att, rows * x.att * 4},
         {&s->side, hp->family && hp->family->parallel ? rows * d * 4 : 0},
         {&s->inputs, rows * hp->n_layer * hp->n_side * 4},
         {&s->qa, rows * hp->n_lora_q * 4},
-        {&s->ql, rows * half * hp->n_head * 4},
-        {&s->heads, rows * heads * 4},
+        {&s->ql, rows * x.ql * 4},
+        {&s->heads, rows * x.heads * 4},
         {&s->proj, rows * larger(d, hp->n_side) * 4},
         {&s->iq, rows * hp->index.n_head * hp->index.n_dim * 4},
-        {&s->ik, (rows * hp->index.n_dim + squeeze) * 4},
+        {&s->ik, (rows * hp->index.n_dim + x.squeeze) * 4},
         {&s->iw, rows * hp->index.n_head * 4},
         {&s->cs[0], rows * hp->rope[0].n_rot * 4},
         {&s->cs[1], rows * hp->rope[1].n_rot * 4},

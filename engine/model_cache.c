@@ -19,7 +19,7 @@ static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
 {
     uint64_t rows = ENG_ATTEND_ROWS;
     for (uint32_t i = 0; i < m->hp.n_layer; i++)
-        if (m->hp.n_head / m->layers[i].n_head_kv > rows)
+        if (m->layers[i].mixer != ENG_MIX_DELTA && m->hp.n_head / m->layers[i].n_head_kv > rows)
             rows = m->hp.n_head / m->layers[i].n_head_kv;
     uint64_t cells = eng_cells(n_ctx);
     for (uint32_t i = 0; i < m->hp.n_layer; i++)

@@ -161,6 +161,85 @@ def models():
                                                         ("blk.0.ffn_down_shexp.weight", Q4_0, [32, 32])]))
 
 
+    yield from later_models(moe, heads, sandwich, latent)
+
+
+SHARED = [("blk.0.ffn_gate_shexp.weight", Q4_0, [32, 32]), ("blk.0.ffn_up_shexp.weight", Q4_0, [32, 32]),
+          ("blk.0.ffn_down_shexp.weight", Q4_0, [32, 32])]
+
+
+def layer_1(tensors):
+    return tensors + [(n.replace("blk.0.", "blk.1."), kind, ne) for n, kind, ne in tensors]
+
+
+def delta(apart):
+    """A gated DeltaNet: one key head, two value heads, all of length 16."""
+    gates = [("blk.0.ssm_beta.weight", F32, [32, 2]), ("blk.0.ssm_alpha.weight", F32, [32, 2])]
+    return [("blk.0.attn_norm.weight", F32, [32]), ("blk.0.attn_qkv.weight", Q4_0, [32, 64]),
+            ("blk.0.attn_gate.weight", Q4_0, [32, 32]), ("blk.0.ssm_conv1d.weight", F32, [4, 64]),
+            ("blk.0.ssm_dt.bias", F32, [2]), ("blk.0.ssm_a", F32, [2]), ("blk.0.ssm_norm.weight", F32, [16]),
+            ("blk.0.ssm_out.weight", Q4_0, [32, 32])] + (gates if apart else [("blk.0.ssm_ba.weight", F32, [32, 4])])
+
+
+def later_models(moe, heads, sandwich, latent):
+    """Those with states, indexers, embeddings of layers, and several residual streams."""
+    ssm = {"ssm__group_count": 1, "ssm__state_size": 16, "ssm__conv_kernel": 4, "ssm__time_step_rank": 2,
+           "ssm__inner_size": 32, "attention__key_length": 16, "attention__value_length": 16,
+           "expert_shared_feed_forward_length": 32, "rope__dimension_count": 8}
+    mixture = experts(norm="post_attention_norm") + SHARED + [("blk.0.ffn_gate_inp_shexp.weight", F32, [32])]
+    full = [("blk.0.attn_norm.weight", F32, [32]), ("blk.0.attn_q.weight", Q4_0, [32, 64]),
+            ("blk.0.attn_k.weight", Q4_0, [32, 16]), ("blk.0.attn_v.weight", Q4_0, [32, 16]),
+            ("blk.0.attn_output.weight", Q4_0, [32, 32])] + heads
+    second = [(n.replace("blk.0.", "blk.1."), kind, ne) for n, kind, ne in full + mixture]
+    yield "qwen3next", gguf(dict(common("qwen3next", full_attention_interval=2, **ssm, **moe),
+                                 **{"qwen3next.block_count": 2}), frame(delta(False) + mixture + second))
+    yield "qwen35moe", gguf(common("qwen35moe", **ssm, **moe), frame(delta(True) + mixture))
+    indexer = [("blk.0.attn_q_a.weight", Q4_0, [32, 32]), ("blk.0.attn_q_a_norm.weight", F32, [32]),
+               ("blk.0.attn_q_b.weight", Q4_0, [32, 48]), ("blk.0.indexer.k_norm.weight", F32, [16]),
+               ("blk.0.indexer.k_norm.bias", F32, [16]), ("blk.0.indexer.proj.weight", F32, [32, 2]),
+               ("blk.0.indexer.attn_k.weight", Q4_0, [32, 16]), ("blk.0.indexer.attn_q_b.weight", Q4_0, [32, 32])]
+    keys = {"attention__indexer__head_count": 2, "attention__indexer__key_length": 16, "attention__indexer__top_k": 1,
+            "attention__q_lora_rank": 32}
+    yield "glm-dsa", gguf(common("glm-dsa", attention__kv_lora_rank=32, attention__key_length=40,
+                                 attention__value_length=32, attention__key_length_mla=24,
+                                 attention__value_length_mla=16, rope__dimension_count=8, **keys, **moe),
+                          frame([t for t in latent if "attn_q." not in t[0]] + indexer + experts() + SHARED))
+    side = [("blk.0.inp_gate.weight", F32, [32, 8]), ("blk.0.proj.weight", F32, [8, 32]),
+            ("blk.0.post_norm.weight", F32, [32]), ("blk.0.layer_output_scale.weight", F32, [1])]
+    yield "gemma4", gguf(dict(common("gemma4", attention__sliding_window=4, attention__key_length=16,
+                                     attention__value_length=16, attention__key_length_swa=16,
+                                     attention__value_length_swa=16, attention__sliding_window_pattern=[True, True],
+                                     embedding_length_per_layer_input=8, attention__shared_kv_layers=1),
+                              **{"gemma4.block_count": 2}),
+                         frame(layer_1(attention() + heads + sandwich + ffn() + side)
+                               + [("per_layer_token_embd.weight", F16, [16, 16]),
+                                  ("per_layer_model_proj.weight", Q4_0, [32, 16]),
+                                  ("per_layer_proj_norm.weight", F32, [8])], True))
+    yield "deepseek4", deepseek4(moe, keys)
+
+
+def deepseek4(moe, keys):
+    def squeeze(name, length):
+        return [(f"blk.0.{name}_kv.weight", Q4_0, [32, 2 * length]), (f"blk.0.{name}_gate.weight", Q4_0, [32, 2 * length]),
+                (f"blk.0.{name}_ape.weight", F32, [2 * length, 4]), (f"blk.0.{name}_norm.weight", F32, [length])]
+    streams = [(f"blk.0.hc_{half}_{x}.weight", F32, ne) for half in ("attn", "ffn")
+               for x, ne in (("fn", [64, 8]), ("base", [8]), ("scale", [3]))]
+    return gguf(common("deepseek4", attention__sliding_window=4, attention__key_length=16, attention__value_length=16,
+                       rope__dimension_count=8, attention__output_group_count=1, attention__output_lora_rank=32,
+                       attention__compress_rope_freq_base=20000.0, hyper_connection__count=2,
+                       hyper_connection__sinkhorn_iterations=2, hyper_connection__epsilon=1e-6, hash_layer_count=0,
+                       attention__compress_ratios=[4], swiglu_clamp_exp=[4.0], expert_gating_func=4, **keys, **moe),
+                frame([("blk.0.attn_norm.weight", F32, [32]), ("blk.0.attn_sinks.weight", F32, [2]),
+                       ("blk.0.attn_q_a.weight", Q4_0, [32, 32]), ("blk.0.attn_q_a_norm.weight", F32, [32]),
+                       ("blk.0.attn_q_b.weight", Q4_0, [32, 32]), ("blk.0.attn_kv.weight", Q4_0, [32, 16]),
+                       ("blk.0.attn_kv_a_norm.weight", F32, [16]), ("blk.0.attn_output_a.weight", Q4_0, [32, 32]),
+                       ("blk.0.attn_output_b.weight", Q4_0, [32, 32]), ("blk.0.indexer.proj.weight", F32, [32, 2]),
+                       ("blk.0.indexer.attn_q_b.weight", Q4_0, [32, 32]), ("output_hc_fn.weight", F32, [64, 2]),
+                       ("output_hc_base.weight", F32, [2]), ("output_hc_scale.weight", F32, [1])]
+                      + squeeze("attn_compressor", 16) + squeeze("indexer_compressor", 16) + streams + experts()
+                      + SHARED))
+
+
 def readers():
     """Files whose interest is their form: every kind of value, several dimensions, odd alignment."""
     kinds = {"a.u": 7, "a.i": -7, "a.f": 1.5, "a.b": True, "a.s": "text", "a.ai": [1, 2, 3], "a.af": [0.5, 2.0],
