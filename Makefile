@@ -214,6 +214,8 @@ install: all
 	install -D -m 0755 $(BUILD)/weir $(DESTDIR)$(PREFIX)/bin/weir
 	install -D -m 0644 conf/weir.yaml $(DESTDIR)$(PREFIX)/share/weir/weir.yaml
 	install -D -m 0644 conf/policy.yaml $(DESTDIR)$(PREFIX)/share/weir/policy.yaml
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/weir conf/adequacy.yaml conf/duties.yaml
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/weir/examples conf/examples/*.yaml
 deb:
 	@echo "make deb: the Debian package is not built yet (packaging/ is empty)" >&2; exit 2
 
