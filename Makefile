@@ -89,6 +89,10 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 # The tagger's model is part of the program (policy/tagger_model.c).
 $(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
 
+# Kernels unrolled for every weight type: following each variable through them costs the compiler more
+# than compiling them, so they have line numbers only.
+$(BUILD)/obj/engine/cpu/kern_%.o: CFLAGS += -g1
+
 # One clear sentence where the compiler would say "file not found".
 $(BUILD)/.have-libraries:
 	@mkdir -p $(@D)
