@@ -1,6 +1,8 @@
 /* model_attn.c - a layer's attention: from the residual stream to the sum that is added to it.
  *
  * Grouped queries:  norm -> q, k, v -> norms of heads -> RoPE -> cache -> attention -> output
+ * In some families the queries' matrix gives a gate behind each head's query, whose sigmoid
+ * multiplies the head's output. Layers may see the keys and values of an earlier one (kv_from).
  *
  * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434), absorbed form: the cache holds per
  * token one row [c | k_rope] for all heads, c the normed latent of n_lora_kv values. Instead of
