@@ -33,6 +33,11 @@ static const struct verb {
     {"export", aud_cmd_export, "DIR --report NAME [filters] [--format html|csv|jsonl|text]",
      "residency, subject, article30, incident, access, transfers, dpia"},
     {"sinks", aud_cmd_sinks, "DIR [--json]", "how far each copy of the log is"},
+    {"content", aud_cmd_content, "DIR --req ID", "the content kept of a request, decrypted"},
+    {"erase", aud_cmd_erase, "DIR --subject S [--tenant T] [--order REASON] | --req ID",
+     "destroys a subject's key and content, on record"},
+    {"hold", aud_cmd_hold, "DIR --subject S --reason R | --release",
+     "legal hold: neither erasure nor retention"},
 };
 
 int aud_cmd_help(const char *help)
@@ -64,10 +69,6 @@ int aud_command(int argc, char **argv)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(name, verbs[i].name) == 0)
             return verbs[i].run(argc, argv);
-    }
-    if (strcmp(name, "erase") == 0) {
-        fprintf(stderr, "weir audit %s: not built yet\n", name);
-        return AUD_EXIT_USAGE;
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_verbs(stdout);

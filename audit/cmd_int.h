@@ -6,6 +6,8 @@
 #ifndef AUD_CMD_INT_H
 #define AUD_CMD_INT_H
 
+#include "audit/keyring.h"
+
 enum { AUD_EXIT_HOLDS = 0, AUD_EXIT_FAILS = 1, AUD_EXIT_USAGE = 2 };
 
 /* Prints help to standard output. Returns AUD_EXIT_HOLDS. */
@@ -23,5 +25,14 @@ int aud_cmd_witness(int argc, char **argv);
 int aud_cmd_query(int argc, char **argv);
 int aud_cmd_export(int argc, char **argv);
 int aud_cmd_sinks(int argc, char **argv);
+int aud_cmd_erase(int argc, char **argv);
+int aud_cmd_hold(int argc, char **argv);
+int aud_cmd_content(int argc, char **argv);
+
+/* The tags under which the log knows a subject: through the gateway that has the log open, or with
+ * the keys in DIR (config: where their master is, or NULL). */
+enum base_status aud_cmd_tags(const char *dir, const char *config, const char *subject,
+                              const char *tenant, char (*tags)[AUD_TAG_HEX], size_t max, size_t *n,
+                              struct base_err *err) BASE_MUST_CHECK;
 
 #endif

@@ -17,7 +17,8 @@
 
 struct run {
     struct aud_ask ask;
-    const char *dir, *vkey, *report, *proof;
+    const char *dir, *vkey, *report, *proof, *config;
+    char tags[AUD_ASK_SUBJECTS][AUD_TAG_HEX];
     enum aud_format format;
     bool export, fresh;
 };
@@ -27,6 +28,7 @@ static const char query_help[] =
     "                        [--proof FILE]\n"
     "One row a request. The log is verified first; what the answer covers goes to standard error\n"
     "(jsonl, html: into the document; --proof FILE: there too). That you asked is recorded.\n"
+    "  -c FILE   the configuration, for --subject where the master key is no file in DIR\n"
     "  --fresh   do not trust DIR/index.sqlite: make the index from the records for this answer\n";
 
 static const char export_help[] =
@@ -105,6 +107,22 @@ static enum base_status show(const struct run *r, struct aud_index *ix, struct b
     return st == BASE_OK ? aud_out_end(&o, said, err) : st;
 }
 
+/* The subject that was asked for, as the log names it. Nobody by that name: no tag, no rows. */
+static enum base_status subject_tags(struct run *r, struct base_err *err)
+{
+    size_t n = 0;
+
+    if (!r->ask.subject)
+        return BASE_OK;
+    enum base_status st = aud_cmd_tags(r->dir, r->config, r->ask.subject, r->ask.tenant, r->tags,
+                                       AUD_ASK_SUBJECTS - r->ask.n_subjects, &n, err);
+    for (size_t i = 0; i < n && st == BASE_OK; i++)
+        r->ask.subjects[r->ask.n_subjects++] = r->tags[i];
+    if (st == BASE_OK && n == 0)
+        fprintf(stderr, "weir audit: no key of that subject is kept: never seen, or erased\n");
+    return st;
+}
+
 static int answer(struct run *r)
 {
     struct aud_index *ix = NULL;
@@ -117,7 +135,9 @@ static int answer(struct run *r)
 
     base_buf_init(&said, 1 << 20);
     base_buf_init(&asked, 1 << 16);
-    enum base_status st = aud_index_open(r->dir, r->vkey, r->fresh || r->export, &ix, &err);
+    enum base_status st = subject_tags(r, &err);
+    if (st == BASE_OK)
+        st = aud_index_open(r->dir, r->vkey, r->fresh || r->export, &ix, &err);
     if (st == BASE_OK)
         st = aud_ask_select(ix, &r->ask, &rows, &err);
     if (st != BASE_OK)
@@ -156,7 +176,7 @@ static int command(struct run *r, int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
 
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
         if (c >= 256 && !aud_ask_option(&r->ask, c, optarg))
             return AUD_EXIT_USAGE;
         if (c == 'h')
@@ -173,6 +193,8 @@ static int command(struct run *r, int argc, char **argv)
             r->proof = optarg;
         if (c == 'n')
             r->fresh = true;
+        if (c == 'c')
+            r->config = optarg;
     }
     if (optind + 1 != argc)
         return help_of(r, "say which log: one DIR");

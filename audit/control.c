@@ -73,8 +73,54 @@ static void answer(int fd, json_t *reply)
     json_decref(reply);
 }
 
+union space {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+};
+
+/* One message and perhaps a descriptor. */
+static ssize_t receive(int sock, char *buf, size_t n, int *fd)
+{
+    union space space;
+    struct iovec iov = {buf, n};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = space.bytes,
+                       .msg_controllen = sizeof(space.bytes)};
+
+    *fd = -1;
+    memset(&space, 0, sizeof(space));
+    ssize_t got = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *h = got > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+    if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
+        h->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(fd, CMSG_DATA(h), sizeof(int));
+    return got;
+}
+
+static bool send_with(int sock, const char *text, size_t n, int fd)
+{
+    union space space;
+    struct iovec iov = {(void *)(uintptr_t)text, n};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    memset(&space, 0, sizeof(space));
+    if (fd >= 0) {
+        m.msg_control = space.bytes;
+        m.msg_controllen = sizeof(space.bytes);
+        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+        h->cmsg_level = SOL_SOCKET;
+        h->cmsg_type = SCM_RIGHTS;
+        h->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(h), &fd, sizeof(int));
+    }
+    return sendmsg(sock, &m, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 static void serve(struct aud_control *c, int fd)
 {
+    int passed = -1;
+
     static const struct timeval patience = {CLIENT_S, 0};
     struct base_err err = {0};
     char who[128];
@@ -83,7 +129,7 @@ static void serve(struct aud_control *c, int fd)
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    ssize_t n = buf ? recv(fd, buf, AUD_CONTROL_BYTES, 0) : -1;
+    ssize_t n = buf ? receive(fd, buf, AUD_CONTROL_BYTES, &passed) : -1;
     enum base_status st = BASE_OK;
     if (n <= 0)
         goto out;
@@ -93,7 +139,7 @@ static void serve(struct aud_control *c, int fd)
     else if (!json_is_object(request))
         st = base_err_set(&err, BASE_EINVAL, "that is no request");
     else
-        st = c->fn(c->ctx, who, request, &reply, &err);
+        st = c->fn(c->ctx, who, request, passed, &reply, &err);
     if (st == BASE_OK) {
         if (!reply)
             reply = json_object();
@@ -105,6 +151,8 @@ static void serve(struct aud_control *c, int fd)
     }
     answer(fd, reply);
 out:
+    if (passed >= 0)
+        close(passed);
     json_decref(request);
     if (buf)
         base_wipe(buf, AUD_CONTROL_BYTES);
@@ -206,7 +254,7 @@ static enum base_status remote(json_t *reply, struct base_err *err)
     return base_err_set(err, BASE_EPROTO, "the gateway's reply is not understood");
 }
 
-enum base_status aud_control_call(const char *dir, const json_t *request, json_t **reply,
+enum base_status aud_control_call(const char *dir, const json_t *request, int fd, json_t **reply,
                                   struct base_err *err)
 {
     static const struct timeval patience = {ANSWER_S, 0};
@@ -235,9 +283,7 @@ enum base_status aud_control_call(const char *dir, const json_t *request, json_t
         st = base_err_set(err, BASE_LIMIT, "the request is too long");
         goto out;
     }
-    ssize_t got = send(sock, text, n, MSG_NOSIGNAL) == (ssize_t)n
-                      ? recv(sock, buf, AUD_CONTROL_BYTES, 0)
-                      : -1;
+    ssize_t got = send_with(sock, text, n, fd) ? recv(sock, buf, AUD_CONTROL_BYTES, 0) : -1;
     *reply = got > 0 ? json_loadb(buf, (size_t)got, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (!*reply)
         st = base_err_set(err, BASE_EIO, "%s: the gateway did not answer", dir);

@@ -18,10 +18,11 @@
 /* ---- the server ---- */
 
 struct aud_control;
-/* Answers one request. who: "uid 1000 (weir)", static for the call. *reply (owned by the caller
- * afterwards) may be NULL: only ok is said. Runs on the control thread and may block. */
+/* Answers one request. fd: what came with it, or -1 (closed after the call). who: "uid 1000
+ * (weir)", static for the call. *reply (owned by the caller afterwards) may be NULL: only ok is
+ * said. Runs on the control thread and may block. */
 typedef enum base_status (*aud_control_fn)(void *ctx, const char *who, const json_t *request,
-                                           json_t **reply, struct base_err *err);
+                                           int fd, json_t **reply, struct base_err *err);
 /* Starts the thread. Blocks on the file system. */
 enum base_status aud_control_start(const char *dir, aud_control_fn fn, void *ctx,
                                    struct aud_control **out, struct base_err *err) BASE_MUST_CHECK;
@@ -30,9 +31,10 @@ void aud_control_stop(struct aud_control *c);
 
 /* ---- the client ---- */
 
-/* Sends request and waits for the reply (owned by the caller). BASE_ENOENT: nobody has the log
+/* Sends request, with the descriptor fd unless it is -1, and waits for the reply (owned by the
+ * caller). BASE_ENOENT: nobody has the log
  * open. Other errors are the server's, or the connection's. */
-enum base_status aud_control_call(const char *dir, const json_t *request, json_t **reply,
+enum base_status aud_control_call(const char *dir, const json_t *request, int fd, json_t **reply,
                                   struct base_err *err) BASE_MUST_CHECK;
 
 #endif

@@ -97,7 +97,7 @@ static enum base_status online(const char *dir, const char *what, struct base_st
     json_t *q = json_loadb(question.p, question.n, JSON_REJECT_DUPLICATES, NULL), *reply = NULL;
     json_t *ask = json_pack("{s:s,s:s,s:o,s:I}", "op", "read", "what", what, "question", q, "rows",
                             (json_int_t)rows);
-    enum base_status st = ask ? aud_control_call(dir, ask, &reply, err)
+    enum base_status st = ask ? aud_control_call(dir, ask, -1, &reply, err)
                               : base_err_set(err, BASE_EINVAL, "the question is no JSON object");
 
     json_decref(ask);

@@ -266,11 +266,46 @@ struct conf_witness {
 
 enum conf_audit_period { CONF_PERIOD_NONE, CONF_PERIOD_MONTH };
 
+enum conf_master_kind { CONF_MASTER_FILE, CONF_MASTER_PKCS11, CONF_MASTER_COMMAND };
+
+/* Where the key over all content keys is. */
+struct conf_master {
+    enum conf_master_kind kind;
+    const char *file;                            /* NULL: keys/master.key of the log's directory */
+    const char *module, *token, *key, *pin_file; /* PKCS#11 */
+    const char **argv;                           /* a command, NULL-ended; argv[0] absolute */
+    uint32_t timeout_ms;
+};
+
+/* Content of these tenants ("*": all) and classes is kept, encrypted, between minimum and maximum.
+ */
+struct conf_content_rule {
+    struct conf_pos pos;
+    struct conf_names tenant;
+    uint32_t classes; /* bits in the order of conf_content_classes */
+    uint32_t kinds;   /* bits in the order of conf_content_kinds */
+    int64_t minimum_s, maximum_s;
+};
+
+extern const char *const conf_content_classes[]; /* none personal special criminal secret; NULL */
+extern const char *const conf_content_kinds[];   /* request sent received delivered; NULL */
+
+enum conf_content_failure { CONF_CONTENT_REFUSE, CONF_CONTENT_CONTINUE };
+
+struct conf_content {
+    enum conf_content_failure on_failure;
+    uint32_t blob_mib, queue_mib; /* the longest blob; what may wait to be stored */
+    int64_t sweep_s;              /* how often what is too old is looked for */
+    struct conf_content_rule *rules;
+    size_t n_rules; /* 0: off */
+};
+
 struct conf_audit {
     struct conf_pos pos;
     const char *directory, *origin;
     enum conf_audit_failure on_failure;
-    bool content;      /* must be off: content logging is not built */
+    struct conf_master master;
+    struct conf_content content;
     const char *spool; /* a folder on another file system, for CONF_AUDIT_SPOOL */
     enum conf_audit_signer signer;
     const char *signer_directory; /* for CONF_SIGNER_PROCESS: the key and what it signed last */

@@ -197,6 +197,8 @@ static void set_defaults(struct conf *c)
     c->engine.queue = 64;
     c->routing.threshold = 0.5;
     c->audit.queue = 4096;
+    c->audit.master.timeout_ms = 5000;
+    c->audit.content = (struct conf_content){.blob_mib = 8, .queue_mib = 64, .sweep_s = 60};
     c->audit.disk =
         (struct conf_disk){.warn_mib = 1024, .refuse_content_mib = 512, .refuse_all_mib = 192};
 }

@@ -91,6 +91,9 @@ void conf_load_backends(struct conf_loader *l, const struct conf_node *n, void *
 void conf_load_routing(struct conf_loader *l, const struct conf_node *n, void *dst);
 void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst);
 void conf_load_witnesses(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* load_content.c: audit.master into a struct conf_master, audit.content into a conf_content. */
+void conf_load_master(struct conf_loader *l, const struct conf_node *n, void *dst);
+void conf_load_content(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* url.c: fills tls, host, port, path and url of b from the text of n. */
 void conf_load_url(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* load_sinks.c: audit.sinks and audit.disk. */

@@ -238,16 +238,6 @@ static void load_origin(struct conf_loader *l, const struct conf_node *n, void *
                    CONF_SHOW(n));
 }
 
-static void load_content(struct conf_loader *l, const struct conf_node *n, void *dst)
-{
-    static const struct conf_field field = {.name = "content", .kind = CONF_BOOL};
-    bool *content = dst;
-    conf_value(l, n, &field, content);
-    if (*content)
-        conf_wrong(l, n, "content logging is not built; only content: off is possible");
-    *content = false;
-}
-
 void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const char *const failures[] = {"refuse", "spool-to-second-disk", NULL};
@@ -270,7 +260,11 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
         {.name = "content",
          .kind = CONF_SUB,
          .offset = AT(conf_audit, content),
-         .fn = load_content},
+         .fn = conf_load_content},
+        {.name = "master",
+         .kind = CONF_SUB,
+         .offset = AT(conf_audit, master),
+         .fn = conf_load_master},
         {.name = "spool", .kind = CONF_PATH, .offset = AT(conf_audit, spool)},
         {.name = "signer", .kind = CONF_WORD, .offset = AT(conf_audit, signer), .words = signers},
         {.name = "signer_directory", .kind = CONF_PATH, .offset = AT(conf_audit, signer_directory)},

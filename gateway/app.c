@@ -331,7 +331,7 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
     if (st == BASE_OK)
         st = open_oblige(c, err);
     if (st == BASE_OK)
-        st = aud_serve_start(app.log_dir, app.log, &app.serve, err);
+        st = aud_serve_start(app.log_dir, app.log, app.keeper, &app.serve, err);
     if (st == BASE_OK)
         st = aud_sinks_start(app.log, a, &app.sinks, err);
     if (st == BASE_OK)

@@ -1,0 +1,66 @@
+/* keeper_int.h - the keeper's inside: keeper.c (thread, keeping), erase.c (erasure, retention),
+ * hold.c (legal holds). */
+#ifndef AUD_KEEPER_INT_H
+#define AUD_KEEPER_INT_H
+
+#include "audit/keeper.h"
+
+#include "audit/append.h"
+#include "audit/state.h"
+#include "base/json.h"
+#include "base/ring.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define AUD_HOLDS_MAX 10000
+
+struct aud_hold {
+    uint8_t lookup[AUD_ID_BYTES], id[AUD_ID_BYTES]; /* of the subject's key */
+    char tag[AUD_TAG_HEX];
+    char tenant[AUD_TENANT_BYTES + 1];
+    char reason[257], who[129];
+    int64_t since;
+};
+
+struct aud_keeper {
+    char dir[AUD_PATH_MAX];
+    struct aud_log *log;
+    struct conf_master master;
+    struct aud_keyring *ring;
+    struct aud_content *content;
+    struct aud_hold *holds;
+    size_t n_holds;
+
+    struct base_ring *queue;
+    pthread_t thread;
+    bool thread_on;
+    _Atomic bool stop, failed;
+    _Atomic uint64_t waiting_bytes, items;
+    uint64_t queue_bytes_max, blob_bytes_max;
+
+    pthread_mutex_t mu; /* rules and stats */
+    struct base_arena *rules_arena;
+    struct conf_content rules;
+    struct aud_keeper_stats stats;
+    uint64_t sweep_at_us;
+};
+
+/* For good: a failed write leaves what is on disk unknown until the next open. */
+void aud_keeper_fail(struct aud_keeper *k, const char *where, const struct base_err *why);
+
+/* ---- erase.c and hold.c, on the keeper's thread (or before it runs) ---- */
+
+enum base_status aud_holds_load(struct aud_keeper *k, struct base_err *err) BASE_MUST_CHECK;
+enum base_status aud_erase_recover(struct aud_keeper *k, struct base_err *err) BASE_MUST_CHECK;
+enum base_status aud_erase_run(struct aud_keeper *k, const struct aud_erasure *what,
+                               struct aud_erased *out, struct base_err *err) BASE_MUST_CHECK;
+enum base_status aud_hold_run(struct aud_keeper *k, const char *subject, const char *tenant,
+                              const char *reason, bool release, const char *who,
+                              struct base_err *err) BASE_MUST_CHECK;
+/* True if the subject's key of this id is under a hold. */
+bool aud_held(const struct aud_keeper *k, const uint8_t id[AUD_ID_BYTES]);
+enum base_status aud_sweep_run(struct aud_keeper *k, uint64_t *deleted,
+                               struct base_err *err) BASE_MUST_CHECK;
+
+#endif
