@@ -1,6 +1,7 @@
 /* cmd_verify.c - `weir audit verify`: the report of aud_verify, for people and as JSON. */
 #include "audit/audit.h"
 #include "audit/cmd_int.h"
+#include "audit/keeper.h"
 #include "audit/note.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -8,6 +9,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const char help_text[] =
     "usage: weir audit verify DIR... [--vkey KEY] [--witness VKEY]... [--quorum N]\n"
@@ -19,9 +21,10 @@ static const char help_text[] =
     "  --witness VKEY     a witness that must have signed a checkpoint of the current period\n"
     "  --quorum N         so many of the witnesses are enough (default: all)\n"
     "  --checkpoint FILE  a checkpoint kept from earlier, which the log must still contain\n"
+    "  Encrypted content, where DIR/content is there, is checked against what the records say.\n"
     "  --json             the report as one JSON object a line\n";
 
-static void verify_json(const struct aud_verify_report *r)
+static void verify_json(const struct aud_verify_report *r, const struct aud_content_report *c)
 {
     struct base_buf b;
     struct base_json j;
@@ -46,6 +49,16 @@ static void verify_json(const struct aud_verify_report *r)
     base_json_kbool(&j, "clean", r->clean);
     base_json_kbool(&j, "live", r->live);
     base_json_kbool(&j, "own_vkey", r->own_vkey);
+    if (c) {
+        base_json_key(&j, "content");
+        base_json_obj(&j);
+        base_json_kint(&j, "damaged", (int64_t)c->damaged);
+        base_json_kint(&j, "destroyed", (int64_t)c->destroyed);
+        base_json_kint(&j, "kept", (int64_t)c->live);
+        base_json_kint(&j, "recorded", (int64_t)c->recorded);
+        base_json_kint(&j, "unrecorded", (int64_t)c->unrecorded);
+        base_json_obj_end(&j);
+    }
     base_json_kz(&j, "origin", r->origin);
     base_json_kz(&j, "root", r->root_hex);
     base_json_kz(&j, "vkey", r->vkey);
@@ -97,12 +110,49 @@ static void verify_text(const struct aud_verify_report *r)
         printf("note: checked with the key in log.conf itself: %s\n", r->vkey);
 }
 
+static void content_text(const struct aud_content_report *c)
+{
+    printf("content: %" PRIu64 " blobs kept as recorded, %" PRIu64
+           " destroyed, each named by a record\n",
+           c->live, c->destroyed);
+    if (c->unrecorded)
+        printf("note: %" PRIu64
+               " stored blobs are named by no record that is there (an interrupted "
+               "request, a dropped period)\n",
+               c->unrecorded);
+    if (c->damaged)
+        printf("note: %" PRIu64 " places in content/ do not parse\n", c->damaged);
+}
+
+/* Content beside the log, if there is any: what is wrong with it makes the report not hold. */
+static enum base_status check_content(const char *dir, struct aud_verify_report *r,
+                                      struct aud_content_report *c, bool *any, struct base_err *err)
+{
+    char path[4200];
+    struct stat sb;
+
+    *any = r->holds && (size_t)snprintf(path, sizeof(path), "%s/content", dir) < sizeof(path) &&
+           stat(path, &sb) == 0;
+    if (!*any)
+        return BASE_OK;
+    enum base_status st = aud_content_check(dir, c, err);
+    if (st == BASE_OK && !c->holds) {
+        r->holds = false;
+        r->first_bad = c->first_bad;
+        snprintf(r->problem, sizeof(r->problem), "%s", c->problem);
+    }
+    return st;
+}
+
 static int verify_one(const char *dir, const struct aud_verify_options *o, bool json, bool many)
 {
     struct aud_verify_report r;
+    struct aud_content_report c = {0};
     struct base_err err = {0};
+    bool any = false;
 
-    if (aud_verify_with(dir, o, &r, &err) != BASE_OK) {
+    if (aud_verify_with(dir, o, &r, &err) != BASE_OK ||
+        check_content(dir, &r, &c, &any, &err) != BASE_OK) {
         fprintf(stderr, "weir audit verify: %s\n", err.text);
         if (json && many)
             printf("{\"error\":true}\n");
@@ -111,9 +161,11 @@ static int verify_one(const char *dir, const struct aud_verify_options *o, bool 
     if (many && !json)
         printf("%s: ", dir);
     if (json)
-        verify_json(&r);
+        verify_json(&r, any ? &c : NULL);
     else
         verify_text(&r);
+    if (!json && any && r.holds)
+        content_text(&c);
     return r.holds ? AUD_EXIT_HOLDS : AUD_EXIT_FAILS;
 }
 

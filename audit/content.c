@@ -371,11 +371,15 @@ static enum base_status fetch(struct aud_content *c, const struct aud_place *at,
     if (st == BASE_OK && (pread(w.fd, h, HEADER, (off_t)at->offset) != (ssize_t)HEADER ||
                           !header_holds(h) || aud_get32(h + 4) != LIVE))
         st = base_err_set(err, BASE_ENOENT, "there is no live blob at that place");
-    size_t n = st == BASE_OK ? (size_t)aud_get64(h + 8) : 0;
-    if (st == BASE_OK && !(*ct = malloc(n + 1)))
+    size_t n = st == BASE_OK ? (size_t)aud_get64(h + 8) : 0, whole = (size_t)padded(n);
+    if (st == BASE_OK && !(*ct = malloc(whole + 1)))
         st = base_err_set(err, BASE_ENOMEM, "no memory to read content");
-    if (st == BASE_OK && pread(w.fd, *ct, n, (off_t)(at->offset + HEADER)) != (ssize_t)n)
+    if (st == BASE_OK && pread(w.fd, *ct, whole, (off_t)(at->offset + HEADER)) != (ssize_t)whole)
         st = base_err_set(err, BASE_EIO, "%s: a blob is cut", c->dir);
+    for (size_t i = n; i < whole && st == BASE_OK; i++) {
+        if ((*ct)[i] != 0)
+            st = base_err_set(err, BASE_DENIED, "%s: bytes between two blobs", c->dir);
+    }
     if (w.fd >= 0)
         close(w.fd);
     return st;

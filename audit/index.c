@@ -4,8 +4,9 @@
  *            an index in memory is made instead).
  * Runs on    the thread of the command; blocks on files.
  * Invariants rows come from records that a full verification has just accepted; the compact range
- *            of the tree is carried along and its root compared with the checkpoint's, so an index
- *            made of another history is noticed and made again. The numbers of rows are kept beside
+ *            of the current period's tree is carried along and its root compared with the
+ *            checkpoint's, so an index made of another history is noticed and made again; so is one
+ *            of an earlier period, or of periods that are gone. The numbers of rows are kept beside
  *            the rows, and the SHA-256 of the file beside the file (index.sqlite.sum): damage and
  *            careless edits are noticed. An index made up with care, its sum with it, is not: who
  *            needs proof asks for a fresh index.
@@ -35,9 +36,12 @@ struct aud_index {
     struct aud_rows *rows;
     struct aud_cover cover;
     char path[AUD_PATH_MAX];
-    struct aud_range tree; /* of what is in the index */
-    struct aud_hash log_id;
-    uint64_t limit;
+    struct aud_hash log_id; /* of the current period: another one means another index */
+    struct mark {
+        uint64_t first, next;  /* numbers of the records in the index */
+        struct aud_range tree; /* of those in the current period */
+    } at;
+    uint64_t current; /* number of the current period's first record */
     unsigned in_transaction;
     struct base_err *err;
 };
@@ -172,7 +176,7 @@ static enum base_status meta_save(struct aud_index *ix, struct base_err *err)
         return base_err_set(err, BASE_EIO, "index: %s", sqlite3_errmsg(ix->db));
     st = meta_put(ix, "rows", rows, sizeof(rows), err);
     if (st == BASE_OK)
-        st = meta_put(ix, "tree", &ix->tree, sizeof(ix->tree), err);
+        st = meta_put(ix, "at", &ix->at, sizeof(ix->at), err);
     return st;
 }
 
@@ -184,9 +188,10 @@ static bool usable(struct aud_index *ix)
 
     return meta_blob(ix, "schema", &schema, sizeof(schema)) && schema == AUD_INDEX_SCHEMA &&
            meta_blob(ix, "log", &id, sizeof(id)) && aud_hash_eq(&id, &ix->log_id) &&
-           meta_blob(ix, "tree", &ix->tree, sizeof(ix->tree)) && ix->tree.n <= ix->limit &&
-           meta_blob(ix, "rows", kept, sizeof(kept)) && count_rows(ix, there) &&
-           memcmp(kept, there, sizeof(kept)) == 0;
+           meta_blob(ix, "at", &ix->at, sizeof(ix->at)) && ix->at.first == ix->cover.first &&
+           ix->at.next >= ix->current && ix->at.next - ix->current == ix->at.tree.n &&
+           ix->at.next <= ix->cover.end && meta_blob(ix, "rows", kept, sizeof(kept)) &&
+           count_rows(ix, there) && memcmp(kept, there, sizeof(kept)) == 0;
 }
 
 static enum base_status create(struct aud_index *ix, struct base_err *err)
@@ -194,7 +199,9 @@ static enum base_status create(struct aud_index *ix, struct base_err *err)
     const uint64_t schema = AUD_INDEX_SCHEMA;
     enum base_status st = aud_index_exec(ix->db, aud_index_schema, err);
 
-    aud_range_init(&ix->tree);
+    memset(&ix->at, 0, sizeof(ix->at));
+    ix->at.first = ix->at.next = ix->cover.first;
+    aud_range_init(&ix->at.tree);
     if (st == BASE_OK)
         st = meta_put(ix, "schema", &schema, sizeof(schema), err);
     if (st == BASE_OK)
@@ -259,9 +266,9 @@ static enum base_status on_leaf(void *ctx, uint64_t index, struct base_str leaf)
     struct aud_hash h;
     enum base_status st = BASE_OK;
 
-    if (index >= ix->limit)
+    if (index >= ix->cover.end)
         return BASE_DONE;
-    if (index != ix->tree.n)
+    if (index != ix->at.next)
         return base_err_set(ix->err, BASE_EINVAL, "the records are not in order");
     if (ix->in_transaction == 0)
         st = aud_index_exec(ix->db, "BEGIN", ix->err);
@@ -269,8 +276,11 @@ static enum base_status on_leaf(void *ctx, uint64_t index, struct base_str leaf)
         st = aud_rows_add(ix->rows, index, leaf, ix->err);
     if (st != BASE_OK)
         return st;
-    aud_leaf_hash(leaf.p, leaf.n, &h);
-    aud_range_add(&ix->tree, &h);
+    ix->at.next++;
+    if (index >= ix->current) {
+        aud_leaf_hash(leaf.p, leaf.n, &h);
+        aud_range_add(&ix->at.tree, &h);
+    }
     if (++ix->in_transaction < PER_TRANSACTION)
         return BASE_OK;
     ix->in_transaction = 0;
@@ -286,8 +296,8 @@ static enum base_status fill(struct aud_index *ix, struct base_err *err)
 
     ix->err = err;
     ix->in_transaction = 0;
-    if (st == BASE_OK && ix->tree.n < ix->limit)
-        st = aud_each(ix->cover.dir, ix->tree.n, on_leaf, ix, err);
+    if (st == BASE_OK && ix->at.next < ix->cover.end)
+        st = aud_each(ix->cover.dir, ix->at.next, on_leaf, ix, err);
     if (st == BASE_DONE)
         st = BASE_OK;
     if (st == BASE_OK && ix->in_transaction) {
@@ -297,8 +307,9 @@ static enum base_status fill(struct aud_index *ix, struct base_err *err)
     }
     if (st != BASE_OK)
         return st;
-    aud_range_root(&ix->tree, &h);
-    if (ix->tree.n != ix->limit || strcmp(aud_hash_hex(&h, root), ix->cover.root) != 0)
+    aud_range_root(&ix->at.tree, &h);
+    if (ix->at.next != ix->cover.end || ix->at.tree.n != ix->cover.size ||
+        strcmp(aud_hash_hex(&h, root), ix->cover.root) != 0)
         return base_err_set(err, BASE_EINVAL, "the index is of another history than the log");
     return BASE_OK;
 }
@@ -315,12 +326,12 @@ static enum base_status try_file(struct aud_index *ix, bool anew, struct base_er
             base_err_set(err, BASE_EINVAL, "%s is not an index of this log as it is now", ix->path);
     if (st == BASE_OK && anew)
         st = create(ix, err);
-    uint64_t before = ix->tree.n;
+    uint64_t before = ix->at.next;
     if (st == BASE_OK)
         st = fill(ix, err);
     if (st != BASE_OK)
         db_close(ix);
-    ix->changed = st == BASE_OK && (anew || ix->tree.n != before);
+    ix->changed = st == BASE_OK && (anew || ix->at.next != before);
     return st;
 }
 
@@ -356,24 +367,47 @@ static enum base_status verify_first(struct aud_index *ix, const char *dir, cons
     snprintf(c->vkey, sizeof(c->vkey), "%s", r.vkey);
     c->own_vkey = r.own_vkey;
     c->live = r.live;
-    st = aud_conf_load(dir, base_str_c(vkey), &conf, err);
+    st = aud_conf_load(dir, base_str_c(r.vkey), &conf, err);
     /* a live log goes on and signs what is durable within a second: what was there when we asked is
      * in the answer. What counts is the checkpoint then read, which the records must lead to. */
     uint64_t until = base_mono_us() + SIGNED_MS * 1000ull;
     for (bool again = true; st == BASE_OK && again;) {
         base_buf_clear(&c->checkpoint);
         st = aud_checkpoint_load(dir, &conf, &cp, &c->checkpoint, err);
-        again = st == BASE_OK && r.live && cp.size < r.leaves && base_mono_us() < until;
+        again = st == BASE_OK && r.live && cp.size < r.leaves - r.leaves_before_current &&
+                base_mono_us() < until;
         if (again)
             usleep(50000);
     }
     if (st != BASE_OK)
         return st;
-    c->size = ix->limit = cp.size;
-    c->not_signed = r.leaves > cp.size ? r.leaves - cp.size : 0;
+    c->size = cp.size;
+    c->first = r.before;
+    ix->current = r.before + r.leaves_before_current;
+    c->end = ix->current + cp.size;
+    c->not_signed = r.before + r.leaves > c->end ? r.before + r.leaves - c->end : 0;
+    c->periods = r.periods;
+    c->dropped = r.dropped;
     aud_hash_hex(&cp.root, c->root);
     ix->log_id = conf.id;
     return BASE_OK;
+}
+
+static enum base_status open_once(struct aud_index *ix, const char *dir, const char *vkey,
+                                  bool fresh, struct base_err *err)
+{
+    enum base_status st = verify_first(ix, dir, vkey, err);
+    struct base_err why;
+
+    if (st != BASE_OK)
+        return st;
+    if (fresh)
+        return in_memory(ix, err);
+    bool done = try_file(ix, false, &why) == BASE_OK;
+    if (!done && why.code == BASE_EINVAL)
+        done = try_file(ix, true, &why) == BASE_OK;
+    /* another process at it, a folder that may not be written: the answer does not need the file */
+    return done ? BASE_OK : in_memory(ix, err);
 }
 
 enum base_status aud_index_open(const char *dir, const char *vkey, bool fresh,
@@ -386,20 +420,12 @@ enum base_status aud_index_open(const char *dir, const char *vkey, bool fresh,
     if (!ix)
         return base_err_set(err, BASE_ENOMEM, "no memory for the index");
     base_buf_init(&ix->cover.checkpoint, AUD_NOTE_MAX);
-    st = verify_first(ix, dir, vkey, err);
+    st = aud_path(ix->path, dir, AUD_INDEX_FILE, err);
     if (st == BASE_OK)
-        st = aud_path(ix->path, dir, AUD_INDEX_FILE, err);
-    if (st == BASE_OK && !fresh) {
-        struct base_err why;
-        bool done = try_file(ix, false, &why) == BASE_OK;
-
-        /* another process at it, a folder that may not be written: the answer does not need it */
-        if (!done && why.code == BASE_EINVAL)
-            done = try_file(ix, true, &why) == BASE_OK;
-        if (!done)
-            st = in_memory(ix, err);
-    } else if (st == BASE_OK) {
-        st = in_memory(ix, err);
+        st = open_once(ix, dir, vkey, fresh, err);
+    if (st == BASE_EINVAL && ix->cover.live) { /* a live log may just have begun another period */
+        db_close(ix);
+        st = open_once(ix, dir, vkey, fresh, err);
     }
     if (st != BASE_OK) {
         aud_index_free(ix);
@@ -424,11 +450,13 @@ void aud_cover_json(struct base_json *j, const struct aud_cover *c)
 {
     base_json_obj(j);
     base_json_kstr(j, "checkpoint", base_buf_view(&c->checkpoint));
-    base_json_kint(j, "first_index", 0);
+    base_json_kint(j, "dropped_periods", (int64_t)c->dropped);
+    base_json_kint(j, "first_index", (int64_t)c->first);
     base_json_kz(j, "index", c->fresh ? "made from the records for this answer" : "derived file");
-    base_json_kint(j, "last_index", (int64_t)c->size - 1);
+    base_json_kint(j, "last_index", (int64_t)c->end - 1);
     base_json_kint(j, "not_signed_yet", (int64_t)c->not_signed);
     base_json_kz(j, "origin", c->origin);
+    base_json_kint(j, "periods", (int64_t)c->periods);
     base_json_kz(j, "root", c->root);
     base_json_kint(j, "size", (int64_t)c->size);
     base_json_kbool(j, "verified", true);

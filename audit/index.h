@@ -20,10 +20,12 @@
 struct aud_cover {
     char origin[256], vkey[512], root[65];
     char dir[4096];
-    uint64_t size;       /* records under the checkpoint; all of them are covered */
-    uint64_t not_signed; /* later ones, consistent but not covered */
-    bool own_vkey;       /* verified only against the key in the log itself */
-    bool fresh;          /* made from the log for this answer alone, the file not trusted */
+    uint64_t first, end;       /* numbers of the records that are covered: [first, end) */
+    uint64_t size;             /* of the current period's tree under the checkpoint */
+    uint64_t periods, dropped; /* that were read; earlier ones that a record says were dropped */
+    uint64_t not_signed;       /* later ones, consistent but not covered */
+    bool own_vkey;             /* verified only against the key in the log itself */
+    bool fresh;                /* made from the log for this answer alone, the file not trusted */
     bool live;
     struct base_buf checkpoint; /* as published, signatures included */
 };
@@ -46,7 +48,7 @@ enum base_status aud_index_exec(sqlite3 *db, const char *sql, struct base_err *e
 
 /* ---- index_rows.c ---- */
 
-#define AUD_INDEX_SCHEMA 3
+#define AUD_INDEX_SCHEMA 4
 
 extern const char aud_index_schema[];
 struct aud_rows; /* prepared statements */

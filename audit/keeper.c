@@ -36,6 +36,7 @@ struct call {
     pthread_mutex_t mu;
     pthread_cond_t cv;
     bool done;
+    void (*later)(struct call *c); /* nobody waits: told instead, and owns the call */
 };
 
 struct item {
@@ -339,7 +340,11 @@ static void run_call(struct aud_keeper *k, struct item *i)
         st = base_err_set(c->err, BASE_EIO, "the keeper has failed: %s", k->stats.failure);
     else
         st = c->fn(k, c->arg, c->err);
-    call_done(c, st);
+    c->st = st;
+    if (c->later)
+        c->later(c);
+    else
+        call_done(c, st);
 }
 
 /* ---- the thread ---- */
@@ -523,6 +528,60 @@ enum base_status aud_keeper_erase(struct aud_keeper *k, const struct aud_erasure
 
     memset(out, 0, sizeof(*out));
     return order(k, do_erase, &c, err);
+}
+
+struct later {
+    struct call call; /* first */
+    struct erase_call args;
+    struct aud_erasure what;
+    struct aud_erased done;
+    struct base_err err;
+    aud_erased_fn fn;
+    void *ctx;
+    char text[5][260]; /* the strings of what */
+};
+
+static void erased_later(struct call *c)
+{
+    struct later *l = (struct later *)c;
+
+    l->fn(l->ctx, c->st, &l->done, &l->err);
+    base_wipe(l, sizeof(*l));
+    free(l);
+}
+
+enum base_status aud_keeper_erase_later(struct aud_keeper *k, const struct aud_erasure *what,
+                                        aud_erased_fn fn, void *ctx)
+{
+    struct later *l = calloc(1, sizeof(*l));
+    struct item *i = calloc(1, sizeof(*i));
+    const char *const from[5] = {what->subject, what->tenant, what->req, what->reason, what->who};
+
+    if (!l || !i) {
+        free(l);
+        free(i);
+        return BASE_ENOMEM;
+    }
+    const char **const to[5] = {&l->what.subject, &l->what.tenant, &l->what.req, &l->what.reason,
+                                &l->what.who};
+    for (int n = 0; n < 5; n++) {
+        if (from[n])
+            snprintf(l->text[n], sizeof(l->text[n]), "%s", from[n]);
+        *to[n] = from[n] ? l->text[n] : NULL;
+    }
+    l->fn = fn;
+    l->ctx = ctx;
+    l->args = (struct erase_call){&l->what, &l->done};
+    l->call = (struct call){.fn = do_erase, .arg = &l->args, .err = &l->err, .later = erased_later};
+    i->kind = ITEM_CALL;
+    i->call = &l->call;
+    if (!base_ring_push(k->queue, i)) {
+        free(l);
+        free(i);
+        return BASE_LIMIT;
+    }
+    base_ring_ring(k->queue);
+    return BASE_OK;
 }
 
 struct hold_call {

@@ -74,6 +74,12 @@ struct aud_erased {
 /* BASE_ENOENT: nothing is kept of it. BASE_DENIED: a hold, or the minimum; that is recorded too. */
 enum base_status aud_keeper_erase(struct aud_keeper *k, const struct aud_erasure *what,
                                   struct aud_erased *out, struct base_err *err) BASE_MUST_CHECK;
+/* The same without waiting: copies what, calls fn on the keeper's thread (hand over only). For
+ * loops; never blocks. BASE_LIMIT: the queue is full. */
+typedef void (*aud_erased_fn)(void *ctx, enum base_status st, const struct aud_erased *done,
+                              const struct base_err *err);
+enum base_status aud_keeper_erase_later(struct aud_keeper *k, const struct aud_erasure *what,
+                                        aud_erased_fn fn, void *ctx) BASE_MUST_CHECK;
 /* Sets (or with release ends) a legal hold: no erasure and no retention touches the subject. */
 enum base_status aud_keeper_hold(struct aud_keeper *k, const char *subject, const char *tenant,
                                  const char *reason, bool release, const char *who,

@@ -164,6 +164,7 @@ static enum base_status tenants_parse(struct aud_keyring *k, struct base_str tex
 static enum base_status tenants_load(struct aud_keyring *k, const struct conf_master *conf,
                                      bool make, struct base_err *err)
 {
+    static const char *const kinds[] = {"file", "pkcs11", "command"};
     char path[AUD_PATH_MAX], file[AUD_PATH_MAX];
     const char *kind = NULL;
     struct base_buf b;
@@ -182,13 +183,13 @@ static enum base_status tenants_load(struct aud_keyring *k, const struct conf_ma
         base_random(k->ring, sizeof(k->ring));
         st = k->tenants ? BASE_OK : base_err_set(err, BASE_ENOMEM, "no memory for the keyring");
     }
-    if (st == BASE_OK)
-        st = aud_master_open(conf, file, !there, &k->master, err);
-    if (st == BASE_OK && kind && k->n_tenants && strcmp(kind, aud_master_kind(k->master)) != 0)
+    if (st == BASE_OK && kind && k->n_tenants && strcmp(kind, kinds[conf->kind]) != 0)
         st = base_err_set(err, BASE_EINVAL,
                           "the keys of %s were made under a master of kind \"%s\", the "
                           "configuration now says \"%s\"",
-                          k->dir, kind, aud_master_kind(k->master));
+                          k->dir, kind, kinds[conf->kind]);
+    if (st == BASE_OK)
+        st = aud_master_open(conf, file, !there, &k->master, err);
     if (st == BASE_OK && !there)
         st = tenants_save(k, err);
     base_buf_release(&b);

@@ -8,6 +8,7 @@
 
 #include "audit/append.h"
 #include "audit/control.h"
+#include "audit/period.h"
 #include "audit/state.h"
 #include "base/clock.h"
 
@@ -66,7 +67,13 @@ enum base_status aud_offline_open(const char *dir, struct aud_log **out, struct 
     st = become_owner(dir, err);
     if (st != BASE_OK)
         return st;
-    struct aud_options o = {.directory = dir, .origin = conf.origin};
+    /* a later period has an origin of its own; the log is opened by its first one */
+    struct base_str base;
+    uint64_t period;
+    char origin[AUD_NAME_MAX + 1];
+    aud_origin_split(conf.origin, &base, &period);
+    snprintf(origin, sizeof(origin), "%.*s", BASE_FMT(base));
+    struct aud_options o = {.directory = dir, .origin = origin};
     return aud_log_open(&o, out, err);
 }
 

@@ -34,7 +34,7 @@ static enum base_status op_read(struct aud_serve *s, const char *who, const json
 {
     const char *what = json_string_value(json_object_get(q, "what"));
     const json_t *question = json_object_get(q, "question"), *rows = json_object_get(q, "rows");
-    char *text =
+    char *asked =
         json_is_object(question) ? json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     struct base_buf leaf;
     enum base_status st;

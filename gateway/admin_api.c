@@ -8,6 +8,7 @@
 #include "gateway/admin_api.h"
 #include "base/json.h"
 #include "gateway/app.h"
+#include "gateway/erase_http.h"
 #include "gateway/review_http.h"
 #include "gateway/switches.h"
 #include <stdarg.h>
@@ -25,6 +26,7 @@ static const struct {
 } handlers[] = {
     {"kill", gw_switches_admin},
     {"reviews", gw_review_admin},
+    {"erase", gw_erase_admin},
 };
 
 bool gw_admin_api(struct gw_server_request *r)

@@ -19,6 +19,7 @@
 #include "gateway/ending.h"
 #include "gateway/guard.h"
 #include "gateway/judge.h"
+#include "gateway/keep.h"
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
 #include "gateway/review_http.h"
@@ -114,6 +115,11 @@ static void on_headers(void *ctx, const struct gw_attempt_headers *h)
     q->dropped = base_arena_dup(q->arena, h->dropped);
 }
 
+static bool on_wire(void *ctx, struct base_str body)
+{
+    return gw_keep_sent(ctx, body);
+}
+
 static void start_attempt(struct gw_request *q)
 {
     const struct conf_limits *lim = &q->http->gen->conf->server.limits;
@@ -138,6 +144,7 @@ static void start_attempt(struct gw_request *q)
         .total_ms = used_ms < total_ms ? (uint32_t)(total_ms - used_ms) : 1,
         .event = on_event,
         .headers = on_headers,
+        .wire = on_wire,
         .ctx = q,
     };
     struct base_err err;
@@ -230,6 +237,7 @@ static enum base_status flush(struct gw_request *q)
     }
     if (st == BASE_OK)
         st = gw_resp_write(q->http, base_buf_view(&q->out));
+    gw_keep_delivered(q, base_buf_view(&q->out));
     base_buf_clear(&q->out);
     if (st == BASE_OK && gw_resp_full(q->http) && !q->paused && q->attempt) {
         q->paused = true;
@@ -551,6 +559,8 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     struct gw_request *q = ctx;
     enum base_status st = BASE_OK;
 
+    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_REASONING || ev->kind == CHAT_EV_TOOL_ARGS)
+        gw_keep_received(q, ev->text);
     switch (ev->kind) {
     case CHAT_EV_START:
         return BASE_OK; /* ids of ours are shown; nothing is committed yet */

@@ -32,6 +32,7 @@ static struct {
     struct aud_log *log;
     struct gw_prov *prov;
     struct gw_reviews *reviews;
+    struct aud_keeper *keeper;
     struct aud_serve *serve; /* the log's control socket */
     struct aud_sinks *sinks;
     struct aud_witnesses *witnesses;
@@ -252,8 +253,11 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
         if (st == BASE_OK)
             st = gw_event_backends(app.log, now->conf, g->conf_id, err);
     }
-    return st == BASE_OK ? gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err)
-                         : st;
+    if (st == BASE_OK)
+        st = gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err);
+    if (st == BASE_OK && now)
+        st = aud_keeper_configure(app.keeper, &now->conf->audit.content, err);
+    return st;
 }
 
 /* ---- the process ---- */
@@ -328,6 +332,10 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = gw_switches_start(child, c->policy_state, c->audit.directory, app.log, err);
     if (st == BASE_OK)
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
+    const struct aud_keeper_options keep = {
+        .directory = c->audit.directory, .master = &c->audit.master, .content = &c->audit.content};
+    if (st == BASE_OK)
+        st = aud_keeper_open(&keep, app.log, &app.keeper, err);
     if (st == BASE_OK)
         st = open_oblige(c, err);
     if (st == BASE_OK)
@@ -353,6 +361,8 @@ static void stop(void)
     gw_switches_stop();
     aud_serve_stop(app.serve);
     app.serve = NULL;
+    aud_keeper_close(app.keeper);
+    app.keeper = NULL;
     if (app.log && gw_event_stop(app.log, &err) != BASE_OK)
         base_error("audit", "the stop could not be recorded: %s", err.text);
     aud_sinks_stop(app.sinks, SINKS_DRAIN_MS);
@@ -431,6 +441,7 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     pthread_mutex_unlock(&app.keys_lock);
     al->switches = gw_switches_now();
     al->recorder = gw_recorder_new(l, app.log);
+    al->keeper = app.keeper;
     al->upstreams = upstreams_new(l, err);
     if (al->recorder && al->upstreams &&
         pol_scratch_new(app.detector, &al->scratch, err) == BASE_OK)

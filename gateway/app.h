@@ -3,6 +3,7 @@
 #ifndef GW_APP_H
 #define GW_APP_H
 
+#include "audit/keeper.h"
 #include "audit/sinks.h"
 #include "audit/witnesses.h"
 #include "gateway/child.h"
@@ -18,7 +19,7 @@
 static inline unsigned gw_enforced(const struct conf *c)
 {
     return (unsigned)(POL_CAN_LABEL | POL_CAN_TOOLS | POL_CAN_ANSWERS | POL_CAN_NOTICE |
-                      POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW |
+                      POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW | POL_CAN_RETENTION |
                       (c->engine.watermark.present ? POL_CAN_WATERMARK : 0));
 }
 
@@ -47,6 +48,7 @@ struct gw_app_loop {
     const struct pol_detector *detector; /* borrowed: the process' one */
     struct pol_scratch *scratch;
     struct gw_recorder *recorder;
+    struct aud_keeper *keeper; /* borrowed: the process' one */
     struct gw_keys_ref *keys;
     struct gw_upstreams_ref *upstreams; /* for loop->gen */
     struct gw_switches_ref *switches;   /* what is switched off */

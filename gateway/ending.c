@@ -10,6 +10,7 @@
 #include "gateway/ending.h"
 #include "base/log.h"
 #include "gateway/app.h"
+#include "gateway/keep.h"
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
 #include "gateway/record.h"
@@ -90,6 +91,7 @@ void gw_request_release(struct gw_request *q)
     q->ticket = NULL;
     q->state = GW_Q_OVER;
     unlist(q);
+    gw_keep_release(q);
     evtimer_del(&q->timer);
     gw_oblige_drop(q);
     pol_restore_free(q->restore_text);
@@ -215,23 +217,13 @@ static void send_last(struct gw_request *q)
         gw_resp_abort(http);
 }
 
-static void outcome_recorded(void *ctx, enum base_status st, uint64_t index)
+/* What there is of the answer cannot be called complete: in its place the dialect's own error. */
+static void cut_answer(struct gw_request *q, const char *code, const char *text)
 {
-    struct gw_request *q = ctx;
     struct base_err err;
-    (void)index;
-    q->ticket = NULL;
-    gw_request_disarm(q);
-    if (st == BASE_OK) {
-        send_last(q);
-        return;
-    }
-    /* The answer cannot be called complete: it is cut with the dialect's error. */
-    if (st == BASE_EIO)
-        q->app->log_failed = true;
-    gw_request_fail(q, 503, "server_error", "audit_failed", NULL,
-                    "The audit log failed before the end of this answer was recorded.");
+    gw_request_fail(q, 503, "server_error", code, NULL, "%s", text);
     base_buf_clear(&q->out);
+    q->end_owed = false;
     if (gw_resp_started(q->http) && q->reply) {
         struct chat_event ev = {.kind = CHAT_EV_ERROR};
         ev.error.status = 503;
@@ -240,6 +232,22 @@ static void outcome_recorded(void *ctx, enum base_status st, uint64_t index)
         if (q->dialect->reply_event(q->reply, &ev, &q->out, &err) != BASE_OK)
             base_buf_clear(&q->out);
     }
+}
+
+static void outcome_recorded(void *ctx, enum base_status st, uint64_t index)
+{
+    struct gw_request *q = ctx;
+    (void)index;
+    q->ticket = NULL;
+    gw_request_disarm(q);
+    if (st == BASE_OK) {
+        send_last(q);
+        return;
+    }
+    if (st == BASE_EIO)
+        q->app->log_failed = true;
+    cut_answer(q, "audit_failed",
+               "The audit log failed before the end of this answer was recorded.");
     send_last(q);
 }
 
@@ -263,12 +271,27 @@ static void submit_outcome(struct gw_request *q)
         outcome_recorded(q, st, 0);
 }
 
+/* What is to be kept of the answer is kept, or could not be: then, where the configuration says so,
+ * the answer is cut. Its outcome is recorded either way. */
+static void content_kept(struct gw_request *q)
+{
+    if (q->status == 200 && gw_keep_refuses(q)) {
+        cut_answer(q, "content_unavailable",
+                   "The content of this answer could not be kept as the configuration demands.");
+        q->outcome = "error";
+    }
+    q->outcome_until_us = base_mono_us() + GW_TICKET_MS * 1000u;
+    submit_outcome(q);
+}
+
 void gw_request_finish(struct gw_request *q)
 {
     q->attempt = NULL;
     q->state = GW_Q_OUTCOME;
-    q->outcome_until_us = base_mono_us() + GW_TICKET_MS * 1000u;
-    submit_outcome(q);
+    /* A whole body is delivered now; of a stream, flush() kept the pieces. */
+    if (q->status == 200 && !q->chat.stream)
+        gw_keep_delivered(q, base_buf_view(&q->out));
+    gw_keep_end(q, content_kept);
 }
 
 /* ---- a leaf that is not durable in time ---- */
@@ -278,6 +301,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct gw_request *q = arg;
     (void)fd;
     (void)what;
+    if (q->keep.under_way) { /* the keeper takes too long: as if it could not */
+        gw_keep_give_up(q);
+        return;
+    }
     if (!q->ticket) {
         if (q->state == GW_Q_OUTCOME)
             submit_outcome(q); /* the queue was full */

@@ -276,6 +276,8 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     base_json_kint(&j, "attempt", (int64_t)q->attempts + 1);
     base_json_kint(&j, "body_bytes", (int64_t)q->http->body.n);
     base_json_kz(&j, "conf", gen->conf_id);
+    if (q->keep.kinds)
+        base_json_kz(&j, "content", q->keep.lost ? "lost" : "kept");
     base_json_key(&j, "decision");
     pol_decision_json(&j, gen->policy, &q->facts, &q->decision);
     base_json_kz(&j, "dialect", q->dialect->name);
@@ -290,8 +292,8 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     if (q->has_shadow)
         put_shadow(&j, gen->shadow, q);
     base_json_kbool(&j, "stream", q->chat.stream);
-    if (q->subject.n)
-        base_json_kstr(&j, "subj", q->subject);
+    if (q->subject_tag[0])
+        base_json_kz(&j, "subj", q->subject_tag);
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", q->key.tenant);
     if (q->decision.routed)
@@ -337,6 +339,8 @@ bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
     base_json_obj(&j);
     found_in_answer(&j, q);
     base_json_kint(&j, "attempts", q->attempts);
+    if (q->keep.kinds)
+        base_json_kz(&j, "content", q->keep.lost ? "lost" : "kept");
     base_json_kint(&j, "cost_micro", cost_micro(q));
     if (q->status != 200 && q->error.type)
         base_json_kz(&j, "error", q->error.type);

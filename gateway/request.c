@@ -2,7 +2,8 @@
  *
  * Owns       struct gw_request until answer.c takes over; all is in the HTTP request's arena.
  * Runs on    the loop's thread. Never blocks: the wait for a durable leaf is a ticket and a timer.
- * Order      key -> parse -> headers -> scan -> score -> decide (judge.c) -> intent durable
+ * Order      key -> parse -> headers -> scan -> score -> decide (judge.c) -> content kept, where
+ *            it is (keep.c) -> intent durable
  *            -> gw_answer_start. Nothing that could leak runs before the decision; nothing leaves
  *            before the intent is durable.
  * Invariants one leaf for a request refused at the door; for every other one an intent and exactly
@@ -17,6 +18,7 @@
 #include "gateway/app.h"
 #include "gateway/ending.h"
 #include "gateway/judge.h"
+#include "gateway/keep.h"
 #include "gateway/metrics.h"
 #include "gateway/models.h"
 #include "gateway/provenance_http.h"
@@ -34,7 +36,7 @@ static void refused_recorded(void *ctx, enum base_status st, uint64_t index)
     gw_request_send_error(q);
 }
 
-static void refuse(struct gw_request *q)
+void gw_request_refuse(struct gw_request *q)
 {
     struct base_buf leaf;
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
@@ -163,23 +165,30 @@ static void take_generation(struct gw_request *q)
     q->upstreams->refs++;
 }
 
+/* What is kept of the request is durable, its subject has a name for the log. */
+static void kept(struct gw_request *q)
+{
+    gw_request_record_intent(q, "req.intent", gw_answer_start);
+}
+
 static void chat_completions(struct gw_request *q)
 {
     uint64_t cpu = base_mono_us();
     take_generation(q);
     if (!parse(q) || !read_headers(q) || !scan(q)) {
-        refuse(q);
+        gw_request_refuse(q);
         return;
     }
     gw_route_score(&q->chat, &q->score);
     q->scored = true;
     if (!gw_request_decide(q)) {
-        refuse(q);
+        gw_request_refuse(q);
         return;
     }
     q->overhead_us = base_mono_us() - cpu;
     gw_metrics_observe(q->http->loop->metrics, GW_H_OVERHEAD, q->overhead_us);
-    gw_request_record_intent(q, "req.intent", gw_answer_start);
+    gw_keep_choose(q);
+    gw_keep_begin(q, kept);
 }
 
 /* ---- paths ---- */
@@ -234,7 +243,7 @@ bool gw_request_head(struct gw_server_request *r)
     if (authenticate(q))
         gw_resp_abort(r); /* cannot be: the same keys, on the same thread */
     else
-        refuse(q);
+        gw_request_refuse(q);
     return false;
 }
 
@@ -265,7 +274,7 @@ void gw_request_begin(struct gw_server_request *r)
                         "The audit log has failed; nothing is answered until it is repaired.");
         gw_request_send_error(q);
     } else if (!authenticate(q)) {
-        refuse(q);
+        gw_request_refuse(q);
     } else if (get && (base_str_is(path, "/v1/models") ||
                        base_str_starts(path, BASE_STR("/v1/models/")))) {
         gw_models_answer(q);
@@ -273,14 +282,14 @@ void gw_request_begin(struct gw_server_request *r)
         return;
     } else if (!base_str_is(path, "/v1/chat/completions")) {
         not_found(q, path);
-        refuse(q);
+        gw_request_refuse(q);
     } else if (!base_str_is(r->head->method, "POST")) {
         gw_request_fail(q, 405, "invalid_request_error", "method_not_allowed", NULL,
                         "/v1/chat/completions takes POST.");
-        refuse(q);
+        gw_request_refuse(q);
     } else if (gw_request_header(q, "x-weir-review").n) {
         if (!gw_review_fetch(q))
-            refuse(q);
+            gw_request_refuse(q);
     } else {
         chat_completions(q);
     }

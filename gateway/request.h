@@ -11,4 +11,8 @@ void gw_request_begin(struct gw_server_request *r);
 void gw_request_gone(struct gw_server_request *r);
 void gw_request_drained(struct gw_server_request *r);
 
+struct gw_request;
+/* Ends q with q->error and one req.refused leaf: nothing of it is on record yet. */
+void gw_request_refuse(struct gw_request *q);
+
 #endif

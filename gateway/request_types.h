@@ -23,6 +23,7 @@ struct gw_upstreams_ref;
 enum gw_request_state {
     GW_Q_ADMIT,   /* being judged; nothing is written yet */
     GW_Q_REFUSED, /* waits for the leaf of a refusal at the door */
+    GW_Q_KEEP,    /* waits for the keeper to store what the client sent; nothing is recorded yet */
     GW_Q_INTENT,  /* waits for the intent (or fallback) leaf; nothing has left */
     GW_Q_RUNNING, /* an attempt is under way */
     GW_Q_OUTCOME, /* waits for the outcome leaf; only the last bytes are owed */
@@ -58,6 +59,20 @@ struct gw_tried {
     uint32_t redacted[POL_TYPE_COUNT];
 };
 
+struct gw_keeping;
+struct gw_request;
+
+/* What is kept of a request's content; gateway/keep.c. */
+struct gw_keep {
+    uint32_t kinds; /* bits of enum aud_content_kind; 0: nothing */
+    int64_t minimum_s, maximum_s;
+    bool lost; /* something that should be kept could not be */
+    struct base_buf received, delivered;
+    struct gw_keeping *under_way;        /* at the keeper, and waited for */
+    void (*then)(struct gw_request *q);  /* when it comes back */
+    void (*after)(struct gw_request *q); /* when the request's beginning is kept */
+};
+
 struct gw_request {
     struct gw_server_request *http;
     struct gw_app_loop *app;
@@ -84,6 +99,8 @@ struct gw_request {
     bool has_shadow;
     enum pol_change shadow_change;
     struct base_str subject; /* x-weir-subject */
+    char subject_tag[33];    /* as leaves name it; "" until the keeper has said */
+    struct gw_keep keep;
     const char
         *tried[POL_CANDIDATES_MAX]; /* why this candidate is not tried again; NULL: untried */
     uint64_t overhead_us;

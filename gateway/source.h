@@ -36,6 +36,9 @@ struct gw_attempt_spec {
     /* Once, before the first event, when a response head came or, from the engine, when there is
      * something to tell; may be NULL. */
     void (*headers)(void *ctx, const struct gw_attempt_headers *h);
+    /* Once, with the body as it will go out, before anything does (upstreams only); may be NULL.
+     * False: it must not go out, and the attempt does not start. */
+    bool (*wire)(void *ctx, struct base_str body);
     void *ctx;
 };
 

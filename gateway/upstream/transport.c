@@ -564,6 +564,9 @@ static enum base_status attempt_init(struct up_attempt *a, struct base_err *err)
         a->wire->write(a->spec.target, r, &a->head, &a->body, &a->dropped, a->arena, err);
     if (st != BASE_OK)
         return st;
+    if (a->spec.wire && !a->spec.wire(a->spec.ctx, base_buf_view(&a->body)))
+        return base_err_set(err, BASE_LIMIT,
+                            "what would be sent could not be kept as the configuration demands");
     a->reader = a->wire->reader_new(r->stream, on_event, a);
     if (!a->reader)
         return base_err_set(err, BASE_ENOMEM, "no memory for the upstream's answer");
