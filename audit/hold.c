@@ -12,10 +12,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define HOLDS_BYTES (16u << 20)
 
@@ -82,6 +85,22 @@ enum base_status aud_holds_load(struct aud_keeper *k, struct base_err *err)
     return st;
 }
 
+/* The file that was replaced, before its bytes are freed: it says by which lookup a subject was
+ * found. */
+static enum base_status overwrite(int fd, struct base_err *err)
+{
+    static const char zeros[4096];
+    struct stat sb;
+    enum base_status st = fstat(fd, &sb) == 0 ? BASE_OK : base_err_sys(err, "holds.json");
+
+    for (off_t left = sb.st_size; left > 0 && st == BASE_OK; left -= (off_t)sizeof(zeros))
+        st = base_write_all(fd, zeros, left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros),
+                            err);
+    if (st == BASE_OK && fdatasync(fd) != 0)
+        st = base_err_sys(err, "holds.json");
+    return st;
+}
+
 static enum base_status holds_save(const struct aud_keeper *k, struct base_err *err)
 {
     char path[AUD_PATH_MAX], hex[2 * AUD_ID_BYTES + 1];
@@ -110,9 +129,14 @@ static enum base_status holds_save(const struct aud_keeper *k, struct base_err *
     base_json_arr_end(&j);
     base_json_kint(&j, "v", 1);
     base_json_obj_end(&j);
+    int old = st == BASE_OK ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (st == BASE_OK)
         st = base_buf_ok(&b) ? base_file_replace(path, base_buf_view(&b), 0600, err)
                              : base_err_set(err, BASE_LIMIT, "too many holds");
+    if (st == BASE_OK && old >= 0)
+        st = overwrite(old, err);
+    if (old >= 0)
+        close(old);
     base_buf_release(&b);
     return st;
 }
