@@ -61,10 +61,10 @@ def anywhere(folder, what):
 def test_off_by_default(own):
     g = own
     g.start()
-    assert ask(g, "hello " + CANARY, "anna")[0] == 200
+    assert ask(g, "hello " + CANARY, "subject-of-ours-9")[0] == 200
     assert g.stop() == 0
     assert not any(x["ev"] == "req.content" for x in g.leaves())
-    assert anywhere(g.audit, CANARY.encode()) is None and anywhere(g.audit, b"anna") is None
+    assert anywhere(g.audit, CANARY.encode()) is None and anywhere(g.audit, b"subject-of-ours-9") is None
     assert os.listdir(os.path.join(g.audit, "content")) == []
     intent = [x for x in g.leaves() if x["ev"] == "req.intent"][0]
     assert len(intent["subj"]) == 32 and "content" not in intent, "a subject has a tag, its name is nowhere"
