@@ -9,13 +9,12 @@
 #include "policy/checks.h"
 #include "policy/detect.h"
 
-static void iban(struct pol_scan *s, const struct pol_pat *pat, size_t from, size_t to)
+void pol_iban_at(struct pol_scan *s, size_t from)
 {
     char v[36];
     size_t want = pol_iban_length(s->p + from), n = 0, i = from;
     bool cue;
 
-    (void)to;
     if (want == 0 || (from > 0 && pol_is_word(s->p[from - 1])))
         return;
     while (i < s->n && n < want) {
@@ -30,12 +29,12 @@ static void iban(struct pol_scan *s, const struct pol_pat *pat, size_t from, siz
     }
     cue = pol_cue_near(s, from, i, CUE_ACCOUNT, 0, 40, 0);
     if (n == want && (i >= s->n || !pol_is_word(s->p[i])) && pol_iban_ok((struct base_str){v, n})) {
-        pol_found(s, from, i, pat->type, cue ? POL_CONTEXT : POL_CHECK, NULL, 90);
+        pol_found(s, from, i, POL_IBAN, cue ? POL_CONTEXT : POL_CHECK, NULL, 90);
         return;
     }
     if (n == want && (i >= s->n || !pol_is_word(s->p[i])) &&
         pol_cue_leads(s, from, CUE_ACCOUNT, 24))
-        pol_found(s, from, i, pat->type, POL_SHAPE, NULL, 50);
+        pol_found(s, from, i, POL_IBAN, POL_SHAPE, NULL, 50);
 }
 
 void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, size_t to,
@@ -62,8 +61,3 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
         return;
     }
 }
-
-const struct pol_pat pol_pats_bank[] = {
-    {"\\b[A-Z]{2}[0-9]{2}[ .-]?[A-Z0-9]{4}", PAT_SOM | PAT_CASELESS, iban, POL_IBAN, NULL, 0, 0},
-};
-const size_t pol_pats_bank_n = sizeof(pol_pats_bank) / sizeof(pol_pats_bank[0]);

@@ -70,9 +70,9 @@ static const struct {
     const struct pol_pat *v;
     const size_t *n;
 } families[] = {
-    {pol_pats_net, &pol_pats_net_n},         {pol_pats_bank, &pol_pats_bank_n},
-    {pol_pats_ids, &pol_pats_ids_n},         {pol_pats_secret, &pol_pats_secret_n},
-    {pol_pats_special, &pol_pats_special_n}, {pol_pats_other, &pol_pats_other_n},
+    {pol_pats_net, &pol_pats_net_n},
+    {pol_pats_secret, &pol_pats_secret_n},
+    {pol_pats_other, &pol_pats_other_n},
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 

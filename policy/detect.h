@@ -48,10 +48,8 @@ struct pol_pat {
 };
 
 /* The recognisers, a table a subject. */
-extern const struct pol_pat pol_pats_net[], pol_pats_bank[], pol_pats_ids[], pol_pats_secret[],
-    pol_pats_special[], pol_pats_other[];
-extern const size_t pol_pats_net_n, pol_pats_bank_n, pol_pats_ids_n, pol_pats_secret_n,
-    pol_pats_special_n, pol_pats_other_n;
+extern const struct pol_pat pol_pats_net[], pol_pats_secret[], pol_pats_other[];
+extern const size_t pol_pats_net_n, pol_pats_secret_n, pol_pats_other_n;
 
 /* Statements on a person; the terms found, by end, `what` being the index in pol_terms. */
 void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n);
@@ -72,6 +70,12 @@ void pol_scan_keyed(struct pol_scan *s);
 /* Telephone numbers; from pol_scan_numbers at every place where one may begin. Returns the end of
  * the number found, or 0. */
 size_t pol_phone_at(struct pol_scan *s, size_t from);
+/* Identifiers with letters in them, at the token that begins at run and holds a digit. */
+void pol_ids_at(struct pol_scan *s, size_t run);
+/* The same for what has its own file: an IBAN, an IPv4 address, a wallet. */
+void pol_iban_at(struct pol_scan *s, size_t from);
+void pol_ipv4_at(struct pol_scan *s, size_t from);
+void pol_wallet_at(struct pol_scan *s, size_t from, size_t to);
 /* A window of n digits between from and to: card or device number? */
 void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, size_t to,
                  const char *sig);

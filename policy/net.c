@@ -42,20 +42,17 @@ static void email(struct pol_scan *s, const struct pol_pat *pat, size_t from, si
     pol_found(s, a, b, pat->type, POL_SHAPE, NULL, 70);
 }
 
-static void ipv4(struct pol_scan *s, const struct pol_pat *pat, size_t from, size_t to)
+void pol_ipv4_at(struct pol_scan *s, size_t from)
 {
-    unsigned v[4] = {0}, k = 0;
-    size_t i;
+    unsigned v[4] = {0};
+    size_t to = from;
 
-    while (to < s->n && pol_is_digit(s->p[to]) && to - from < 15)
-        to++;
-    for (i = from; i < to; i++) {
-        if (s->p[i] == '.') {
-            k++;
-            continue;
-        }
-        v[k] = v[k] * 10 + (unsigned)(s->p[i] - '0');
-        if (v[k] > 255)
+    for (int k = 0; k < 4; k++) {
+        size_t a = to;
+
+        while (to < s->n && pol_is_digit(s->p[to]) && to - a < 4)
+            v[k] = v[k] * 10 + (unsigned)(s->p[to++] - '0');
+        if (to == a || v[k] > 255 || (k < 3 && (to >= s->n || s->p[to++] != '.')))
             return;
     }
     if (!pol_word_bounds(s, from, to) || (from > 1 && s->p[from - 1] == '.') ||
@@ -64,7 +61,7 @@ static void ipv4(struct pol_scan *s, const struct pol_pat *pat, size_t from, siz
         return;
     if (v[0] == 0 || v[0] == 127 || v[0] == 255 || pol_cue_leads(s, from, CUE_VERSION, 12))
         return;
-    pol_found(s, from, to, pat->type, POL_SHAPE, "ipv4", 55);
+    pol_found(s, from, to, POL_IP, POL_SHAPE, "ipv4", 55);
 }
 
 static bool hex_char(char c)
@@ -124,7 +121,6 @@ static void mac(struct pol_scan *s, const struct pol_pat *pat, size_t from, size
 
 const struct pol_pat pol_pats_net[] = {
     {"@", 0, email, POL_EMAIL, NULL, 0, 0},
-    {"\\b[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]", PAT_SOM, ipv4, POL_IP, NULL, 0, 0},
     {"[0-9a-f]:[0-9a-f]{1,4}:", PAT_CASELESS, ipv6, POL_IP, NULL, 0, 0},
     {"::[0-9a-f]", PAT_CASELESS, ipv6, POL_IP, NULL, 0, 0},
     {"\\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\\b", PAT_SOM | PAT_CASELESS, mac, POL_MAC, NULL, 0, 0},

@@ -135,6 +135,8 @@ static size_t chain(struct pol_scan *s, size_t i)
         while (i < s->n && pol_is_digit(s->p[i]))
             i++;
         if (i < s->n && pol_is_word(s->p[i])) { /* glued to letters: no group */
+            if (n > 0)
+                pol_ids_at(s, a);
             if (n > 0 && !open_sep(g[n - 1].sep))
                 g[n - 1].sep = 'x';
             else if (n > 0)
@@ -166,28 +168,38 @@ static size_t chain(struct pol_scan *s, size_t i)
     return i;
 }
 
+/* What a number or a telephone number may begin with. */
+static const uint8_t starts[256] = {['0' ... '9'] = 1, ['+'] = 2, ['('] = 2};
+
 void pol_scan_numbers(struct pol_scan *s)
 {
     size_t i = 0;
 
-    while (i < s->n) {
-        char c = s->p[i];
-        size_t e;
+    for (;;) {
+        size_t e, run;
 
-        if (c == '+' || c == '(') {
+        while (i < s->n && !starts[(unsigned char)s->p[i]])
+            i++;
+        if (i >= s->n)
+            return;
+        if (starts[(unsigned char)s->p[i]] == 2) {
             e = pol_phone_at(s, i);
             i = e ? e : i + 1;
             continue;
         }
-        if (!pol_is_digit(c)) {
-            i++;
-            continue;
-        }
-        if (i > 0 && pol_is_word(s->p[i - 1])) {
+        for (run = i; run > 0 && pol_is_word(s->p[run - 1]); run--)
+            ;
+        if ((unsigned char)s->p[run] < 0x80 && s->p[run] != '_')
+            pol_ids_at(s, run);
+        if (run < i) {
             while (i < s->n && pol_is_word(s->p[i]))
                 i++;
             continue;
         }
+        for (e = i; e < s->n && pol_is_digit(s->p[e]); e++)
+            ;
+        if (e + 5 < s->n && s->p[e] == '.' && e - i <= 3 && pol_is_digit(s->p[e + 1]))
+            pol_ipv4_at(s, i);
         (void)pol_phone_at(s, i);
         i = chain(s, i);
     }

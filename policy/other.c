@@ -167,7 +167,33 @@ static void bech32(struct pol_scan *s, const struct pol_pat *p, size_t from, siz
 
 static void ethereum(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
+    for (size_t i = from + 2; i < to; i++) {
+        if (!pol_is_digit(s->p[i]) && ((s->p[i] | 32) < 'a' || (s->p[i] | 32) > 'f'))
+            return;
+    }
     pol_found(s, from, to, p->type, POL_SHAPE, p->subtype, 85);
+}
+
+/* A token of 26 letters and digits or more. */
+void pol_wallet_at(struct pol_scan *s, size_t from, size_t to)
+{
+    static const struct pol_pat btc = {"", 0, base58, POL_CRYPTO, "btc", 0, 0};
+    static const struct pol_pat wif = {"", 0, base58, POL_SECRET, "btc_wif", 0, 0};
+    static const struct pol_pat seg = {"", 0, bech32, POL_CRYPTO, "btc", 0, 0};
+    static const struct pol_pat eth = {"", 0, ethereum, POL_CRYPTO, "eth", 0, 0};
+    struct base_str t = {s->p + from, to - from};
+    char c = t.p[0];
+
+    if ((c == '1' || c == '3') && t.n <= 35)
+        base58(s, &btc, from, to);
+    else if ((c == '5' || c == 'K' || c == 'L') && t.n >= 51)
+        base58(s, &wif, from, to);
+    else if (base_str_ieq((struct base_str){t.p, 3}, BASE_STR("bc1")) ||
+             base_str_ieq((struct base_str){t.p, 3}, BASE_STR("tb1")) ||
+             base_str_ieq((struct base_str){t.p, 4}, BASE_STR("ltc1")))
+        bech32(s, &seg, from, to);
+    else if (t.n == 42 && c == '0' && (t.p[1] | 32) == 'x')
+        ethereum(s, &eth, from, to);
 }
 
 /* ---- positions ---- */
@@ -229,22 +255,6 @@ static void gps(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
         (pol_is_word(s->p[to]) || (s->p[to] == '.' && to + 1 < s->n && pol_is_digit(s->p[to + 1]))))
         return;
     pol_found(s, a, to, p->type, POL_SHAPE, NULL, 68);
-}
-
-static void employee(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
-{
-    if (pol_word_bounds(s, from, to))
-        pol_found(s, from, to, p->type, POL_SHAPE, NULL, 41);
-}
-
-static void vin(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
-{
-    size_t d = 0;
-
-    for (size_t i = from; i < to; i++)
-        d += pol_is_digit(s->p[i]);
-    if (d >= 3 && d <= 15 && pol_cue_near(s, from, to, CUE_VIN, 0, 40, 12))
-        pol_found(s, from, to, p->type, POL_CONTEXT, NULL, 70);
 }
 
 /* ---- announced values ---- */
@@ -424,14 +434,7 @@ void pol_scan_keyed(struct pol_scan *s)
 }
 
 const struct pol_pat pol_pats_other[] = {
-    {"\\bEMP[-_]?[0-9]{3,9}\\b", PAT_SOM, employee, POL_EMPLOYEE_ID, NULL, 0, 0},
     {"<<", 0, mrz, POL_PASSPORT_MRZ, NULL, 0, 0},
-    {"\\b[13][1-9A-HJ-NP-Za-km-z]{25}", PAT_SOM, base58, POL_CRYPTO, "btc", 0, 0},
-    {"\\b[5KL][1-9A-HJ-NP-Za-km-z]{50}", PAT_SOM, base58, POL_SECRET, "btc_wif", 0, 0},
-    {"\\b(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{20}", PAT_SOM | PAT_CASELESS, bech32, POL_CRYPTO, "btc",
-     0, 0},
-    {"\\b0x[0-9a-f]{40}\\b", PAT_SOM | PAT_CASELESS, ethereum, POL_CRYPTO, "eth", 0, 0},
     {"\\.[0-9]{3,10} ?[,;/ ] ?[-+]?[0-9]{1,3}\\.[0-9]{3}", 0, gps, POL_GPS, NULL, 0, 0},
-    {"\\b[A-HJ-NPR-Z0-9]{17}\\b", PAT_SOM, vin, POL_VIN, NULL, 0, 0},
 };
 const size_t pol_pats_other_n = sizeof(pol_pats_other) / sizeof(pol_pats_other[0]);

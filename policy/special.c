@@ -299,6 +299,26 @@ static bool said(const struct pol_scan *s, unsigned kind, size_t from, size_t to
            pol_named_within(s, to, to + 24 < q->b ? to + 24 : q->b, false);
 }
 
+/* "Lisinopril 10mg": the drug's name and the number stand before the unit. */
+static void dose(struct pol_scan *s, size_t unit, size_t to)
+{
+    size_t i = unit, w;
+
+    while (i > 0 && s->p[i - 1] == ' ' && unit - i < 2)
+        i--;
+    if (i == 0 || !pol_is_digit(s->p[i - 1]))
+        return;
+    while (i > 0 && to - i < 20 && (pol_is_digit(s->p[i - 1]) || strchr(".,", s->p[i - 1])))
+        i--;
+    while (i > 0 && s->p[i - 1] == ' ')
+        i--;
+    w = i;
+    while (w > 0 && i - w < 30 && (pol_is_alpha(s->p[w - 1]) || s->p[w - 1] == '-'))
+        w--;
+    if (i - w >= 4 && pol_word_bounds(s, w, to) && in_record(s, w, to, true))
+        pol_found(s, w, to, POL_SPECIAL_HEALTH, POL_CONTEXT, NULL, 29);
+}
+
 void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n)
 {
     size_t end = 0;
@@ -310,6 +330,10 @@ void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t
 
         if (t->kind == TERM_INJ || t->kind == TERM_USE)
             continue;
+        if (t->kind == TERM_DOSE) {
+            dose(s, from, to);
+            continue;
+        }
         if (t->kind == TERM_LABEL) {
             label(s, &hits[i], (enum pol_type)t->type);
             continue;
@@ -327,28 +351,3 @@ void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t
         end = to;
     }
 }
-
-/* "Lisinopril 10mg": the drug's name stands before the number. */
-static void dose(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
-{
-    size_t i = to, w;
-
-    (void)from;
-    while (i > 0 && to - i < 12 && !pol_is_digit(s->p[i - 1]))
-        i--;
-    while (i > 0 && to - i < 20 && (pol_is_digit(s->p[i - 1]) || strchr(".,", s->p[i - 1])))
-        i--;
-    while (i > 0 && s->p[i - 1] == ' ')
-        i--;
-    w = i;
-    while (w > 0 && i - w < 30 && (pol_is_alpha(s->p[w - 1]) || s->p[w - 1] == '-'))
-        w--;
-    if (i - w >= 4 && pol_word_bounds(s, w, to) && in_record(s, w, to, true))
-        pol_found(s, w, to, p->type, POL_CONTEXT, NULL, 29);
-}
-
-const struct pol_pat pol_pats_special[] = {
-    {"[a-z] ?[0-9]{1,4} ?(?:mg|mcg|ug|iu|ie)\\b", PAT_CASELESS, dose, POL_SPECIAL_HEALTH, NULL, 0,
-     0},
-};
-const size_t pol_pats_special_n = sizeof(pol_pats_special) / sizeof(pol_pats_special[0]);

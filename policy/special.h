@@ -9,6 +9,7 @@ enum pol_term_kind {
     TERM_PRED,  /* a predicate that only a person takes: somebody stands before it */
     TERM_FACT,  /* a fact word: somebody and "is", "has", "her" ... before it */
     TERM_CLIN,  /* a name of an illness, drug or examination: as FACT, or in somebody's record */
+    TERM_DOSE,  /* a unit of measure behind a number behind a drug */
     TERM_LABEL, /* "Diagnosis: x" in somebody's record: x */
     TERM_INJ,   /* words that try to steer a model; inject.c */
     TERM_USE    /* words of a use that the AI Act prohibits; inject.c */

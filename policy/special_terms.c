@@ -213,6 +213,7 @@ const struct pol_terms pol_terms[] = {
         "azithromycin*|doxycyclin*|ciprofloxacin*|warfarin*|marcumar|apixaban|rivaroxaban|"
         "clopidogrel|hydrochlorothiazid*|furosemid*|methotrexat*|adalimumab|tamoxifen|truvada|"
         "antiretroviral*|methylphenidat*|ritalin*|concerta|xanax|prozac|zoloft"),
+    {"*mg|*mcg|*ug|*iu", TERM_DOSE, POL_SPECIAL_HEALTH, 0},
     LABEL(POL_SPECIAL_HEALTH,
           "diagnosis|diagnoses|medication|medications|procedure|condition|conditions|allergies|"
           "disability|diagnose|diagnosen|medikation|allergien|behinderung|diagnostic|traitement|"
