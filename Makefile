@@ -88,6 +88,7 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 
 # The tagger's model is part of the program (policy/tagger_model.c).
 $(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
+$(BUILD)/obj/policy/signals.o: policy/inject_rows.bin
 
 # Kernels unrolled for every weight type: following each variable through them costs the compiler more
 # than compiling them, so they have line numbers only.

@@ -22,12 +22,12 @@ struct run {
     struct base_buf out;
 };
 
-static void write_spans(struct base_json *j, const struct pol_spans *spans)
+static void write_spans(struct base_json *j, const char *key, const struct pol_span *v, size_t n)
 {
-    base_json_key(j, "spans");
+    base_json_key(j, key);
     base_json_arr(j);
-    for (size_t i = 0; i < spans->n; i++) {
-        const struct pol_span *sp = &spans->v[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct pol_span *sp = &v[i];
 
         base_json_obj(j);
         base_json_kint(j, "start", (int64_t)sp->start);
@@ -73,7 +73,9 @@ static bool one_line(struct run *r, const char *line, size_t n, size_t number)
             base_json_kint(&j, "id", json_integer_value(id));
         base_json_key(&j, "data");
         pol_classes_json(&j, classes);
-        write_spans(&j, &spans);
+        write_spans(&j, "spans", spans.v, spans.n);
+        if (spans.n_signals > 0)
+            write_spans(&j, "signals", spans.signals, spans.n_signals);
         if (spans.truncated)
             base_json_kbool(&j, "truncated", true);
         base_json_obj_end(&j);

@@ -17,6 +17,7 @@
 #include "policy/detect.h"
 
 #include "base/clock.h"
+#include "policy/signals.h"
 #include "policy/special.h"
 #include "policy/tagger.h"
 
@@ -473,6 +474,8 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
         pol_scan_names(sc, &d->tagger);
     if (s->n_terms > 0)
         pol_scan_special(sc, s->terms, s->n_terms);
+    if (s->n_terms > 0)
+        pol_scan_use(sc, s->terms, s->n_terms);
     for (size_t i = 0; i < s->n_hits; i++) {
         const struct pol_pat *p = d->pats[s->hits[i].pat];
 
@@ -489,6 +492,15 @@ static unsigned class_of(const struct pol_cand *c)
     if (c->type == POL_PERSON && c->level == POL_SHAPE)
         return POL_CLASS_NONE;
     return pol_type_class((enum pol_type)c->type);
+}
+
+static struct pol_span span_of(const struct pol_norm *m, const struct pol_cand *c)
+{
+    return (struct pol_span){.start = pol_norm_start(m, c->from),
+                             .end = pol_norm_end(m, c->to),
+                             .type = (enum pol_type)c->type,
+                             .level = (enum pol_level)c->level,
+                             .subtype = c->subtype};
 }
 
 enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
@@ -524,8 +536,14 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
     for (size_t i = 0; i < sc.n_v; i++) {
         if (classes)
             *classes |= class_of(&sc.v[i]);
-        if (types & POL_TYPE_BIT(sc.v[i].type))
-            sc.v[n++] = sc.v[i];
+        if (!(types & POL_TYPE_BIT(sc.v[i].type)))
+            continue;
+        if (sc.v[i].type == POL_INJECTION || sc.v[i].type == POL_PROHIBITED_USE) {
+            if (out->n_signals < sizeof(out->signals) / sizeof(out->signals[0]))
+                out->signals[out->n_signals++] = span_of(&s->norm, &sc.v[i]);
+            continue;
+        }
+        sc.v[n++] = sc.v[i];
     }
     n = settle(sc.v, n);
     if (n == 0)
@@ -536,11 +554,7 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
     for (size_t i = 0; i < n; i++) {
         struct pol_span *sp = &out->v[i];
 
-        sp->start = pol_norm_start(&s->norm, sc.v[i].from);
-        sp->end = pol_norm_end(&s->norm, sc.v[i].to);
-        sp->type = (enum pol_type)sc.v[i].type;
-        sp->level = (enum pol_level)sc.v[i].level;
-        sp->subtype = sc.v[i].subtype;
+        *sp = span_of(&s->norm, &sc.v[i]);
         if (i > 0 && sp->start < out->v[i - 1].end) /* one input character opened into several */
             sp->start = out->v[i - 1].end;
         if (sp->end < sp->start)

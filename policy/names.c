@@ -11,6 +11,7 @@
  * the same person).
  */
 #include "policy/detect.h"
+#include "policy/signals.h"
 #include "policy/tagger.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 
 struct names {
     struct pol_scan *s;
+    struct pol_inject inject;
     size_t last; /* index + 1 of the person just reported, if it is a bare word */
 };
 
@@ -160,11 +162,20 @@ static int by_place(const void *a, const void *b)
     return x->to != y->to ? (x->to < y->to ? -1 : 1) : x->from < y->from ? -1 : x->from > y->from;
 }
 
+static void on_token(void *arg, const struct pol_tok *k)
+{
+    struct names *n = arg;
+
+    pol_inject_token(&n->inject, k);
+}
+
 void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t)
 {
-    struct names n = {s, 0};
+    struct names n = {.s = s};
 
-    pol_tag_text(t, s->p, s->n, on_entity, &n);
+    pol_inject_init(&n.inject, NULL);
+
+    pol_tag_text(t, s->p, s->n, on_entity, on_token, &n);
     for (size_t i = 0; i < s->n_cues; i++) {
         if ((s->cues[i].what & CUE_PERSON) && (s->cues[i].what & CUE_NAME))
             behind_title(s, &s->cues[i]);
@@ -172,4 +183,5 @@ void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t)
     if (s->n_v > 1)
         qsort(s->v, s->n_v, sizeof(*s->v), by_place);
     s->n_names = s->n_v;
+    pol_scan_inject(s, &n.inject);
 }

@@ -63,6 +63,9 @@ enum pol_type {
     POL_SPECIAL_GENETIC,
     POL_SPECIAL_BIOMETRIC,
     POL_SPECIAL_CRIMINAL,
+    /* signals on the text as a whole, no data and no class: a rule may name them (signals.c) */
+    POL_INJECTION,      /* words that try to steer a model against its instructions */
+    POL_PROHIBITED_USE, /* a use that AI Act Art. 5 prohibits is asked for */
     POL_TYPE_COUNT
 };
 
@@ -108,6 +111,8 @@ struct pol_span {
 struct pol_spans {
     struct pol_span *v; /* in the arena given; sorted by start, not overlapping */
     size_t n;
+    struct pol_span signals[2]; /* INJECTION, PROHIBITED_USE: where; may lie across the others */
+    size_t n_signals;
     bool truncated; /* more than the built-in maximum: the text counts as everything it could be */
 };
 

