@@ -24,7 +24,7 @@ __asm__(".section .rodata\n"
         ".previous\n");
 extern const int8_t pol_inject_rows[];
 
-#define SHAPE_AT 45
+#define SHAPE_AT 40
 #define SURE_AT  70
 #define USE_NEAR 300
 
