@@ -184,7 +184,11 @@ static const struct command commands[] = {
      "usage: weir scan [-c FILE] < JSONL\n\n"
      "A line {\"id\",\"text\"} in, a line "
      "{\"id\",\"data\",\"spans\":[{\"start\",\"end\",\"type\",...}]} out;\n"
-     "offsets are bytes of UTF-8.\n"},
+     "offsets are bytes of UTF-8. data is what a request with that text would be judged by; a\n"
+     "PERSON of level shape (a bare name) puts no class on it. \"signals\" is added where the "
+     "text\n"
+     "tries to steer a model (INJECTION) or asks for a use that the AI Act prohibits\n"
+     "(PROHIBITED_USE). docs/detectors.md: every type, how it is found, what is missed.\n"},
     {"eval", run_eval, "measure the router on labelled prompts",
      "usage: weir eval router --data FILE.tsv [--scores OUT.tsv]\n\n"
      "One JSON line per data set: n, auc, apgr, cpt50, cpt80, us_per_prompt.\n"},
