@@ -205,13 +205,17 @@ static const struct command commands[] = {
      "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"
      "                           [--activations auto|int8|int16]\n"},
     {"audit", run_audit, "verify, read and question the log",
-     "usage: weir audit verify DIR [--vkey KEY] [--json]\n"
-     "       weir audit show   DIR [--from N] [--limit N] [--req ID] [--json]\n"
-     "       weir audit prove  DIR --index N\n"
+     "usage: weir audit verify  DIR... [--vkey KEY] [--witness VKEY]... [--checkpoint FILE]...\n"
+     "       weir audit monitor DIR --state FILE [--vkey KEY] [--once]\n"
+     "       weir audit show    DIR [--from N] [--limit N] [--req ID] [--json]\n"
+     "       weir audit prove   DIR NUMBER;   verify-proof FILE --vkey KEY\n"
+     "       weir audit consistency DIR OLD-CHECKPOINT [NEW-CHECKPOINT]\n"
+     "       weir audit witness DIR --init --name NAME | DIR --listen HOST:PORT --log VKEY...\n"
      "       weir audit query  DIR [filters] [--format text|jsonl|csv|html]\n"
      "       weir audit export DIR --report NAME [filters] [--format html|csv|jsonl|text]\n"
      "       weir audit VERB --help tells more\n\n"
-     "verify ends with 0 if the whole log holds, else with 1 and the first index that does not.\n"},
+     "verify ends with 0 if the whole log holds, else with 1 and the first record that does "
+     "not.\n"},
     {"key", gw_cli_key, "make, list and revoke API keys",
      "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin]\n"
      "                       [--use-case ID] [--data CLASS,...]\n"

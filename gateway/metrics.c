@@ -363,6 +363,11 @@ bool gw_metrics_put_audit(struct base_buf *out, const struct aud_stats *a)
                    (double)a->sync_us_last / 1e6);
     gw_metrics_put(out, "weir_audit_sync_seconds_max", "gauge", "The longest fsync's time.",
                    (double)a->sync_us_max / 1e6);
+    gw_metrics_put(out, "weir_audit_period", "gauge", "The period that is being written.",
+                   (double)a->period);
+    gw_metrics_put(out, "weir_audit_turn_seconds_last", "gauge",
+                   "The writer's time for the last change of period.",
+                   (double)a->turn_us_last / 1e6);
     gw_metrics_put(out, "weir_audit_disk_free_bytes", "gauge", "Free on the log's disk.",
                    (double)a->disk_free_bytes);
     gw_metrics_put(out, "weir_audit_disk_stage", "gauge",

@@ -3,7 +3,7 @@
 
 Written from docs/audit-format.md, RFC 6962/9162, RFC 8032 and the C2SP specifications (signed-note,
 tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof); it shares no line with `weir audit
-verify`, so that one mistake does not hide in both. It is slow (a few megabytes a second: CRC-32C and
+verify`, so that one mistake does not hide in both. It is slow (two or three megabytes a second: CRC-32C and
 Ed25519 are plain Python here) and reads one segment at a time into memory.
 
   audit_verify.py DIR... [--vkey KEY] [--witness VKEY]... [--quorum N] [--checkpoint FILE]... [--json]

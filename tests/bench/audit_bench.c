@@ -2,8 +2,9 @@
  * beside what the disk's own fdatasync allows, measured in the same run; then the verifier's speed.
  * of_limit is the share of what one sync a batch would allow if all producers were in each batch.
  *
- * usage: audit_bench [DIR [SECONDS]]    prints one JSON line. A producer submits an 800-byte leaf
- * and waits for it to be durable before the next, as a request does. DIR must be on the disk in
+ * usage: audit_bench [DIR [SECONDS [keep]]]    prints one JSON line.
+ *        audit_bench verify LOG                the verifier alone, on a log that is there
+ * A producer submits an 800-byte leaf and waits for it to be durable before the next, as a request does. DIR must be on the disk in
  * question; a scratch folder is made in it and removed.
  */
 #include "audit/audit.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -182,13 +184,44 @@ static bool run(const char *dir, int producers, double seconds, double disk_sync
     return true;
 }
 
+/* The verifier over dir: wall clock and processor time, of all threads. */
+static bool verify(const char *dir)
+{
+    struct aud_verify_report r;
+    struct base_err err = {0};
+    struct rusage a, b;
+    uint64_t t0 = base_mono_us();
+
+    getrusage(RUSAGE_SELF, &a);
+    bool ok = aud_verify(dir, NULL, &r, &err) == BASE_OK && r.holds;
+    double took = (double)(base_mono_us() - t0) / 1e6;
+    getrusage(RUSAGE_SELF, &b);
+    double cpu =
+        (double)(b.ru_utime.tv_sec + b.ru_stime.tv_sec - a.ru_utime.tv_sec - a.ru_stime.tv_sec) +
+        (double)(b.ru_utime.tv_usec + b.ru_stime.tv_usec - a.ru_utime.tv_usec -
+                 a.ru_stime.tv_usec) /
+            1e6;
+    if (ok)
+        printf("\"verify\":{\"leaves\":%" PRIu64 ",\"leaves_per_s\":%.0f,\"mb_per_s\":%.0f,"
+               "\"cpu_s\":%.2f,\"leaves_per_cpu_s\":%.0f,\"max_rss_mib\":%ld}",
+               r.leaves, (double)r.leaves / took, (double)r.leaves * LEAF_BYTES / 1e6 / took, cpu,
+               (double)r.leaves / cpu, b.ru_maxrss / 1024);
+    else
+        printf("\"verify\":null");
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "verify") == 0) {
+        putchar('{');
+        bool holds = verify(argv[2]);
+        puts("}");
+        return holds ? 0 : 1;
+    }
     const int producers[] = {1, 64, 256};
     double seconds = argc > 2 ? atof(argv[2]) : 3, load[3] = {0};
     char scratch[4096], dir[4200];
-    struct aud_verify_report r;
-    struct base_err err = {0};
     bool ok = true;
 
     snprintf(scratch, sizeof(scratch), "%s/audit-bench-XXXXXX", argc > 1 ? argv[1] : ".");
@@ -205,16 +238,14 @@ int main(int argc, char **argv)
             putchar(',');
         ok = run(dir, producers[i], seconds, disk);
     }
-    uint64_t t0 = base_mono_us();
-    ok = ok && aud_verify(dir, NULL, &r, &err) == BASE_OK && r.holds;
-    double took = (double)(base_mono_us() - t0) / 1e6;
+    printf("],");
+    ok = ok && verify(dir);
     (void)getloadavg(load, 3);
-    if (ok)
-        printf("],\"verify\":{\"leaves\":%" PRIu64 ",\"leaves_per_s\":%.0f,\"mb_per_s\":%.0f}",
-               r.leaves, (double)r.leaves / took, (double)r.leaves * LEAF_BYTES / 1e6 / took);
-    else
-        printf("],\"verify\":null");
     printf(",\"load_average\":%.2f}\n", load[0]);
+    if (argc > 3) {
+        fprintf(stderr, "kept: %s\n", dir);
+        return ok ? 0 : 1;
+    }
     nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return ok ? 0 : 1;
 }

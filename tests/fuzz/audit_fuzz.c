@@ -1,15 +1,20 @@
 /* audit_fuzz.c - Goal: no bytes crash the readers of the log or make them contradict each other.
  *
- * Method: the first byte chooses the reader: notes and keys (what parses must print as it was),
- * leaves (what our recogniser takes, jansson must take), tile names (one name for one tile), and a
- * whole segment: the input is laid over a small closed log in memory, which then must not hold
- * (unless the bytes are the old ones), and whose recovery must refuse or work but not crash.
+ * Method: the first byte chooses the reader: notes, cosignatures and keys (what parses must print
+ * as it was), leaves (what our recogniser takes, the verifier's and jansson must take), proof files
+ * and a witness's requests (none of them has a good signature), tile names (one name for one tile),
+ * and a whole segment: the input is laid over a small closed log in memory, which then must not
+ * hold (unless the bytes are the old ones), and whose recovery must refuse or work but not crash.
  */
 #include "audit/audit.h"
 #include "audit/leaf.h"
 #include "audit/note.h"
+#include "audit/period.h"
+#include "audit/proof_file.h"
 #include "audit/tiles.h"
+#include "audit/verify.h"
 #include "audit/wal.h"
+#include "audit/witness.h"
 #include "base/file.h"
 
 #include <jansson.h>
@@ -76,14 +81,69 @@ static void fuzz_note(struct base_str s)
     memcpy(k.name, NAME, sizeof(NAME));
     if (aud_note_verify(s, &k, &text, NULL, NULL) == BASE_OK)
         abort(); /* nobody has the key of all zeros */
+    bool has;
+    if (aud_cosigned(s, &k, &has, NULL, NULL) == BASE_OK && has)
+        abort();
+}
+
+static bool carried_any(void *ctx, uint64_t intent, struct base_str req, struct base_str tenant)
+{
+    (void)intent;
+    *(size_t *)ctx += req.n + tenant.n;
+    return true;
+}
+
+/* A proof, a request to a witness, and what joins periods. */
+static void fuzz_proof(struct base_str s)
+{
+    static struct aud_witness *w;
+    static char dir[64];
+    struct aud_proof_file p = {.index = 0};
+    struct aud_vkey k = {.name = NAME, .type = AUD_KEY_ED25519};
+    struct base_buf out;
+    const char *type;
+    struct aud_begin begin;
+    struct aud_dropped dropped;
+    char next[AUD_NAME_MAX + 1];
+    size_t bytes = 0;
+
+    if (!w) {
+        char vkey[AUD_VKEY_MAX];
+
+        snprintf(dir, sizeof(dir), "%s/w", folder);
+        if (aud_witness_open(dir, "w", &w, NULL) != BASE_OK ||
+            aud_vkey_named(&k, BASE_STR(NAME), &k) != BASE_OK || !aud_vkey_print(&k, vkey) ||
+            aud_witness_trust(w, vkey, NULL) != BASE_OK)
+            abort();
+    }
+    if (aud_proof_file_parse(s, &p, NULL) == BASE_OK &&
+        aud_proof_file_verify(&p, &k, NULL, 0, 0, NULL) == BASE_OK)
+        abort();
+    base_buf_release(&p.leaf);
+    base_buf_init(&out, 200000);
+    if (aud_witness_add(w, s, &out, &type) == 200)
+        abort();
+    base_buf_release(&out);
+    if (aud_begin_parse(s, &begin))
+        aud_begin_release(&begin);
+    (void)aud_dropped_parse(s, &dropped);
+    (void)aud_end_parse(s, next);
+    if (aud_carried_each(s, carried_any, &bytes) && bytes > s.n)
+        abort();
 }
 
 static void fuzz_leaf(struct base_str s)
 {
     struct aud_leaf l;
 
+    struct ver_record r;
+    bool record = ver_record_scan(s, &r);
+
     if (!aud_leaf_parse(s, &l))
         return;
+    if (!record || r.t != l.t || !base_str_eq(r.req, l.req) || !base_str_eq(r.ev, l.ev) ||
+        !base_str_eq(r.tenant, l.tenant))
+        abort(); /* what may be written must verify, and mean the same */
     json_t *o = json_loadb(s.p, s.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (!json_is_object(o) || json_integer_value(json_object_get(o, "t")) < 1 ||
         !json_is_string(json_object_get(o, "req")))
@@ -146,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const uint8_t *p = data + 1;
     size_t n = size - 1;
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         fuzz_note(base_str_n(p, n));
         break;
@@ -155,6 +215,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         fuzz_tile(p, n);
+        break;
+    case 4:
+        fuzz_proof(base_str_n(p, n));
         break;
     default:
         fuzz_segment(p, n);
