@@ -4,8 +4,8 @@
  *
  * usage: audit_bench [DIR [SECONDS [keep]]]    prints one JSON line.
  *        audit_bench verify LOG                the verifier alone, on a log that is there
- * A producer submits an 800-byte leaf and waits for it to be durable before the next, as a request does. DIR must be on the disk in
- * question; a scratch folder is made in it and removed.
+ * A producer submits an 800-byte leaf and waits for it to be durable before the next, as a request
+ * does. DIR must be on the disk in question; a scratch folder is made in it and removed.
  */
 #include "audit/audit.h"
 #include "base/clock.h"
