@@ -163,7 +163,8 @@ FN vi vi_dp8(vi acc, vi u, const int8_t *q)
     return _mm256_add_epi32(vi_dp(acc, vi_and(u, 15), q), _mm256_slli_epi32(hi, 4));
 }
 
-#define KERN_NAME   "avx2"
-#define KERN_SYMBOL eng_kernels_avx2
+#define BYTES_AT_ONCE 0
+#define KERN_NAME     "avx2"
+#define KERN_SYMBOL   eng_kernels_avx2
 #include "engine/cpu/kern_body.h"
 #endif

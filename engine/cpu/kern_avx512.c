@@ -23,7 +23,8 @@ FN vi vi_dp8(vi acc, vi u, const int8_t *q)
     return _mm512_add_epi32(vi_dp(acc, vi_and(u, 15), q), _mm512_slli_epi32(hi, 4));
 }
 
-#define KERN_NAME   "avx512"
-#define KERN_SYMBOL eng_kernels_avx512
+#define BYTES_AT_ONCE 0
+#define KERN_NAME     "avx512"
+#define KERN_SYMBOL   eng_kernels_avx512
 #include "engine/cpu/kern_body.h"
 #endif

@@ -14,8 +14,9 @@
  *   vf_store_i8             LANES floats that are whole numbers of -128..127, as bytes
  *   vi_zero vi_load vi_add vi_or, vi_and(x, byte), vi_shr(x, n) vi_shl(x, n) (of 32-bit lanes),
  *   vi_times2(x, n) (32-bit lanes times 2^n), vi_table(x, t) (bytes 0..15 through t), vi_float,
- *   vi_dp(acc, u, s)        acc + the sum of 4 unsigned bytes of u times 4 signed bytes of s, a
- * lane vi_dp8                  the same where bytes of u may pass 127
+ *   vi_dp(acc, u, s)  acc + the sum of 4 unsigned bytes of u times 4 signed bytes of s, per lane
+ *   vi_dp8             the same where bytes of u may pass 127
+ *   BYTES_AT_ONCE      1 if vi_dp8 costs no more than vi_dp
  *
  * Everything is pure and runs on any thread.
  *

@@ -135,6 +135,7 @@ FN vi vi_dp8(vi acc, vi u, const int8_t *q)
     return vi_dp(acc, u, q);
 }
 
-#define KERN_NAME   "c"
-#define KERN_SYMBOL eng_kernels_c
+#define BYTES_AT_ONCE 1
+#define KERN_NAME     "c"
+#define KERN_SYMBOL   eng_kernels_c
 #include "engine/cpu/kern_body.h"

@@ -13,7 +13,7 @@
  * two bits stand in t (quant.h), a byte for the values j and j + 16, which counts t / 64 for the
  * first and t / 4 for the second: 16 times as much. One product with codes that are packed
  * likewise, c[j] + 16 c[j + 16], gives both at once, and codes of four bits lie in the tile as just
- * that. Other types multiply t twice.
+ * that. Other types multiply t twice, and so do all where vi_dp8 is two products.
  *
  * Sums of a lane are brought to 64ths of a step. They stay below 2^31: 63 * 32520 * 16 * 64 for
  * Q6_K, whose halves are apart, 31 * 32520 * 32 * 64 for five bits. Bytes keep theirs apart.
@@ -28,6 +28,8 @@ FN bool has_halves(uint32_t type)
 /* Codes that lie in the tile as pairs of nibbles and are used as they are. */
 FN bool has_pairs(uint32_t type)
 {
+    if (!BYTES_AT_ONCE)
+        return false;
     return type == ENG_Q4_0 || type == ENG_Q4_1 || type == ENG_Q4_K;
 }
 

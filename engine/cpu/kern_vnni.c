@@ -24,7 +24,8 @@ FN vi vi_dp8(vi acc, vi u, const int8_t *q)
     return vi_dp(acc, u, q);
 }
 
-#define KERN_NAME   "vnni"
-#define KERN_SYMBOL eng_kernels_vnni
+#define BYTES_AT_ONCE 1
+#define KERN_NAME     "vnni"
+#define KERN_SYMBOL   eng_kernels_vnni
 #include "engine/cpu/kern_body.h"
 #endif

@@ -16,7 +16,7 @@ def run(target, seconds):
     seeds = os.path.join("tests", "fuzz", "corpus", name)
     work = os.path.join("build", "fuzz", name + ".corpus")
     os.makedirs(work, exist_ok=True)
-    args = [target, f"-max_total_time={seconds}", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1",
+    args = [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
             f"-artifact_prefix=build/fuzz/{name}-"]
     if os.path.exists(f"tests/fuzz/{name}.dict"):
         args.append(f"-dict=tests/fuzz/{name}.dict")
