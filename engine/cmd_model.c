@@ -18,6 +18,7 @@ static const char HELP[] =
     "                                  [--device-b cpu] [--tolerance 1e-6]\n"
     "  bench FILE.gguf                 tokens a second: [-t 2] [--pp 512] [--tg 128] [--parallel "
     "1]\n"
+    "  plan FILE.gguf --gpu CARD       what would lie where on a GPU, and the speed it allows\n"
     "  watermark FILE.gguf --key FILE  does the text on standard input bear our mark?\n"
     "A verb without arguments tells more about itself. Exit: 0 done, 1 does not hold, 2 bad "
     "usage,\n"
@@ -36,7 +37,8 @@ int eng_model_command(int argc, char **argv)
                  {"tokenize", eng_cmd_tokenize},
                  {"detokenize", eng_cmd_detokenize},
                  {"template", eng_cmd_template},
-                 {"watermark", eng_cmd_watermark}};
+                 {"watermark", eng_cmd_watermark},
+                 {"plan", eng_cmd_plan}};
     struct base_str verb = argc > 0 ? base_str_c(argv[0]) : BASE_STR_NULL;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (base_str_is(verb, verbs[i].verb))
@@ -45,9 +47,7 @@ int eng_model_command(int argc, char **argv)
         fputs(HELP, stdout);
         return 0;
     }
-    if (base_str_is(verb, "plan"))
-        fprintf(stderr, "weir model %s: not built in this version\n", argv[0]);
-    else if (verb.n > 0)
+    if (verb.n > 0)
         fprintf(stderr, "weir model: there is no verb \"%s\"\n%s", argv[0], HELP);
     else
         fputs(HELP, stderr);

@@ -15,6 +15,7 @@ int eng_cmd_tokenize(int argc, char **argv);
 int eng_cmd_detokenize(int argc, char **argv);
 int eng_cmd_template(int argc, char **argv);
 int eng_cmd_run(int argc, char **argv);
+int eng_cmd_plan(int argc, char **argv);
 int eng_cmd_watermark(int argc, char **argv);
 
 #endif
