@@ -53,7 +53,8 @@ static struct base_str word(struct base_str *rest)
 
 static void kind_of_message(struct eng_parse *p)
 {
-    struct base_str rest = base_buf_view(&p->head), w, to = BASE_STR_NULL;
+    struct base_str rest = p->head.n > 0 ? base_buf_view(&p->head) : BASE_STR("");
+    struct base_str w, to = BASE_STR_NULL;
     bool thought = false, known = false;
     while ((w = word(&rest)).n > 0) {
         if (base_str_starts(w, BASE_STR("to=")) && w.n > 3)
