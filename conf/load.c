@@ -161,7 +161,7 @@ static const char defaults_yaml[] =
     "# or dpf is taken at its word; without duties no document is asked for by date\n"
     "audit:\n"
     "  on_failure: refuse\n"
-    "  content: off\n"
+    "  content: off                  # where it is on: blob_mib: 8, queue_mib: 64, sweep: 60s\n"
     "  signer: gateway\n"
     "  queue: 4096                   # records that may wait to be written\n"
     "  disk: { warn_mib: 1024, refuse_content_mib: 512, refuse_all_mib: 192 }\n"

@@ -549,6 +549,18 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
 {
     struct aud_stats a;
     aud_log_stats(app.log, &a);
+    struct aud_keeper_stats k;
+    aud_keeper_stats(app.keeper, &k);
+    gw_metrics_put(out, "weir_content_kept_blobs_total", "counter",
+                   "Pieces of content that were stored, encrypted.", (double)k.kept_blobs);
+    gw_metrics_put(out, "weir_content_destroyed_blobs_total", "counter",
+                   "Pieces of content that were destroyed, by order or by time.",
+                   (double)k.deleted_blobs);
+    gw_metrics_put(out, "weir_content_refused_total", "counter",
+                   "Pieces of content that could not be taken: queue, size or disk.",
+                   (double)k.refused);
+    gw_metrics_put(out, "weir_content_failed", "gauge",
+                   "1 when keys or content cannot be written any more.", k.failed);
     gw_metrics_put_audit(out, &a);
     gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
                    (double)gw_reviews_pending(app.reviews));

@@ -213,6 +213,9 @@ static const struct command commands[] = {
      "       weir audit witness DIR --init --name NAME | DIR --listen HOST:PORT --log VKEY...\n"
      "       weir audit query  DIR [filters] [--format text|jsonl|csv|html]\n"
      "       weir audit export DIR --report NAME [filters] [--format html|csv|jsonl|text]\n"
+     "       weir audit content DIR --req ID [--kind KIND]\n"
+     "       weir audit erase  DIR --subject S | --req ID [--order REASON]\n"
+     "       weir audit hold   DIR --subject S --reason R | --release\n"
      "       weir audit VERB --help tells more\n\n"
      "verify ends with 0 if the whole log holds, else with 1 and the first record that does "
      "not.\n"},

@@ -123,7 +123,7 @@ def test_a_change_of_the_log_is_found(own):
 def test_usage_errors_are_exit_2_with_help(own, weir):
     for args in (["serve"], ["nonsense"], ["check"], ["key", "new"], ["audit", "verify"], ["model", "logits"],
                  ["serve", "-c", "/nonexistent/weir.yaml"], ["audit", "verify", "/nonexistent"],
-                 ["report", "-c", own.config], ["scan", "--bogus"]):
+                 ["report"], ["report", "-c", "/nonexistent/weir.yaml"], ["scan", "--bogus"]):
         done = own.command(*args, check=False)
         assert done.returncode == 2, (args, done.returncode, done.stderr)
         assert done.stderr, args
