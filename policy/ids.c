@@ -591,12 +591,11 @@ void pol_ids_at(struct pol_scan *s, size_t run)
     if (end - run >= 26)
         pol_wallet_at(s, run, end);
     employee(s, run);
-    if (end - run == 16 || promising(s, run)) {
+    if (end - run == 16 || promising(s, run))
         forms_at(s, run);
-        if (end - run > 3 && pol_is_alpha(s->p[run]) && pol_is_alpha(s->p[run + 1]) &&
-            pol_is_digit(s->p[run + 2]) && pol_is_digit(s->p[run + 3]))
-            pol_iban_at(s, run);
-    }
+    if (end - run > 2 && run + 15 < s->n && pol_is_alpha(s->p[run]) &&
+        pol_is_alpha(s->p[run + 1]) && pol_is_digit(s->p[run + 2]))
+        pol_iban_at(s, run);
     for (int k = 0; k < 2 && i > 1 && (s->p[i - 1] == ' ' || s->p[i - 1] == '-'); k++) {
         size_t e = i - 1, a = e; /* "ABC 123456": up to two short words before */
 

@@ -286,6 +286,29 @@ static size_t filler(const struct pol_scan *s, size_t i, bool *assigned)
     return i;
 }
 
+/* A digit, or a letter that a scan makes of one; -1 for anything else. */
+static int slip_digit(char c)
+{
+    return pol_is_digit(c) ? c - '0' : c == 'O' || c == 'o' ? 0 : c == 'l' || c == 'I' ? 1 : -1;
+}
+
+/* Up to four digits at i, slips included if no other letter touches them: the end. */
+static size_t date_number(const struct pol_scan *s, size_t i, unsigned *v)
+{
+    size_t a = i, real = 0;
+
+    *v = 0;
+    while (i < s->n && slip_digit(s->p[i]) >= 0 && i - a < 5) {
+        real += pol_is_digit(s->p[i]);
+        *v = *v * 10 + (unsigned)slip_digit(s->p[i++]);
+    }
+    if (real > 0 && (i >= s->n || !pol_is_alpha(s->p[i])))
+        return i;
+    for (i = a, *v = 0; i < s->n && pol_is_digit(s->p[i]) && i - a < 5;)
+        *v = *v * 10 + (unsigned)(s->p[i++] - '0');
+    return i;
+}
+
 /* A date that begins at i: its end, or 0. */
 static size_t date_at(const struct pol_scan *s, size_t i)
 {
@@ -294,9 +317,9 @@ static size_t date_at(const struct pol_scan *s, size_t i)
 
     while (i < s->n && k < 3) {
         size_t a = i;
+        bool glued;
 
-        while (i < s->n && pol_is_digit(s->p[i]) && i - a < 5)
-            v[k] = v[k] * 10 + (unsigned)(s->p[i++] - '0');
+        i = date_number(s, i, &v[k]);
         len[k] = i - a;
         if (len[k] == 0) { /* a month by name, once */
             while (i < s->n && (pol_is_alpha(s->p[i]) || (unsigned char)s->p[i] >= 0x80) &&
@@ -313,9 +336,10 @@ static size_t date_at(const struct pol_scan *s, size_t i)
         if (k == 3)
             break;
         a = i;
+        glued = i < s->n && pol_is_alpha(s->p[k == 1 ? i : i - 1]); /* "8marca1979" */
         while (i < s->n && i - a < 4 && strchr(" ./-,\n", s->p[i]))
             i++;
-        if (i == a)
+        if (i == a && !glued)
             return 0;
         if (base_str_starts((struct base_str){s->p + i, s->n - i}, BASE_STR("de ")))
             i += 3;
@@ -407,7 +431,7 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
         }
         i++;
     }
-    if (digits >= 4 && slips <= 4) { /* 1 read as l, 0 as O */
+    if (digits >= 4 && slips <= 5) { /* 1 read as l, 0 as O */
         digits += slips;
         sign = sign || digits >= 9;
     }
