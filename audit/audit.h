@@ -13,6 +13,7 @@
 #define AUD_LEAF_BYTES_MAX 32768
 
 struct aud_log;
+struct aud_remote;
 
 struct aud_options {
     const char *directory;
@@ -23,7 +24,9 @@ struct aud_options {
     const char *spool;      /* on failure records go on in a log under this folder; NULL: refused */
     /* free bytes at or below which a stage begins; 0: never */
     uint64_t disk_warn_bytes, disk_content_bytes, disk_refuse_bytes;
-    bool watch; /* look at the disk and the clock while it is open */
+    struct aud_remote
+        *remote; /* the process that signs (remote.h), if not this one; the caller's */
+    bool watch;  /* look at the disk and the clock while it is open */
     /* a new period begins when one of these is reached; 0: never for that reason */
     bool period_month; /* another month, UTC */
     uint64_t period_bytes, period_records;

@@ -20,6 +20,7 @@
 #include "audit/log_thread.h"
 
 #include "audit/leaf.h"
+#include "audit/remote.h"
 #include "audit/spool.h"
 #include "audit/watch.h"
 #include "base/clock.h"
@@ -458,6 +459,8 @@ enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
         end(l);
         return st;
     }
+    if (o->remote)
+        aud_remote_patience(o->remote, UINT32_MAX); /* from now on a checkpoint may be late */
     *out = l;
     return BASE_OK;
 }
@@ -468,6 +471,8 @@ enum base_status aud_log_close(struct aud_log *l, struct base_err *err)
 
     if (!l)
         return BASE_OK;
+    if (l->core.remote)
+        aud_remote_patience(l->core.remote, 3000);
     aud_watch_free(l->watch); /* before the writer's last leaf */
     l->watch = NULL;
     atomic_store(&l->stop, true);

@@ -26,8 +26,9 @@ struct aud_core {
     uint64_t period;               /* 1 for the first; its first record has number `before` */
     uint64_t before;
     struct aud_recovery recovery;
-    const char *spool;      /* where spools are looked for; NULL: nowhere. The caller's */
-    const char *spool_vkey; /* of the one that is ready, for the log.open leaf; or NULL */
+    const char *spool;         /* where spools are looked for; NULL: nowhere. The caller's */
+    struct aud_remote *remote; /* who signs, if not we; or NULL. The caller's */
+    const char *spool_vkey;    /* of the one that is ready, for the log.open leaf; or NULL */
 };
 
 /* Where the wal stands, as a state to sign. */

@@ -11,6 +11,8 @@
  */
 #include "audit/note.h"
 
+#include "audit/remote.h"
+
 #include "base/clock.h"
 
 #include <openssl/evp.h>
@@ -132,6 +134,22 @@ enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], st
                                     struct base_err *err)
 {
     return aud_skey_make(AUD_KEY_ED25519, name, seed, out, err);
+}
+
+enum base_status aud_skey_named(const struct aud_skey *k, const char *name, struct aud_skey *out,
+                                struct base_err *err)
+{
+    struct aud_skey named = *k;
+    size_t n = strlen(name);
+
+    if (!aud_name_valid(base_str_c(name)))
+        return base_err_set(err, BASE_EINVAL, "no name for a key");
+    memset(named.vkey.name, 0, sizeof(named.vkey.name));
+    memcpy(named.vkey.name, name, n);
+    vkey_fill_id(&named.vkey);
+    *out = named;
+    base_wipe(&named, sizeof(named));
+    return BASE_OK;
 }
 
 void aud_skey_wipe(struct aud_skey *k)
@@ -303,6 +321,16 @@ bool aud_ed25519_verify(const uint8_t pub[32], struct base_str msg, const uint8_
     return ok;
 }
 
+enum base_status aud_skey_sign(const struct aud_skey *k, struct base_str text, uint8_t sig[64],
+                               struct base_err *err)
+{
+    if (k->remote)
+        return aud_remote_sign(k->remote, text, sig, err);
+    if (!aud_ed25519_sign(k, text, sig))
+        return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
+    return BASE_OK;
+}
+
 enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, struct base_buf *out,
                                struct base_err *err)
 {
@@ -310,8 +338,9 @@ enum base_status aud_note_sign(struct base_str text, const struct aud_skey *k, s
 
     if (text.n == 0 || text.p[text.n - 1] != '\n')
         return base_err_set(err, BASE_EBUG, "note text must end in a newline");
-    if (!aud_ed25519_sign(k, text, sig + 4))
-        return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
+    enum base_status st = aud_skey_sign(k, text, sig + 4, err);
+    if (st != BASE_OK)
+        return st;
     memcpy(sig, k->vkey.id, 4);
     base_buf_str(out, text);
     base_buf_printf(out, "\n\xE2\x80\x94 %s ", k->vkey.name);

@@ -31,6 +31,7 @@ struct aud_vkey {
 struct aud_skey {
     struct aud_vkey vkey;
     uint8_t seed[32];
+    struct aud_remote *remote; /* not NULL: another process has the seed; borrowed */
 };
 
 /* Standard base64 with padding, canonical only: what decodes is what this would encode. */
@@ -48,6 +49,12 @@ enum base_status aud_skey_from_seed(const char *name, const uint8_t seed[32], st
 enum base_status aud_skey_make(uint8_t type, const char *name, const uint8_t seed[32],
                                struct aud_skey *out, struct base_err *err) BASE_MUST_CHECK;
 void aud_skey_wipe(struct aud_skey *k);
+/* The same key under another name (of a later period). out may be k. */
+enum base_status aud_skey_named(const struct aud_skey *k, const char *name, struct aud_skey *out,
+                                struct base_err *err) BASE_MUST_CHECK;
+/* The bare signature. Blocks when the key is remote. */
+enum base_status aud_skey_sign(const struct aud_skey *k, struct base_str text, uint8_t sig[64],
+                               struct base_err *err) BASE_MUST_CHECK;
 
 /* "name+hex8(id)+base64(type || key)" */
 bool aud_vkey_print(const struct aud_vkey *k, char out[AUD_VKEY_MAX]);

@@ -182,8 +182,8 @@ static enum base_status create(struct aud_core *c, const char *origin, struct ba
     base_buf_init(&file, AUD_NOTE_MAX);
     aud_segment_name(0, name);
     unlinkat(c->wal.dir_fd, name, 0);
-    st = exists(c, "keys/log.key") ? aud_key_load(c->dir, &c->key, err)
-                                   : aud_key_make(c->dir, origin, &c->key, err);
+    st = c->remote || exists(c, "keys/log.key") ? aud_key_load(c->dir, c->remote, &c->key, err)
+                                                : aud_key_make(c->dir, origin, &c->key, err);
     if (st == BASE_OK && strcmp(c->key.vkey.name, origin) != 0)
         st = base_err_set(err, BASE_EINVAL, "keys/log.key belongs to %s", c->key.vkey.name);
     if (st == BASE_OK)
@@ -237,10 +237,10 @@ static enum base_status load_signed(struct scan *s, const char *origin, struct b
         if (!base_str_is(base, origin))
             return base_err_set(err, BASE_EINVAL, "%s is the log of %.*s, not of %s", c->dir,
                                 BASE_FMT(base), origin);
-        st = aud_key_load(c->dir, &key, err);
+        st = aud_key_load(c->dir, c->remote, &key, err);
     }
     if (st == BASE_OK) /* the key's file has the first period's name */
-        st = aud_skey_from_seed(c->conf.origin, key.seed, &c->key, err);
+        st = aud_skey_named(&key, c->conf.origin, &c->key, err);
     if (st == BASE_OK && (strcmp(key.vkey.name, origin) != 0 ||
                           memcmp(&c->key.vkey, &c->conf.vkey, sizeof(c->conf.vkey)) != 0))
         st = base_err_set(err, BASE_EINVAL, "keys/log.key is not the key of log.conf");
@@ -586,6 +586,7 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
     c->lock_fd = -1;
     c->wal.fd = c->wal.dir_fd = -1;
     c->spool = o->spool;
+    c->remote = o->remote;
     c->spool_vkey = spool_vkey;
     if (!o->origin || !aud_name_valid(base_str_c(o->origin)))
         return base_err_set(err, BASE_EINVAL,
@@ -604,7 +605,7 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
     if (st == BASE_OK)
         st = lock(c, err);
     if (st == BASE_OK)
-        st = aud_next_settle(c->dir, base_str_c(o->origin), err);
+        st = aud_next_settle(c->dir, base_str_c(o->origin), o->remote, err);
     bool born = st == BASE_OK && exists(c, "log.conf");
     if (st == BASE_OK && !born) {
         st = make_dir(c, "wal", err);

@@ -122,7 +122,7 @@ enum base_status aud_next_prepare(const struct aud_core *c, struct aud_next *n,
     if (st == BASE_OK)
         st = aud_origin_make(base, period + 1, base_wall_us(), origin, err);
     if (st == BASE_OK)
-        st = aud_skey_from_seed(origin, c->key.seed, &n->key, err);
+        st = aud_skey_named(&c->key, origin, &n->key, err);
     if (st == BASE_OK)
         st = aud_path(part, c->dir, AUD_NEXT_PART, err);
     if (st == BASE_OK)
@@ -353,7 +353,8 @@ static enum base_status first_leaf(const char *dir, const struct aud_conf *conf,
 }
 
 static enum base_status close_old(const char *dir, const struct aud_conf *conf,
-                                  const struct aud_checkpoint *end, struct base_err *err)
+                                  const struct aud_checkpoint *end, struct aud_remote *remote,
+                                  struct base_err *err)
 {
     struct aud_closing old = {.period = 0};
     struct aud_conf oldc;
@@ -365,11 +366,11 @@ static enum base_status close_old(const char *dir, const struct aud_conf *conf,
         st = aud_state_load(dir, &oldc, &state, err);
     if (st != BASE_OK || state.clean)
         return st;
-    st = aud_key_load(dir, &base_key, err);
+    st = aud_key_load(dir, remote, &base_key, err);
     if (st == BASE_OK && !aud_period_key(&base_key.vkey, &conf->vkey))
         st = base_err_set(err, BASE_EINVAL, "keys/log.key is not the key of log.conf");
     if (st == BASE_OK)
-        st = aud_skey_from_seed(oldc.origin, base_key.seed, &old.key, err);
+        st = aud_skey_named(&base_key, oldc.origin, &old.key, err);
     if (st == BASE_OK)
         st = read_to_end(dir, &oldc, end, &old.state, err);
     if (st == BASE_OK && old.state.size < state.size)
@@ -387,7 +388,8 @@ static enum base_status close_old(const char *dir, const struct aud_conf *conf,
     return st;
 }
 
-enum base_status aud_next_settle(const char *dir, struct base_str base, struct base_err *err)
+enum base_status aud_next_settle(const char *dir, struct base_str base, struct aud_remote *remote,
+                                 struct base_err *err)
 {
     char next[AUD_PATH_MAX], closed[64];
     struct aud_conf conf;
@@ -420,7 +422,7 @@ enum base_status aud_next_settle(const char *dir, struct base_str base, struct b
     snprintf(closed, sizeof(closed), "periods/%04" PRIu64, period - 1);
     if (st == BASE_OK && aud_there(next, "log.conf") && aud_there(next, "wal") &&
         !aud_there(dir, closed))
-        st = close_old(dir, &conf, &end, err);
+        st = close_old(dir, &conf, &end, remote, err);
     if (st == BASE_OK)
         st = aud_next_move(dir, period - 1, err);
     aud_begin_release(&begin);

@@ -49,7 +49,7 @@ enum base_status aud_next_move(const char *dir, uint64_t old_period,
 
 /* At open, before anything else: finishes a change that was decided (next/ is there) and removes
  * what was only prepared. base: the configured origin. */
-enum base_status aud_next_settle(const char *dir, struct base_str base,
+enum base_status aud_next_settle(const char *dir, struct base_str base, struct aud_remote *remote,
                                  struct base_err *err) BASE_MUST_CHECK;
 
 /* Removes periods/NNNN: first its name, at once, then its files. */

@@ -20,6 +20,8 @@
  */
 #include "audit/state.h"
 
+#include "audit/remote.h"
+
 #include "audit/period.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -278,10 +280,14 @@ enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
     return st;
 }
 
-enum base_status aud_key_load(const char *dir, struct aud_skey *out, struct base_err *err)
+enum base_status aud_key_load(const char *dir, struct aud_remote *remote, struct aud_skey *out,
+                              struct base_err *err)
 {
     struct base_buf b;
     struct base_err why;
+
+    if (remote)
+        return aud_remote_key(remote, out, err);
     enum base_status st = slurp(dir, "keys/log.key", &b, err);
 
     if (st == BASE_OK) {

@@ -62,8 +62,8 @@ enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
  * thread does it: cosignatures of an older checkpoint must never go over a newer one. */
 extern pthread_mutex_t aud_checkpoint_mu;
 
-/* keys/log.key, mode 0600. */
-enum base_status aud_key_load(const char *dir, struct aud_skey *out,
+/* keys/log.key, mode 0600; or, if remote is not NULL, the key that it has. */
+enum base_status aud_key_load(const char *dir, struct aud_remote *remote, struct aud_skey *out,
                               struct base_err *err) BASE_MUST_CHECK;
 enum base_status aud_key_make(const char *dir, const char *origin, struct aud_skey *out,
                               struct base_err *err) BASE_MUST_CHECK;

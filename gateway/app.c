@@ -10,6 +10,7 @@
  *            so: keys already revoked stay revoked, new ones are not known until it is mended.
  */
 #include "gateway/app.h"
+#include "audit/remote.h"
 #include "audit/serve.h"
 #include "base/log.h"
 #include "gateway/admin_api.h"
@@ -19,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KEYS_POLL_MS    500
 #define REVIEW_TTL_S    (24u * 3600u)
-#define KEYS_POLL_MS    500
 #define SINKS_DRAIN_MS  1500 /* of the 15 s that a stop may take */
 #define WITNESS_LAST_MS 2000
 
@@ -36,13 +37,15 @@ static struct {
     struct aud_serve *serve; /* the log's control socket */
     struct aud_sinks *sinks;
     struct aud_witnesses *witnesses;
+    struct aud_remote *remote; /* who signs the log; NULL: this process */
+    int signer_fd;
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
     pthread_mutex_t keys_lock;
     pthread_t watcher;
     bool watching;
     atomic_bool stopping;
     char *keys_file, *log_dir;
-} app = {.keys_lock = PTHREAD_MUTEX_INITIALIZER};
+} app = {.signer_fd = -1, .keys_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- keys ---- */
 
@@ -174,6 +177,21 @@ static bool witnesses_changed(const struct conf_audit *a, const struct conf_audi
             return true;
     }
     return false;
+}
+
+void gw_app_signer(int fd)
+{
+    app.signer_fd = fd;
+}
+
+/* A reload's other thread does not touch it: it is made before the first loop, freed after the
+ * last. */
+static void signer_again(int fd)
+{
+    if (app.remote)
+        aud_remote_replace(app.remote, fd);
+    else
+        close(fd);
 }
 
 static bool audit_changed(const struct conf_audit *a, const struct conf_audit *b)
@@ -321,6 +339,12 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
                                                            in between is seen by the watcher */
     (void)there;
     app.keys = keys_load(app.keys_file, err);
+    if (app.signer_fd >= 0) {
+        st = aud_remote_new(app.signer_fd, a->directory, &app.remote, err);
+        if (st != BASE_OK)
+            return st;
+        o.remote = app.remote;
+    }
     st = app.keys ? aud_log_open(&o, &app.log, err) : err->code;
     if (st == BASE_OK)
         st = gw_event_start(app.log, c, ((struct gw_app_gen *)g->app)->conf_id, err);
@@ -371,6 +395,8 @@ static void stop(void)
         base_error("audit", "the log did not close in good order: %s", err.text);
     aud_witnesses_stop(app.witnesses, WITNESS_LAST_MS); /* they see its last checkpoint too */
     app.witnesses = NULL;
+    aud_remote_free(app.remote);
+    app.remote = NULL;
     keys_unref(app.keys);
     gw_prov_free(app.prov);
     gw_reviews_free(app.reviews);
@@ -566,6 +592,9 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
                    (double)gw_reviews_pending(app.reviews));
     gw_metrics_put_sinks(out, app.sinks);
     gw_metrics_put_witnesses(out, app.witnesses);
+    gw_metrics_put(out, "weir_audit_signer_up", "gauge",
+                   "1 while the log's key is there; else checkpoints are late.",
+                   !app.remote || aud_remote_up(app.remote));
     engine_family(l, out, ENGINE_READY, "weir_engine_ready",
                   "1 while the engine serves the model.");
     engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");
@@ -616,4 +645,5 @@ const struct gw_app gw_weir_app = {
     .ready = ready,
     .metrics = metrics,
     .status_rows = status_rows,
+    .signer = signer_again,
 };

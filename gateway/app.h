@@ -58,6 +58,9 @@ struct gw_app_loop {
     bool log_failed;                    /* seen by this loop: everything is refused */
 };
 
+/* Before gw_child_main: the log's key is in a process of its own, at the other end of fd. */
+void gw_app_signer(int fd);
+
 /* What gw_child_main runs. */
 extern const struct gw_app gw_weir_app;
 

@@ -418,6 +418,10 @@ static bool on_control(struct gw_child *c)
         take_links(c, fds, n);
         return true;
     }
+    if (what == GW_CTL_SIGNER && n == 1 && c->app->signer) {
+        c->app->signer(fds[0]);
+        return true;
+    }
     for (size_t i = 0; i < n; i++)
         close(fds[i]);
     if (what == GW_CTL_RELOAD)

@@ -49,6 +49,8 @@ struct gw_app {
     /* Paths under /admin/v1/ after admin_auth. False: 404. NULL: none. Takes the request if true.
      */
     bool (*admin)(struct gw_server_request *r);
+    /* The supervisor has started the signer again: fd is the app's. Main thread. NULL: closed. */
+    void (*signer)(int fd);
 };
 
 /* Runs the gateway until SIGTERM, an order over control_fd, or control_fd's end. control_fd -1: no

@@ -10,6 +10,7 @@
 #include "gateway/cli.h"
 
 #include "audit/cmd.h"
+#include "audit/remote.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "gateway/app.h"
@@ -79,14 +80,37 @@ static int parse_fds(const char *list, int fds[LINKS_MAX])
 
 static int run_gateway_child(int argc, char **argv)
 {
-    const char *file = NULL, *fd = NULL;
-    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--control-fd", &fd, NULL}, {0}};
-    int fds[LINKS_MAX];
+    const char *file = NULL, *fd = NULL, *signer = NULL;
+    const struct gw_cli_opt opts[] = {
+        {"-c", &file, NULL}, {"--control-fd", &fd, NULL}, {"--signer-fd", &signer, NULL}, {0}};
+    int fds[LINKS_MAX], signer_fd[LINKS_MAX];
     if (!gw_cli_parse("gateway-child", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
     if (!file || !fd || parse_fds(fd, fds) != 1)
         return gw_cli_fail("gateway-child is started by weir serve");
+    if (signer && parse_fds(signer, signer_fd) == 1)
+        gw_app_signer(signer_fd[0]);
     return gw_child_main(file, fds[0], &gw_weir_app);
+}
+
+static int run_signer_child(int argc, char **argv)
+{
+    const char *file = NULL, *fd = NULL;
+    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--fd", &fd, NULL}, {0}};
+    int fds[LINKS_MAX], status;
+    if (!gw_cli_parse("signer-child", argc, argv, opts, NULL, 0))
+        return GW_CLI_BAD;
+    if (!file || !fd || parse_fds(fd, fds) != 1)
+        return gw_cli_fail("signer-child is started by weir serve");
+    struct conf *c = gw_cli_load(file, false, NULL, &status);
+    if (!c)
+        return status;
+    conf_secrets_wipe(c); /* the signer calls nobody */
+    status = c->audit.signer_directory
+                 ? aud_signing_main(c->audit.signer_directory, c->audit.origin, fds[0], true)
+                 : GW_CLI_BAD;
+    conf_free(c);
+    return status;
 }
 
 static int run_engine_child(int argc, char **argv)
@@ -315,6 +339,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(name, "gateway-child") == 0)
         return run_gateway_child(argc - 2, argv + 2);
+    if (strcmp(name, "signer-child") == 0)
+        return run_signer_child(argc - 2, argv + 2);
     if (strcmp(name, "engine-child") == 0)
         return run_engine_child(argc - 2, argv + 2);
     const struct command *c = find_command(name);

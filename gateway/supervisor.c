@@ -52,7 +52,7 @@ struct supervisor {
     struct conf *owned;      /* conf when it came from a reload */
     struct conf *candidate;  /* handed to the gateway, not yet taken */
     bool reload_wanted;      /* SIGHUP came while a candidate was under way, or too early */
-    struct child gateway, engine;
+    struct child gateway, engine, signer;
     int control; /* -1 */
     int signals;
     bool ready; /* the gateway listens (this one) */
@@ -110,25 +110,89 @@ static void plan_restart(struct child *ch)
     ch->start_us = now + ch->backoff_us;
 }
 
-static void start_gateway(struct supervisor *s)
+static bool has_signer(const struct supervisor *s)
+{
+    return s->conf->audit.signer == CONF_SIGNER_PROCESS;
+}
+
+/* The process that holds the log's key; -1, or the gateway's end of its socket. */
+static int start_signer(struct supervisor *s)
 {
     int pair[2];
+    char fd[16];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        base_error("serve", "signer's socket: %s", strerror(errno));
+        return -1;
+    }
+    snprintf(fd, sizeof fd, "%d", pair[1]);
+    const char *argv[] = {"weir", "signer-child", "-c", s->conf_file, "--fd", fd, NULL};
+    bool ok = spawn(&s->signer, argv, &pair[1], 1);
+    close(pair[1]);
+    if (ok)
+        return pair[0];
+    close(pair[0]);
+    return -1;
+}
+
+/* It died alone: a new one, whose socket goes to the gateway. */
+static void restart_signer(struct supervisor *s)
+{
+    struct base_err err;
+    int fd = s->control >= 0 ? start_signer(s) : -1;
+    if (fd < 0) {
+        plan_restart(&s->signer);
+        return;
+    }
+    if (gw_ctl_send(s->control, GW_CTL_SIGNER, &fd, 1, &err) != BASE_OK)
+        base_error("serve", "%s", err.text);
+    close(fd);
+}
+
+static void start_gateway(struct supervisor *s)
+{
+    int pair[2], signer = -1;
+    if (has_signer(s)) { /* one a gateway: its connection tells it where the tree stands */
+        if (s->signer.pid) {
+            kill(s->signer.pid, SIGKILL);
+            s->gateway.start_us = base_mono_us() + BACKOFF_FIRST_US; /* once it has been reaped */
+            return;
+        }
+        signer = start_signer(s);
+        if (signer < 0) {
+            plan_restart(&s->gateway);
+            return;
+        }
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
         base_error("serve", "control socket: %s", strerror(errno));
+        if (signer >= 0)
+            close(signer);
         plan_restart(&s->gateway);
         return;
     }
-    char fd[16];
+    char fd[16], sfd[16];
     snprintf(fd, sizeof fd, "%d", pair[1]);
-    const char *argv[] = {"weir", "gateway-child", "-c", s->conf_file, "--control-fd", fd, NULL};
+    snprintf(sfd, sizeof sfd, "%d", signer);
+    const char *argv[] = {"weir",
+                          "gateway-child",
+                          "-c",
+                          s->conf_file,
+                          "--control-fd",
+                          fd,
+                          signer >= 0 ? "--signer-fd" : NULL,
+                          sfd,
+                          NULL};
+    int keep[2] = {pair[1], signer};
     s->ready = false;
-    if (spawn(&s->gateway, argv, &pair[1], 1)) {
+    if (spawn(&s->gateway, argv, keep, signer >= 0 ? 2 : 1)) {
         s->control = pair[0];
     } else {
         close(pair[0]);
         plan_restart(&s->gateway);
     }
     close(pair[1]);
+    if (signer >= 0)
+        close(signer);
 }
 
 static void close_all(const int *fds, size_t n)
@@ -203,8 +267,10 @@ static void gateway_ended(struct supervisor *s, int status)
     s->ready = false;
     conf_free(s->candidate);
     s->candidate = NULL;
+    if (s->signer.pid && (s->stopping || !s->ever_ready))
+        s->signer.kill_us = base_mono_us() + ENGINE_STOP_US; /* it ends with the gateway's socket */
     if (s->stopping) {
-        s->exit_code = code;
+        s->exit_code = s->exit_code ? s->exit_code : code;
         stop_engine(s);
     } else if (!s->ever_ready && WIFEXITED(status)) {
         s->exit_code = code ? code : 1;
@@ -226,6 +292,24 @@ static void engine_ended(struct supervisor *s, int status)
         plan_restart(&s->engine);
 }
 
+static void begin_stop(struct supervisor *s);
+
+static void signer_ended(struct supervisor *s, int status)
+{
+    log_end(&s->signer, status);
+    s->signer.pid = 0;
+    /* without a gateway the next one brings its own */
+    if (!s->stopping && s->gateway.pid) {
+        if (!s->ever_ready && WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+            base_error("serve", "the log's key cannot be used; see above");
+            s->exit_code = 2;
+            begin_stop(s);
+        } else {
+            plan_restart(&s->signer);
+        }
+    }
+}
+
 static void reap(struct supervisor *s)
 {
     int status;
@@ -235,6 +319,8 @@ static void reap(struct supervisor *s)
             gateway_ended(s, status);
         else if (pid == s->engine.pid)
             engine_ended(s, status);
+        else if (pid == s->signer.pid)
+            signer_ended(s, status);
     }
 }
 
@@ -378,9 +464,9 @@ static void on_signals(struct supervisor *s)
 static int run_timers(struct supervisor *s)
 {
     uint64_t now = base_mono_us(), next = UINT64_MAX;
-    struct child *both[2] = {&s->gateway, &s->engine};
-    for (int i = 0; i < 2; i++) {
-        struct child *ch = both[i];
+    struct child *all[3] = {&s->gateway, &s->engine, &s->signer};
+    for (int i = 0; i < 3; i++) {
+        struct child *ch = all[i];
         if (ch->kill_us && ch->pid && now >= ch->kill_us) {
             base_warn("serve", "%s (pid %d) does not end; killing it", ch->name, (int)ch->pid);
             kill(ch->pid, SIGKILL);
@@ -389,6 +475,8 @@ static int run_timers(struct supervisor *s)
         if (ch->start_us && !ch->pid && !s->stopping && now >= ch->start_us) {
             if (ch == &s->gateway)
                 start_gateway(s);
+            else if (ch == &s->signer)
+                restart_signer(s);
             else if (s->control >= 0)
                 start_engine(s);
             else
@@ -423,13 +511,14 @@ int gw_supervise(const char *conf_file, const struct conf *c)
     struct supervisor s = {.conf_file = conf_file, .conf = c, .control = -1, .signals = -1};
     s.gateway.name = "gateway";
     s.engine.name = "engine";
+    s.signer.name = "signer";
     if (!set_up(&s)) {
         base_error("serve", "cannot set up signals: %s", strerror(errno));
         return 1;
     }
     s.gateway.start_us = base_mono_us();
     s.engine.start_us = c->engine.present ? s.gateway.start_us : 0;
-    while (!(s.stopping && !s.gateway.pid && !s.engine.pid)) {
+    while (!(s.stopping && !s.gateway.pid && !s.engine.pid && !s.signer.pid)) {
         int ms = run_timers(&s);
         struct pollfd p[2] = {{.fd = s.signals, .events = POLLIN},
                               {.fd = s.control, .events = POLLIN}};

@@ -1,9 +1,10 @@
-/* supervisor.h - `weir serve`: the parent of the gateway and the engine.
+/* supervisor.h - `weir serve`: the parent of the gateway, the engine and the signer.
  *
  * Starts both by fork and exec of /proc/self/exe, so that each begins with a clean address space:
  *
  *     weir gateway-child -c FILE --control-fd N       -> gw_child_main
  *     weir engine-child -c FILE --links FD,FD,...     -> eng_process_main
+ *     weir signer-child -c FILE --fd N                -> aud_signing_main   (audit.signer: process)
  *
  * One socketpair per gateway worker joins them. The gateway's ends travel over the control socket
  * with SCM_RIGHTS, at the start and again whenever the engine is restarted.
@@ -20,6 +21,7 @@ int gw_supervise(const char *conf_file, const struct conf *c);
 /* ---- the control socket (SOCK_SEQPACKET), one byte a message ---- */
 
 #define GW_CTL_LINKS  'L' /* to the gateway, with the fds of the engine links, one a worker */
+#define GW_CTL_SIGNER 'K' /* to the gateway, with the fd to a signer that was started again */
 #define GW_CTL_RELOAD 'R' /* to the gateway */
 #define GW_CTL_STOP   'S' /* to the gateway: drain and end */
 #define GW_CTL_READY  'r' /* from the gateway: it listens */
