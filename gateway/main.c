@@ -93,24 +93,18 @@ static int run_gateway_child(int argc, char **argv)
     return gw_child_main(file, fds[0], &gw_weir_app);
 }
 
+/* Told all it needs: it reads no configuration, with its secrets, and waits for no other file. */
 static int run_signer_child(int argc, char **argv)
 {
-    const char *file = NULL, *fd = NULL;
-    const struct gw_cli_opt opts[] = {{"-c", &file, NULL}, {"--fd", &fd, NULL}, {0}};
-    int fds[LINKS_MAX], status;
+    const char *directory = NULL, *origin = NULL, *fd = NULL;
+    const struct gw_cli_opt opts[] = {
+        {"--directory", &directory, NULL}, {"--origin", &origin, NULL}, {"--fd", &fd, NULL}, {0}};
+    int fds[LINKS_MAX];
     if (!gw_cli_parse("signer-child", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
-    if (!file || !fd || parse_fds(fd, fds) != 1)
+    if (!directory || !origin || !fd || parse_fds(fd, fds) != 1)
         return gw_cli_fail("signer-child is started by weir serve");
-    struct conf *c = gw_cli_load(file, false, NULL, &status);
-    if (!c)
-        return status;
-    conf_secrets_wipe(c); /* the signer calls nobody */
-    status = c->audit.signer_directory
-                 ? aud_signing_main(c->audit.signer_directory, c->audit.origin, fds[0], true)
-                 : GW_CLI_BAD;
-    conf_free(c);
-    return status;
+    return aud_signing_main(directory, origin, fds[0], true);
 }
 
 static int run_engine_child(int argc, char **argv)

@@ -125,7 +125,10 @@ static int start_signer(struct supervisor *s)
         return -1;
     }
     snprintf(fd, sizeof fd, "%d", pair[1]);
-    const char *argv[] = {"weir", "signer-child", "-c", s->conf_file, "--fd", fd, NULL};
+    const char *argv[] = {
+        "weir",     "signer-child",        "--directory", s->conf->audit.signer_directory,
+        "--origin", s->conf->audit.origin, "--fd",        fd,
+        NULL};
     bool ok = spawn(&s->signer, argv, &pair[1], 1);
     close(pair[1]);
     if (ok)

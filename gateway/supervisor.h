@@ -4,7 +4,8 @@
  *
  *     weir gateway-child -c FILE --control-fd N       -> gw_child_main
  *     weir engine-child -c FILE --links FD,FD,...     -> eng_process_main
- *     weir signer-child -c FILE --fd N                -> aud_signing_main   (audit.signer: process)
+ *     weir signer-child --directory D --origin O --fd N   -> aud_signing_main (audit.signer:
+ * process)
  *
  * One socketpair per gateway worker joins them. The gateway's ends travel over the control socket
  * with SCM_RIGHTS, at the start and again whenever the engine is restarted.

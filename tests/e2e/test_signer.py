@@ -150,7 +150,8 @@ def test_it_signs_nothing_else(tmp_path, weir, own):
     assert g.stop() == 0
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), True)
-    keeper = subprocess.Popen([weir, "signer-child", "-c", g.config, "--fd", str(theirs.fileno())],
+    keeper = subprocess.Popen([weir, "signer-child", "--directory", os.path.join(g.folder, "keeper"),
+                               "--origin", "weir.test/gw1", "--fd", str(theirs.fileno())],
                               pass_fds=[theirs.fileno()], env=g.env, stderr=subprocess.DEVNULL)
     theirs.close()
 
