@@ -98,6 +98,7 @@ void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
     pol_classes_json(j, f->declared_classes);
     base_json_key(j, "found");
     pol_classes_json(j, f->findings.classes);
+    kstr_some(j, "key_use_case", f->key_use_case, 64);
     if (f->kills && f->kills->n) {
         base_json_key(j, "kills");
         base_json_arr(j);
@@ -109,7 +110,6 @@ void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
         }
         base_json_arr_end(j);
     }
-    kstr_some(j, "key_use_case", f->key_use_case, 64);
     base_json_kbool(j, "pinned", f->pinned);
     kstr_some(j, "region", f->region, 20);
     base_json_kz(j, "today", today);

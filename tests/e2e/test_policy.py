@@ -187,6 +187,21 @@ def test_the_admin_listener_has_the_switch_too(gw, us):
     harness.wait_for("records", lambda: events(gw, "policy.kill")[-1]["by"] == "admin", 5)
 
 
+def test_explain_shows_the_whole_tree_and_the_switches(gw):
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Mail anna@example.eu"}]}).encode()
+    policy(gw, "kill", "--backend", "eu", "--reason", "drill 9")
+    out = json.loads(gw.command("explain", "-c", gw.config, "--tier", "hard", "--tree", stdin=body).stdout)
+    policy(gw, "revive", "--backend", "eu", "--reason", "over")
+    rules = {r["rule"]: r for r in out["tree"]["rules"]}
+    assert rules["personal-eu-only"]["applies"] and not rules["no-secrets-out"]["applies"]
+    assert rules["no-secrets-out"]["conditions"] == [{"on": "data", "asks": ["secret"], "holds": False}]
+    steps = {c["backend"]: {s["check"]: s for s in c["steps"]} for c in out["tree"]["candidates"]}
+    assert not steps["eu/gpt-x"]["kill"]["ok"] and steps["eu/gpt-x"]["location"]["ok"]
+    assert not steps["us/claude-x"]["location"]["ok"] and not steps["us/claude-x"]["basis"]["ok"]
+    assert out["decision"]["route"] == "local/home"
+    until("the way back", lambda: gw.chat("x", model="eu/gpt-x")[0] == 200)
+
+
 # ---- shadow, diff ----
 
 STRICTER = harness.POLICY.replace("location: [on_premises, EU, US], basis: [dpa, dpf, scc, adequacy] }",
