@@ -144,7 +144,7 @@ unit-%:
 test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir
 
 .PHONY: test
-test: deps run/models/smollm2-135m-moe.gguf
+test: deps-test run/models/smollm2-135m-moe.gguf
 	$(MAKE) test-programs
 	$(MAKE) build/venv/.ready
 	$(PYTHON) tests/run_tests.py --build $(BUILD)
@@ -152,7 +152,7 @@ test: deps run/models/smollm2-135m-moe.gguf
 .PHONY: demo
 demo: deps
 	$(MAKE) all
-	$(MAKE) build/venv/.ready run/models/smollm2-135m-moe.gguf
+	$(MAKE) build/venv/.demo run/models/smollm2-135m-moe.gguf
 	build/venv/bin/python tools/demo.py --weir $(BUILD)/weir
 
 .PHONY: run
@@ -165,17 +165,24 @@ run/models/smollm2-135m-instruct.gguf:
 run/models/smollm2-135m-moe.gguf: run/models/smollm2-135m-instruct.gguf tools/dense_to_moe.py
 	$(PYTHON) tools/dense_to_moe.py run/models/smollm2-135m-instruct.gguf $@
 
-build/venv/.ready: tests/requirements.txt
+# The demo needs a client; the tests need that and servers to talk to.
+PIP_INSTALL = build/venv/bin/pip install --quiet --disable-pip-version-check -r
+build/venv/.demo: tools/requirements.txt
 	$(PYTHON) -m venv build/venv
-	build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(PIP_INSTALL) tools/requirements.txt
+	touch $@
+build/venv/.ready: tests/requirements.txt build/venv/.demo
+	$(PIP_INSTALL) tests/requirements.txt
 	touch $@
 
-.PHONY: deps
+.PHONY: deps deps-test
 deps:
 	@tools/install_deps.sh
+deps-test:
+	@tools/install_deps.sh test
 
 .PHONY: check
-check: deps
+check: deps-test
 	$(PYTHON) tools/check.py
 
 .PHONY: bench
@@ -185,12 +192,12 @@ bench:
 	$(PYTHON) tests/bench/run.py --build $(BUILD)
 
 .PHONY: asan tsan
-asan: deps
+asan: deps-test
 	$(MAKE) SAN=1 unit
 # The programs that have threads.
 TSAN_UNITS := base_% audit_% engine_model engine_ops engine_process gateway_server gateway_metrics \
               gateway_engine_link
-tsan: deps
+tsan: deps-test
 	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(TSAN_UNITS:%=$(BUILD)/unit/%),$(UNIT)))
 	$(PYTHON) tests/run_tests.py --build build/tsan --only unit
 
