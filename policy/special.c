@@ -27,8 +27,8 @@
 #define SENTENCE_BEFORE 400
 #define SENTENCE_AFTER  160
 #define CLAUSE_MAX      60
-#define RECORD_BEFORE   800
-#define RECORD_AFTER    400
+#define RECORD_BEFORE   1500
+#define RECORD_AFTER    600
 
 /* ---- the small words, as one hash set filled once ---- */
 

@@ -192,6 +192,10 @@ const struct pol_terms pol_terms[] = {
          "hyperlipid*|hypercholest*|gastrit*|appendicit*|pancreatit*|nephrit*|dermatit*|eczema|"
          "ekzem|"
          "neuropath*|sepsis|thrombos*|trombos*|embol*|angina pectoris|rheumat*|reumat*"),
+    CLIN("dyskopat*|discopath*|discopat*|herniated|slipped disc|bandscheibenvorfall|"
+         "hernie discale|ernia del disco|hernia discal|hérnia discal|zespół bólowy|"
+         "zespołu bólowego|kręgosłup*|niedoczynność|niewydolność|schorzenie|schorzenia|"
+         "bone fracture|rak piersi|rak płuc|spondyl*|skolios*|scolios*"),
     CLIN("chemotherap*|chimiothérapie|chemioterap*|quimioterapia|chemoterap*|cytostatika|"
          "radiotherap*|"
          "strahlentherapie|dialys*|dializ*|dialisi|hemodial*|transplant*|przeszczep*|abortion|"
@@ -240,7 +244,8 @@ const struct pol_terms pol_terms[] = {
     /* ---- trade union ---- */
     PRED(
         POL_SPECIAL_UNION,
-        "członkiem związku zawodowego|członkinią związku zawodowego|członek związku zawodowego|"
+        "organizacji związkowej|komisji zakładowej nszz|członkiem związku zawodowego|członkinią "
+        "związku zawodowego|członek związku zawodowego|"
         "członkiem związku nauczycielstwa|członkinią związku nauczycielstwa|członkiem niezależnego "
         "samorządnego związku|członkinią niezależnego samorządnego związku|członkiem "
         "nszz|członkinią "
@@ -300,7 +305,8 @@ const struct pol_terms pol_terms[] = {
         "lideră sindicală|sindicalist*"),
     /* ---- religion and belief ---- */
     PRED(POL_SPECIAL_RELIGION,
-         "deklaruje przynależność do kościoła|przynależność do kościoła|należy do kościoła|należy "
+         "jest wyznania|osobą niewierzącą|osobą wierzącą|is a non-believer|deklaruje przynależność "
+         "do kościoła|przynależność do kościoła|należy do kościoła|należy "
          "do "
          "zboru|należy do parafii|świadek jehowy|świadkiem jehowy|praktykującym|praktykującą|"
          "praktykujący|praktykująca|praktykuje jako|parafianin|parafianka|wyznania "
@@ -348,7 +354,9 @@ const struct pol_terms pol_terms[] = {
     /* ---- politics ---- */
     PRED(
         POL_SPECIAL_POLITICAL,
-        "uczestniczył w wiecach|uczestniczyła w wiecach|kandydował z listy|kandydowała z "
+        "strukturze partyjnej|strukturach partyjnych|popiera ruch|działacz partyjny|"
+        "działaczka partyjna|active in the party|uczestniczył w wiecach|uczestniczyła w "
+        "wiecach|kandydował z listy|kandydowała z "
         "listy|popiera "
         "partię|głosował na|głosowała na|głosuje na|członkiem partii|członkinią partii|członek "
         "partii|"
@@ -396,6 +404,10 @@ const struct pol_terms pol_terms[] = {
     /* ---- sex life and orientation ---- */
     PRED(
         POL_SPECIAL_ORIENTATION,
+        "tej samej płci|same-sex partner|partner of the same sex|"
+        "same-sex marriage with|gleichgeschlechtlich*|du même sexe|dello stesso sesso|del mismo "
+        "sexo|"
+        "hetzelfde geslacht|do mesmo sexo|samma kön|samme køn|stejného pohlaví|de același sex|"
         "ujawnił swoją orientację|ujawniła swoją orientację|orientację homoseksualną|orientacji "
         "homoseksualnej|orientacji biseksualnej|orientację seksualną|came out as|in a same-sex "
         "relationship|lives with his husband|hat sich geoutet|outete sich|a fait son coming out|ha "
@@ -585,7 +597,9 @@ const struct pol_terms pol_terms[] = {
         "de"),
     PRED(
         POL_SPECIAL_CRIMINAL,
-        "skazany za|skazana za|skazany na|skazana na|skazany prawomocn*|skazana prawomocn*|skazany "
+        "tymczasowo aresztowany|tymczasowo aresztowana|"
+        "tymczasowym aresztowaniu|skazany za|skazana za|skazany na|skazana na|skazany "
+        "prawomocn*|skazana prawomocn*|skazany "
         "wyrokiem|skazana wyrokiem|skazany był|skazana była|był karany|była karana|był uprzednio "
         "karany|była uprzednio karana|uprzednio karany|uprzednio karana|karany za|karana za|karany "
         "sądownie|karana sądownie|ukarany za|ukarana za|oskarżony o|oskarżona o|podejrzany "
