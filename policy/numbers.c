@@ -123,6 +123,11 @@ static void windows(struct pol_scan *s, const struct group *g, size_t n, bool cu
     }
 }
 
+static bool separates(char c)
+{
+    return c == ' ' || c == '.' || c == '-' || c == '/' || c == '\n';
+}
+
 /* Reads the chain at i; returns its end. */
 static size_t chain(struct pol_scan *s, size_t i)
 {
@@ -155,7 +160,7 @@ static size_t chain(struct pol_scan *s, size_t i)
         g[n].sep = 0;
         total += i - a;
         n++;
-        if (i + 1 < s->n && strchr(" .-/\n", s->p[i]) && pol_is_digit(s->p[i + 1])) {
+        if (i + 1 < s->n && separates(s->p[i]) && pol_is_digit(s->p[i + 1])) {
             g[n - 1].sep = s->p[i++];
             continue;
         }
@@ -178,6 +183,10 @@ void pol_scan_numbers(struct pol_scan *s)
     for (;;) {
         size_t e, run;
 
+        while (i + 4 <= s->n &&
+               !(starts[(unsigned char)s->p[i]] | starts[(unsigned char)s->p[i + 1]] |
+                 starts[(unsigned char)s->p[i + 2]] | starts[(unsigned char)s->p[i + 3]]))
+            i += 4;
         while (i < s->n && !starts[(unsigned char)s->p[i]])
             i++;
         if (i >= s->n)

@@ -27,6 +27,11 @@ struct number {
     size_t n, groups, end;
 };
 
+static bool separates(char c)
+{
+    return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')';
+}
+
 /* Digits from i on with separators between; at most `most` of them, whole groups only. */
 static void read_number(const struct pol_scan *s, size_t i, size_t most, struct number *o)
 {
@@ -45,7 +50,7 @@ static void read_number(const struct pol_scan *s, size_t i, size_t most, struct 
         o->group[o->groups++] = (uint8_t)(i - a);
         o->n += i - a;
         o->end = i;
-        while (i < s->n && sep < 3 && strchr(" -./()", s->p[i]))
+        while (i < s->n && sep < 3 && separates(s->p[i]))
             i++, sep++;
         if (sep == 0 || i >= s->n || !pol_is_digit(s->p[i]))
             return;
