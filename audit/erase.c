@@ -478,6 +478,8 @@ enum base_status aud_erase_run(struct aud_keeper *k, const struct aud_erasure *w
         st = find_targets(k, what, job, err);
     if (st == BASE_OK)
         st = may_erase(k, job, what->reason != NULL, err);
+    if (st == BASE_OK && k->erased)
+        k->erased(k->erased_ctx, what);
     if (st == BASE_OK && job->req[0] && job->p.n == 0)
         st = base_err_set(err, BASE_ENOENT, "no content of that request is kept");
     if (st != BASE_OK)

@@ -455,6 +455,8 @@ enum base_status aud_keeper_open(const struct aud_keeper_options *o, struct aud_
     pthread_mutex_init(&k->mu, NULL);
     k->log = log;
     k->master = *o->master;
+    k->erased = o->erased;
+    k->erased_ctx = o->erased_ctx;
     k->queue_bytes_max = (uint64_t)content->queue_mib << 20;
     k->blob_bytes_max = (uint64_t)content->blob_mib << 20;
     k->queue = base_ring_new(QUEUE_ITEMS);

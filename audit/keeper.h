@@ -15,10 +15,15 @@
 
 struct aud_keeper;
 
+struct aud_erasure;
 struct aud_keeper_options {
     const char *directory;
     const struct conf_master *master;   /* copied */
     const struct conf_content *content; /* copied; for retention and bounds. NULL: defaults */
+    /* Told of each erasure that is allowed, before it is carried out, for what others hold in
+     * memory of the subject or request. On the keeper's thread; must not block. May be NULL. */
+    void (*erased)(void *ctx, const struct aud_erasure *what);
+    void *erased_ctx;
 };
 
 /* Opens keys and content (making what is missing), finishes an erasure that was interrupted, starts

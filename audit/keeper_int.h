@@ -39,6 +39,9 @@ struct aud_keeper {
     _Atomic uint64_t waiting_bytes, items;
     uint64_t queue_bytes_max, blob_bytes_max;
 
+    void (*erased)(void *ctx, const struct aud_erasure *what);
+    void *erased_ctx;
+
     pthread_mutex_t mu; /* rules and stats */
     struct base_arena *rules_arena;
     struct conf_content rules;

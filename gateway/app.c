@@ -280,6 +280,12 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
 
 /* ---- the process ---- */
 
+/* On the keeper's thread: an erasure reaches answers that wait for a human too. */
+static void erase_reviews(void *ctx, const struct aud_erasure *what)
+{
+    gw_reviews_erase(ctx, what->subject, what->tenant, what->req);
+}
+
 /* What obligations need: the key of records of origin, the queue of answers under review. */
 static enum base_status open_oblige(const struct conf *c, struct base_err *err)
 {
@@ -356,12 +362,15 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
         st = gw_switches_start(child, c->policy_state, c->audit.directory, app.log, err);
     if (st == BASE_OK)
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
-    const struct aud_keeper_options keep = {
-        .directory = c->audit.directory, .master = &c->audit.master, .content = &c->audit.content};
-    if (st == BASE_OK)
-        st = aud_keeper_open(&keep, app.log, &app.keeper, err);
     if (st == BASE_OK)
         st = open_oblige(c, err);
+    const struct aud_keeper_options keep = {.directory = c->audit.directory,
+                                            .master = &c->audit.master,
+                                            .content = &c->audit.content,
+                                            .erased = erase_reviews,
+                                            .erased_ctx = app.reviews};
+    if (st == BASE_OK)
+        st = aud_keeper_open(&keep, app.log, &app.keeper, err);
     if (st == BASE_OK)
         st = aud_serve_start(app.log_dir, app.log, app.keeper, &app.serve, err);
     if (st == BASE_OK)

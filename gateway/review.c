@@ -83,7 +83,7 @@ static struct base_str put(char **at, struct base_str s)
 enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_item *item,
                                 struct base_err *err)
 {
-    size_t n = item->tenant.n + item->key.n + item->use_case.n + item->route.n +
+    size_t n = item->subject.n + item->tenant.n + item->key.n + item->use_case.n + item->route.n +
                item->content_type.n + item->headers.n + item->text.n + item->body.n;
     struct item *it = n < GW_REVIEW_BYTES_MAX ? calloc(1, sizeof *it + n) : NULL;
     enum base_status st = BASE_OK;
@@ -92,6 +92,7 @@ enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_ite
         return base_err_set(err, BASE_LIMIT, "the answer is too large to wait for a review");
     char *at = (char *)(it + 1);
     it->v = *item;
+    it->v.subject = put(&at, item->subject);
     it->v.tenant = put(&at, item->tenant);
     it->v.key = put(&at, item->key);
     it->v.use_case = put(&at, item->use_case);
@@ -145,7 +146,7 @@ enum base_status gw_reviews_get(struct gw_reviews *r, struct base_str id, struct
     } else {
         struct base_str *strings[] = {&out->tenant,   &out->key,  &out->use_case,     &out->route,
                                       &out->headers,  &out->body, &out->content_type, &out->reason,
-                                      &out->reviewer, &out->text};
+                                      &out->reviewer, &out->text, &out->subject};
         *out = it->v;
         for (size_t i = 0; i < sizeof strings / sizeof *strings && st == BASE_OK; i++) {
             *strings[i] = base_arena_dup(a, *strings[i]);
@@ -189,6 +190,22 @@ enum base_status gw_reviews_decide(struct gw_reviews *r, struct base_str id, boo
     }
     pthread_mutex_unlock(&r->lock);
     return st;
+}
+
+void gw_reviews_erase(struct gw_reviews *r, const char *subject, const char *tenant,
+                      const char *req)
+{
+    pthread_mutex_lock(&r->lock);
+    for (struct item **at = &r->first; *at;) {
+        const struct gw_review_item *v = &(*at)->v;
+        bool of_subject = subject && v->subject.n && base_str_is(v->subject, subject) &&
+                          (!tenant || base_str_is(v->tenant, tenant));
+        if (of_subject || (req && strcmp(v->id, req) == 0))
+            drop(r, at);
+        else
+            at = &(*at)->next;
+    }
+    pthread_mutex_unlock(&r->lock);
 }
 
 const char *gw_review_state_name(enum gw_review_state s)

@@ -26,6 +26,7 @@ enum gw_review_state { GW_REVIEW_PENDING, GW_REVIEW_APPROVED, GW_REVIEW_REJECTED
 struct gw_review_item {
     char id[BASE_UUID_MAX]; /* that of the request whose answer it is */
     struct base_str tenant, key, use_case, route;
+    struct base_str subject;               /* x-weir-subject, or empty */
     struct base_str content_type, headers; /* as the answer would have gone out */
     struct base_str text;                  /* what a reviewer reads of it */
     struct base_str body;
@@ -52,6 +53,9 @@ enum base_status gw_reviews_get(struct gw_reviews *r, struct base_str id, struct
 enum base_status gw_reviews_decide(struct gw_reviews *r, struct base_str id, bool approve,
                                    struct base_str reviewer, struct base_str reason,
                                    struct base_err *err) BASE_MUST_CHECK;
+/* Wipes what waits of a subject (of one tenant, or of all) or of one request. NULL: not said. */
+void gw_reviews_erase(struct gw_reviews *r, const char *subject, const char *tenant,
+                      const char *req);
 /* Writes an array of all items without their bodies, oldest first. */
 void gw_reviews_json(struct gw_reviews *r, struct base_json *j);
 size_t gw_reviews_pending(struct gw_reviews *r);

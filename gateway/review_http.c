@@ -38,6 +38,7 @@ void gw_review_put(struct gw_request *q)
     struct gw_review_item item = {
         .tenant = base_str_c(q->key.tenant),
         .key = base_str_c(q->key.id),
+        .subject = q->subject,
         .use_case = q->facts.use_case,
         .route = base_str_c(q->decision.target->text),
         .content_type =

@@ -284,6 +284,17 @@ def test_only_the_same_tenant_gets_it_and_only_admins_decide(world):
     assert ask(g, "hiring", "x", headers={"x-weir-review": "0" * 36})[0] == 404
 
 
+def test_erasure_reaches_answers_that_wait(world):
+    g, _ = world
+    held = {}
+    for who in ("subject-one", "subject-two"):
+        _, head, _ = ask(g, "hiring", "[[standin: answer=plain]] rank", headers={"x-weir-subject": who})
+        held[who] = head["x-weir-review"]
+    g.command("audit", "erase", g.audit, "--subject", "subject-one")
+    left = [r["id"] for r in admin(g, "GET", "reviews")[1]["reviews"]]
+    assert held["subject-one"] not in left and held["subject-two"] in left
+
+
 def test_oversight_without_a_hold_is_told_to_the_caller(world):
     g, _ = world
     status, head, _ = ask(g, "oversight", "rank them")

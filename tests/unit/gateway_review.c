@@ -60,6 +60,40 @@ static void test_life(void **state)
     gw_reviews_free(r);
 }
 
+static void test_erasure(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *subject, *tenant, *req;
+        unsigned left; /* bit n: item n */
+    } cases[] = {{"anna", NULL, NULL, 0xc},  {"anna", "acme", NULL, 0xe}, {"", NULL, NULL, 0xf},
+                 {NULL, NULL, "id-2", 0xb},  {"ann", NULL, NULL, 0xf},    {NULL, NULL, NULL, 0xf},
+                 {"bob", "rival", NULL, 0xf}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        static const char *const subject[] = {"anna", "anna", "bob", ""};
+        struct gw_reviews *r = gw_reviews_new(3600);
+        struct base_arena *a = base_arena_new(1 << 20);
+        struct base_err err;
+        unsigned left = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            struct gw_review_item it = item(i, i == 1 ? "rival" : "acme", BASE_STR("x"));
+            it.subject = base_str_c(subject[i]);
+            assert_int_equal(gw_reviews_put(r, &it, &err), BASE_OK);
+        }
+        gw_reviews_erase(r, cases[c].subject, cases[c].tenant, cases[c].req);
+        for (unsigned i = 0; i < 4; i++) {
+            struct gw_review_item got;
+            char id[16];
+            snprintf(id, sizeof id, "id-%u", i);
+            if (gw_reviews_get(r, base_str_c(id), BASE_STR_NULL, a, &got, &err) == BASE_OK)
+                left |= 1u << i;
+        }
+        assert_int_equal(left, cases[c].left);
+        base_arena_free(a);
+        gw_reviews_free(r);
+    }
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -151,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
+        cmocka_unit_test(test_erasure),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_record_of_origin),
