@@ -102,11 +102,12 @@ static void on_headers(void *ctx, const struct gw_attempt_headers *h)
                {"x-should-retry", h->x_should_retry}};
     base_buf_clear(&q->passed_on);
     for (size_t i = 0; i < 3; i++)
-        if (one[i].value.n)
+        if (one[i].value.n && gw_oblige_header(q, base_str_c(one[i].name), one[i].value))
             gw_http_put_header(&q->passed_on, one[i].name, one[i].value);
     for (size_t i = 0; i < h->n_rate; i++) {
         char name[80];
-        if (h->rate_name[i].n >= sizeof name)
+        if (h->rate_name[i].n >= sizeof name ||
+            !gw_oblige_header(q, h->rate_name[i], h->rate_value[i]))
             continue;
         memcpy(name, h->rate_name[i].p, h->rate_name[i].n);
         name[h->rate_name[i].n] = '\0';
@@ -414,12 +415,30 @@ static int client_status(const struct chat_error *e)
     return 502;
 }
 
-static void attempt_failed(struct gw_request *q, const struct chat_error *e)
+static void note_findings(struct gw_request *q)
+{
+    if (!q->oblige.guard)
+        return;
+    const uint32_t *found = gw_guard_counts(q->oblige.guard);
+    for (int t = 0; t < POL_TYPE_COUNT; t++) {
+        if (found[t] > q->oblige.found[t])
+            gw_metrics_add(q->http->loop->metrics, GW_F_ANSWER_FINDINGS,
+                           pol_type_name((enum pol_type)t), conf_answers_name(q->decision.answers),
+                           NULL, found[t] - q->oblige.found[t]);
+        q->oblige.found[t] = found[t];
+    }
+}
+
+static void attempt_failed(struct gw_request *q, const struct chat_error *failure)
 {
     const struct conf_target *t = q->decision.target;
+    struct chat_error shown = *failure;
+    const struct chat_error *e = &shown;
     char reason[16];
 
     q->attempt = NULL;
+    gw_oblige_error(q, &shown);
+    note_findings(q);
     snprintf(reason, sizeof reason, "%d", e->status);
     gw_metrics_add(q->http->loop->metrics, GW_F_UPSTREAM_ERRORS,
                    t->backend ? t->backend->name : "local", e->status ? reason : "unreachable",
@@ -502,18 +521,6 @@ static enum base_status deliver(void *ctx, const struct chat_event *ev)
         return st == BASE_OK ? emit(q, ev) : st;
     default:
         return emit(q, ev);
-    }
-}
-
-static void note_findings(struct gw_request *q)
-{
-    const uint32_t *found = gw_guard_counts(q->oblige.guard);
-    for (int t = 0; t < POL_TYPE_COUNT; t++) {
-        if (found[t] > q->oblige.found[t])
-            gw_metrics_add(q->http->loop->metrics, GW_F_ANSWER_FINDINGS,
-                           pol_type_name((enum pol_type)t), conf_answers_name(q->decision.answers),
-                           NULL, found[t] - q->oblige.found[t]);
-        q->oblige.found[t] = found[t];
     }
 }
 

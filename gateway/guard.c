@@ -3,20 +3,27 @@
  * Owns       a pol_guard each for text, reasoning and refusal, and the arguments of the tool call
  *            that is open.
  * Runs on    the loop's thread.
- * Order      a channel's held bytes go out before an event of another channel, so that the client
- *            sees what the model wrote in the order in which it wrote it.
+ * Order      within a channel as the model wrote it. Between channels too where nothing is taken
+ *            out (warn); else what a channel holds waits for more of that channel, or for the
+ *            finish: what was let out because another channel spoke could be the first half of a
+ *            finding, whose second half comes when the first channel goes on.
  * Tools      arguments are JSON: they are kept until the call is complete, then examined as a JSON
  *            slot of a request would be (a bare number in quotes is still JSON), and go out whole.
  *            A call of a tool that the policy forbids withholds the rest of the answer.
+ * Words      names and ids of calls and a finish reason of the upstream's own are short texts that
+ *            a client reads too: one with a finding in it is left out.
  * Fails by   the status of what failed; the caller ends the answer.
  */
 #include "gateway/guard.h"
 #include "base/clock.h"
+#include <stdio.h>
 #include <stdlib.h>
 
-#define PIECE_MAX (16u << 20) /* what one event can set free */
-#define ARGS_MAX  (4u << 20)
-#define ARENA_MAX (64u << 20)
+#define PIECE_MAX  (16u << 20) /* what one event can set free */
+#define ARGS_MAX   (4u << 20)
+#define ARENA_MAX  (64u << 20)
+#define WORD_ARENA (4u << 20)
+#define KNOWN_MAX  ((uint64_t)1 << 30)
 
 enum { TEXT, REASONING, REFUSAL, CHANNELS };
 
@@ -27,7 +34,8 @@ struct gw_guard {
     struct gw_guard_spec spec;
     struct pol_guard *channel[CHANNELS];
     struct base_buf piece, args;
-    int open; /* index of the tool call whose arguments are being kept, or -1 */
+    int open;          /* index of the tool call whose arguments are being kept, or -1 */
+    uint64_t searched; /* bytes of the request that were looked through for known values */
     const char *withheld;
     uint32_t counts[POL_TYPE_COUNT];
 };
@@ -36,21 +44,25 @@ struct gw_guard {
 
 struct needle {
     struct base_str value;
+    uint64_t *searched;
     bool found;
 };
 
 static enum base_status look(void *ctx, const struct chat_slot *slot)
 {
     struct needle *n = ctx;
+    *n->searched += slot->text->n;
     n->found = base_str_find(*slot->text, n->value, 0) != SIZE_MAX;
     return n->found ? BASE_EBUG : BASE_OK; /* any status stops the walk */
 }
 
+/* A large request and an answer full of findings would keep the loop for minutes: past a budget
+ * nothing counts as the caller's own any more. */
 static bool known(void *ctx, struct base_str value)
 {
-    const struct gw_guard *g = ctx;
-    struct needle n = {.value = value};
-    if (!g->spec.asked)
+    struct gw_guard *g = ctx;
+    struct needle n = {.value = value, .searched = &g->searched};
+    if (!g->spec.asked || g->searched > KNOWN_MAX)
         return false;
     enum base_status st = chat_request_slots(g->spec.asked, look, &n);
     return st != BASE_OK && n.found;
@@ -104,6 +116,44 @@ const uint32_t *gw_guard_counts(const struct gw_guard *g)
     return g->counts;
 }
 
+/* ---- short texts ---- */
+
+bool gw_guard_clean(struct gw_guard *g, struct base_str text)
+{
+    struct pol_spans spans;
+    struct base_err err;
+    bool clean = true;
+
+    if (!g->spec.scan || text.n == 0)
+        return true;
+    struct base_arena *a = base_arena_new(WORD_ARENA);
+    if (!a || pol_scan_text(g->spec.detector, g->spec.scratch, text, a, &spans, &err) != BASE_OK ||
+        spans.truncated) {
+        base_arena_free(a);
+        return g->spec.action == POL_GUARD_WARN;
+    }
+    for (size_t i = 0; i < spans.n; i++) {
+        const struct pol_span *sp = &spans.v[i];
+        if (!(g->spec.types & POL_TYPE_BIT(sp->type)) ||
+            known(g, base_str_n(text.p + sp->start, sp->end - sp->start)))
+            continue;
+        g->counts[sp->type]++;
+        clean = g->spec.action == POL_GUARD_WARN;
+    }
+    base_arena_free(a);
+    return clean;
+}
+
+/* A word that is not clean: another in its place, or the answer is withheld. */
+static void judge_word(struct gw_guard *g, struct base_str *word, struct base_str instead)
+{
+    if (gw_guard_clean(g, *word))
+        return;
+    *word = instead;
+    if (g->spec.action == POL_GUARD_WITHHOLD)
+        g->withheld = "answer_withheld";
+}
+
 /* ---- text ---- */
 
 /* Gives out what piece holds as an event of channel c. */
@@ -137,7 +187,7 @@ static enum base_status text_event(struct gw_guard *g, int c, const struct chat_
     struct base_err err;
     enum base_status st = BASE_OK;
     for (int other = 0; other < CHANNELS && st == BASE_OK; other++)
-        if (other != c)
+        if (other != c && g->spec.action == POL_GUARD_WARN)
             st = flush_channel(g, other, out, ctx);
     if (st != BASE_OK || g->withheld)
         return st;
@@ -229,7 +279,23 @@ static enum base_status tool_event(struct gw_guard *g, const struct chat_event *
     if (st != BASE_OK || g->withheld)
         return st;
     g->open = ev->index;
-    return out(ctx, ev);
+    struct chat_event call = *ev;
+    char id[32];
+    int n = snprintf(id, sizeof id, "call_%d", ev->index);
+    judge_word(g, &call.id, base_str_n(id, (size_t)n));
+    judge_word(g, &call.name, BASE_STR("withheld"));
+    return g->withheld ? BASE_OK : out(ctx, &call);
+}
+
+static enum base_status finish_event(struct gw_guard *g, const struct chat_event *ev,
+                                     chat_event_fn out, void *ctx)
+{
+    struct chat_event finish = *ev;
+    enum base_status st = close_call(g, out, ctx);
+    if (st != BASE_OK || g->withheld)
+        return st;
+    judge_word(g, &finish.text, BASE_STR_NULL);
+    return g->withheld ? BASE_OK : out(ctx, &finish);
 }
 
 enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev, chat_event_fn out,
@@ -249,14 +315,12 @@ enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev,
     case CHAT_EV_TOOL_ARGS:
     case CHAT_EV_FINISH:
         for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
-            st = flush_channel(g, c, out, ctx);
-        if (st == BASE_OK && !g->withheld && ev->kind != CHAT_EV_FINISH)
-            st = tool_event(g, ev, out, ctx);
-        if (st == BASE_OK && !g->withheld && ev->kind == CHAT_EV_FINISH)
-            st = close_call(g, out, ctx);
-        if (st == BASE_OK && !g->withheld && ev->kind == CHAT_EV_FINISH)
-            st = out(ctx, ev);
-        return st;
+            if (ev->kind == CHAT_EV_FINISH || g->spec.action == POL_GUARD_WARN)
+                st = flush_channel(g, c, out, ctx);
+        if (st != BASE_OK || g->withheld)
+            return st;
+        return ev->kind == CHAT_EV_FINISH ? finish_event(g, ev, out, ctx)
+                                          : tool_event(g, ev, out, ctx);
     default:
         return out(ctx, ev);
     }

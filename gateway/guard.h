@@ -31,10 +31,14 @@ struct gw_guard;
 
 struct gw_guard *gw_guard_new(const struct gw_guard_spec *spec); /* NULL: no memory */
 void gw_guard_free(struct gw_guard *g);
+/* True if a short text beside the answer (an error's words, a header) may be shown as it is. What
+ * is found is counted; under POL_GUARD_WARN everything may be shown. */
+bool gw_guard_clean(struct gw_guard *g, struct base_str text);
 /* Takes TEXT, REASONING, REFUSAL, TOOL_CALL, TOOL_ARGS and FINISH and gives the same kinds to out,
- * in order. Tool arguments come out whole, before the next call or the finish. Once withheld,
- * nothing comes out any more. Returns what out returned, or BASE_ENOMEM or BASE_LIMIT when an
- * answer could not be examined: it must then end. */
+ * in order within a channel; what redact or withhold holds of one channel waits for more of that
+ * channel or the finish, whatever the others say. Tool arguments come out whole, before the next
+ * call or the finish. Once withheld, nothing comes out any more. Returns what out returned, or
+ * BASE_ENOMEM or BASE_LIMIT when an answer could not be examined: it must then end. */
 enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev, chat_event_fn out,
                                 void *ctx) BASE_MUST_CHECK;
 /* NULL, or why nothing comes out any more: "answer_withheld" or "tool_denied". Static. */

@@ -2,12 +2,12 @@
  *
  * Owns       q->oblige: the guard and the running digest; freed by gw_oblige_drop.
  * Runs on    the loop's thread.
- * Tools      a tool without a function name (a provider's own, such as web_search) goes by its
- *            `type`. What is taken away is named in the intent leaf and in x-weir-tools-removed; a
- *            caller that insists on such a tool gets a 403.
- * Digest     SHA-256 over the answer's text as the client gets it: restored, reasoning and tool
- *            calls left out.
- * Fails by   q->error; what cannot be guarded or signed is not answered.
+ * Tools      a tool without a name (a provider's own, such as web_search) goes by its `type`. A
+ *            member of the body beside `tools` can bring tools too: see may_send. What is taken
+ * away is named in the intent leaf and in x-weir-tools-removed; a caller that insists on such a
+ * tool gets a 403. Digest     SHA-256 over the answer's text as the client gets it: restored,
+ * reasoning and tool calls left out. Fails by   q->error; what cannot be guarded or signed is not
+ * answered.
  */
 #include "gateway/oblige.h"
 #include "gateway/app.h"
@@ -32,34 +32,92 @@ bool gw_obliged(const struct gw_request *q, const char *word)
 
 /* ---- tools ---- */
 
-static struct base_str tool_name(const struct chat_tool *t, char buf[64])
+/* The name that a tool, or a choice of one, goes by: a function's or custom tool's own, else its
+ * type. Borrowed from v. */
+static struct base_str name_of(const json_t *v)
+{
+    struct base_str name = gw_json_get_str(gw_json_get_obj(v, "function"), "name");
+    if (!name.n)
+        name = gw_json_get_str(gw_json_get_obj(v, "custom"), "name");
+    if (!name.n)
+        name = gw_json_get_str(v, "name");
+    return name.n ? name : gw_json_get_str(v, "type");
+}
+
+static struct base_str tool_name(const struct gw_request *q, const struct chat_tool *t)
 {
     struct base_err err;
     if (t->name.n || !t->extra.n)
         return t->name;
     json_t *v = gw_json_load(t->extra, true, &err);
-    struct base_str type = gw_json_get_str(v, "type");
-    size_t n = type.n < 63 ? type.n : 63;
-    if (n)
-        memcpy(buf, type.p, n);
+    struct base_str name = base_arena_dup(q->arena, name_of(v));
     json_decref(v);
-    return base_str_n(buf, n);
+    return name;
 }
 
 static bool may_have(const struct gw_request *q, const struct chat_tool *t, const char **rule)
 {
-    char buf[64];
-    return pol_tool_allowed(&q->decision, tool_name(t, buf), rule);
+    return pol_tool_allowed(&q->decision, tool_name(q, t), rule);
+}
+
+/* A member of the body that Weir has no field for. Providers have members that bring tools (web
+ * search, plugins, MCP servers) and invent more; so where tools are limited only those go along
+ * that are known to bring none, and those that an `allow` list names. */
+static bool may_send(const struct gw_request *q, const char *member)
+{
+    static const char *const plain[] = {"audio",
+                                        "frequency_penalty",
+                                        "logit_bias",
+                                        "logprobs",
+                                        "max_tokens",
+                                        "metadata",
+                                        "min_p",
+                                        "modalities",
+                                        "prediction",
+                                        "presence_penalty",
+                                        "prompt_cache_key",
+                                        "parallel_tool_calls",
+                                        "response_format",
+                                        "reasoning",
+                                        "reasoning_effort",
+                                        "repetition_penalty",
+                                        "seed",
+                                        "safety_identifier",
+                                        "service_tier",
+                                        "store",
+                                        "stream_options",
+                                        "thinking",
+                                        "tool_choice",
+                                        "top_k",
+                                        "top_logprobs",
+                                        "verbosity",
+                                        "prompt_cache_retention"};
+    const char *rule;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(member, plain[i]) == 0)
+            return true;
+    if (strcmp(member, "web_search_options") == 0)
+        return pol_tool_allowed(&q->decision, BASE_STR("web_search"), &rule);
+    return q->decision.n_tools_allow && pol_tool_allowed(&q->decision, base_str_c(member), &rule);
+}
+
+static void note_removed(struct base_buf *names, struct base_str name)
+{
+    char z[65];
+    snprintf(z, sizeof z, "%.*s", BASE_FMT(name));
+    gw_dropped_add(names, "", z);
 }
 
 void gw_oblige_decided(struct gw_request *q)
 {
     struct gw_oblige *o = &q->oblige;
     struct base_buf names;
-    const char *rule;
-    char buf[64];
+    struct base_err err;
+    const char *rule, *key;
+    json_t *v;
 
     o->n_tools_removed = 0;
+    o->members_removed = false;
     o->tools_removed = BASE_STR_NULL;
     if (!q->decision.n_tools_allow && !q->decision.n_tools_deny)
         return;
@@ -68,15 +126,73 @@ void gw_oblige_decided(struct gw_request *q)
         const struct chat_tool *t = &q->chat.tools[i];
         if (may_have(q, t, &rule))
             continue;
-        struct base_str name = tool_name(t, buf);
         if (o->n_tools_removed++ == 0)
             o->tools_rule = rule;
-        char z[65];
-        snprintf(z, sizeof z, "%.*s", BASE_FMT(name));
-        gw_dropped_add(&names, "", z);
+        note_removed(&names, tool_name(q, t));
     }
+    json_t *extra = q->chat.extra.n ? gw_json_load(q->chat.extra, true, &err) : NULL;
+    json_object_foreach(extra, key, v)
+    {
+        if (may_send(q, key))
+            continue;
+        o->members_removed = true;
+        note_removed(&names, base_str_c(key));
+    }
+    json_decref(extra);
     o->tools_removed = base_arena_dup(q->arena, base_buf_view(&names));
     base_buf_release(&names);
+}
+
+/* A tool_choice that the canonical form cannot hold: one tool, or a list of those to choose from.
+ * True if it names one that may not be used. */
+static bool chooses_forbidden(const struct gw_request *q, const json_t *choice, const char **rule)
+{
+    const json_t *inner = gw_json_get_obj(choice, "allowed_tools");
+    const json_t *list = json_object_get(inner ? inner : choice, "tools");
+    if (!json_is_object(choice))
+        return false;
+    if (!list)
+        return !pol_tool_allowed(&q->decision, name_of(choice), rule);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!pol_tool_allowed(&q->decision, name_of(json_array_get(list, i)), rule))
+            return true;
+    return false;
+}
+
+/* Takes out of q->sent's further members what may not go along. False: no memory. *rule: the rule
+ * against a choice in there, or NULL. */
+static bool filter_members(struct gw_request *q, const char **rule)
+{
+    struct base_err err;
+    const char *key;
+    void *next;
+    json_t *v;
+
+    *rule = NULL;
+    if (!q->sent.extra.n)
+        return true;
+    json_t *extra = gw_json_load(q->sent.extra, true, &err);
+    const char *against = NULL;
+    if (chooses_forbidden(q, json_object_get(extra, "tool_choice"), &against))
+        *rule = against;
+    bool ok = extra != NULL;
+    if (ok && q->oblige.members_removed) {
+        json_object_foreach_safe(extra, next, key, v)
+        {
+            if (!may_send(q, key))
+                json_object_del(extra, key);
+        }
+        q->sent.extra = json_object_size(extra) ? gw_json_text(q->arena, extra) : BASE_STR_NULL;
+        ok = json_object_size(extra) == 0 || q->sent.extra.p;
+    }
+    json_decref(extra);
+    return ok;
+}
+
+static bool no_memory(struct gw_request *q)
+{
+    gw_request_fail(q, 503, "server_error", "out_of_memory", NULL, "Out of memory.");
+    return false;
 }
 
 /* Takes the tools that the model may not have out of q->sent. */
@@ -84,26 +200,31 @@ static bool filter_tools(struct gw_request *q)
 {
     struct gw_oblige *o = &q->oblige;
     struct chat_request *r = &q->sent;
-    const char *rule;
+    const char *rule, *against = NULL;
     size_t n = 0;
 
-    if (o->n_tools_removed == 0)
+    if (!q->decision.n_tools_allow && !q->decision.n_tools_deny)
         return true;
-    bool named = r->tool_choice == CHAT_TOOLS_NAMED &&
-                 !pol_tool_allowed(&q->decision, r->tool_choice_name, &rule);
-    bool none_left = o->n_tools_removed == r->n_tools && r->tool_choice == CHAT_TOOLS_REQUIRED;
-    if (named || none_left) {
-        gw_request_fail(q, 403, "policy_denied", named ? rule : o->tools_rule, "tool_choice",
+    if (!filter_members(q, &against))
+        return no_memory(q);
+    if (r->tool_choice == CHAT_TOOLS_NAMED &&
+        !pol_tool_allowed(&q->decision, q->chat.tool_choice_name, &rule))
+        against = rule;
+    if (!against && o->n_tools_removed && o->n_tools_removed == r->n_tools &&
+        r->tool_choice == CHAT_TOOLS_REQUIRED)
+        against = o->tools_rule;
+    if (against) {
+        gw_request_fail(q, 403, "policy_denied", against, "tool_choice",
                         "Denied by policy (rule %s): the tool that this request insists on may not "
                         "be used. What to do: leave tool_choice out, or use an allowed tool.",
-                        named ? rule : o->tools_rule);
+                        against);
         return false;
     }
+    if (o->n_tools_removed == 0)
+        return true;
     struct chat_tool *kept = base_arena_array(q->arena, r->n_tools, sizeof *kept);
-    if (!kept) {
-        gw_request_fail(q, 503, "server_error", "out_of_memory", NULL, "Out of memory.");
-        return false;
-    }
+    if (!kept)
+        return no_memory(q);
     /* Judged by the names as the caller wrote them: redaction may have changed those in r. */
     for (size_t i = 0; i < r->n_tools; i++)
         if (may_have(q, &q->chat.tools[i], &rule))
@@ -168,6 +289,43 @@ bool gw_oblige_begin(struct gw_request *q)
         return false;
     }
     return true;
+}
+
+static bool may_show(struct gw_request *q, struct base_str text)
+{
+    return !q->oblige.guard || gw_guard_clean(q->oblige.guard, text);
+}
+
+void gw_oblige_error(struct gw_request *q, struct chat_error *e)
+{
+    bool ours = e->status == 0; /* could not be reached, and the like: no words of a stranger's */
+    const char *why = NULL;
+
+    if (ours)
+        return;
+    if (q->decision.review_hold)
+        why = "a human must see answers first";
+    else if (!may_show(q, e->message) || !may_show(q, e->code) || !may_show(q, e->type) ||
+             !may_show(q, e->body))
+        why = "it holds data that may not be given out";
+    if (!why)
+        return;
+    e->message = base_arena_printf(q->arena,
+                                   "the upstream reported an error (status %d); its text "
+                                   "is not shown: %s",
+                                   e->status, why);
+    e->type = e->code = e->body = BASE_STR_NULL;
+}
+
+bool gw_oblige_header(struct gw_request *q, struct base_str name, struct base_str value)
+{
+    if (q->decision.answers != CONF_ANSWERS_REDACT &&
+        q->decision.answers != CONF_ANSWERS_WITHHOLD && !q->decision.review_hold)
+        return true;
+    for (size_t i = 0; i < name.n; i++) /* limits are named in words */
+        if (name.p[i] != '-' && ((name.p[i] | 32) < 'a' || (name.p[i] | 32) > 'z'))
+            return false;
+    return name.n + value.n <= 96 && may_show(q, value);
 }
 
 /* What a reviewer reads: the text, and what tools the model wants to call with what. */

@@ -19,6 +19,11 @@ bool gw_oblige_begin(struct gw_request *q);
 /* A piece of the answer that goes to the client, or would but for a review. BASE_LIMIT: more than a
  * reviewer can be shown. */
 enum base_status gw_oblige_piece(struct gw_request *q, const struct chat_event *ev) BASE_MUST_CHECK;
+/* An upstream's words about its failure are an answer too: takes out of e what the decision's
+ * answers may not say, and all of them where a human must see the answer first. */
+void gw_oblige_error(struct gw_request *q, struct chat_error *e);
+/* True if this header of the upstream's may be passed on. */
+bool gw_oblige_header(struct gw_request *q, struct base_str name, struct base_str value);
 /* The answer is complete: makes its record of origin where one is asked for. False: it could not be
  * made, and q->error is set. */
 bool gw_oblige_end(struct gw_request *q);

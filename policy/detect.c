@@ -503,6 +503,11 @@ static struct pol_span span_of(const struct pol_norm *m, const struct pol_cand *
                              .subtype = c->subtype};
 }
 
+const struct pol_norm *pol_scratch_norm(const struct pol_scratch *s)
+{
+    return &s->norm;
+}
+
 enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
                                 struct base_str text, pol_types types, struct base_arena *a,
                                 struct pol_spans *out, unsigned *classes, struct base_err *err)

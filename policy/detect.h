@@ -121,5 +121,7 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
                                 struct base_str text, pol_types types, struct base_arena *a,
                                 struct pol_spans *out, unsigned *classes,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* The text of the last scan as detectors read it; borrowed until the next one. */
+const struct pol_norm *pol_scratch_norm(const struct pol_scratch *s);
 
 #endif

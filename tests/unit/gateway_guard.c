@@ -1,5 +1,6 @@
-/* Goal: gateway/guard.c gives an answer's events on in order, holds text back only until another
- * channel speaks, judges tool calls whole, and lets nothing out once the answer is withheld.
+/* Goal: gateway/guard.c gives an answer's events on in order where nothing is taken out, lets no
+ * channel that comes between split a finding, judges tool calls whole, and lets nothing out once
+ * the answer is withheld.
  *
  * Method: event lists in, a transcript of what comes out. Tool calls with findings in their
  * arguments, calls of tools that are forbidden, fragments that do not belong to the open call.
@@ -98,12 +99,40 @@ static void test_order(void **state)
         {CHAT_EV_TOOL_ARGS, "1}", 0},   {CHAT_EV_TOOL_CALL, "put", 1},
         {CHAT_EV_TOOL_ARGS, "{}", 1},   {CHAT_EV_FINISH, "", 0}};
     struct base_buf out;
-    assert_null(PLAY(steps, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_null(PLAY(steps, POL_GUARD_WARN, true, BASE_OK, &out, NULL));
     assert_string_equal(out.p, "Rhm, well|THello you|Cget|A{\"a\":1}|Cput|A{}|F|");
+    base_buf_release(&out);
+    /* what may yet be part of a finding waits for the finish */
+    assert_null(PLAY(steps, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Cget|A{\"a\":1}|Cput|THello you|Rhm, well|A{}|F|");
     base_buf_release(&out);
     /* without a scan nothing is held */
     assert_null(PLAY(steps, POL_GUARD_REDACT, false, BASE_OK, &out, NULL));
     assert_string_equal(out.p, "Rhm, |Rwell|THello|T you|Cget|A{\"a\":|A1}|Cput|A{}|F|");
+    base_buf_release(&out);
+}
+
+static void test_channels_between(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {CHAT_EV_TEXT, "DE89 3704 0044", 0},  {CHAT_EV_REASONING, "hm", 0},
+        {CHAT_EV_TEXT, " 0532", 0},           {CHAT_EV_TOOL_CALL, "get", 0},
+        {CHAT_EV_TEXT, " 0130 00 today.", 0}, {CHAT_EV_FINISH, "AKIAIOSFODNN7EXAMPLQ", 0}};
+    static const struct step call[] = {{CHAT_EV_TOOL_CALL, "AKIAIOSFODNN7EXAMPLQ", 0},
+                                       {CHAT_EV_FINISH, "", 0}};
+    struct base_buf out;
+    uint32_t found = 0;
+    assert_null(PLAY(steps, POL_GUARD_REDACT, true, BASE_OK, &out, &found));
+    assert_string_equal(out.p, "Cget|T[IBAN withheld] today.|Rhm|F|");
+    assert_int_equal(found, 2);
+    base_buf_release(&out);
+    assert_null(PLAY(call, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Cwithheld|F|");
+    base_buf_release(&out);
+    assert_string_equal(PLAY(call, POL_GUARD_WITHHOLD, true, BASE_OK, &out, NULL),
+                        "answer_withheld");
+    assert_string_equal(out.p, "");
     base_buf_release(&out);
 }
 
@@ -173,11 +202,9 @@ static void test_mixed_fragments_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_forbidden_call),
-        cmocka_unit_test(test_withheld_text),
-        cmocka_unit_test(test_mixed_fragments_are_refused),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_channels_between),
+        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_forbidden_call),
+        cmocka_unit_test(test_withheld_text), cmocka_unit_test(test_mixed_fragments_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
