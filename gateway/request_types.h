@@ -43,7 +43,7 @@ struct gw_oblige {
     struct base_str provenance;    /* the record of origin, once the answer is complete */
     struct base_str tools_removed; /* names, comma separated */
     size_t n_tools_removed;
-    bool members_removed; /* of the body, beside `tools`: they too can bring tools */
+    bool members_removed;           /* of the body, beside `tools`: they too can bring tools */
     const char *tools_rule;         /* who took the first of them away */
     uint32_t found[POL_TYPE_COUNT]; /* in the answer */
     struct gw_review_item *fetched; /* the approved answer that this request is for */
