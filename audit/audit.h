@@ -91,8 +91,10 @@ struct aud_verify_report {
     uint64_t periods;               /* that were read */
     uint64_t dropped;               /* earlier ones that a record says were dropped, and which */
     uint64_t dropped_at;            /* record says so */
-    uint64_t witnessed; /* size in the current period that enough witnesses have signed */
-    unsigned cosigned;  /* by how many */
+    uint64_t witnessed;   /* size in the current period that enough witnesses have signed */
+    unsigned cosigned;    /* by how many */
+    uint64_t contents;    /* leaves that name stored content */
+    uint64_t unwitnessed; /* closed periods without so many; only where witnesses were given */
     char origin[256], root_hex[65], vkey[512];
     uint64_t uncommitted_bytes; /* behind the last COMMIT: the rest of an interrupted write */
     uint64_t time_back_us_max;  /* the largest step back between leaves; index order is the truth */

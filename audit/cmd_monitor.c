@@ -185,8 +185,10 @@ static int look(struct monitor *m)
              : st == BASE_EINVAL ? fails("%s", err.text)
                                  : AUD_EXIT_USAGE;
     } else {
+        /* size 0 says nothing of the records before it: a period that has just begun must not make
+         * us forget what the one before it signed */
         rc = look_at_all(m);
-        if (rc == AUD_EXIT_HOLDS)
+        if (rc == AUD_EXIT_HOLDS && (cp.size > 0 || m->kept.n == 0))
             rc = keep(m, &cp, base_buf_view(&note));
     }
 out:
@@ -271,6 +273,8 @@ int aud_cmd_monitor(int argc, char **argv)
             return aud_cmd_usage(help_text, NULL);
     }
     m.o.quorum = (unsigned)n;
+    if (n > m.o.n_witnesses)
+        return aud_cmd_usage(help_text, "--quorum is more than there are --witness");
     if (optind + 1 != argc || !m.file)
         return aud_cmd_usage(help_text, "monitor needs one DIR and --state FILE");
     m.dir = argv[optind];

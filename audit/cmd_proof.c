@@ -70,8 +70,8 @@ static int check_proof(const char *file, const struct proof_options *o)
     }
     struct aud_vkey log, w[AUD_WITNESSES_MAX];
     st = aud_vkey_parse(base_str_c(o->vkey), &log, &err);
-    for (unsigned i = 0; st == BASE_OK && i < o->n_witnesses; i++)
-        st = aud_wkey_parse(base_str_c(o->witness[i]), &w[i], &err);
+    if (st == BASE_OK)
+        st = aud_wkeys_parse(o->witness, o->n_witnesses, w, &err);
     if (st != BASE_OK) {
         fprintf(stderr, "weir audit verify-proof: %s\n", err.text);
         goto out;

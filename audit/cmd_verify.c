@@ -39,6 +39,8 @@ static void verify_json(const struct aud_verify_report *r, const struct aud_cont
     base_json_kint(&j, "dropped_periods", (int64_t)r->dropped);
     base_json_kint(&j, "witnessed", (int64_t)r->witnessed);
     base_json_kint(&j, "cosigned", (int64_t)r->cosigned);
+    base_json_kint(&j, "unwitnessed_periods", (int64_t)r->unwitnessed);
+    base_json_kint(&j, "contents", (int64_t)r->contents);
     base_json_kint(&j, "size_signed", (int64_t)r->size_signed);
     base_json_kint(&j, "intents", (int64_t)r->intents);
     base_json_kint(&j, "outcomes", (int64_t)r->outcomes);
@@ -93,6 +95,11 @@ static void verify_text(const struct aud_verify_report *r)
     if (r->cosigned)
         printf("witnesses: %u have signed size %" PRIu64 " of the current period\n", r->cosigned,
                r->witnessed);
+    if (r->unwitnessed)
+        printf("note: %" PRIu64
+               " closed period(s) have too few cosignatures: that their records are "
+               "those of\n      their time only a checkpoint kept from then can tell\n",
+               r->unwitnessed);
     printf("requests: %" PRIu64 " intents, %" PRIu64 " outcomes (%" PRIu64
            " unknown after a crash), %" PRIu64 " open\n",
            r->intents, r->outcomes, r->unknown_outcomes, r->open_intents);
@@ -166,6 +173,11 @@ static int verify_one(const char *dir, const struct aud_verify_options *o, bool 
         verify_text(&r);
     if (!json && any && r.holds)
         content_text(&c);
+    else if (!json && r.holds && r.contents)
+        printf("note: %" PRIu64
+               " records name stored content; DIR/content is not here, so nothing is "
+               "said of it\n",
+               r.contents);
     return r.holds ? AUD_EXIT_HOLDS : AUD_EXIT_FAILS;
 }
 

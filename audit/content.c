@@ -319,10 +319,16 @@ static enum base_status walk_open(const struct aud_content *c, uint64_t number, 
 
     segment_name(number, name);
     *w = (struct walk){.number = number};
-    w->fd = openat(c->dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW);
+    w->fd = openat(c->dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (w->fd < 0 || fstat(w->fd, &sb) != 0)
         return base_err_sys(err, "%s/%s", c->dir, name);
+    if (!S_ISREG(sb.st_mode))
+        return base_err_set(err, BASE_EIO, "%s/%s: is not a file", c->dir, name);
     w->size = (uint64_t)sb.st_size;
+    if (w->size > 2 * SEGMENT_MAX) { /* somebody else's: nothing is looked for behind that */
+        w->size = 2 * SEGMENT_MAX;
+        w->damaged = 1;
+    }
     return BASE_OK;
 }
 

@@ -10,6 +10,7 @@
  */
 #include "audit/period.h"
 
+#include "base/file.h"
 #include "base/crc32c.h"
 
 #include <errno.h>
@@ -53,9 +54,10 @@ static enum base_status segment_open(struct aud_cursor *c, size_t at, struct bas
     st = aud_read_path(path, c->dir, inside, err);
     if (st != BASE_OK)
         return st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return base_err_sys(err, "%s", path);
+    int fd;
+    st = base_file_open_regular(path, &fd, err);
+    if (st != BASE_OK)
+        return st;
     if (c->fd >= 0)
         close(c->fd);
     c->fd = fd;

@@ -499,6 +499,27 @@ enum base_status aud_cosigned(struct base_str note, const struct aud_vkey *witne
     return st == BASE_DONE ? BASE_OK : base_err_set(err, BASE_EINVAL, "malformed signature line");
 }
 
+enum base_status aud_wkeys_parse(const char *const *s, size_t n, struct aud_vkey *out,
+                                 struct base_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct aud_vkey a, b;
+        enum base_status st = aud_wkey_parse(base_str_c(s[i]), &a, err);
+
+        for (size_t k = 0; st == BASE_OK && k < i; k++) {
+            st = aud_wkey_parse(base_str_c(s[k]), &b, err);
+            if (st == BASE_OK && memcmp(a.pub, b.pub, sizeof(a.pub)) == 0)
+                st = base_err_set(err, BASE_EINVAL, "%s and %s are the same witness", b.name,
+                                  a.name);
+        }
+        if (st != BASE_OK)
+            return st;
+        if (out)
+            out[i] = a;
+    }
+    return BASE_OK;
+}
+
 bool aud_checkpoint_print(const struct aud_checkpoint *c, struct base_buf *out)
 {
     base_buf_printf(out, "%s\n%llu\n", c->origin, (unsigned long long)c->size);

@@ -63,6 +63,10 @@ enum base_status aud_vkey_parse(struct base_str s, struct aud_vkey *out,
 /* The vkey of a witness (type 0x04). */
 enum base_status aud_wkey_parse(struct base_str s, struct aud_vkey *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* All of n such vkeys. BASE_EINVAL if one is none, or if two are the same public key, under another
+ * name too: whoever signs once must not count twice. out may be NULL. Any thread. */
+enum base_status aud_wkeys_parse(const char *const *s, size_t n, struct aud_vkey *out,
+                                 struct base_err *err) BASE_MUST_CHECK;
 /* The same key under another name, as the periods of a log have it. */
 enum base_status aud_vkey_named(const struct aud_vkey *k, struct base_str name,
                                 struct aud_vkey *out) BASE_MUST_CHECK;

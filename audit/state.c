@@ -59,7 +59,7 @@ static enum base_status slurp(const char *dir, const char *name, struct base_buf
     base_buf_init(out, AUD_NOTE_MAX);
     if (st != BASE_OK)
         return st;
-    return base_file_read(path, out, err);
+    return base_file_read_regular(path, out, err);
 }
 
 /* "<key> <value>" as the next line of *rest. */

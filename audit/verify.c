@@ -46,6 +46,15 @@ bool ver_bad(struct aud_verify_report *r, uint64_t index, const char *fmt, ...)
     return false;
 }
 
+/* A file that is missing or wrong does not hold; one that cannot be read says nothing. */
+static bool not_read(struct ver *v, const struct base_err *why)
+{
+    if (why->code != BASE_EIO)
+        return ver_bad(v->r, UINT64_MAX, "%s%s", v->label, why->text);
+    base_err_set(&v->chain->io, BASE_EIO, "%s", why->text);
+    return false;
+}
+
 /* ---- the signed files of a period ---- */
 
 static bool add_point(struct ver *v, const struct aud_checkpoint *cp, const char *who)
@@ -103,7 +112,7 @@ static bool cosigned(struct ver *v, const char *name, struct aud_checkpoint *cp,
     base_buf_release(&note);
     if (st == BASE_ENOENT && strcmp(name, "checkpoint") != 0)
         return true; /* witnessed is there once a quorum has signed */
-    return st == BASE_OK || ver_bad(v->r, UINT64_MAX, "%s%s", v->label, why->text);
+    return st == BASE_OK || not_read(v, why);
 }
 
 /* checkpoint, or the newest one that enough witnesses have signed, must have its quorum. */
@@ -116,14 +125,19 @@ static bool check_quorum(struct ver *v, const struct aud_checkpoint *cp)
 
     if (!cosigned(v, "witnessed", &old, &n, &why) || (old.size && !add_point(v, &old, "witnessed")))
         return false;
-    if (!v->last || o->n_witnesses == 0)
+    if (o->n_witnesses == 0)
         return true;
-    if (old.size && n >= need) {
+    bool enough = old.size && n >= need;
+    if (v->last && enough) {
         v->r->witnessed = old.size;
         v->r->cosigned = n;
     }
     if (!cosigned(v, "checkpoint", &old, &n, &why))
         return false;
+    if (!v->last) {
+        v->r->unwitnessed += !enough && n < need;
+        return true;
+    }
     if (n >= need) {
         v->r->witnessed = cp->size;
         v->r->cosigned = n;
@@ -141,7 +155,7 @@ static bool load_signed(struct ver *v)
     struct ver_chain *c = v->chain;
 
     if (aud_conf_load(v->dir, BASE_STR_NULL, &v->conf, &why) != BASE_OK)
-        return ver_bad(r, UINT64_MAX, "%s%s", v->label, why.text);
+        return not_read(v, &why);
     if (!c->key.name[0])
         c->key = v->conf.vkey;
     if (!aud_period_key(&c->key, &v->conf.vkey))
@@ -149,7 +163,7 @@ static bool load_signed(struct ver *v)
     for (int i = 0; i < RETRIES; i++) { /* a log that is being closed shows both a moment apart */
         if (aud_checkpoint_load(v->dir, &v->conf, &cp, NULL, &why) != BASE_OK ||
             aud_state_load(v->dir, &v->conf, &v->state, &why) != BASE_OK)
-            return ver_bad(r, UINT64_MAX, "%s%s", v->label, why.text);
+            return not_read(v, &why);
         if (!v->state.clean || v->state.size == cp.size)
             break;
     }
@@ -237,8 +251,11 @@ static enum base_status check_period(struct ver_chain *c, const struct aud_place
         snprintf(v.label, sizeof(v.label), "periods/%04" PRIu64 "/", at->period);
     else if (v.last && c->changing)
         snprintf(v.label, sizeof(v.label), AUD_NEXT "/");
-    if (!load_signed(&v) || !check_origin(&v, at))
-        return BASE_OK;
+    if (!load_signed(&v) || !check_origin(&v, at)) {
+        if (c->io.code != BASE_OK)
+            *err = c->io;
+        return c->io.code;
+    }
     v.tiles = ver_tiles_new(at->dir, v.label, c->before, c->r);
     v.leaves = v.tiles ? ver_leaves_new(&v) : NULL;
     if (!v.leaves)
@@ -297,7 +314,7 @@ static bool is_live(const char *dir)
 
     if (aud_path(path, dir, "LOCK", NULL) != BASE_OK)
         return false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0) {
         live = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
         close(fd);
@@ -335,7 +352,7 @@ static void sign_of_life(const char *dir, struct base_buf *b)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         base_buf_byte(b, '|');
         if (aud_path(path, dir, names[i], NULL) == BASE_OK)
-            (void)!base_file_read(path, b, NULL);
+            (void)!base_file_read_regular(path, b, NULL);
     }
 }
 
@@ -366,7 +383,8 @@ enum base_status aud_verify_with(const char *directory, const struct aud_verify_
 
     if (o->vkey && (st = aud_vkey_parse(base_str_c(o->vkey), &key, err)) != BASE_OK)
         return st;
-    if ((st = check_kept(o, &key, err)) != BASE_OK ||
+    if ((st = aud_wkeys_parse(o->witness, o->n_witnesses, NULL, err)) != BASE_OK ||
+        (st = check_kept(o, &key, err)) != BASE_OK ||
         (st = aud_path(conf, directory, "log.conf", err)) != BASE_OK ||
         (st = aud_path(wal, directory, "wal", err)) != BASE_OK)
         return st;

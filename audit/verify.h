@@ -46,6 +46,7 @@ struct ver_chain {
     struct aud_verify_report *r;
     const struct aud_verify_options *o;
     struct aud_vkey key; /* trusted; under any period's name */
+    struct base_err io;  /* why something could not be read */
     bool live, changing;
     unsigned kept_seen;      /* of the caller's checkpoints */
     uint64_t period, before; /* of the period being read; before it: this many records */

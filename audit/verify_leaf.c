@@ -70,6 +70,8 @@ static bool request_order(struct ver_leaves *l, uint64_t i, const struct ver_rec
         return BAD(l, i, ": a fallback without an open intent");
     } else if (base_str_is(r->ev, "log.spool") && i == 1) {
         c->spool = true;
+    } else if (base_str_is(r->ev, "req.content")) {
+        out->contents++;
     }
     return true;
 }

@@ -7,6 +7,8 @@
  */
 #include "audit/verify.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,8 +44,10 @@ enum base_status ver_file_open(struct ver_file *f, const char *path, struct base
     struct stat sb;
 
     memset(f, 0, sizeof(*f));
-    f->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (f->fd < 0 || fstat(f->fd, &sb) != 0)
+    enum base_status st = base_file_open_regular(path, &f->fd, err);
+    if (st != BASE_OK)
+        return st;
+    if (fstat(f->fd, &sb) != 0)
         return base_err_sys(err, "%s", path);
     f->n = f->tail_off = sb.st_size > 0 ? (uint64_t)sb.st_size : 0;
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);

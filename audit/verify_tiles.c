@@ -89,7 +89,7 @@ static bool check_file(struct ver_tiles *t, unsigned level, uint64_t n, unsigned
     if (aud_path(path, t->dir, name, NULL) != BASE_OK)
         return ver_bad(t->r, UINT64_MAX, "%s: path too long", name);
     base_buf_init(&b, AUD_BUNDLE_BYTES + 1);
-    enum base_status st = base_file_read(path, &b, NULL);
+    enum base_status st = base_file_read_regular(path, &b, NULL);
     if (st != BASE_ENOENT && (st != BASE_OK || !base_str_eq(base_buf_view(&b), want))) {
         while (st == BASE_OK && i < b.n && i < want.n && b.p[i] == want.p[i])
             i++;

@@ -12,7 +12,8 @@
  * root at the same size; 200: our signature line. The comparison and the replacement of the file
  * (synced, folder included) are one step under a mutex, and the answer comes after it: a witness
  * that is killed at any moment has signed nothing that it could contradict later. If the file
- * cannot be written or read nothing is signed (500).
+ * cannot be written or read nothing is signed (500). The first checkpoint of a period of a log is
+ * signed only if no other name of that period and no later period was (422).
  */
 #include "audit/witness.h"
 
@@ -22,6 +23,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -192,6 +194,42 @@ static enum base_status load_last(const struct aud_witness *w, const char *path,
     return st == BASE_ENOENT ? BASE_OK : st;
 }
 
+/* A log could begin the same period again under another month's name, and have another history
+ * signed from size 0. So of the periods of one log (same base name) each number has one origin, and
+ * none is begun that is not newer than those that have been signed. 200: it may begin. */
+static int may_begin(const struct aud_witness *w, const char *origin)
+{
+    char path[AUD_PATH_MAX];
+    struct base_str base, other;
+    uint64_t period, n;
+    int status = 200;
+    DIR *d = aud_path(path, w->dir, "logs", NULL) == BASE_OK ? opendir(path) : NULL;
+
+    if (!d)
+        return 500;
+    aud_origin_split(origin, &base, &period);
+    for (struct dirent *e = readdir(d); e && status == 200; e = readdir(d)) {
+        struct aud_checkpoint cp;
+        char name[AUD_HEX_MAX + 8];
+
+        if (strlen(e->d_name) != AUD_HEX_MAX - 1) /* ., .. and what an interrupted write left */
+            continue;
+        snprintf(name, sizeof(name), "logs/%s", e->d_name);
+        if (aud_path(path, w->dir, name, NULL) != BASE_OK || load_last(w, path, &cp) != BASE_OK) {
+            base_error("witness", "%s cannot be read: nothing new is signed", path);
+            status = 500;
+            break;
+        }
+        aud_origin_split(cp.origin, &other, &n);
+        if (base_str_eq(base, other) && n >= period && strcmp(cp.origin, origin) != 0) {
+            base_warn("witness", "%s: not signed, %s was", origin, cp.origin);
+            status = 422;
+        }
+    }
+    closedir(d);
+    return status;
+}
+
 /* ---- a request ---- */
 
 struct request {
@@ -252,6 +290,9 @@ static int judge(struct aud_witness *w, const struct request *q, struct base_buf
         base_buf_printf(out, "%" PRIu64 "\n", last.size);
         return 409;
     }
+    int status = last.origin[0] ? 200 : may_begin(w, q->cp.origin);
+    if (status != 200)
+        return status;
     aud_sha256("", 0, &empty);
     if (!aud_consistency_verify(q->old, q->cp.size, &last.root, &q->cp.root, q->proof,
                                 q->n_proof) &&

@@ -118,27 +118,41 @@ static enum base_status body_for(struct aud_witnesses *w, const struct peer *p,
     return base_buf_str(out, base_buf_view(&w->note)) ? BASE_OK : BASE_ENOMEM;
 }
 
-/* 200: its line must verify. */
-static void take_line(struct aud_witnesses *w, struct peer *p, struct base_str reply)
+/* Is this one line its cosignature of the checkpoint that is asked about? */
+static bool is_its_line(struct aud_witnesses *w, const struct peer *p, struct base_str line)
 {
     struct base_buf note;
-    struct base_err why = {0};
     bool has = false;
 
     base_buf_init(&note, 2 * AUD_NOTE_MAX);
     base_buf_str(&note, base_buf_view(&w->note));
-    base_buf_str(&note, reply);
-    enum base_status st = reply.n > 4096 || !base_buf_ok(&note)
-                              ? BASE_LIMIT
-                              : aud_cosigned(base_buf_view(&note), &p->key, &has, NULL, &why);
+    base_buf_str(&note, line);
+    base_buf_byte(&note, '\n');
+    bool ok = base_buf_ok(&note) &&
+              aud_cosigned(base_buf_view(&note), &p->key, &has, NULL, NULL) == BASE_OK && has;
     base_buf_release(&note);
-    if (st != BASE_OK || !has) {
-        say(w, p, false, "its answer does not verify: %.100s",
-            st == BASE_OK ? "not its key" : why.text);
+    return ok;
+}
+
+/* 200: one of its lines must verify, and that one alone is taken. What else a witness sends would
+ * stand in our own checkpoint: a bad line in the log's name makes that unreadable, for the next
+ * open too; one in another witness's name breaks the quorum; many lines are no note any more. */
+static void take_line(struct aud_witnesses *w, struct peer *p, struct base_str reply)
+{
+    struct base_str rest = reply.n > 4096 ? BASE_STR_NULL : reply, line = BASE_STR_NULL;
+    bool found = false;
+
+    while (!found && rest.p && rest.n) {
+        line = base_str_cut(&rest, '\n');
+        found = line.n > 0 && is_its_line(w, p, line);
+    }
+    if (!found) {
+        say(w, p, false, "its answer does not verify");
         return;
     }
     base_buf_clear(&p->line);
-    base_buf_str(&p->line, reply);
+    base_buf_str(&p->line, line);
+    base_buf_byte(&p->line, '\n');
     p->known = w->now.size;
     pthread_mutex_lock(&w->mu);
     p->stats.size = p->known;

@@ -41,6 +41,39 @@ enum base_status base_fd_read_all(int fd, struct base_buf *out, struct base_err 
     }
 }
 
+enum base_status base_file_open_regular(const char *path, int *fd, struct base_err *err)
+{
+    struct stat sb;
+
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0) {
+        enum base_status missing = errno == ENOENT ? BASE_ENOENT : BASE_EIO;
+        base_err_sys(err, "%s", path);
+        if (err)
+            err->code = missing;
+        return missing;
+    }
+    if (fstat(*fd, &sb) == 0 && S_ISREG(sb.st_mode))
+        return BASE_OK;
+    close(*fd);
+    *fd = -1;
+    return base_err_set(err, BASE_EIO, "%s: is not a file", path);
+}
+
+enum base_status base_file_read_regular(const char *path, struct base_buf *out,
+                                        struct base_err *err)
+{
+    struct base_err inner;
+    int fd;
+    enum base_status st = base_file_open_regular(path, &fd, err);
+
+    if (st != BASE_OK)
+        return st;
+    st = base_fd_read_all(fd, out, &inner);
+    close(fd);
+    return st == BASE_OK ? st : base_err_set(err, st, "%s: %s", path, inner.text);
+}
+
 enum base_status base_file_read(const char *path, struct base_buf *out, struct base_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

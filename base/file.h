@@ -9,6 +9,12 @@
  * special name. */
 enum base_status base_file_read(const char *path, struct base_buf *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* The same for a file that somebody else may have put there: a pipe, a device or a folder under
+ * that name is BASE_EIO at once and never blocks. open: the caller closes *fd, -1 on error. */
+enum base_status base_file_read_regular(const char *path, struct base_buf *out,
+                                        struct base_err *err) BASE_MUST_CHECK;
+enum base_status base_file_open_regular(const char *path, int *fd,
+                                        struct base_err *err) BASE_MUST_CHECK;
 /* Reads all of an open descriptor (standard input, say). */
 enum base_status base_fd_read_all(int fd, struct base_buf *out,
                                   struct base_err *err) BASE_MUST_CHECK;

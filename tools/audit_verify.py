@@ -18,11 +18,13 @@ not be read."""
 import argparse
 import base64
 import binascii
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
+import stat
 import struct
 import sys
 
@@ -231,7 +233,7 @@ def unbase64(b):
 
 def decimal(b):
     """An integer below 2^64 without leading zeros, or None."""
-    if not DECIMAL.match(b) or int(b) >= 1 << 64:
+    if len(b) > 20 or not DECIMAL.match(b) or int(b) >= 1 << 64:
         return None
     return int(b)
 
@@ -467,7 +469,7 @@ def parse_carried(text):
     at, out = len(head), []
     while True:
         m = CARRIED.match(text, at)
-        if not m or int(m.group(1)) >= 1 << 64:
+        if not m or len(m.group(1)) > 20 or int(m.group(1)) >= 1 << 64:
             return None
         out.append((int(m.group(1)), m.group(2), m.group(3)))
         at = m.end()
@@ -497,6 +499,15 @@ def slurp(path, limit):
         return f.read(limit + 1)
 
 
+def slurp_file(path, limit):
+    """Of a log's directory: a pipe or a device there would keep us waiting."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as f:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a file", path)
+        return f.read(limit + 1)
+
+
 class Place:
     """Where the files of one period are."""
 
@@ -513,7 +524,7 @@ class Place:
 
     def evidence(self, name):
         try:
-            return slurp(self.path(name), NOTE_MAX)
+            return slurp_file(self.path(name), NOTE_MAX)
         except FileNotFoundError:
             raise Bad(NO_RECORD, f"{self.label}{name}: is missing")
 
@@ -603,7 +614,7 @@ class Tiles:
     def compare(self, level, n, width, want):
         name = tile_name(level, n, width)
         try:
-            have = slurp(os.path.join(self.root, name), TILE * (2 + LEAF_MAX) + 1)
+            have = slurp_file(os.path.join(self.root, name), TILE * (2 + LEAF_MAX) + 1)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError:
@@ -739,10 +750,14 @@ class Period:
             if w_size:
                 self.points.append([w_size, w_root, "witnessed", False])
                 got[w_size] = n
-        if not self.last or not chain.witnesses:
+        if not chain.witnesses:
             return
         n = sum(is_cosigned(note, k, self.label + "checkpoint") for k in chain.witnesses)
         need = chain.quorum or len(chain.witnesses)
+        if not self.last:
+            if max([n] + list(got.values())) < need:
+                chain.report["unwitnessed_periods"] += 1
+            return
         best = None
         for s, k in list(got.items()) + [(size, n)]:
             if k >= need:
@@ -791,7 +806,7 @@ class Period:
             self.segment(first, i + 1 == len(firsts))
 
     def segment(self, first, last):
-        data = slurp(self.place.path(f"wal/{first:020d}.wal"), SEGMENT_MAX)
+        data = slurp_file(self.place.path(f"wal/{first:020d}.wal"), SEGMENT_MAX)
         if len(data) > SEGMENT_MAX:
             self.bad(first, "longer than any segment may be")
         at, crc = self.header(data, first, last)
@@ -970,6 +985,8 @@ class Period:
             self.bad(i, "a fallback without an open intent")
         elif l.ev == b"log.spool" and i == 1:
             chain.spool = True
+        elif l.ev == b"req.content":
+            r["contents"] += 1
 
     def begin(self, text):
         """Leaf 0 of a later period."""
@@ -1090,12 +1107,12 @@ class Chain:
         self.report = {"holds": True, "leaves": 0, "before": 0, "periods": 0, "size_signed": 0,
                        "intents": 0, "outcomes": 0, "unknown_outcomes": 0, "open_intents": 0,
                        "uncommitted_bytes": 0, "time_back_us_max": 0, "dropped_periods": 0,
-                       "clean": False, "live": live}
+                       "unwitnessed_periods": 0, "contents": 0, "clean": False, "live": live}
 
     def places(self, d):
         out = []
         periods = os.path.join(d, "periods")
-        for n in os.listdir(periods) if os.path.isdir(periods) else []:
+        for n in os.listdir(periods) if os.path.exists(periods) else []:
             if not re.match(r"^[0-9]{4,}\Z", n, re.A) or int(n) == 0 or "%04d" % int(n) != n:
                 raise Bad(NO_RECORD, f"periods/{n} does not belong here")
             out.append(Place(f"periods/{n}/", os.path.join(periods, n), period=int(n)))
@@ -1129,7 +1146,8 @@ class Chain:
 
 def is_live(d):
     try:
-        with open(os.path.join(d, "LOCK"), "rb") as f:
+        fd = os.open(os.path.join(d, "LOCK"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as f:
             try:
                 fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -1143,7 +1161,7 @@ def signs_of_life(d):
     out = []
     for n in ("state", "log.conf", "next/log.conf"):
         try:
-            out.append(slurp(os.path.join(d, n), NOTE_MAX))
+            out.append(slurp_file(os.path.join(d, n), NOTE_MAX))
         except OSError:
             out.append(None)
     return out
@@ -1156,11 +1174,24 @@ def need_vkey(s, kind=1):
     return k
 
 
+def need_witnesses(vkeys, quorum):
+    keys = [need_vkey(w, 4) for w in vkeys]
+    if len({k.pub for k in keys}) < len(keys):
+        raise Unreadable("a witness is given twice")
+    if quorum < 0 or quorum > len(keys):
+        raise Unreadable("the quorum is more than there are witnesses")
+    return keys
+
+
 def verify(d, vkey=None, witnesses=(), quorum=0, kept=()):
     """The report, as a dict; `first_bad` and `problem` where it does not hold. Unreadable or OSError
     when it cannot be read."""
     key = need_vkey(vkey) if vkey else None
-    witnesses = [need_vkey(w, 4) for w in witnesses]
+    witnesses = need_witnesses(witnesses, quorum)
+    for note in kept:
+        origin = note.split(b"\n", 1)[0]
+        if not NAME.match(origin) or (key and not same_log(key, key.named(origin))):
+            raise Unreadable("a checkpoint that was kept is none, or of another log")
     if not any(os.path.exists(os.path.join(d, n)) for n in ("log.conf", "wal", "next")):
         raise Unreadable(f"{d}: there is no log here")
     for _ in range(3):
@@ -1230,7 +1261,7 @@ def verify_proof(data, vkey, witnesses=(), quorum=0, leaf=None):
     key = period_key(key, note)
     text, _ = check_note(note, key, "checkpoint")
     origin, size, root = parse_checkpoint(text, "checkpoint")
-    keys = [need_vkey(w, 4) for w in witnesses]
+    keys = need_witnesses(witnesses, quorum)
     have = sum(is_cosigned(note, k, "checkpoint") for k in keys)
     if have < (quorum or len(keys)):
         raise Bad(NO_RECORD, f"{have} of {len(keys)} witnesses have signed")
@@ -1322,7 +1353,7 @@ def run(o):
     if o.proof:
         origin, index, size, leaf = verify_proof(slurp(o.proof, 1 << 20), o.vkey, o.witness, o.quorum)
         print(f"holds: index {index} of {size} of {origin.decode()}", file=sys.stderr)
-        print(leaf.decode())
+        sys.stdout.buffer.write(leaf + b"\n")
         return 0
     if o.consistency:
         m, n = verify_consistency(slurp(o.consistency, 1 << 20), slurp(o.old, NOTE_MAX), o.vkey)

@@ -145,6 +145,54 @@ static void test_protocol(void **state)
     ut_rm(log_dir);
 }
 
+/* The key's owner cannot have another history of a period signed under another month's name, nor go
+ * back to one. */
+static void test_one_name_a_period(void **state)
+{
+    static const struct {
+        const char *origin;
+        int status;
+    } steps[] = {
+        {"a/b", 200},           {"a/b/2026-11.2", 200}, {"a/b/2026-12.2", 422},
+        {"a/b/2026-11.2", 200}, {"a/b/2027-01.4", 200}, {"a/b/2026-12.3", 422},
+        {"a/b", 200},           {"a/c", 404},
+    };
+    uint8_t seed[32] = {7};
+    char dir[UT_PATH], vkey[AUD_VKEY_MAX];
+    struct aud_witness *w;
+    struct aud_skey key;
+
+    (void)state;
+    ut_dir(dir);
+    assert_int_equal(aud_witness_open(dir, "w/1", &w, NULL), BASE_OK);
+    assert_int_equal(aud_skey_from_seed("a/b", seed, &key, NULL), BASE_OK);
+    assert_true(aud_vkey_print(&key.vkey, vkey));
+    assert_int_equal(aud_witness_trust(w, vkey, NULL), BASE_OK);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct aud_checkpoint cp = {.size = 1};
+        struct base_buf text, note, out;
+        bool again = false;
+
+        for (size_t k = 0; k < i; k++)
+            again |= strcmp(steps[k].origin, steps[i].origin) == 0;
+        snprintf(cp.origin, sizeof(cp.origin), "%s", steps[i].origin);
+        aud_leaf_hash("x", 1, &cp.root);
+        base_buf_init(&text, 4096);
+        base_buf_init(&note, 65536);
+        base_buf_init(&out, 65536);
+        assert_int_equal(aud_skey_from_seed(cp.origin, seed, &key, NULL), BASE_OK);
+        assert_true(aud_checkpoint_print(&cp, &text));
+        assert_int_equal(aud_note_sign(base_buf_view(&text), &key, &note, NULL), BASE_OK);
+        assert_int_equal(add(w, again ? 1 : 0, NULL, 0, base_buf_view(&note), &out),
+                         steps[i].status);
+        base_buf_release(&text);
+        base_buf_release(&note);
+        base_buf_release(&out);
+    }
+    aud_witness_close(w);
+    ut_rm(dir);
+}
+
 /* Proofs of a log of 600 leaves: from tiles, without them, and past a wrong one. */
 static void test_proofs(void **state)
 {
@@ -279,8 +327,11 @@ static void test_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vector),  cmocka_unit_test(test_protocol),
-        cmocka_unit_test(test_proofs),  cmocka_unit_test(test_proof_file),
+        cmocka_unit_test(test_vector),
+        cmocka_unit_test(test_protocol),
+        cmocka_unit_test(test_one_name_a_period),
+        cmocka_unit_test(test_proofs),
+        cmocka_unit_test(test_proof_file),
         cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
