@@ -10,8 +10,8 @@
  */
 #include "audit/period.h"
 
-#include "base/file.h"
 #include "base/crc32c.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

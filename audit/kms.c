@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -65,6 +66,26 @@ static enum base_status start(const struct conf_master *conf, const char *verb,
                   : BASE_OK;
 }
 
+/* A command that ends before it reads must not end a process that does not ignore SIGPIPE (the
+ * verbs of the command line): the signal is held back in this thread and taken away. */
+static ssize_t write_quietly(int fd, const char *p, size_t n)
+{
+    static const struct timespec at_once;
+    sigset_t pipe_only, before, pending;
+
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    ssize_t put = write(fd, p, n);
+    int why = errno;
+    if (put < 0 && why == EPIPE && !sigismember(&pending, SIGPIPE))
+        (void)sigtimedwait(&pipe_only, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = why;
+    return put;
+}
+
 /* Writes in and reads until the command closes its output. */
 static enum base_status talk(const struct conf_master *conf, int in_fd, int out_fd,
                              struct base_str in, struct base_buf *line, struct base_err *err)
@@ -83,7 +104,7 @@ static enum base_status talk(const struct conf_master *conf, int in_fd, int out_
         if (poll(p, 2, (int)((until - now) / 1000) + 1) < 0 && errno != EINTR)
             return base_err_sys(err, "key command %s", conf->argv[0]);
         if (p[1].revents) {
-            ssize_t n = write(in_fd, in.p + sent, in.n - sent);
+            ssize_t n = write_quietly(in_fd, in.p + sent, in.n - sent);
             if (n < 0 && errno != EAGAIN && errno != EINTR)
                 sent = in.n; /* it does not want to read: its exit status will say why */
             else if (n > 0)
