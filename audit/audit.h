@@ -31,7 +31,14 @@ struct aud_options {
     bool period_month; /* another month, UTC */
     uint64_t period_bytes, period_records;
     uint32_t keep_periods; /* closed ones to keep; older ones are dropped, recorded; 0: all */
+    uint32_t record_days;  /* as aud_log_record_days says, from the start */
 };
+
+/* The longest record_days of the policy in force (0: none): no period is dropped while its last
+ * record is younger. Any thread; also after a reload. aud_log_retain_look: a legal hold was set or
+ * released, what is kept is looked at again. */
+void aud_log_record_days(struct aud_log *l, uint32_t days);
+void aud_log_retain_look(struct aud_log *l);
 
 /* The stages of a disk that fills up, each with those before it. */
 enum aud_disk {

@@ -349,7 +349,7 @@ enum base_status aud_content_each(struct aud_content *c, aud_blob_fn fn, void *c
         st = walk_open(c, list[i], O_RDONLY, &w, err);
         while (st == BASE_OK && (st = walk_next(&w, err)) == BASE_OK) {
             struct aud_blob b;
-            struct aud_place at = {w.number, w.at, aud_get32(w.h + 4) == LIVE};
+            struct aud_blob_at at = {w.number, w.at, aud_get32(w.h + 4) == LIVE};
 
             header_read(w.h, &b);
             st = fn(ctx, &b, &at);
@@ -367,8 +367,8 @@ enum base_status aud_content_each(struct aud_content *c, aud_blob_fn fn, void *c
 }
 
 /* Header and ciphertext of a live blob; *ct is the caller's (free). */
-static enum base_status fetch(struct aud_content *c, const struct aud_place *at, uint8_t h[HEADER],
-                              uint8_t **ct, struct base_err *err)
+static enum base_status fetch(struct aud_content *c, const struct aud_blob_at *at,
+                              uint8_t h[HEADER], uint8_t **ct, struct base_err *err)
 {
     struct walk w;
     enum base_status st = walk_open(c, at->segment, O_RDONLY, &w, err);
@@ -391,7 +391,7 @@ static enum base_status fetch(struct aud_content *c, const struct aud_place *at,
     return st;
 }
 
-enum base_status aud_content_hash(struct aud_content *c, const struct aud_place *at,
+enum base_status aud_content_hash(struct aud_content *c, const struct aud_blob_at *at,
                                   struct aud_hash *ct, struct base_err *err)
 {
     uint8_t h[HEADER], *bytes = NULL;
@@ -403,7 +403,7 @@ enum base_status aud_content_hash(struct aud_content *c, const struct aud_place 
     return st;
 }
 
-enum base_status aud_content_read(struct aud_content *c, const struct aud_place *at,
+enum base_status aud_content_read(struct aud_content *c, const struct aud_blob_at *at,
                                   const struct aud_subject *s, struct base_buf *out,
                                   struct aud_hash *commit, struct base_err *err)
 {
@@ -496,7 +496,7 @@ static enum base_status drop_if_dead(struct aud_content *c, struct walk *w, stru
     return BASE_OK;
 }
 
-enum base_status aud_content_destroy(struct aud_content *c, const struct aud_place *v, size_t n,
+enum base_status aud_content_destroy(struct aud_content *c, const struct aud_blob_at *v, size_t n,
                                      struct base_err *err)
 {
     enum base_status st = BASE_OK;

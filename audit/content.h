@@ -46,7 +46,7 @@ size_t aud_content_pending(const struct aud_content *c);
 enum base_status aud_content_sync(struct aud_content *c, struct base_err *err) BASE_MUST_CHECK;
 
 /* Where a blob stands. */
-struct aud_place {
+struct aud_blob_at {
     uint64_t segment, offset;
     bool live; /* else destroyed: only id, n, t are known */
 };
@@ -54,20 +54,20 @@ struct aud_place {
  * plaintext is not read (b->bytes is empty). *damaged (may be NULL) counts places that do not
  * parse. */
 typedef enum base_status (*aud_blob_fn)(void *ctx, const struct aud_blob *b,
-                                        const struct aud_place *at);
+                                        const struct aud_blob_at *at);
 enum base_status aud_content_each(struct aud_content *c, aud_blob_fn fn, void *ctx,
                                   uint64_t *damaged, struct base_err *err) BASE_MUST_CHECK;
 /* The ciphertext's hash as it is on disk. */
-enum base_status aud_content_hash(struct aud_content *c, const struct aud_place *at,
+enum base_status aud_content_hash(struct aud_content *c, const struct aud_blob_at *at,
                                   struct aud_hash *ct, struct base_err *err) BASE_MUST_CHECK;
 /* Decrypts the blob at `at` with s into out. *commit (may be NULL) is computed anew. BASE_DENIED:
  * it does not authenticate. */
-enum base_status aud_content_read(struct aud_content *c, const struct aud_place *at,
+enum base_status aud_content_read(struct aud_content *c, const struct aud_blob_at *at,
                                   const struct aud_subject *s, struct base_buf *out,
                                   struct aud_hash *commit, struct base_err *err) BASE_MUST_CHECK;
 /* Overwrites blobs (their keys and their bytes) in place and syncs; a segment that has nothing
  * live any more and is not being written is removed. */
-enum base_status aud_content_destroy(struct aud_content *c, const struct aud_place *v, size_t n,
+enum base_status aud_content_destroy(struct aud_content *c, const struct aud_blob_at *v, size_t n,
                                      struct base_err *err) BASE_MUST_CHECK;
 
 #endif

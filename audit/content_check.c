@@ -135,7 +135,7 @@ static void bad(struct check *c, uint64_t leaf, const char *what, const uint8_t 
              aud_hex(id, AUD_ID_BYTES, hex), leaf, what);
 }
 
-static enum base_status on_blob(void *ctx, const struct aud_blob *b, const struct aud_place *at)
+static enum base_status on_blob(void *ctx, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     struct check *c = ctx;
     struct known *k = find(c, b->id);

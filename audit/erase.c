@@ -42,7 +42,7 @@ struct target {
 };
 
 struct places {
-    struct aud_place *at;
+    struct aud_blob_at *at;
     uint8_t (*id)[AUD_ID_BYTES];
     size_t n, cap;
     uint64_t bytes;
@@ -70,7 +70,7 @@ static void job_free(struct job *j)
 
 /* ---- which blobs ---- */
 
-static bool places_add(struct places *p, const struct aud_blob *b, const struct aud_place *at)
+static bool places_add(struct places *p, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap ? 2 * p->cap : 256;
@@ -101,7 +101,7 @@ static bool of_job(const struct job *j, const struct aud_blob *b)
     return false;
 }
 
-static enum base_status collect(void *ctx, const struct aud_blob *b, const struct aud_place *at)
+static enum base_status collect(void *ctx, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     struct job *j = ctx;
 
@@ -426,7 +426,7 @@ static enum base_status find_targets(struct aud_keeper *k, const struct aud_eras
     return st;
 }
 
-static enum base_status held_req(void *ctx, const struct aud_blob *b, const struct aud_place *at)
+static enum base_status held_req(void *ctx, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     const struct job *job = ((void **)ctx)[0];
     const struct aud_keeper *k = ((void **)ctx)[1];
@@ -531,7 +531,7 @@ static int64_t rule_maximum(const struct conf_content *c, const char *tenant, un
     return max;
 }
 
-static enum base_status too_old(void *ctx, const struct aud_blob *b, const struct aud_place *at)
+static enum base_status too_old(void *ctx, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     struct sweep *s = ctx;
     int64_t until = b->delete_after;

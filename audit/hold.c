@@ -207,7 +207,10 @@ static enum base_status release(struct aud_keeper *k, const struct aud_subject *
     if (st != BASE_OK)
         return st;
     *h = k->holds[--k->n_holds];
-    return holds_save(k, err);
+    st = holds_save(k, err);
+    if (st == BASE_OK)
+        aud_log_retain_look(k->log); /* a period may go now */
+    return st;
 }
 
 enum base_status aud_hold_run(struct aud_keeper *k, const char *subject, const char *tenant,

@@ -663,12 +663,12 @@ struct read_call {
     void *ctx;
     struct {
         struct aud_blob b;
-        struct aud_place at;
+        struct aud_blob_at at;
     } found[64];
     size_t n;
 };
 
-static enum base_status match_req(void *ctx, const struct aud_blob *b, const struct aud_place *at)
+static enum base_status match_req(void *ctx, const struct aud_blob *b, const struct aud_blob_at *at)
 {
     struct read_call *c = ctx;
 

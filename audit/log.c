@@ -449,6 +449,7 @@ enum base_status aud_log_open(const struct aud_options *o, struct aud_log **out,
                                        .bytes = o->period_bytes,
                                        .records = o->period_records,
                                        .keep = o->keep_periods};
+    atomic_store(&l->dropping.days, o->record_days);
     l->next.wal.fd = l->next.wal.dir_fd = -1;
     l->checkpoint_ms = o->checkpoint_ms ? o->checkpoint_ms : CHECKPOINT_MS_DEFAULT;
     l->ring = base_ring_new(o->ring_leaves ? o->ring_leaves : RING_LEAVES_DEFAULT);

@@ -1,5 +1,5 @@
-/* log_thread.h - an open log: what its writer thread (log.c) and its signer thread (signer.c)
- * share. Private to these two.
+/* log_thread.h - an open log: what its writer thread (log.c) and its signer thread (signer.c,
+ * retain.c) share. Private to these.
  */
 #ifndef AUD_LOG_THREAD_H
 #define AUD_LOG_THREAD_H
@@ -23,6 +23,11 @@ struct aud_dropping {
     uint64_t period;     /* 0: none */
     uint64_t looked;     /* turns + 1 when the periods were last counted */
     _Atomic uint64_t at; /* the leaf's number + 1, when durable */
+    uint64_t kept;     /* this period stays for a reason on record: looked at again now and then */
+    char why[16];      /* that reason */
+    uint64_t again_us; /* when; 0: not */
+    _Atomic bool now;  /* at once: what it depends on has changed */
+    _Atomic uint32_t days; /* the policy's longest record_days */
 };
 
 enum aud_node_kind { AUD_NODE_OTHER, AUD_NODE_INTENT, AUD_NODE_OUTCOME };
@@ -81,5 +86,10 @@ struct aud_log {
 /* Fails the log for good; the first reason is kept. Either thread. */
 void aud_log_fail(struct aud_log *l, const char *where, const struct base_err *why);
 void *aud_signer_main(void *log);
+
+/* retain.c, on the signer's thread: one step of dropping periods past the number to keep, and
+ * (under mu) whether there is reason to take it. */
+enum base_status aud_retain_step(struct aud_log *l, struct base_err *err) BASE_MUST_CHECK;
+bool aud_retain_due(const struct aud_log *l);
 
 #endif

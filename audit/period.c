@@ -266,6 +266,30 @@ bool aud_leaf_dropped(struct base_buf *out, uint64_t period, const char *origin,
     return ok;
 }
 
+bool aud_leaf_kept(struct base_buf *out, uint64_t period, const char *origin, const char *why,
+                   uint64_t number, uint32_t keep)
+{
+    struct base_json j;
+
+    base_json_init(&j, out);
+    base_json_obj(&j);
+    base_json_kz(&j, "ev", "retention.kept");
+    if (strcmp(why, "hold") == 0)
+        base_json_kint(&j, "holds", (int64_t)number);
+    base_json_kint(&j, "keep_periods", keep);
+    base_json_kz(&j, "origin", origin);
+    base_json_kint(&j, "period", (int64_t)period);
+    if (strcmp(why, "hold") != 0)
+        base_json_kint(&j, "record_days", (int64_t)number);
+    base_json_kz(&j, "req", "");
+    base_json_kint(&j, "t", base_wall_us());
+    base_json_kz(&j, "tenant", "");
+    base_json_kint(&j, "v", 1);
+    base_json_kz(&j, "why", why);
+    base_json_obj_end(&j);
+    return base_buf_ok(out);
+}
+
 static bool take(struct base_str *rest, const char *lit)
 {
     struct base_str l = base_str_c(lit);

@@ -52,6 +52,10 @@ bool aud_leaf_end(struct base_buf *out, const char *next_origin);
 size_t aud_leaf_carried(struct base_buf *out, struct aud_intent *const *list, size_t n);
 bool aud_leaf_dropped(struct base_buf *out, uint64_t period, const char *origin, uint64_t records,
                       const struct aud_hash *root, uint32_t keep);
+/* retention.kept: the period stays although it is past keep_periods; why is "hold" (of so many
+ * subjects) or "record_days" (of so many). */
+bool aud_leaf_kept(struct base_buf *out, uint64_t period, const char *origin, const char *why,
+                   uint64_t number, uint32_t keep);
 /* Calls fn for each request of a log.carried leaf, its strings still escaped; false: malformed. */
 bool aud_carried_each(struct base_str leaf,
                       bool (*fn)(void *ctx, uint64_t intent, struct base_str req,

@@ -4,7 +4,7 @@
  * synced first, then tiles, then checkpoint published; never a size that a crash could take back.
  * It makes the next segment ahead, rebuilds tile/ in pieces, makes the next period ahead, signs a
  * period that the writer has ended and moves its files (rotate.h), and drops periods past the
- * number to keep: first a retention.dropped leaf, when that is signed the files.
+ * number to keep (retain.c).
  *
  * Owns the tiler and the signing key of the period it signs. Reads the writer's core only for what
  * does not change between two turns. Any error fails the log (log.c).
@@ -152,80 +152,13 @@ static bool turn_due(const struct aud_log *l)
     return strncmp(now, then, 7) > 0; /* a clock that steps back begins no period */
 }
 
-/* ---- dropping old periods ---- */
-
-static void dropped_durable(void *ctx, enum base_status st, uint64_t index)
-{
-    struct aud_dropping *d = ctx;
-
-    if (st == BASE_OK)
-        atomic_store(&d->at, index + 1);
-}
-
-/* Says in the log that the oldest period goes, when there are more than are kept. */
-static enum base_status drop_announce(struct aud_log *l, struct base_err *err)
-{
-    struct aud_places places;
-    struct aud_conf conf;
-    struct aud_checkpoint cp;
-    struct base_buf b;
-    enum base_status st = aud_places_list(l->core.dir, &places, err);
-
-    if (st != BASE_OK || places.n <= (size_t)l->rules.keep + 1) {
-        aud_places_release(&places);
-        return st;
-    }
-    base_buf_init(&b, AUD_LEAF_BYTES_MAX);
-    uint64_t period = places.at[0].period;
-    st = aud_conf_load(places.at[0].dir, BASE_STR_NULL, &conf, err);
-    if (st == BASE_OK)
-        st = aud_checkpoint_load(places.at[0].dir, &conf, &cp, NULL, err);
-    if (st == BASE_OK &&
-        !aud_leaf_dropped(&b, period, conf.origin, cp.size, &cp.root, l->rules.keep))
-        st = base_err_set(err, BASE_ENOMEM, "no memory for a record of the log");
-    if (st == BASE_OK) {
-        atomic_store(&l->dropping.at, 0);
-        l->dropping.period = period;
-        if (aud_log_submit(l, base_buf_view(&b), dropped_durable, &l->dropping) != BASE_OK) {
-            l->dropping.period = 0; /* the ring is full: in the next round */
-            l->dropping.looked = 0;
-        }
-    }
-    base_buf_release(&b);
-    aud_places_release(&places);
-    return st;
-}
-
-static enum base_status drop_step(struct aud_log *l, struct base_err *err)
-{
-    struct aud_dropping *d = &l->dropping;
-    uint64_t at = atomic_load(&d->at);
-
-    if (l->rules.keep == 0)
-        return BASE_OK;
-    if (d->period == 0) {
-        if (d->looked == l->turns + 1)
-            return BASE_OK;
-        d->looked = l->turns + 1;
-        return drop_announce(l, err);
-    }
-    if (at == 0 || l->signed_before + l->signed_state.size < at)
-        return BASE_OK;
-    base_info("audit", "period %llu is dropped, as record %llu says", (unsigned long long)d->period,
-              (unsigned long long)at - 1);
-    enum base_status st = aud_period_drop(l->core.dir, d->period, err);
-    d->period = 0;
-    d->looked = 0; /* there may be another */
-    return st;
-}
-
 /* ---- */
 
 /* What there is to do now; filled under the lock. */
 struct work {
     struct aud_state durable;
     uint64_t spare;
-    bool due, done, closing, turn, more;
+    bool due, done, closing, turn, more, retain;
 };
 
 /* One round of the signer, without the lock. True: come back at once. */
@@ -249,7 +182,7 @@ static bool signer_round(struct aud_log *l, const struct work *w)
     if (st == BASE_OK && !w->done)
         more = rebuild(l, l->signed_state.size, &st, &err);
     if (st == BASE_OK && !w->done)
-        st = drop_step(l, &err);
+        st = aud_retain_step(l, &err);
     if (st == BASE_OK && w->turn)
         st = prepare_turn(l, &err);
     if (st != BASE_OK)
@@ -270,7 +203,14 @@ static bool work_find(struct aud_log *l, uint64_t *due_us, bool more, struct wor
                        .closing = l->closing_on,
                        .more = more};
     w->turn = !w->done && turn_due(l);
-    return w->due || w->done || w->closing || w->turn || w->more || w->spare;
+    w->retain = !w->done && aud_retain_due(l);
+    return w->due || w->done || w->closing || w->turn || w->more || w->spare || w->retain;
+}
+
+/* Of two times, 0 meaning never. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 void *aud_signer_main(void *arg)
@@ -287,7 +227,7 @@ void *aud_signer_main(void *arg)
         if (l->stats.broken && w.done)
             break;
         if (l->stats.broken || !some) {
-            signer_wait(l, l->stats.broken ? 0 : due_us);
+            signer_wait(l, l->stats.broken ? 0 : earlier(due_us, l->dropping.again_us));
             continue;
         }
         l->spare_bytes = 0;

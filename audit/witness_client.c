@@ -195,7 +195,7 @@ static void ask(struct aud_witnesses *w, struct peer *p)
             say(w, p, true,
                 "it has signed size %" PRIu64 ", this log has %" PRIu64 ": the log was rolled back",
                 size, w->now.size);
-        } else if (status == 422) {
+        } else if (status == 422 || status == 409) { /* 409: by older texts of tlog-witness */
             say(w, p, true, "it has signed another history of this log");
         } else {
             say(w, p, status == 403 || status == 404, "it answered %d", status);

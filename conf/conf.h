@@ -314,6 +314,7 @@ struct conf_audit {
     enum conf_audit_period period;
     uint32_t period_records, period_mib; /* a new period after so much; 0: not for that reason */
     uint32_t keep_periods;               /* closed ones; 0: all */
+    struct conf_pos keep_pos;            /* where keep_periods stands */
     struct conf_witness *witnesses;
     size_t n_witnesses;
     uint32_t quorum; /* of the witnesses; 0: all */
@@ -511,6 +512,9 @@ struct conf_policy {
     struct conf_policy_test *tests;
     size_t n_tests;
 };
+/* The class with the largest record_days, or NULL. */
+const struct conf_retention *conf_longest_retention(const struct conf_policy *p);
+
 
 /* A public key that may sign the policy ("name+id+base64", C2SP signed note). */
 struct conf_policy_key {

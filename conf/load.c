@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #define ARENA_BYTES_MAX (96u << 20) /* 100k nodes, each with its text, fit */
+#define MONTH_DAYS_MAX  31u
 #define AT(member)      offsetof(struct conf, member)
 
 /* Reads a whole file into the arena; tells and returns false when that fails. */
@@ -309,6 +310,23 @@ static void default_state(struct conf_loader *l)
     c->policy_state = s.p;
 }
 
+/* Months are the only periods whose length is known beforehand: the newest record of the oldest one
+ * that is kept is at most keep_periods months old when the period goes. */
+static void check_retention(struct conf_loader *l)
+{
+    const struct conf_audit *a = &l->c->audit;
+    const struct conf_retention *r = conf_longest_retention(&l->c->policy);
+    if (a->keep_periods == 0 || a->period != CONF_PERIOD_MONTH || !r ||
+        (uint64_t)a->keep_periods * MONTH_DAYS_MAX >= r->record_days)
+        return;
+    conf_problem_add(l->pr, a->keep_pos, false,
+                     "keep_periods: %u months (at most %u days) is shorter than the %u record_days "
+                     "of retention class \"%s\" (%s:%d): say %u or more, or 0 for all",
+                     a->keep_periods, a->keep_periods * MONTH_DAYS_MAX, r->record_days, r->id,
+                     r->pos.file ? r->pos.file : "policy", r->pos.line,
+                     (r->record_days + MONTH_DAYS_MAX - 1) / MONTH_DAYS_MAX);
+}
+
 static void load_all(struct conf_loader *l, const char *file)
 {
     struct conf *c = l->c;
@@ -334,6 +352,7 @@ static void load_all(struct conf_loader *l, const char *file)
         conf_load_routing(l, l->routing, &c->routing);
     default_state(l);
     load_others(l);
+    check_retention(l);
 }
 
 enum base_status conf_load_partial(const char *file, struct conf **out,

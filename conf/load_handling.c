@@ -147,6 +147,15 @@ void conf_load_retentions(struct conf_loader *l, const struct conf_node *n, void
     }
 }
 
+const struct conf_retention *conf_longest_retention(const struct conf_policy *p)
+{
+    const struct conf_retention *longest = NULL;
+    for (size_t i = 0; i < p->n_retentions; i++)
+        if (!longest || p->retentions[i].record_days > longest->record_days)
+            longest = &p->retentions[i];
+    return longest;
+}
+
 bool conf_map_handling(struct conf_loader *l, const struct conf_node *n, const char *what,
                        const struct conf_field *fields, size_t n_fields, void *dst,
                        struct conf_handling *h)

@@ -302,6 +302,9 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
     a->pos = conf_pos(l, n);
     if (!conf_map(l, n, "audit", CONF_FIELDS(fields), a))
         return;
+    for (const struct conf_node *c = n->child; c; c = c->next)
+        if (base_str_is(c->key, "keep_periods"))
+            a->keep_pos = conf_pos(l, c);
     if (a->on_failure == CONF_AUDIT_SPOOL && !a->spool)
         conf_wrong(l, n, "on_failure: spool-to-second-disk needs spool: FOLDER, on another disk");
     if (a->on_failure != CONF_AUDIT_SPOOL && a->spool)

@@ -261,6 +261,12 @@ static enum base_status gen_new(const struct conf *c, const struct gw_gen *old, 
     return BASE_OK;
 }
 
+static uint32_t record_days(const struct conf *c)
+{
+    const struct conf_retention *r = conf_longest_retention(&c->policy);
+    return r ? r->record_days : 0;
+}
+
 static enum base_status reloading(const struct gw_gen *old, const struct gw_gen *now,
                                   const char *why, struct base_err *err)
 {
@@ -275,6 +281,8 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
         st = gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err);
     if (st == BASE_OK && now)
         st = aud_keeper_configure(app.keeper, &now->conf->audit.content, err);
+    if (st == BASE_OK && now)
+        aud_log_record_days(app.log, record_days(now->conf));
     return st;
 }
 
@@ -327,7 +335,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
                             .period_month = a->period == CONF_PERIOD_MONTH,
                             .period_records = a->period_records,
                             .period_bytes = (uint64_t)a->period_mib << 20,
-                            .keep_periods = a->keep_periods};
+                            .keep_periods = a->keep_periods,
+                            .record_days = record_days(c)};
     enum base_status st;
 
     app.child = child;

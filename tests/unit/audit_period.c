@@ -6,6 +6,7 @@
  */
 #include "tests/unit/audit_util.h"
 
+#include "audit/keeper.h"
 #include "audit/period.h"
 #include "audit/reader.h"
 #include "audit/rotate.h"
@@ -274,6 +275,117 @@ static void test_retention(void **state)
     ut_rm(dir);
 }
 
+struct kept {
+    unsigned hold, days, dropped;
+};
+
+static bool has(struct base_str leaf, const char *what)
+{
+    return base_str_find(leaf, base_str_c(what), 0) != SIZE_MAX;
+}
+
+static enum base_status count_kept(void *ctx, uint64_t index, struct base_str leaf)
+{
+    struct kept *k = ctx;
+
+    (void)index;
+    k->dropped += has(leaf, "\"ev\":\"retention.dropped\"");
+    if (!has(leaf, "\"ev\":\"retention.kept\""))
+        return BASE_OK;
+    assert_true(has(leaf, "\"origin\":\"" UT_ORIGIN "\",\"period\":1,"));
+    k->hold += has(leaf, "\"why\":\"hold\"") && has(leaf, "\"holds\":1,");
+    k->days += has(leaf, "\"why\":\"record_days\"") && has(leaf, "\"record_days\":1,");
+    return BASE_OK;
+}
+
+static struct kept kept_in(const char *dir)
+{
+    struct kept k = {0};
+
+    assert_int_equal(aud_each(dir, 0, count_kept, &k, NULL), BASE_OK);
+    return k;
+}
+
+static void wait_gone(const char *dir, const char *name, bool gone)
+{
+    char path[UT_PATH];
+    struct stat sb;
+
+    ut_join(path, dir, name);
+    for (int i = 0; gone && stat(path, &sb) == 0; i++) {
+        assert_true(i < 3000);
+        usleep(10000);
+    }
+    assert_int_equal(stat(path, &sb) == 0, !gone);
+}
+
+/* keep_periods gives way to a legal hold and to the policy's record_days; both are on record, once.
+ */
+static void test_must_stay(void **state)
+{
+    static const struct conf_master master = {.kind = CONF_MASTER_FILE, .timeout_ms = 3000};
+    char dir[UT_PATH];
+    struct aud_keeper_options o = {.directory = dir, .master = &master};
+    struct aud_keeper *keeper;
+    struct aud_keep what = {.tenant = BASE_STR("acme"), .subject = BASE_STR("anna")};
+    struct base_err err = {0};
+
+    (void)state;
+    ut_dir(dir);
+    struct aud_log *l = open_periods(dir, 12, 1);
+    if (aud_keeper_open(&o, l, &keeper, &err) != BASE_OK)
+        fail_msg("keeper: %s", err.text);
+    assert_int_equal(aud_keeper_keep(keeper, &what, NULL, NULL), BASE_OK); /* makes the tenant */
+    if (aud_keeper_hold(keeper, "anna", "acme", "case 1", false, "t", &err) != BASE_OK)
+        fail_msg("hold: %s", err.text);
+    fill_to(l, dir, "a", 5);
+    wait_gone(dir, "periods/0001", false);
+    aud_keeper_close(keeper);
+    ut_close(l);
+    struct kept k = kept_in(dir);
+    assert_int_equal(k.hold, 1);
+    assert_int_equal(k.days + k.dropped, 0);
+    l = open_periods(dir, 12, 1); /* no keeper: the file still forbids it */
+    fill_to(l, dir, "b", 7);
+    wait_gone(dir, "periods/0001", false);
+    assert_int_equal(aud_keeper_open(&o, l, &keeper, &err), BASE_OK);
+    aud_log_record_days(l, 1); /* the hold ends, the policy still says no */
+    assert_int_equal(aud_keeper_hold(keeper, "anna", "acme", "", true, "t", &err), BASE_OK);
+    for (int i = 0; kept_in(dir).days == 0; i++) {
+        assert_true(i < 3000);
+        usleep(10000);
+    }
+    wait_gone(dir, "periods/0001", false);
+    aud_log_record_days(l, 0);
+    wait_gone(dir, "periods/0001", true);
+    wait_gone(dir, "periods/0004", true);
+    aud_keeper_close(keeper);
+    ut_close(l);
+    k = kept_in(dir); /* what the dropped periods had is gone with them */
+    assert_int_equal(k.days, 1);
+    assert_true(k.dropped >= 4);
+    ut_must_hold(dir, NULL);
+    ut_rm(dir);
+}
+
+/* Holds that cannot be read hold everything. */
+static void test_unreadable_holds(void **state)
+{
+    char dir[UT_PATH], path[UT_PATH];
+
+    (void)state;
+    ut_dir(dir);
+    struct aud_log *l = open_periods(dir, 12, 1);
+    ut_join(path, dir, "keys/holds.json");
+    ut_write(path, "{\"holds\":", 9);
+    fill_to(l, dir, "a", 5);
+    wait_gone(dir, "periods/0001", false);
+    ut_close(l);
+    assert_int_equal(kept_in(dir).hold, 1);
+    ut_must_hold(dir, NULL);
+    ut_rm(dir);
+}
+
 /* ---- crashes ---- */
 
 static void copy_tree(const char *from, const char *to)
@@ -447,9 +559,10 @@ static void test_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_origins),   cmocka_unit_test(test_under_load),
-        cmocka_unit_test(test_carried),   cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_retention), cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_origins),          cmocka_unit_test(test_under_load),
+        cmocka_unit_test(test_carried),          cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_retention),        cmocka_unit_test(test_must_stay),
+        cmocka_unit_test(test_unreadable_holds), cmocka_unit_test(test_crash),
         cmocka_unit_test(test_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
