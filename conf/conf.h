@@ -515,7 +515,6 @@ struct conf_policy {
 /* The class with the largest record_days, or NULL. */
 const struct conf_retention *conf_longest_retention(const struct conf_policy *p);
 
-
 /* A public key that may sign the policy ("name+id+base64", C2SP signed note). */
 struct conf_policy_key {
     const char *name;
