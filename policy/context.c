@@ -4,8 +4,7 @@
  */
 #include "policy/detect.h"
 
-/* Index of the first cue that ends after pos. */
-static size_t cue_after(const struct pol_scan *s, size_t pos)
+size_t pol_cue_after(const struct pol_scan *s, size_t pos)
 {
     size_t lo = 0, hi = s->n_cues;
 
@@ -37,7 +36,7 @@ static bool fits(const struct pol_cue_hit *c, uint32_t what, uint32_t where)
 bool pol_cue_near(const struct pol_scan *s, size_t from, size_t to, uint32_t what, uint32_t where,
                   size_t before, size_t after)
 {
-    size_t i = cue_after(s, from);
+    size_t i = pol_cue_after(s, from);
 
     for (size_t k = i; k > 0 && s->cues[k - 1].to + before >= from; k--) {
         if (fits(&s->cues[k - 1], what, where) && newlines(s, s->cues[k - 1].to, from) <= 1)
@@ -53,7 +52,7 @@ bool pol_cue_near(const struct pol_scan *s, size_t from, size_t to, uint32_t wha
 
 bool pol_cue_leads(const struct pol_scan *s, size_t from, uint32_t what, size_t before)
 {
-    for (size_t k = cue_after(s, from); k > 0 && s->cues[k - 1].to + before >= from; k--) {
+    for (size_t k = pol_cue_after(s, from); k > 0 && s->cues[k - 1].to + before >= from; k--) {
         const struct pol_cue_hit *c = &s->cues[k - 1];
         size_t i = c->to;
 

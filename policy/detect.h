@@ -11,6 +11,9 @@
 #include "policy/norm.h"
 #include "policy/policy.h"
 
+/* No cue is longer. */
+#define POL_CUE_BYTES 64
+
 struct pol_cue_hit {
     uint32_t from, to, what, where;
 };
@@ -84,6 +87,8 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
 void pol_found(struct pol_scan *s, size_t from, size_t to, enum pol_type type, enum pol_level level,
                const char *subtype, unsigned rank);
 
+/* Index of the first cue that ends after pos; cues are ordered by their ends. */
+size_t pol_cue_after(const struct pol_scan *s, size_t pos);
 /* A cue of one of the meanings, for one of the countries (0: any), ending at most `before` bytes
  * before from or beginning at most `after` bytes behind to, at most one line away. */
 bool pol_cue_near(const struct pol_scan *s, size_t from, size_t to, uint32_t what, uint32_t where,

@@ -77,7 +77,7 @@ static bool titled(const struct pol_scan *s, size_t from)
 
     while (i > 0 && from - i < 3 && (s->p[i - 1] == ' ' || s->p[i - 1] == '.'))
         i--;
-    for (size_t k = s->n_cues; i < from && k > 0; k--) {
+    for (size_t k = pol_cue_after(s, from); i < from && k > 0; k--) {
         const struct pol_cue_hit *c = &s->cues[k - 1];
 
         if (c->to <= from && c->to >= i && (c->what & CUE_PERSON) && (c->what & CUE_NAME))

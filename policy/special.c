@@ -211,9 +211,7 @@ static bool in_record(const struct pol_scan *s, size_t from, size_t to, bool any
 
     if (!pol_named_within(s, a, b, true))
         return false;
-    for (size_t i = 0; !any && i < s->n_cues; i++) {
-        size_t k = s->n_cues - 1 - i;
-
+    for (size_t k = pol_cue_after(s, b + POL_CUE_BYTES); !any && k-- > 0;) {
         if (s->cues[k].to <= a)
             break;
         if (s->cues[k].from < b && (s->cues[k].what & (CUE_HEALTH | CUE_PATIENT)))
