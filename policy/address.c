@@ -13,6 +13,8 @@
 #include "policy/detect.h"
 
 #define NAME_WORDS 6
+#define WORD_BYTES                                                                                 \
+    80 /* "rue-rue-rue-..." is no name, and reading it from each rue on takes forever */
 
 static size_t spaces(const struct pol_scan *s, size_t i)
 {
@@ -23,7 +25,9 @@ static size_t spaces(const struct pol_scan *s, size_t i)
 
 static size_t word_end(const struct pol_scan *s, size_t i)
 {
-    while (i < s->n &&
+    const size_t most = i + WORD_BYTES;
+
+    while (i < s->n && i < most &&
            (pol_is_word(s->p[i]) || (s->p[i] == '-' && i + 1 < s->n && pol_is_word(s->p[i + 1])) ||
             (s->p[i] == '\'' && i + 1 < s->n && pol_is_alpha(s->p[i + 1]))))
         i++;
@@ -32,7 +36,9 @@ static size_t word_end(const struct pol_scan *s, size_t i)
 
 static size_t word_start(const struct pol_scan *s, size_t i)
 {
-    while (i > 0 && (pol_is_word(s->p[i - 1]) || s->p[i - 1] == '-' || s->p[i - 1] == '\''))
+    const size_t least = i > WORD_BYTES ? i - WORD_BYTES : 0;
+
+    while (i > least && (pol_is_word(s->p[i - 1]) || s->p[i - 1] == '-' || s->p[i - 1] == '\''))
         i--;
     return i;
 }

@@ -278,3 +278,13 @@ def test_a_long_token_is_held_whole(world):
     up.stream({"content": "A" * 50000 + " end."})
     *_, text, _ = ask(g)
     assert text["content"] == "A" * 50000 + " end.", "what is long and no finding passes"
+
+
+@pytest.mark.parametrize("unit", ["rue-", "strasse5", "Hauptstrasse 5, 10115 Berlin\n", "Mr. Diagnose: Frau "])
+def test_a_hostile_text_does_not_hold_the_gateway(world, unit):
+    """Each took from half a minute to an hour when its cues were walked one for each other; then
+    the intent's record is late and the answer a 503."""
+    g, up = world
+    up.whole({"role": "assistant", "content": "ok"})
+    status, *_ = ask(g, "redact", False, messages=[{"role": "user", "content": unit * ((4 << 20) // len(unit))}])
+    assert status in (200, 403)
