@@ -13,7 +13,8 @@
  * its record.
  *
  * A log may be open while it is read, and may change its period meanwhile: if something does not
- * hold and the signed files have changed since, everything is read again.
+ * hold and the signed files have changed since, everything is read again, and a few times also when
+ * they have not: what stands wrong for good is as wrong a moment later.
  */
 #include "audit/verify.h"
 
@@ -28,9 +29,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define RETRIES 3
+#define RETRIES      10
+#define LIVE_RETRIES 3 /* also when no signed file has changed: files move one after the other */
+#define RETRY_MS     40
 
 bool ver_bad(struct aud_verify_report *r, uint64_t index, const char *fmt, ...)
 {
@@ -392,14 +396,17 @@ enum base_status aud_verify_with(const char *directory, const struct aud_verify_
         return base_err_set(err, BASE_ENOENT, "%s: there is no log here", directory);
     base_buf_init(&before, 4 * AUD_NOTE_MAX);
     base_buf_init(&after, 4 * AUD_NOTE_MAX);
+    const struct timespec pause = {0, RETRY_MS * 1000000L};
     for (int i = 0; i < RETRIES; i++) {
         sign_of_life(directory, &before);
         st = verify_once(directory, o, &key, out, err);
         if (st == BASE_OK && out->holds)
             break;
         sign_of_life(directory, &after);
-        if (base_str_eq(base_buf_view(&before), base_buf_view(&after)))
+        bool same = base_str_eq(base_buf_view(&before), base_buf_view(&after));
+        if (same && !(out->live && i < LIVE_RETRIES))
             break;
+        nanosleep(&pause, NULL);
     }
     base_buf_release(&before);
     base_buf_release(&after);
