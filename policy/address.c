@@ -1,6 +1,6 @@
 /* address.c - postal addresses: a street, a house number, and what stands around them.
  *
- * Words for streets are cue words (cues.c): those before the name (rue, via, calle, ul., rua),
+ * Words for streets are cue words (cues_places.c): those before the name (rue, via, calle, ul., rua),
  * those behind it (Street, Road) and endings of one word (-strasse, -straat, -gatan, utca). From
  * each the name and the house number are read in the order that the language uses; without a number
  * it is no address but a place. What was read is then extended over a flat number, a postal code

@@ -75,13 +75,40 @@ enum {
     IN_US = 1u << 31
 };
 
+/* Countries that share a language. */
+#define DACH (IN_DE | IN_AT | IN_CH)
+#define FRAN (IN_FR | IN_BE | IN_LU | IN_CH)
+#define ITAL (IN_IT | IN_CH)
+#define NETH (IN_NL | IN_BE)
+#define ENGL (IN_GB | IN_IE | IN_MT | IN_US)
+#define HELL (IN_GR | IN_CY)
+#define CSSK (IN_CZ | IN_SK)
+#define SCAN (IN_SE | IN_NO | IN_DK)
+
 struct pol_cue {
     const char *word; /* as written; folded like all text when compiled; "x*" begins a word, "*x"
                          ends one */
     uint32_t what, where;
 };
 
-extern const struct pol_cue pol_cues[];
-extern const size_t pol_cues_n;
+/* The words of one subject: cues_*.c. */
+struct pol_cue_list {
+    const struct pol_cue *v;
+    const size_t *n;
+};
+
+extern const struct pol_cue pol_cues_ids[];
+extern const size_t pol_cues_ids_n;
+extern const struct pol_cue pol_cues_places[];
+extern const size_t pol_cues_places_n;
+extern const struct pol_cue pol_cues_contact[];
+extern const size_t pol_cues_contact_n;
+extern const struct pol_cue pol_cues_papers[];
+extern const size_t pol_cues_papers_n;
+extern const struct pol_cue pol_cues_people[];
+extern const size_t pol_cues_people_n;
+
+extern const struct pol_cue_list pol_cue_lists[];
+extern const size_t pol_cue_lists_n;
 
 #endif

@@ -34,11 +34,11 @@ struct hit {
 /* A word as it is looked for: a cue (those with spaces also with '_' and '-'), or a term of
  * special_terms.c. */
 struct literal {
-    uint16_t cue; /* index in pol_cues, or in pol_terms */
+    const struct pol_cue *cue; /* NULL: a term */
+    uint16_t term;             /* index in pol_terms */
     uint8_t n;
     bool open; /* may go on: "telefon*" */
     bool tail; /* may end a longer word: "*strasse" */
-    bool term;
 };
 
 struct pol_detector {
@@ -78,14 +78,14 @@ static const struct {
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
 /* Appends a word, folded as text is folded, with `space` for its spaces. */
-static void add_literal(struct pol_detector *d, size_t index, bool term, struct base_str word,
-                        char space, struct base_buf *out)
+static void add_literal(struct pol_detector *d, const struct pol_cue *cue, size_t term,
+                        struct base_str word, char space, struct base_buf *out)
 {
     struct literal *l = &d->literals[d->n_literals++];
     size_t at = out->n;
 
-    l->cue = (uint16_t)index;
-    l->term = term;
+    l->cue = cue;
+    l->term = (uint16_t)term;
     l->open = word.p[word.n - 1] == '*';
     word.n -= l->open;
     l->tail = word.p[0] == '*';
@@ -104,8 +104,10 @@ static void add_literal(struct pol_detector *d, size_t index, bool term, struct 
 
 static size_t count_literals(void)
 {
-    size_t n = 3 * pol_cues_n;
+    size_t n = 0;
 
+    for (size_t k = 0; k < pol_cue_lists_n; k++)
+        n += 3 * *pol_cue_lists[k].n;
     for (size_t i = 0; i < pol_terms_n; i++) {
         n++;
         for (const char *w = pol_terms[i].words; *w; w++)
@@ -114,22 +116,29 @@ static size_t count_literals(void)
     return n;
 }
 
-static void add_literals(struct pol_detector *d, struct base_buf *text)
+static void add_cues(struct pol_detector *d, const struct pol_cue_list *list, struct base_buf *text)
 {
-    for (size_t i = 0; i < pol_cues_n; i++) {
-        struct base_str w = base_str_c(pol_cues[i].word);
+    for (size_t i = 0; i < *list->n; i++) {
+        const struct pol_cue *c = &list->v[i];
+        struct base_str w = base_str_c(c->word);
 
-        add_literal(d, i, false, w, ' ', text);
-        if (strchr(pol_cues[i].word, ' ')) {
-            add_literal(d, i, false, w, '_', text);
-            add_literal(d, i, false, w, '-', text);
+        add_literal(d, c, 0, w, ' ', text);
+        if (strchr(c->word, ' ')) {
+            add_literal(d, c, 0, w, '_', text);
+            add_literal(d, c, 0, w, '-', text);
         }
     }
+}
+
+static void add_literals(struct pol_detector *d, struct base_buf *text)
+{
+    for (size_t k = 0; k < pol_cue_lists_n; k++)
+        add_cues(d, &pol_cue_lists[k], text);
     for (size_t i = 0; i < pol_terms_n; i++) {
         for (const char *w = pol_terms[i].words; *w;) {
             size_t n = strcspn(w, "|");
 
-            add_literal(d, i, true, (struct base_str){w, n}, ' ', text);
+            add_literal(d, NULL, i, (struct base_str){w, n}, ' ', text);
             w += n + (w[n] == '|');
         }
     }
@@ -328,13 +337,13 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
         return 0;
     if (!l->open && to < s->norm.n && ascii_word(p[to - 1]) && ascii_word(p[to]) && p[to] != '_')
         return 0;
-    if (l->term) {
+    if (l->cue == NULL) {
         if (s->n_terms >= HITS_MAX ||
             !grow((void **)&s->terms, &s->cap_terms, s->n_terms + 1, sizeof(*s->terms))) {
             s->truncated = true;
             return 1;
         }
-        s->terms[s->n_terms++] = (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, l->cue, 0};
+        s->terms[s->n_terms++] = (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, l->term, 0};
         return 0;
     }
     if (s->n_cues >= HITS_MAX ||
@@ -342,8 +351,8 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
         s->truncated = true;
         return 1;
     }
-    s->cues[s->n_cues++] = (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, pol_cues[l->cue].what,
-                                                pol_cues[l->cue].where};
+    s->cues[s->n_cues++] =
+        (struct pol_cue_hit){(uint32_t)a, (uint32_t)to, l->cue->what, l->cue->where};
     return 0;
 }
 

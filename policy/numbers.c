@@ -21,6 +21,10 @@
 #include "policy/detect.h"
 #include "policy/schemes.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define GROUPS_MAX   20
 #define PLAIN_GROUPS 7
 #define CHAIN_MAX    256 /* groups looked at in one go; a longer chain is cut */
@@ -164,7 +168,8 @@ static size_t chain(struct pol_scan *s, size_t i)
             g[n - 1].sep = s->p[i++];
             continue;
         }
-        if (i + 1 < s->n && strchr("-/_", s->p[i]) && pol_is_word(s->p[i + 1]))
+        if (i + 1 < s->n && (s->p[i] == '-' || s->p[i] == '/' || s->p[i] == '_') &&
+            pol_is_word(s->p[i + 1]))
             g[n - 1].sep = 'x'; /* goes on as something else */
         break;
     }
@@ -176,6 +181,29 @@ static size_t chain(struct pol_scan *s, size_t i)
 /* What a number or a telephone number may begin with. */
 static const uint8_t starts[256] = {['0' ... '9'] = 1, ['+'] = 2, ['('] = 2};
 
+/* The next place from i on where a number may begin, or n. */
+static size_t next_start(const char *p, size_t i, size_t n)
+{
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) {
+        const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+        /* unsigned v - '0' <= 9, as a saturating difference of zero */
+        __m128i m =
+            _mm_cmpeq_epi8(_mm_subs_epu8(_mm_sub_epi8(v, _mm_set1_epi8('0')), _mm_set1_epi8(9)),
+                           _mm_setzero_si128());
+        unsigned bits;
+
+        m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('+')));
+        m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('(')));
+        if ((bits = (unsigned)_mm_movemask_epi8(m)) != 0)
+            return i + (unsigned)__builtin_ctz(bits);
+    }
+#endif
+    while (i < n && !starts[(unsigned char)p[i]])
+        i++;
+    return i;
+}
+
 void pol_scan_numbers(struct pol_scan *s)
 {
     size_t i = 0;
@@ -183,12 +211,7 @@ void pol_scan_numbers(struct pol_scan *s)
     for (;;) {
         size_t e, run;
 
-        while (i + 4 <= s->n &&
-               !(starts[(unsigned char)s->p[i]] | starts[(unsigned char)s->p[i + 1]] |
-                 starts[(unsigned char)s->p[i + 2]] | starts[(unsigned char)s->p[i + 3]]))
-            i += 4;
-        while (i < s->n && !starts[(unsigned char)s->p[i]])
-            i++;
+        i = next_start(s->p, i, s->n);
         if (i >= s->n)
             return;
         if (starts[(unsigned char)s->p[i]] == 2) {

@@ -345,6 +345,7 @@ static void test_tricks(void **state)
         {POL_EMAIL, NULL, "entity: «anna&#64;example&#x2e;eu»"},
         {POL_EMAIL, NULL, "entity: «anna&commat;example.eu»"},
         {POL_EMAIL, NULL, "spoken: «anna (at) example (dot) eu»"},
+        {POL_EMAIL, NULL, "bracketed: «anna(@)example.eu»"},
         {POL_EMAIL, NULL, "spoken: «anna[at]example[dot]eu»"},
         {POL_EMAIL, NULL, "spoken: «anna at example dot eu»"},
         {POL_EMAIL, NULL, "look-alikes: «аnnа@ехаmрlе.eu»"},
