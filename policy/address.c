@@ -1,11 +1,11 @@
 /* address.c - postal addresses: a street, a house number, and what stands around them.
  *
- * Words for streets are cue words (cues_places.c): those before the name (rue, via, calle, ul., rua),
- * those behind it (Street, Road) and endings of one word (-strasse, -straat, -gatan, utca). From
- * each the name and the house number are read in the order that the language uses; without a number
- * it is no address but a place. What was read is then extended over a flat number, a postal code
- * and a town, in either order, over at most one line end. A postal code alone counts behind a word
- * for it.
+ * Words for streets are cue words (cues_places.c): those before the name (rue, via, calle, ul.,
+ * rua), those behind it (Street, Road) and endings of one word (-strasse, -straat, -gatan, utca).
+ * From each the name and the house number are read in the order that the language uses; without a
+ * number it is no address but a place. What was read is then extended over a flat number, a postal
+ * code and a town, in either order, over at most one line end. A postal code alone counts behind a
+ * word for it.
  *
  * An address is personal data (somebody lives or works there). Wrong ones are mostly addresses of
  * firms, which this does not tell apart.
