@@ -436,6 +436,7 @@ static enum base_status list_closed(const char *dir, struct aud_places *out, str
 enum base_status aud_places_list(const char *dir, struct aud_places *out, struct base_err *err)
 {
     char next[AUD_PATH_MAX];
+    struct stat sb;
     struct aud_conf conf;
     struct base_str base;
     uint64_t period;
@@ -448,6 +449,8 @@ enum base_status aud_places_list(const char *dir, struct aud_places *out, struct
         return st == BASE_OK ? add(out, 0, dir, ".", err) : st;
     out->changing = true;
     st = aud_path(next, dir, AUD_NEXT, err);
+    if (st == BASE_OK && stat(next, &sb) == 0 && !S_ISDIR(sb.st_mode))
+        st = base_err_set(err, BASE_EIO, "%s: is not a folder", next);
     if (st == BASE_OK)
         st = aud_conf_load(next, BASE_STR_NULL, &conf, err);
     if (st != BASE_OK)

@@ -157,7 +157,7 @@ static enum base_status load(struct sink *s, struct base_err *err)
     base_buf_clear(&s->text);
     if (access(path, F_OK) != 0)
         return BASE_OK; /* a new sink begins with the first record */
-    st = base_file_read(path, &s->text, err);
+    st = base_file_read_regular(path, &s->text, err);
     if (st != BASE_OK)
         return st;
     rest = base_buf_view(&s->text);

@@ -30,7 +30,7 @@ import sys
 
 NO_RECORD = None
 BATCH_MAX, BATCH_LEAVES, LEAF_MAX, SEGMENT_MIN, SEGMENT_MAX = 524288, 4096, 32768, 8192, 1 << 30
-NOTE_MAX, NOTE_LINES, TILE = 65536, 64, 256
+NOTE_MAX, NOTE_LINES, TILE, TILE_NAME = 65536, 64, 256, 127
 
 
 class Bad(Exception):
@@ -600,7 +600,7 @@ class Tiles:
     def __init__(self, place, before):
         self.dir = os.path.join(place.first, "tile")
         self.root, self.label, self.before = place.first, place.label, before
-        self.there = os.path.isdir(self.dir)
+        self.there = os.path.exists(self.dir)
         self.n = 0
         self.level = [[] for _ in range(8)]
         self.bundle, self.ends = bytearray(), []
@@ -676,13 +676,19 @@ class Tiles:
         if not live:
             self.walk("tile")
 
-    def walk(self, name):
-        for e in os.scandir(os.path.join(self.root, name)):
+    def walk(self, name, depth=0):
+        try:
+            entries = list(os.scandir(os.path.join(self.root, name)))
+        except NotADirectoryError:
+            raise Bad(NO_RECORD, f"{self.label}{name}: is no folder")
+        for e in entries:
             if e.name.startswith("."):
                 continue
             child = f"{name}/{e.name}"
+            if depth > 10 or len(os.fsencode(child)) > TILE_NAME:
+                raise Bad(NO_RECORD, f"{self.label}{child[:80]}: does not belong here")
             if e.is_dir(follow_symlinks=False):
-                self.walk(child)
+                self.walk(child, depth + 1)
             elif not self.belongs(child):
                 raise Bad(NO_RECORD, f"{self.label}{child}: is not a tile of this log")
 
@@ -806,9 +812,10 @@ class Period:
             self.segment(first, i + 1 == len(firsts))
 
     def segment(self, first, last):
-        data = slurp_file(self.place.path(f"wal/{first:020d}.wal"), SEGMENT_MAX)
-        if len(data) > SEGMENT_MAX:
+        path = self.place.path(f"wal/{first:020d}.wal")
+        if os.stat(path).st_size > SEGMENT_MAX:
             self.bad(first, "longer than any segment may be")
+        data = slurp_file(path, SEGMENT_MAX)
         at, crc = self.header(data, first, last)
         self.check_state(data, at, first)
         sealed = False
@@ -1120,6 +1127,8 @@ class Chain:
         new = os.path.join(d, "next")
         if not os.path.exists(new):
             return out + [Place("", d)]
+        if not os.path.isdir(new):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", new)
         self.changing = True
         current = Place("next/", new, d)
         n = split_origin(load_conf(current)[0].name)[1]

@@ -122,6 +122,22 @@ def test_what_is_no_file_keeps_nobody_waiting(make, weir):
     assert both(weir, d)[:2] == (0, 0)
 
 
+@pytest.mark.parametrize("what", ["next", "tile", "deep", "huge"])
+def test_both_say_the_same_of_a_strange_place(make, weir, what):
+    d = make()
+    if what == "next":
+        write(os.path.join(d, "next"), b"x")
+    elif what == "tile":
+        shutil.rmtree(os.path.join(d, "tile"))
+        write(os.path.join(d, "tile"), b"x")
+    elif what == "deep":
+        os.makedirs(os.path.join(d, "tile", *["a"] * 40))
+    else:
+        os.truncate(os.path.join(d, "wal", f"{0:020d}.wal"), 1 << 40)
+    one, two, _ = both(weir, d)
+    assert one == two and one in (1, 2)
+
+
 def test_a_number_of_any_length_is_only_wrong(make, weir):
     d = make()
     s = Signer.of_log(d)
