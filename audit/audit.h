@@ -101,6 +101,7 @@ struct aud_verify_report {
     uint64_t witnessed;   /* size in the current period that enough witnesses have signed */
     unsigned cosigned;    /* by how many */
     uint64_t contents;    /* leaves that name stored content */
+    bool spool;           /* it continues another log, beside which the content stands */
     uint64_t unwitnessed; /* closed periods without so many; only where witnesses were given */
     char origin[256], root_hex[65], vkey[512];
     uint64_t uncommitted_bytes; /* behind the last COMMIT: the rest of an interrupted write */

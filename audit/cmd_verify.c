@@ -13,7 +13,7 @@
 
 static const char help_text[] =
     "usage: weir audit verify DIR... [--vkey KEY] [--witness VKEY]... [--quorum N]\n"
-    "                         [--checkpoint FILE]... [--json]\n"
+    "                         [--checkpoint FILE]... [--without-content] [--json]\n"
     "  0 if everything in DIR holds, through all its periods; 1 and the first record that does\n"
     "  not; 2 if it could not be read. With several DIRs: a line for each, the worst code.\n"
     "  --vkey KEY         the log's public key from elsewhere; without it the key in log.conf is\n"
@@ -21,7 +21,9 @@ static const char help_text[] =
     "  --witness VKEY     a witness that must have signed a checkpoint of the current period\n"
     "  --quorum N         so many of the witnesses are enough (default: all)\n"
     "  --checkpoint FILE  a checkpoint kept from earlier, which the log must still contain\n"
-    "  Encrypted content, where DIR/content is there, is checked against what the records say.\n"
+    "  Encrypted content is checked against what the records say: what they say is kept must be\n"
+    "  there, unchanged.\n"
+    "  --without-content  do not ask for it: DIR is a copy of the log alone\n"
     "  --json             the report as one JSON object a line\n";
 
 static void verify_json(const struct aud_verify_report *r, const struct aud_content_report *c)
@@ -131,27 +133,39 @@ static void content_text(const struct aud_content_report *c)
         printf("note: %" PRIu64 " places in content/ do not parse\n", c->damaged);
 }
 
-/* Content beside the log, if there is any: what is wrong with it makes the report not hold. */
-static enum base_status check_content(const char *dir, struct aud_verify_report *r,
-                                      struct aud_content_report *c, bool *any, struct base_err *err)
+/* What of the command line is not for aud_verify_with. */
+struct how {
+    bool json, many, without_content;
+};
+
+/* Content beside the log: what is wrong with it, or missing, makes the report not hold. Not looked
+ * at where no record names any, where it stands beside another log, and where the caller says so.
+ */
+static enum base_status check_content(const char *dir, const struct how *how,
+                                      struct aud_verify_report *r, struct aud_content_report *c,
+                                      bool *any, struct base_err *err)
 {
     char path[4200];
     struct stat sb;
+    bool there = (size_t)snprintf(path, sizeof(path), "%s/content", dir) < sizeof(path) &&
+                 stat(path, &sb) == 0;
 
-    *any = r->holds && (size_t)snprintf(path, sizeof(path), "%s/content", dir) < sizeof(path) &&
-           stat(path, &sb) == 0;
+    *any = r->holds && !how->without_content && (there || (r->contents && !r->spool));
     if (!*any)
         return BASE_OK;
     enum base_status st = aud_content_check(dir, c, err);
     if (st == BASE_OK && !c->holds) {
         r->holds = false;
         r->first_bad = c->first_bad;
-        snprintf(r->problem, sizeof(r->problem), "%s", c->problem);
+        snprintf(r->problem, sizeof(r->problem), "%.400s%s", c->problem,
+                 c->absent
+                     ? "; there is no DIR/content (--without-content if you were not given it)"
+                     : "");
     }
     return st;
 }
 
-static int verify_one(const char *dir, const struct aud_verify_options *o, bool json, bool many)
+static int verify_one(const char *dir, const struct aud_verify_options *o, const struct how *how)
 {
     struct aud_verify_report r;
     struct aud_content_report c = {0};
@@ -159,30 +173,30 @@ static int verify_one(const char *dir, const struct aud_verify_options *o, bool 
     bool any = false;
 
     if (aud_verify_with(dir, o, &r, &err) != BASE_OK ||
-        check_content(dir, &r, &c, &any, &err) != BASE_OK) {
+        check_content(dir, how, &r, &c, &any, &err) != BASE_OK) {
         fprintf(stderr, "weir audit verify: %s\n", err.text);
-        if (json && many)
+        if (how->json && how->many)
             printf("{\"error\":true}\n");
         return AUD_EXIT_USAGE;
     }
-    if (many && !json)
+    if (how->many && !how->json)
         printf("%s: ", dir);
-    if (json)
+    if (how->json)
         verify_json(&r, any ? &c : NULL);
     else
         verify_text(&r);
-    if (!json && any && r.holds)
+    if (!how->json && any && r.holds)
         content_text(&c);
-    else if (!json && r.holds && r.contents)
+    else if (!how->json && r.holds && r.contents)
         printf("note: %" PRIu64
-               " records name stored content; DIR/content is not here, so nothing is "
-               "said of it\n",
+               " records name stored content; it was not looked at, so nothing is said of it\n",
                r.contents);
     return r.holds ? AUD_EXIT_HOLDS : AUD_EXIT_FAILS;
 }
 
 /* One option; false: not understood, said. */
-static bool verify_option(int c, struct aud_verify_options *o, struct base_buf *kept, bool *json)
+static bool verify_option(int c, struct aud_verify_options *o, struct base_buf *kept,
+                          struct how *how)
 {
     struct base_err err;
     uint64_t n;
@@ -192,7 +206,10 @@ static bool verify_option(int c, struct aud_verify_options *o, struct base_buf *
         o->vkey = optarg;
         return true;
     case 'j':
-        *json = true;
+        how->json = true;
+        return true;
+    case 'n':
+        how->without_content = true;
         return true;
     case 'w':
         if (o->n_witnesses < AUD_WITNESSES_MAX) {
@@ -229,16 +246,14 @@ static bool verify_option(int c, struct aud_verify_options *o, struct base_buf *
 
 int aud_cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {{"vkey", required_argument, NULL, 'k'},
-                                            {"witness", required_argument, NULL, 'w'},
-                                            {"quorum", required_argument, NULL, 'q'},
-                                            {"checkpoint", required_argument, NULL, 'c'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"vkey", required_argument, NULL, 'k'},   {"witness", required_argument, NULL, 'w'},
+        {"quorum", required_argument, NULL, 'q'}, {"checkpoint", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},         {"without-content", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct aud_verify_options o = {.vkey = NULL};
     struct base_buf kept[8] = {{0}};
-    bool json = false;
+    struct how how = {.json = false};
     int rc = AUD_EXIT_HOLDS;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -246,7 +261,7 @@ int aud_cmd_verify(int argc, char **argv)
             rc = aud_cmd_help(help_text);
             goto out;
         }
-        if (!verify_option(c, &o, kept, &json)) {
+        if (!verify_option(c, &o, kept, &how)) {
             rc = AUD_EXIT_USAGE;
             goto out;
         }
@@ -256,8 +271,9 @@ int aud_cmd_verify(int argc, char **argv)
     else if (o.quorum > o.n_witnesses)
         rc = aud_cmd_usage(help_text, "--quorum is more than there are --witness");
     bool usable = rc == AUD_EXIT_HOLDS;
+    how.many = argc - optind > 1;
     for (int i = optind; i < argc && usable; i++) {
-        int one = verify_one(argv[i], &o, json, argc - optind > 1);
+        int one = verify_one(argv[i], &o, &how);
 
         rc = one > rc ? one : rc;
     }

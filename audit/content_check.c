@@ -127,7 +127,7 @@ static void bad(struct check *c, uint64_t leaf, const char *what, const uint8_t 
 {
     char hex[2 * AUD_ID_BYTES + 1];
 
-    if (!c->r->holds)
+    if (!c->r->holds && leaf >= c->r->first_bad) /* the first record is named */
         return;
     c->r->holds = false;
     c->r->first_bad = leaf;
@@ -181,7 +181,7 @@ static enum base_status check_once(const char *dir, struct check *c)
     if (st == BASE_OK)
         st = aud_content_each(c->content, on_blob, c, &c->r->damaged, c->err);
     else if (st == BASE_ENOENT)
-        st = BASE_OK; /* no content at all */
+        st = BASE_OK, c->r->absent = true; /* no content at all */
     for (size_t i = 0; i < c->n && st == BASE_OK; i++) {
         if (c->v[i].seen)
             continue;

@@ -120,6 +120,7 @@ struct aud_content_report {
     uint64_t first_bad; /* index of the leaf; UINT64_MAX: none */
     bool holds;
     char problem[512];
+    bool absent; /* there is no DIR/content at all */
 };
 /* Every blob that a leaf names is there with the hash it says, or was destroyed after a leaf that
  * names it for erasure or deletion. Needs no key. A directory without content holds. */

@@ -69,7 +69,7 @@ static bool request_order(struct ver_leaves *l, uint64_t i, const struct ver_rec
     } else if (base_str_is(r->ev, "req.fallback") && known && !aud_intents_find(&c->open, r->req)) {
         return BAD(l, i, ": a fallback without an open intent");
     } else if (base_str_is(r->ev, "log.spool") && i == 1) {
-        c->spool = true;
+        c->spool = out->spool = true;
     } else if (base_str_is(r->ev, "req.content")) {
         out->contents++;
     }

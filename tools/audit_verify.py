@@ -7,6 +7,7 @@ verify`, so that one mistake does not hide in both. It is slow (two or three meg
 Ed25519 are plain Python here) and reads one segment at a time into memory.
 
   audit_verify.py DIR... [--vkey KEY] [--witness VKEY]... [--quorum N] [--checkpoint FILE]... [--json]
+                  [--without-content]               DIR is a copy of the log alone
   audit_verify.py --proof FILE --vkey KEY           a tlog-proof, offline
   audit_verify.py --consistency FILE --old CHECKPOINT --vkey KEY
   audit_verify.py --tiles DIR --vkey KEY            as a reader of C2SP tlog-tiles sees it: tile/ and
@@ -485,6 +486,11 @@ def members(text):
     except ValueError:
         return {}
     return o if isinstance(o, dict) else {}
+
+
+def unhex(v, n):
+    return bytes.fromhex(v) if isinstance(v, str) and re.fullmatch(r"[0-9a-f]{%d}" % (2 * n), v) \
+        else None
 
 
 def whole(o, key, least=0):
@@ -994,6 +1000,12 @@ class Period:
             chain.spool = True
         elif l.ev == b"req.content":
             r["contents"] += 1
+            for b in members(text).get("blobs") or []:
+                key, ct, n = unhex(b.get("id"), 16), unhex(b.get("ct"), 32), whole(b, "bytes")
+                if key and ct:
+                    chain.blobs.setdefault(key, (number, n, ct))
+        elif l.ev in (b"erasure.blobs", b"retention.delete"):
+            chain.named.update(unhex(x, 16) for x in members(text).get("ids") or [])
 
     def begin(self, text):
         """Leaf 0 of a later period."""
@@ -1110,6 +1122,7 @@ class Chain:
         self.period = self.before = self.last_t = 0
         self.first, self.open_known, self.spool = True, False, False
         self.open, self.prev, self.next_origin = {}, None, b""
+        self.blobs, self.named = {}, set()  # stored content: id -> (record, bytes, hash); destroyed
         self.gone = self.dropped_at = None
         self.report = {"holds": True, "leaves": 0, "before": 0, "periods": 0, "size_signed": 0,
                        "intents": 0, "outcomes": 0, "unknown_outcomes": 0, "open_intents": 0,
@@ -1153,6 +1166,75 @@ class Chain:
         self.report["open_intents"] = len(self.open)
 
 
+# ---- content beside the log ----
+
+BLOB, BLOB_MAX = 256, 64 << 20
+
+
+def blob_header(data, at):
+    """(state, bytes, id) of a header that holds and whose blob fits, else None."""
+    h = data[at:at + BLOB]
+    if len(h) < BLOB or h[:4] != b"WBLB":
+        return None
+    state, n = struct.unpack("<IQ", h[4:16])
+    if state not in (1, 2) or n > BLOB_MAX or at + BLOB + (n + 7) // 8 * 8 > len(data) or \
+            struct.unpack("<I", h[252:])[0] != crc32c(0, h[:252]):
+        return None
+    return state, n, h[48:64]
+
+
+def stored_blobs(d, report):
+    """(state, id, bytes, hash of the ciphertext) of everything in DIR/content."""
+    folder = os.path.join(d, "content")
+    for name in sorted(os.listdir(folder)):
+        if not re.fullmatch(r"[0-9]{20}\.seg", name, re.A):
+            continue
+        try:
+            data, at = slurp_file(os.path.join(folder, name), 1 << 31), 0
+        except FileNotFoundError:
+            continue  # nothing of it was live any more
+        while at < len(data):
+            h = blob_header(data, at)
+            if h is None:
+                report["damaged"] += 1
+                at += 8
+                while at < len(data) and blob_header(data, at) is None:
+                    at = data.find(b"WBLB", at + 1)
+                    at = len(data) if at < 0 else at + -at % 8
+                continue
+            state, n, key = h
+            at += BLOB
+            yield state, key, n, sha256(data[at:at + n])
+            at += (n + 7) // 8 * 8
+
+
+def check_content(d, chain):
+    """What the records say is kept must be there, unchanged."""
+    report = {"damaged": 0, "destroyed": 0, "kept": 0, "recorded": len(chain.blobs), "unrecorded": 0}
+    missing, wrong = dict(chain.blobs), []
+    there = os.path.isdir(os.path.join(d, "content"))
+    for state, key, n, ct in stored_blobs(d, report) if there else ():
+        known = chain.blobs.get(key)
+        if known is None:
+            report["unrecorded"] += state == 1
+            continue
+        missing.pop(key, None)
+        report["kept" if state == 1 else "destroyed"] += 1
+        if key not in chain.named and (state != 1 or (n, ct) != known[1:]):
+            wrong.append((known[0], "was destroyed, and no record says why" if state != 1 else
+                          "is not what the record says: it was changed", key))
+    for key, known in missing.items():
+        report["destroyed"] += key in chain.named
+        if key not in chain.named:
+            wrong.append((known[0], "is missing, and no record says why", key))
+    chain.report["content"] = report
+    if wrong:
+        number, what, key = min(wrong)
+        raise Bad(number, f"content {key.hex()} of record {number} {what}" +
+                  ("" if there else "; there is no DIR/content (--without-content if you were not "
+                   "given it)"))
+
+
 def is_live(d):
     try:
         fd = os.open(os.path.join(d, "LOCK"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -1192,7 +1274,7 @@ def need_witnesses(vkeys, quorum):
     return keys
 
 
-def verify(d, vkey=None, witnesses=(), quorum=0, kept=()):
+def verify(d, vkey=None, witnesses=(), quorum=0, kept=(), without_content=False):
     """The report, as a dict; `first_bad` and `problem` where it does not hold. Unreadable or OSError
     when it cannot be read."""
     key = need_vkey(vkey) if vkey else None
@@ -1206,9 +1288,13 @@ def verify(d, vkey=None, witnesses=(), quorum=0, kept=()):
     for _ in range(3):
         before = signs_of_life(d)
         chain = Chain(key, witnesses, quorum, list(kept), is_live(d))
-        failure = None
+        failure, in_content = None, False
         try:
             chain.run(d)
+            if not without_content and (os.path.exists(os.path.join(d, "content")) or
+                                        (chain.blobs and not chain.spool)):
+                in_content = True
+                check_content(d, chain)
             return chain.report
         except Bad as e:
             chain.report["holds"] = False
@@ -1217,7 +1303,7 @@ def verify(d, vkey=None, witnesses=(), quorum=0, kept=()):
             chain.report["problem"] = str(e)
         except OSError as e:
             failure = e
-        if signs_of_life(d) == before:
+        if signs_of_life(d) == before and not (in_content and chain.live):
             break
     if failure:
         raise failure
@@ -1374,7 +1460,7 @@ def run(o):
     kept, worst = [slurp(f, NOTE_MAX) for f in o.checkpoint], 0
     for d in o.dir:
         try:
-            r = verify(d, o.vkey, o.witness, o.quorum, kept)
+            r = verify(d, o.vkey, o.witness, o.quorum, kept, o.without_content)
             print_report(d, r, len(o.dir) > 1, o.json)
             worst = max(worst, 0 if r["holds"] else 1)
         except (OSError, Unreadable) as e:
@@ -1391,6 +1477,7 @@ def main():
     a.add_argument("--witness", action="append", default=[])
     a.add_argument("--quorum", type=int, default=0)
     a.add_argument("--checkpoint", action="append", default=[])
+    a.add_argument("--without-content", action="store_true")
     a.add_argument("--json", action="store_true")
     a.add_argument("--proof")
     a.add_argument("--consistency")

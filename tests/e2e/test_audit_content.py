@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -232,3 +234,67 @@ def test_bad_content_configuration_is_told(own):
             f.write(lines + "audit:\n  directory: audit\n  origin: weir.test/gw1\n  " + bad + "\n")
         done = g.command("check", "-c", g.config, check=False)
         assert done.returncode == 1 and why in done.stdout.decode() + done.stderr.decode(), (bad, done)
+
+
+def both(g, folder, *flags):
+    """Exit status and text of both verifiers, which must agree on the status and the first bad record."""
+    key = g.command("audit", "verify", g.audit, "--json").stdout
+    vkey = json.loads(key)["vkey"]
+    tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "audit_verify.py")
+    a = g.command("audit", "verify", folder, "--vkey", vkey, "--json", *flags, check=False)
+    b = subprocess.run([sys.executable, tool, folder, "--vkey", vkey, "--json", *flags], check=False,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    x, y = json.loads(a.stdout), json.loads(b.stdout)
+    assert (a.returncode, x.get("first_bad")) == (b.returncode, y.get("first_bad")), (x, y)
+    assert x.get("content") == y.get("content") or not x["holds"], (x, y)
+    assert x.get("problem") == y.get("problem"), (x, y)
+    return a.returncode, x
+
+
+def test_content_that_is_gone_is_a_finding_of_both_verifiers(own, tmp_path):
+    g = own
+    with_content(g)
+    g.start()
+    ask(g, "erased " + CANARY, "ben")
+    ask(g, "kept " + CANARY, "anna")
+    ask(g, "kept too", "anna")
+    g.command("audit", "erase", g.audit, "--subject", "ben", "--reason", "test")
+    assert g.stop() == 0
+    g.start()  # a second segment
+    ask(g, "later", "anna")
+    assert g.stop() == 0
+    code, report = both(g, g.audit)
+    assert code == 0 and report["content"]["destroyed"] >= 2 and report["content"]["kept"] >= 6, report
+    rows = [(i, x["req"]) for i, x in enumerate(g.leaves()) if x["ev"] == "req.content"]
+    named = [min(i for i, r in rows if r == req) for req in dict.fromkeys(r for _, r in rows)]
+    assert len(named) == 4
+    copy = str(tmp_path / "copy")
+
+    def broken(change):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(g.audit, copy)
+        change(os.path.join(copy, "content"))
+        return both(g, copy)
+
+    code, report = broken(shutil.rmtree)  # all of it: the erased one is not missed
+    assert (code, report["first_bad"]) == (1, named[1]) and "there is no DIR/content" in report["problem"], report
+    code, report = both(g, copy, "--without-content")
+    assert code == 0 and "content" not in report
+    segments = sorted(os.listdir(os.path.join(g.audit, "content")))
+    assert len(segments) == 2
+    code, report = broken(lambda c: os.unlink(os.path.join(c, segments[1])))
+    assert (code, report["first_bad"]) == (1, named[3]) and "is missing" in report["problem"], report
+
+    def overwritten(at, what):
+        def change(c):
+            with open(os.path.join(c, segments[1]), "r+b") as f:
+                f.seek(at)
+                f.write(what)
+        return change
+
+    code, report = broken(overwritten(256, b"\0\0\0\0"))
+    assert (code, report["first_bad"]) == (1, named[3]) and "it was changed" in report["problem"], report
+    code, report = broken(overwritten(0, b"????"))  # a header that is none: missing
+    assert (code, report["first_bad"]) == (1, named[3]) and "is missing" in report["problem"], report
+    code, report = broken(lambda c: [os.unlink(os.path.join(c, s)) for s in segments])
+    assert (code, report["first_bad"]) == (1, named[1]), report
