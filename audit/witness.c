@@ -214,7 +214,7 @@ static int may_begin(const struct aud_witness *w, const char *origin)
 
         if (strlen(e->d_name) != AUD_HEX_MAX - 1) /* ., .. and what an interrupted write left */
             continue;
-        snprintf(name, sizeof(name), "logs/%s", e->d_name);
+        snprintf(name, sizeof(name), "logs/%.64s", e->d_name);
         if (aud_path(path, w->dir, name, NULL) != BASE_OK || load_last(w, path, &cp) != BASE_OK) {
             base_error("witness", "%s cannot be read: nothing new is signed", path);
             status = 500;
