@@ -561,6 +561,34 @@ static enum base_status content(struct gw_request *q, const struct chat_event *e
     return st;
 }
 
+/* Some servers end without a finish reason, or say more behind it: what the guard and the restorers
+ * still hold is part of the answer. */
+static enum base_status drain(struct gw_request *q)
+{
+    enum base_status st = BASE_OK;
+    if (q->oblige.guard) {
+        st = gw_guard_end(q->oblige.guard, deliver, q);
+        note_findings(q);
+    }
+    return st == BASE_OK ? flush_restorers(q) : st;
+}
+
+static void ended(struct gw_request *q, const struct chat_event *ev)
+{
+    q->attempt = NULL; /* the source has let go of it */
+    enum base_status st = drain(q), ignored;
+    if (q->oblige.guard && gw_guard_withheld(q->oblige.guard)) {
+        ignored = withhold(q, gw_guard_withheld(q->oblige.guard));
+        (void)ignored; /* there is no source to tell */
+    } else if (st == BASE_OK) {
+        attempt_ended(q, ev);
+    } else {
+        const struct chat_error e = {.status = 502,
+                                     .message = BASE_STR("the answer could not be passed on")};
+        attempt_failed(q, &e);
+    }
+}
+
 static enum base_status on_event(void *ctx, const struct chat_event *ev)
 {
     struct gw_request *q = ctx;
@@ -591,7 +619,7 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
         break;
     }
     case CHAT_EV_END:
-        attempt_ended(q, ev);
+        ended(q, ev);
         return BASE_OK;
     case CHAT_EV_ERROR:
         attempt_failed(q, &ev->error);

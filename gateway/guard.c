@@ -298,6 +298,14 @@ static enum base_status finish_event(struct gw_guard *g, const struct chat_event
     return g->withheld ? BASE_OK : out(ctx, &finish);
 }
 
+enum base_status gw_guard_end(struct gw_guard *g, chat_event_fn out, void *ctx)
+{
+    enum base_status st = BASE_OK;
+    for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
+        st = flush_channel(g, c, out, ctx);
+    return st == BASE_OK && !g->withheld ? close_call(g, out, ctx) : st;
+}
+
 enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev, chat_event_fn out,
                                 void *ctx)
 {

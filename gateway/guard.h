@@ -41,6 +41,9 @@ bool gw_guard_clean(struct gw_guard *g, struct base_str text);
  * BASE_ENOMEM or BASE_LIMIT when an answer could not be examined: it must then end. */
 enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev, chat_event_fn out,
                                 void *ctx) BASE_MUST_CHECK;
+/* The source has ended, with a FINISH or without one: what is still held goes out, judged as it
+ * stands. */
+enum base_status gw_guard_end(struct gw_guard *g, chat_event_fn out, void *ctx) BASE_MUST_CHECK;
 /* NULL, or why nothing comes out any more: "answer_withheld" or "tool_denied". Static. */
 const char *gw_guard_withheld(const struct gw_guard *g);
 const uint32_t *gw_guard_counts(const struct gw_guard *g); /* POL_TYPE_COUNT of them */

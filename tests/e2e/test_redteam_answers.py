@@ -170,6 +170,19 @@ def test_endless_invisible_text_neither_hangs_nor_passes(world):
     assert not leaked(IBAN, text.get("content", ""))
 
 
+@pytest.mark.parametrize("finish", [None, "stop"])
+def test_what_stands_behind_the_finish_is_neither_lost_nor_unseen(world, finish):
+    g, up = world
+    up.stream({"content": "All of it."}, finish=finish)
+    if finish:
+        body = up.say[2].replace(b"data: [DONE]", b'data: {"choices":[{"index":0,"delta":{"content":" And %s"}}]}\n\n'
+                                 b"data: [DONE]" % IBAN.encode())
+        up.say = *up.say[:2], body
+    status, _, _, text, _ = ask(g)
+    assert status == 200
+    assert text["content"] == "All of it." + (" And [IBAN withheld]" if finish else "")
+
+
 # ---- beside the text ----
 
 @pytest.mark.parametrize("stream", [False, True])
