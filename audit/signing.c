@@ -9,13 +9,15 @@
  * the asker: the keeper is given leaf hashes and computes it. So what it signs for an origin always
  * extends what it signed before, and a gateway that is taken over can add to the log but never make
  * two histories of it. What was signed stands in directory/signed, synced before the signature
- * leaves:
+ * leaves. Of a log's periods each number is signed under one name, in order, so that even a tree
+ * which is no longer kept cannot be begun again:
  *
  *   weir-signing/1
  *   <origin> <size> <hex of the compact range's hashes, or ->       the newest AUD_TREES trees
  */
 #include "audit/remote.h"
 
+#include "audit/period.h"
 #include "audit/state.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -128,20 +130,47 @@ static struct tree *tree_of(struct keeper *k, struct base_str origin)
     return NULL;
 }
 
-/* Is it the key's own origin, or a later period of it (ORIGIN/...)? */
-static bool ours(const struct keeper *k, struct base_str origin)
+/* Which period of the key's log it is: 1 for the key's own origin, 0 for none. */
+static uint64_t period_of(const struct keeper *k, struct base_str origin)
 {
-    struct base_str base = base_str_c(k->key.vkey.name);
+    char name[AUD_NAME_MAX + 1];
+    struct base_str base;
+    uint64_t n;
 
-    return aud_name_valid(origin) &&
-           (base_str_eq(origin, base) ||
-            (base_str_starts(origin, base) && origin.n > base.n + 1 && origin.p[base.n] == '/'));
+    if (!aud_name_valid(origin))
+        return 0;
+    if (base_str_is(origin, k->key.vkey.name))
+        return 1;
+    snprintf(name, sizeof(name), "%.*s", BASE_FMT(origin));
+    aud_origin_split(name, &base, &n);
+    return n >= 2 && base_str_is(base, k->key.vkey.name) ? n : 0;
+}
+
+/* A period is begun once, under one name, and only after those before it: so a tree that we had to
+ * forget cannot be signed again from its start. True: t, of which nothing is signed, may be. */
+static bool may_begin(const struct keeper *k, const struct tree *t)
+{
+    uint64_t n = period_of(k, base_str_c(t->origin));
+
+    for (size_t i = 0; i < k->n; i++) {
+        if (k->tree[i].signed_.n > 0 && period_of(k, base_str_c(k->tree[i].origin)) >= n)
+            return false;
+    }
+    return true;
 }
 
 static struct tree *tree_new(struct keeper *k, struct base_str origin)
 {
-    if (k->n == AUD_TREES) /* the oldest goes: nobody signs that period any more */
+    if (k->n == AUD_TREES) { /* one goes of which nothing is signed, or else the oldest */
+        size_t out = k->n - 1;
+
+        for (size_t i = 0; i < k->n; i++) {
+            if (k->tree[i].signed_.n == 0)
+                out = i;
+        }
         k->n--;
+        memmove(&k->tree[out], &k->tree[out + 1], (k->n - out) * sizeof(k->tree[0]));
+    }
     memmove(&k->tree[1], &k->tree[0], k->n * sizeof(k->tree[0]));
     k->n++;
     memset(&k->tree[0], 0, sizeof(k->tree[0]));
@@ -178,7 +207,7 @@ static const char *judge(struct keeper *k, struct base_str text, char origin_z[A
     bool state = base_str_is(head, "weir-audit-state/1");
     if ((conf || state) && !line(&rest, "origin", &origin))
         return "a malformed text";
-    if (!ours(k, origin))
+    if (!period_of(k, origin))
         return "not an origin of this key";
     snprintf(origin_z, AUD_NAME_MAX + 1, "%.*s", BASE_FMT(origin));
     t = tree_of(k, origin);
@@ -207,6 +236,8 @@ static const char *judge(struct keeper *k, struct base_str text, char origin_z[A
         t->told = t->signed_;
     if (n != t->told.n)
         return "a size whose leaves were not told";
+    if (n > 0 && t->signed_.n == 0 && !may_begin(k, t))
+        return "a period that is not newer than those that were signed";
     aud_range_root(&t->told, &told);
     return aud_hash_eq(&told, &want) ? NULL : "another root than the leaves have";
 }
@@ -274,7 +305,7 @@ static bool on_extend(struct keeper *k, int fd, const uint8_t *p, size_t n)
     hashes = (n - 8) / 32;
     for (; hashes > 0; hashes--) {
         name = 8 + hashes * 32;
-        if (name < n && ours(k, base_str_n(p + name, n - name)))
+        if (name < n && period_of(k, base_str_n(p + name, n - name)))
             break;
     }
     if (hashes == 0)

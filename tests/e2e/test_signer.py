@@ -180,6 +180,20 @@ def test_it_signs_nothing_else(tmp_path, weir, own):
         assert ask(b"X", struct.pack("<Q", size + 1) + b"\0" * 32 + origin.encode())[0] == b"e"
         assert ask(b"X", struct.pack("<Q", size - 1) + b"\0" * 32 + origin.encode())[0] == b"e"
         assert ask(b"Z", b"")[0] == b"e"
+        # it cannot be made to forget a tree, nor to begin a period twice under two names
+        leaf = b"\7" * 32
+
+        def begin(name):
+            ask(b"X", struct.pack("<Q", 0) + leaf + name.encode())
+            return ask(b"S", f"{name}\n1\n{base64.b64encode(leaf).decode()}\n".encode())[0]
+
+        assert [begin(f"{origin}/{i}") for i in range(6)] == [b"e"] * 6, "no period of this log"
+        for i in range(6):
+            ask(b"X", struct.pack("<Q", 0) + leaf + f"{origin}/2030-0{i + 1}.9".encode())
+        assert begin(origin) == b"e" and ask(b"S", text.encode())[0] == b"s"
+        assert begin(f"{origin}/2026-11.2") == b"s" and begin(f"{origin}/2026-12.2") == b"e"
+        assert [begin(f"{origin}/2027-01.{i}") for i in range(3, 8)] == [b"s"] * 5
+        assert [begin(x) for x in (origin, f"{origin}/2026-11.2", f"{origin}/2028-01.5")] == [b"e"] * 3
         ours.sendall(struct.pack("<I", 1 << 30) + b"S")
         assert ours.recv(1) == b"", "nonsense ends it"
         assert keeper.wait(10) == 1
@@ -187,3 +201,21 @@ def test_it_signs_nothing_else(tmp_path, weir, own):
         keeper.kill()
         keeper.wait(10)
         ours.close()
+
+
+def test_periods_follow_each_other_under_it(tmp_path, weir, eu):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=[harness.backend("eu", eu, "EU")],
+                        routing="  commodity: [eu/gpt-x]\n",
+                        audit="on_failure: refuse, content: off, signer: process, signer_directory: keeper, "
+                              "period_records: 12")
+    try:
+        for i in range(25):
+            assert g.chat(f"hello {i}")[0] == 200
+        assert g.stop() == 0
+        g.start()
+        assert g.chat("again")[0] == 200
+        assert g.stop() == 0
+        code, text = g.verify()
+        assert code == 0 and "periods: " in text, text
+    finally:
+        g.kill()
