@@ -2,7 +2,8 @@
  *
  * Owns       a list, oldest first, of copies on the heap; one allocation an item.
  * Runs on    any thread, under one lock.
- * Invariants at most GW_REVIEWS_MAX items and GW_REVIEW_BYTES_MAX bytes; an item over its time is
+ * Invariants at most GW_REVIEWS_MAX items and GW_REVIEW_BYTES_MAX bytes, GW_REVIEWS_SHARE of either
+ *            for one tenant; when full, rejections go first; an item over its time is
  *            gone at the next call; bytes are wiped before they are freed.
  * Fails by   BASE_LIMIT when full: an answer that cannot wait is not given either.
  */
@@ -80,6 +81,36 @@ static struct base_str put(char **at, struct base_str s)
     return copy;
 }
 
+static bool fits(const struct gw_reviews *r, size_t bytes)
+{
+    return r->n < GW_REVIEWS_MAX && r->bytes + bytes <= GW_REVIEW_BYTES_MAX;
+}
+
+/* A rejection is kept so that its client hears the reason; one that waits for a human needs the
+ * place more. */
+static void make_room(struct gw_reviews *r, size_t bytes)
+{
+    for (struct item **at = &r->first; *at && !fits(r, bytes);) {
+        if ((*at)->v.state == GW_REVIEW_REJECTED)
+            drop(r, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* One tenant cannot take the queue from the others. */
+static bool share_is_full(const struct gw_reviews *r, const struct item *it)
+{
+    size_t n = 1, bytes = it->bytes;
+    for (const struct item *other = r->first; other; other = other->next) {
+        if (!base_str_eq(other->v.tenant, it->v.tenant))
+            continue;
+        n++;
+        bytes += other->bytes;
+    }
+    return n > GW_REVIEWS_SHARE(GW_REVIEWS_MAX) || bytes > GW_REVIEWS_SHARE(GW_REVIEW_BYTES_MAX);
+}
+
 enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_item *item,
                                 struct base_err *err)
 {
@@ -108,7 +139,10 @@ enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_ite
 
     pthread_mutex_lock(&r->lock);
     expire(r);
-    if (r->n >= GW_REVIEWS_MAX || r->bytes + it->bytes > GW_REVIEW_BYTES_MAX) {
+    make_room(r, it->bytes);
+    if (share_is_full(r, it)) {
+        st = base_err_set(err, BASE_LIMIT, "too many answers of this tenant wait for a review");
+    } else if (!fits(r, it->bytes)) {
         st = base_err_set(err, BASE_LIMIT, "too many answers wait for a review");
     } else {
         *r->last = it;

@@ -20,6 +20,8 @@
 #define GW_REVIEWS_MAX       1000
 #define GW_REVIEW_BYTES_MAX  (64u << 20) /* all of them together */
 #define GW_REVIEW_REASON_MAX 500
+/* What one tenant can have of either. */
+#define GW_REVIEWS_SHARE(all) ((all) / 4 * 3)
 
 enum gw_review_state { GW_REVIEW_PENDING, GW_REVIEW_APPROVED, GW_REVIEW_REJECTED };
 

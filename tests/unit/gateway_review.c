@@ -99,11 +99,24 @@ static void test_limits(void **state)
     (void)state;
     struct gw_reviews *r = gw_reviews_new(3600);
     struct base_err err;
+    const unsigned share = GW_REVIEWS_SHARE(GW_REVIEWS_MAX);
     for (unsigned i = 0; i < GW_REVIEWS_MAX; i++) {
-        struct gw_review_item it = item(i, "acme", BASE_STR("x"));
+        struct gw_review_item more = item(9999, "acme", BASE_STR("x"));
+        if (i == share) /* the rest is for others */
+            assert_int_equal(gw_reviews_put(r, &more, &err), BASE_LIMIT);
+        struct gw_review_item it = item(i, i < share ? "acme" : "rival", BASE_STR("x"));
         assert_int_equal(gw_reviews_put(r, &it, &err), BASE_OK);
     }
-    struct gw_review_item more = item(9999, "acme", BASE_STR("x"));
+    struct gw_review_item more = item(9999, "third", BASE_STR("x"));
+    assert_int_equal(gw_reviews_put(r, &more, &err), BASE_LIMIT);
+    /* what was rejected makes room; what was approved waits for its client */
+    assert_int_equal(
+        gw_reviews_decide(r, BASE_STR("id-1"), true, BASE_STR("eva"), BASE_STR(""), &err), BASE_OK);
+    assert_int_equal(gw_reviews_put(r, &more, &err), BASE_LIMIT);
+    assert_int_equal(
+        gw_reviews_decide(r, BASE_STR("id-2"), false, BASE_STR("eva"), BASE_STR("no"), &err),
+        BASE_OK);
+    assert_int_equal(gw_reviews_put(r, &more, &err), BASE_OK);
     assert_int_equal(gw_reviews_put(r, &more, &err), BASE_LIMIT);
     gw_reviews_free(r);
 
