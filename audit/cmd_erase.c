@@ -138,8 +138,8 @@ static enum base_status open_offline(struct order *o, struct base_err *err)
         k.content = &o->conf->audit.content;
     }
     st = aud_offline_open(o->dir, &o->log, err);
-    if (st == BASE_ENOENT)
-        return base_err_set(err, BASE_EIO, "%s", err->text);
+    if (st == BASE_ENOENT) /* is not "nothing is kept of it" */
+        return err->code = BASE_EIO;
     return st == BASE_OK ? aud_keeper_open(&k, o->log, &o->keeper, err) : st;
 }
 

@@ -314,7 +314,9 @@ static void *writer_main(void *arg)
     for (;;) {
         bool stop = atomic_load(&l->stop); /* read before the ring: nothing comes after it */
 
-        if (atomic_load(&l->next_ready) && !atomic_load(&l->failed))
+        /* a change needs a signature here: while nobody gives one this period goes on */
+        if (atomic_load(&l->next_ready) && !atomic_load(&l->failed) &&
+            (!l->core.remote || aud_remote_up(l->core.remote)))
             turn(l);
         struct aud_node *n = base_ring_pop(l->ring);
 

@@ -2,7 +2,8 @@
  *
  * A log has one writer. If a gateway has it open, its control socket takes the record; else the log
  * is opened here (which recovers it if it was not closed in order), gets the record and is closed.
- * A copy without its key cannot be appended to: the reading is then done and said to be unrecorded.
+ * A directory without its key (a copy, or signer: process) cannot be appended to: the reading is
+ * then done and said to be unrecorded.
  */
 #include "audit/reach.h"
 
@@ -63,7 +64,11 @@ enum base_status aud_offline_open(const char *dir, struct aud_log **out, struct 
     if (st != BASE_OK)
         return st;
     if (stat(key, &sb) != 0 && errno == ENOENT)
-        return base_err_set(err, BASE_ENOENT, "%s has no signing key: it is a copy", dir);
+        return base_err_set(err, BASE_ENOENT,
+                            "%s has no signing key, so nothing can be recorded here: start the "
+                            "gateway and ask again (with signer: process the key is in "
+                            "signer_directory), or go to the log that this is a copy of",
+                            dir);
     st = become_owner(dir, err);
     if (st != BASE_OK)
         return st;
@@ -127,7 +132,8 @@ enum base_status aud_reach_read(const char *dir, const char *what, struct base_s
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     st = aud_offline_open(dir, &log, err);
     if (st == BASE_ENOENT) {
-        *how = "NOT recorded: this directory is a copy without its signing key";
+        *how = "NOT recorded: no gateway runs, and this directory has no signing key (a copy, or "
+               "signer: process)";
         return BASE_OK;
     }
     if (st == BASE_OK && !aud_leaf_read(&leaf, who, what, question, rows))

@@ -219,3 +219,76 @@ def test_periods_follow_each_other_under_it(tmp_path, weir, eu):
         assert code == 0 and "periods: " in text, text
     finally:
         g.kill()
+
+
+def test_periods_are_signed_too(tmp_path, weir, eu):
+    """A change of period needs five signatures of a new tree, from a signer that may be away; killed anywhere, all
+    of it is made good."""
+    g = harness.Gateway(str(tmp_path / "gw"), weir, start=False, routing="  commodity: [eu/gpt-x]\n",
+                        backends=[harness.backend("eu", eu, "EU")],
+                        audit="on_failure: refuse, content: off, signer: process, signer_directory: keeper, "
+                              "period_records: 15")
+    g.key = g.new_key("tests")
+    g.start()
+    try:
+        def periods():
+            folder = os.path.join(g.audit, "periods")
+            return len(os.listdir(folder)) if os.path.isdir(folder) else 0
+
+        def on_to(n):
+            def more():
+                assert g.chat("hello")[0] == 200
+                return periods() >= n
+
+            harness.wait_for(f"period {n} to end", more, 30)
+
+        on_to(5)  # more trees than the signer remembers
+        os.kill(signer_pid(g), signal.SIGSTOP)
+        for _ in range(12):  # the next change is due, nobody signs it: records go on
+            assert g.chat("while it is away")[0] == 200
+        os.kill(signer_pid(g), signal.SIGKILL)
+        on_to(6)
+        os.kill(g.pids()["gateway"], signal.SIGKILL)
+        harness.wait_for("the gateway again", lambda: g.get("/readyz")[0] == 200, 30)
+        on_to(7)
+        assert g.stop() == 0
+        code, text = g.verify()
+        assert code == 0, text
+        assert not os.path.exists(os.path.join(g.audit, "keys", "log.key"))
+        g.start()
+        on_to(periods() + 1)
+        assert g.stop() == 0
+        assert g.verify()[0] == 0
+    finally:
+        g.kill()
+
+
+def test_offline_orders_say_who_has_the_key(own):
+    """What appends to the log needs the signer: with no gateway there, the command says so and changes nothing."""
+    g = own
+    assert g.chat("hello", headers={"x-weir-subject": "anna"})[0] == 200
+    assert g.command("audit", "hold", g.audit, "--subject", "anna", "--reason", "case", "--tenant", "acme").returncode == 0
+    assert g.stop() == 0
+
+    def files():
+        out = {}
+        for name in ("state", "checkpoint", "log.conf", "keys/holds.json"):
+            with open(os.path.join(g.audit, name), "rb") as f:
+                out[name] = f.read()
+        return out
+
+    before = files()
+    for args in (("erase", g.audit, "--subject", "anna"), ("hold", g.audit, "--subject", "anna", "--release"),
+                 ("content", g.audit, "--req", "x")):
+        done = g.command("audit", *args, check=False)
+        assert done.returncode == 2 and b"start the gateway" in done.stderr, (args, done)
+    done = g.command("audit", "query", g.audit, check=False)
+    assert done.returncode == 0 and b"NOT recorded: no gateway runs" in done.stderr, done
+    assert files() == before
+    assert g.verify()[0] == 0
+    g.start()
+    assert g.command("audit", "erase", g.audit, "--subject", "anna", check=False).returncode == 1, "it is held"
+    g.command("audit", "hold", g.audit, "--subject", "anna", "--release")
+    g.command("audit", "erase", g.audit, "--subject", "anna")
+    assert g.stop() == 0
+    assert g.verify()[0] == 0
