@@ -2,11 +2,11 @@
  *
  * Deliberately not the gateway's server: a witness runs on somebody else's machine, has one key and
  * two exchanges, and whoever relies on it should be able to read all of it. Blocking sockets, one
- * thread a connection, at most CONNECTIONS of them, each with one deadline for everything it does
- * (a slow client costs one thread for that long, nothing else); TLS 1.2 and 1.3 by OpenSSL. Plain
- * HTTP only on loopback. Requests are bounded: 8 KiB of head, AUD_WITNESS_BODY_MAX of body,
- * `per_minute` of them from one address (429 with retry-after). One request a connection, then it
- * closes. Malformed HTTP gets 400 or nothing.
+ * thread a connection, at most CONNECTIONS of them and PER_ADDRESS from one address, each with one
+ * deadline for everything it does (a slow client costs its threads for that long, nobody else's);
+ * TLS 1.2 and 1.3 by OpenSSL. Plain HTTP only on loopback. Requests are bounded: 8 KiB of head,
+ * AUD_WITNESS_BODY_MAX of body, `per_minute` of them from one address (429 with retry-after). One
+ * request a connection, then it closes. Malformed HTTP gets 400 or nothing.
  *
  *   POST .../add-checkpoint      GET .../<hex sha256 of the origin>/checkpoint      GET .../vkey
  */
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS 32
+#define PER_ADDRESS 8
 #define DEADLINE_MS 10000u
 #define HEAD_MAX    8192u
 #define ADDRESSES   1024
@@ -47,6 +48,7 @@ struct server {
     unsigned per_minute;
     atomic_int connections;
     pthread_mutex_t mu;
+    char busy[CONNECTIONS][INET6_ADDRSTRLEN]; /* whose the open connections are; "": none */
     struct seen seen[ADDRESSES];
 };
 
@@ -55,6 +57,7 @@ struct conn {
     int fd;
     SSL *ssl;
     uint64_t until_us;
+    unsigned slot; /* of busy */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -329,6 +332,9 @@ static void *serve_one(void *arg)
     drain(c);
     close(c->fd);
     base_buf_release(&in);
+    pthread_mutex_lock(&c->s->mu);
+    c->s->busy[c->slot][0] = 0;
+    pthread_mutex_unlock(&c->s->mu);
     atomic_fetch_sub(&c->s->connections, 1);
     free(c);
     return NULL;
@@ -336,9 +342,31 @@ static void *serve_one(void *arg)
 
 /* ---- listening ---- */
 
+/* A place for one more connection of this address. */
+static bool take_slot(struct conn *c)
+{
+    struct server *s = c->s;
+    unsigned mine = 0, slot = CONNECTIONS;
+
+    pthread_mutex_lock(&s->mu);
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        if (!s->busy[i][0])
+            slot = i;
+        else if (strcmp(s->busy[i], c->address) == 0)
+            mine++;
+    }
+    bool ok = slot < CONNECTIONS && mine < PER_ADDRESS;
+    if (ok) {
+        c->slot = slot;
+        memcpy(s->busy[slot], c->address, sizeof(c->address));
+    }
+    pthread_mutex_unlock(&s->mu);
+    return ok;
+}
+
 static void start_one(struct server *s, int fd, const struct sockaddr_storage *from)
 {
-    struct conn *c = atomic_load(&s->connections) < CONNECTIONS ? calloc(1, sizeof(*c)) : NULL;
+    struct conn *c = calloc(1, sizeof(*c));
     pthread_attr_t attr;
     pthread_t t;
 
@@ -355,10 +383,18 @@ static void start_one(struct server *s, int fd, const struct sockaddr_storage *f
     else
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, c->address,
                   sizeof(c->address));
+    if (!take_slot(c)) {
+        close(fd);
+        free(c);
+        return;
+    }
     atomic_fetch_add(&s->connections, 1);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     if (pthread_create(&t, &attr, serve_one, c) != 0) {
+        pthread_mutex_lock(&s->mu);
+        s->busy[c->slot][0] = 0;
+        pthread_mutex_unlock(&s->mu);
         atomic_fetch_sub(&s->connections, 1);
         close(fd);
         free(c);

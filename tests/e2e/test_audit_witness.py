@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -235,6 +236,20 @@ def test_what_a_witness_refuses(witnesses, gateways, tmp_path):
     w.end()
     w.start(key, rate=3)
     assert [w.request("vkey")[0] for _ in range(5)][-1] == 429
+
+
+def test_one_address_cannot_keep_a_witness_busy(witnesses, gateways):
+    w = witnesses[0].start(vkey_of(gateways(PLAIN)))
+    idle = [socket.create_connection(("127.0.0.1", w.port)) for _ in range(40)]
+    try:
+        time.sleep(0.5)
+        raw = socket.create_connection(("127.0.0.1", w.port), timeout=5, source_address=("127.0.0.2", 0))
+        with w.context.wrap_socket(raw, server_hostname="127.0.0.1") as s:
+            s.sendall(b"GET /vkey HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert s.recv(100).startswith(b"HTTP/1.1 200")
+    finally:
+        for c in idle:
+            c.close()
 
 
 def test_a_gateway_changes_its_period_under_load(gateways, witnesses, tmp_path):
