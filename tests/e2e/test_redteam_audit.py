@@ -160,7 +160,7 @@ def test_one_witness_is_one_witness(make, weir):
 
 
 def test_a_period_that_has_just_begun_makes_no_monitor_forget(make, weir, tmp_path):
-    d = make(60, 40)
+    d = make(300, 40)
     s = Signer.of_log(d, second.load_conf(second.Place("", d))[0].name.decode())
     first = os.path.join(d, "wal", f"{0:020d}.wal")
     header = read(first)[:132]
@@ -180,7 +180,7 @@ def test_a_period_that_has_just_begun_makes_no_monitor_forget(make, weir, tmp_pa
 
 
 def test_periods_without_cosignatures_are_told(make, weir):
-    d = make(60, 40)
+    d = make(300, 40)
     w = Signer("witness.test/a", b"w" * 32, 4)
     note = read(os.path.join(d, "checkpoint"))
     text = note[:note.index(b"\n\n") + 1]
