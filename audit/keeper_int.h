@@ -1,5 +1,6 @@
-/* keeper_int.h - the keeper's inside: keeper.c (thread, keeping), erase.c (erasure, retention),
- * hold.c (legal holds). */
+/* keeper_int.h - the keeper's inside: keeper.c (thread, keeping), keeper_orders.c (orders as others
+ * give them), erase.c (erasure, retention), hold.c (legal holds).
+ */
 #ifndef AUD_KEEPER_INT_H
 #define AUD_KEEPER_INT_H
 
@@ -48,6 +49,26 @@ struct aud_keeper {
     struct aud_keeper_stats stats;
     uint64_t sweep_at_us;
 };
+
+/* An order: runs on the keeper's thread while its caller waits. */
+struct aud_call {
+    enum base_status (*fn)(struct aud_keeper *k, void *arg, struct base_err *err);
+    void *arg;
+    struct base_err *err;
+    enum base_status st;
+    pthread_mutex_t mu;
+    pthread_cond_t cv;
+    bool done;
+    void (*later)(struct aud_call *c); /* nobody waits: told instead, and owns the call */
+};
+
+/* Runs fn on the keeper's thread and waits for it. Not from a loop, nor from that thread. */
+enum base_status aud_keeper_order(struct aud_keeper *k,
+                                  enum base_status (*fn)(struct aud_keeper *k, void *arg,
+                                                         struct base_err *err),
+                                  void *arg, struct base_err *err) BASE_MUST_CHECK;
+/* Queues c, whose `later` is called on the keeper's thread. BASE_LIMIT: the queue is full. */
+enum base_status aud_keeper_post(struct aud_keeper *k, struct aud_call *c) BASE_MUST_CHECK;
 
 /* For good: a failed write leaves what is on disk unknown until the next open. */
 void aud_keeper_fail(struct aud_keeper *k, const char *where, const struct base_err *why);
