@@ -11,12 +11,16 @@
  * known. Recognisers report candidates; of overlapping ones the higher rank wins and is widened to
  * the union, so that redaction never leaves the rest of a loser behind.
  *
+ * What base64.c decodes in the text is scanned the same way, once and not further; a finding in
+ * there marks the whole run.
+ *
  * Bounds: HITS_MAX matches, CANDS_MAX candidates, POL_TEXT_MAX bytes. Past any of them the result
  * is marked truncated, and the caller must treat the text as unscannable: it fails closed.
  */
 #include "policy/detect.h"
 
 #include "base/clock.h"
+#include "policy/base64.h"
 #include "policy/signals.h"
 #include "policy/special.h"
 #include "policy/tagger.h"
@@ -62,6 +66,8 @@ struct pol_scratch {
     size_t n_terms, cap_terms;
     struct pol_cand *cands;
     size_t cap_cands;
+    struct pol_b64 b64;
+    struct pol_scratch *inner; /* for what b64 decoded; made when first needed */
     bool truncated;
 };
 
@@ -287,6 +293,8 @@ void pol_scratch_free(struct pol_scratch *s)
         return;
     hs_free_scratch(s->hs);
     pol_norm_release(&s->norm);
+    pol_b64_release(&s->b64);
+    pol_scratch_free(s->inner);
     free(s->hits);
     free(s->cues);
     free(s->terms);
@@ -517,35 +525,81 @@ const struct pol_norm *pol_scratch_norm(const struct pol_scratch *s)
     return &s->norm;
 }
 
-enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
-                                struct base_str text, pol_types types, struct base_arena *a,
-                                struct pol_spans *out, unsigned *classes, struct base_err *err)
+/* One text, once: *sc gets the candidates. They lie in s, and positions are the normaliser's. */
+static enum base_status look(const struct pol_detector *d, struct pol_scratch *s,
+                             struct base_str text, bool names, struct pol_scan *sc,
+                             struct base_err *err)
 {
-    struct pol_scan sc = {0};
-    size_t n = 0;
-
-    memset(out, 0, sizeof(*out));
     switch (pol_norm_run(&s->norm, text)) {
     case BASE_OK:
         break;
     case BASE_LIMIT:
-        out->truncated = true;
+        *sc = (struct pol_scan){.truncated = true, .v = s->cands, .cap = s->cap_cands};
         return BASE_OK;
     default:
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     }
     if (!prefilter(d, s))
         return base_err_set(err, BASE_EBUG, "detector: the prefilter failed");
-    sc = (struct pol_scan){.p = s->norm.p,
-                           .n = s->norm.n,
-                           .cues = s->cues,
-                           .n_cues = s->n_cues,
-                           .v = s->cands,
-                           .cap = s->cap_cands,
-                           .truncated = s->truncated};
-    run_recognisers(d, s, &sc, classes || (types & NAME_TYPES));
-    s->cands = sc.v;
-    s->cap_cands = sc.cap;
+    *sc = (struct pol_scan){.p = s->norm.p,
+                            .n = s->norm.n,
+                            .cues = s->cues,
+                            .n_cues = s->n_cues,
+                            .v = s->cands,
+                            .cap = s->cap_cands,
+                            .truncated = s->truncated};
+    run_recognisers(d, s, sc, names);
+    s->cands = sc->v;
+    s->cap_cands = sc->cap;
+    return BASE_OK;
+}
+
+/* What stands in base64: each finding in there is one of its type over the whole run. */
+static enum base_status look_inside(const struct pol_detector *d, struct pol_scratch *s, bool names,
+                                    struct pol_scan *sc, struct base_err *err)
+{
+    struct pol_scan in;
+    enum base_status st = pol_b64_collect(&s->b64, (struct base_str){sc->p, sc->n});
+
+    if (st != BASE_OK)
+        return base_err_set(err, st, "detector: out of memory");
+    if (s->b64.n_v == 0)
+        return BASE_OK;
+    if (!s->inner && (st = pol_scratch_new(d, &s->inner, err)) != BASE_OK)
+        return st;
+    st = look(d, s->inner, (struct base_str){s->b64.text, s->b64.n}, names, &in, err);
+    if (st != BASE_OK)
+        return st;
+    sc->truncated = sc->truncated || in.truncated;
+    for (size_t i = 0; i < in.n_v; i++) {
+        const struct pol_cand *c = &in.v[i];
+        size_t from = pol_norm_start(&s->inner->norm, c->from);
+        size_t to = pol_norm_end(&s->inner->norm, c->to);
+
+        pol_found(sc, pol_b64_piece_at(&s->b64, from)->from,
+                  pol_b64_piece_at(&s->b64, to ? to - 1 : 0)->to, (enum pol_type)c->type,
+                  (enum pol_level)c->level, c->subtype, c->rank);
+    }
+    s->cands = sc->v;
+    s->cap_cands = sc->cap;
+    return BASE_OK;
+}
+
+enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch *s,
+                                struct base_str text, pol_types types, struct base_arena *a,
+                                struct pol_spans *out, unsigned *classes, struct base_err *err)
+{
+    const bool names = classes || (types & NAME_TYPES);
+    struct pol_scan sc = {0};
+    enum base_status st;
+    size_t n = 0;
+
+    memset(out, 0, sizeof(*out));
+    st = look(d, s, text, names, &sc, err);
+    if (st == BASE_OK)
+        st = look_inside(d, s, names, &sc, err);
+    if (st != BASE_OK)
+        return st;
     out->truncated = sc.truncated;
     for (size_t i = 0; i < sc.n_v; i++) {
         if (classes)

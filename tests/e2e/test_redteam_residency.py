@@ -3,8 +3,9 @@ see it redacted, or not at all.
 
 Method: one EU back end, pinned. Every disguise of one address, one card and one secret, in every place of a request
 that has room for it. The oracle reads what the stand-in wrote down, takes every disguise off again (JSON, entities,
-percent, compatibility forms, invisible characters, separators) and looks for the datum.
+percent, base64, compatibility forms, invisible characters, separators) and looks for the datum.
 """
+import base64
 import html
 import json
 import re
@@ -35,11 +36,19 @@ def red(tmp_path_factory, weir):
     us.kill()
 
 
+def unbase64(run):
+    """What a run of base64 or base64url says, read from each of its first four characters."""
+    run = run.translate(str.maketrans("-_", "+/"))
+    whole = (run[i:len(run) if (len(run) - i) % 4 != 1 else -1] for i in range(4))
+    return " ".join(base64.b64decode(r + "=" * (-len(r) % 4)).decode("utf-8", "replace") for r in whole)
+
+
 def bare(text):
     """text without any disguise, for looking only."""
     for _ in range(3):
         text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda m: chr(int(m.group(1), 16)), text)
         text = html.unescape(urllib.parse.unquote(text))
+    text += "".join(" " + unbase64(run) for run in re.findall(r"[A-Za-z0-9+/_-]{16,}", text))
     text = unicodedata.normalize("NFKC", text)
     text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) not in ("Mn", "Cf"))
     return text.translate(str.maketrans("аеорсухіЅ", "aeopcyxiS")).lower()
@@ -97,6 +106,10 @@ DISGUISES = {
     "entity of an entity": lambda s: s.replace("@", "&amp;#64;"),
     "nested JSON": lambda s: json.dumps({"a": json.dumps({"b": s})}),
     "url": lambda s: "https://h.example/?q=" + urllib.parse.quote(s) + "&x=1",
+    "base64": lambda s: base64.b64encode(s.encode()).decode(),
+    "base64url": lambda s: base64.urlsafe_b64encode(f"the value is <{s}>?".encode()).decode().rstrip("="),
+    "base64 in lines": lambda s: base64.encodebytes(f"{'lorem ipsum ' * 8}{s}{' dolor sit' * 8}".encode()).decode(),
+    "base64 in a URL": lambda s: "https://h.example/a/b/" + base64.urlsafe_b64encode(s.encode()).decode() + "?x=1",
     "mailto": lambda s: f"<a href='mailto:{s}'>x</a>",
     "markdown": lambda s: f"**{s}** `{s}` [{s}](x)",
     "in a word": lambda s: f"\"{s}\",",

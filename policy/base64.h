@@ -1,0 +1,32 @@
+/* base64.h - text that hides in runs of base64. Internal to policy/.
+ */
+#ifndef POLICY_BASE64_H
+#define POLICY_BASE64_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* Bytes at..(the next piece's at) of the text came out of the run [from, to) of the input. */
+struct pol_b64_piece {
+    uint32_t at, from, to;
+};
+
+/* What was decoded: pieces in a row, an empty line between. Memory is kept between runs. */
+struct pol_b64 {
+    char *text;
+    size_t n, cap;
+    struct pol_b64_piece *v;
+    size_t n_v, cap_v;
+    char *raw; /* one run, decoded */
+    size_t cap_raw;
+};
+
+/* Decodes every run of base64 or base64url in in (normalised text, at most POL_TEXT_MAX bytes) that
+ * holds text. BASE_ENOMEM. */
+enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in) BASE_MUST_CHECK;
+/* The piece that byte i of the text lies in, or the one before the empty line that it lies in;
+ * n_v > 0. */
+const struct pol_b64_piece *pol_b64_piece_at(const struct pol_b64 *b, size_t i);
+void pol_b64_release(struct pol_b64 *b); /* wipes */
+
+#endif
