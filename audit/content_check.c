@@ -170,7 +170,8 @@ static enum base_status check_once(const char *dir, struct check *c)
 
     if (st != BASE_OK)
         return st;
-    qsort(c->v, c->n, sizeof(*c->v), by_id);
+    if (c->n > 1)
+        qsort(c->v, c->n, sizeof(*c->v), by_id);
     for (size_t i = 0; i < c->n_gone; i++) {
         struct known *k = find(c, c->gone[i]);
         if (k)
