@@ -244,6 +244,65 @@ static void test_missing(void **state)
     ut_rm(dir);
 }
 
+/* Another key, or another log's name, is not a period's key. */
+static void test_keys(void **state)
+{
+    struct aud_vkey a = {.name = "w.example/gw"}, b;
+
+    (void)state;
+    memset(a.pub, 7, sizeof(a.pub));
+    b = a;
+    strcpy(b.name, "w.example/gw/2026-11.2");
+    assert_true(aud_period_key(&a, &b) && aud_period_key(&b, &a));
+    b.pub[31] ^= 1;
+    assert_false(aud_period_key(&a, &b));
+    b = a;
+    strcpy(b.name, "w.example/gv/2026-11.2");
+    assert_false(aud_period_key(&a, &b));
+}
+
+static void say_dropped(struct aud_log *l, uint64_t records, const struct aud_hash *root)
+{
+    struct base_buf b;
+
+    base_buf_init(&b, AUD_LEAF_BYTES_MAX);
+    assert_true(aud_leaf_dropped(&b, 1, UT_ORIGIN, records, root, 1));
+    assert_true(base_buf_byte(&b, 0));
+    assert_int_equal(ut_append(l, (const char *)b.p, NULL), BASE_OK);
+    base_buf_release(&b);
+}
+
+/* A record that drops a period must name what was there: origin, size and root. */
+static void test_dropped_names_it(void **state)
+{
+    char dir[UT_PATH], path[UT_PATH];
+    struct aud_checkpoint cp;
+    struct aud_conf conf;
+
+    (void)state;
+    ut_dir(dir);
+    struct aud_log *l = open_periods(dir, 12, 0);
+    fill_to(l, dir, "x", 2);
+    ut_close(l);
+    ut_join(path, dir, "periods/0001");
+    assert_int_equal(aud_conf_load(path, BASE_STR_NULL, &conf, NULL), BASE_OK);
+    assert_int_equal(aud_checkpoint_load(path, &conf, &cp, NULL, NULL), BASE_OK);
+    struct aud_hash other = cp.root;
+    other.b[0] ^= 1;
+    l = open_periods(dir, 1000, 0);
+    say_dropped(l, cp.size + 1, &cp.root);
+    say_dropped(l, cp.size, &other);
+    ut_close(l);
+    ut_must_hold(dir, NULL);
+    rename_in(dir, "periods/0001", "gone");
+    expect_bad(dir, "no record says that it was dropped");
+    l = open_periods(dir, 1000, 0);
+    say_dropped(l, cp.size, &cp.root);
+    ut_close(l);
+    ut_must_hold(dir, NULL);
+    ut_rm(dir);
+}
+
 /* keep_periods: the oldest go, after a record that says so is signed. */
 static void test_retention(void **state)
 {
@@ -559,10 +618,16 @@ static void test_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_origins),          cmocka_unit_test(test_under_load),
-        cmocka_unit_test(test_carried),          cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_retention),        cmocka_unit_test(test_must_stay),
-        cmocka_unit_test(test_unreadable_holds), cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_under_load),
+        cmocka_unit_test(test_carried),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_dropped_names_it),
+        cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_must_stay),
+        cmocka_unit_test(test_unreadable_holds),
+        cmocka_unit_test(test_crash),
         cmocka_unit_test(test_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
