@@ -13,9 +13,10 @@
 
 struct item {
     struct item *next;
-    struct gw_review_item v; /* its strings are behind the struct */
-    uint64_t until_us;       /* monotonic */
-    size_t bytes;            /* of the whole allocation */
+    struct gw_review_item v;   /* its strings are behind the struct */
+    uint64_t until_us;         /* monotonic */
+    uint64_t claimed_until_us; /* a verdict is on its way into the log */
+    size_t bytes;              /* of the whole allocation */
     char reviewer[64], reason[GW_REVIEW_REASON_MAX + 1];
 };
 
@@ -188,6 +189,26 @@ enum base_status gw_reviews_get(struct gw_reviews *r, struct base_str id, struct
                 st = base_err_set(err, BASE_ENOMEM, "the request's memory is used up");
         }
     }
+    pthread_mutex_unlock(&r->lock);
+    return st;
+}
+
+enum base_status gw_reviews_claim(struct gw_reviews *r, struct base_str id, struct base_err *err)
+{
+    enum base_status st = BASE_OK;
+    uint64_t now = base_mono_us();
+
+    pthread_mutex_lock(&r->lock);
+    struct item *it = find(r, id, BASE_STR_NULL);
+    if (!it)
+        st = base_err_set(err, BASE_ENOENT, "no answer waits under this id");
+    else if (it->v.state != GW_REVIEW_PENDING)
+        st = base_err_set(err, BASE_EINVAL, "this answer is already %s",
+                          gw_review_state_name(it->v.state));
+    else if (it->claimed_until_us > now)
+        st = base_err_set(err, BASE_EINVAL, "another verdict on this answer is being recorded");
+    else
+        it->claimed_until_us = now + GW_REVIEW_CLAIM_S * 1000000ull;
     pthread_mutex_unlock(&r->lock);
     return st;
 }

@@ -51,6 +51,11 @@ enum base_status gw_reviews_put(struct gw_reviews *r, const struct gw_review_ite
 enum base_status gw_reviews_get(struct gw_reviews *r, struct base_str id, struct base_str tenant,
                                 struct base_arena *a, struct gw_review_item *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* Says that a verdict is being recorded, for GW_REVIEW_CLAIM_S: of two reviewers one is in the log.
+ * BASE_EINVAL: somebody else is at it, or it has a verdict. */
+#define GW_REVIEW_CLAIM_S 10
+enum base_status gw_reviews_claim(struct gw_reviews *r, struct base_str id,
+                                  struct base_err *err) BASE_MUST_CHECK;
 /* Gives the verdict: once. BASE_EINVAL: it has one already. A rejected answer's body is wiped. */
 enum base_status gw_reviews_decide(struct gw_reviews *r, struct base_str id, bool approve,
                                    struct base_str reviewer, struct base_str reason,

@@ -272,6 +272,16 @@ static bool read_verdict(struct gw_server_request *r, struct verdict *v)
     return ok && fits && reasoned;
 }
 
+static bool claim(struct gw_server_request *r, const struct verdict *v)
+{
+    struct gw_app_loop *al = r->loop->app;
+    struct base_err err;
+    enum base_status st = gw_reviews_claim(al->reviews, v->id, &err);
+    if (st != BASE_OK)
+        gw_admin_error(r, st == BASE_ENOENT ? 404 : 409, "invalid_request_error", "%s", err.text);
+    return st == BASE_OK;
+}
+
 void gw_review_admin(struct gw_server_request *r, struct base_str rest)
 {
     struct gw_app_loop *al = r->loop->app;
@@ -297,11 +307,8 @@ void gw_review_admin(struct gw_server_request *r, struct base_str rest)
         gw_admin_error(r, 404, "not_found_error", "no answer waits under this id");
     else if (get)
         record(r, v, "review.read", show_now);
-    else if (post && item.state != GW_REVIEW_PENDING)
-        gw_admin_error(r, 409, "invalid_request_error", "this answer is already %s",
-                       gw_review_state_name(item.state));
     else if (!post)
         gw_admin_error(r, 405, "invalid_request_error", "/admin/v1/reviews/ID takes GET and POST");
-    else if (read_verdict(r, v))
+    else if (read_verdict(r, v) && claim(r, v))
         record(r, v, v->approve ? "review.approved" : "review.rejected", decide_now);
 }

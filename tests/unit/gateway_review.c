@@ -42,11 +42,15 @@ static void test_life(void **state)
     assert_int_equal(gw_reviews_get(r, BASE_STR("id-1"), BASE_STR("acme"), a, &got, &err), BASE_OK);
     assert_true(base_str_is(got.body, "the answer"));
     assert_int_equal(got.state, GW_REVIEW_PENDING);
+    assert_int_equal(gw_reviews_claim(r, BASE_STR("id-1"), &err), BASE_OK);
+    assert_int_equal(gw_reviews_claim(r, BASE_STR("id-1"), &err), BASE_EINVAL);
+    assert_int_equal(gw_reviews_claim(r, BASE_STR("id-9"), &err), BASE_ENOENT);
     assert_int_equal(
         gw_reviews_decide(r, BASE_STR("id-1"), true, BASE_STR("eva"), BASE_STR(""), &err), BASE_OK);
     assert_int_equal(
         gw_reviews_decide(r, BASE_STR("id-1"), false, BASE_STR("eva"), BASE_STR("no"), &err),
         BASE_EINVAL);
+    assert_int_equal(gw_reviews_claim(r, BASE_STR("id-1"), &err), BASE_EINVAL);
     assert_int_equal(
         gw_reviews_decide(r, BASE_STR("id-2"), false, BASE_STR("eva"), BASE_STR("no"), &err),
         BASE_OK);
