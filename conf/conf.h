@@ -456,6 +456,9 @@ struct conf_needs {
     bool no_training;                 /* also for requests without any class */
 };
 
+/* How a rule wants values replaced that its `redact` names. */
+enum conf_redact_style { CONF_REDACT_UNSTATED, CONF_REDACT_PLACEHOLDER, CONF_REDACT_SUBSTITUTE };
+
 struct conf_rule {
     struct conf_pos pos;
     const char *id;
@@ -467,6 +470,7 @@ struct conf_rule {
     uint32_t basis; /* CONF_BASIS_BITs; 0 = any but none */
     struct conf_needs needs;
     struct conf_names redact;
+    enum conf_redact_style redact_style;
     struct conf_handling handling;
     const char *deny; /* the reason, or NULL */
 };
@@ -486,6 +490,7 @@ struct conf_policy_test {
     const char *expect_backend, *expect_reason, *expect_retention, *expect_answers;
     struct conf_names expect_redact, expect_obligations, expect_refused;
     struct conf_names expect_tools, expect_no_tools; /* names that are allowed, that are not */
+    const char *expect_redact_style; /* placeholder or substitute; NULL: unchecked */
     bool has_obligations, has_redact;
 };
 

@@ -23,6 +23,19 @@ static void load_default(struct conf_loader *l, const struct conf_node *n, void 
 
 /* ---- rules ---- */
 
+static void load_redact_style(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    struct conf_rule *r = dst;
+    if (!conf_is_text(l, n))
+        return;
+    if (base_str_is(n->text, "placeholder"))
+        r->redact_style = CONF_REDACT_PLACEHOLDER;
+    else if (base_str_is(n->text, "substitute"))
+        r->redact_style = CONF_REDACT_SUBSTITUTE;
+    else
+        conf_wrong(l, n, "must be placeholder or substitute, not \"%.*s\"", CONF_SHOW(n));
+}
+
 static void load_when(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field fields[] = {
@@ -120,6 +133,7 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         {.name = "basis", .kind = CONF_SUB, .offset = AT(conf_rule, basis), .fn = load_basis},
         {.name = "backend", .kind = CONF_SUB, .offset = AT(conf_rule, needs), .fn = load_needs},
         {.name = "redact", .kind = CONF_NAMES_0, .offset = AT(conf_rule, redact)},
+        {.name = "redact_style", .kind = CONF_SUB, .fn = load_redact_style},
         {.name = "deny", .kind = CONF_STR, .offset = AT(conf_rule, deny)},
     };
     struct conf_policy *p = dst;
@@ -136,6 +150,8 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         if (!conf_map_handling(l, c, "this rule", CONF_FIELDS(fields), r, &r->handling) || !r->id)
             continue;
         p->n_rules++;
+        if (r->redact_style && !r->redact.n)
+            conf_wrong(l, c, "the rule %s has a redact_style and nothing to redact", r->id);
         if (l->pr->n_errors == before && !r->has_location && !r->basis && !r->needs.present &&
             !r->redact.n && !conf_handling_says(&r->handling) && !r->deny)
             conf_wrong(l, c,

@@ -143,6 +143,11 @@ static void load_tier(struct conf_loader *l, const struct conf_node *n, void *ds
     load_one_of(l, n, "commodity", "hard", dst);
 }
 
+static void load_style(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    load_one_of(l, n, "placeholder", "substitute", dst);
+}
+
 static void load_place(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     if (!conf_is_text(l, n))
@@ -187,6 +192,10 @@ static void load_expect(struct conf_loader *l, const struct conf_node *n, void *
          .offset = AT(conf_policy_test, expect_tier),
          .fn = load_tier},
         {.name = "redact", .kind = CONF_SUB, .fn = load_expect_redact},
+        {.name = "redact_style",
+         .kind = CONF_SUB,
+         .offset = AT(conf_policy_test, expect_redact_style),
+         .fn = load_style},
         {.name = "obligations", .kind = CONF_SUB, .fn = load_expect_obligations},
         {.name = "answers", .kind = CONF_NAME, .offset = AT(conf_policy_test, expect_answers)},
         {.name = "retention", .kind = CONF_NAME, .offset = AT(conf_policy_test, expect_retention)},

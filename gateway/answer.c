@@ -62,7 +62,11 @@ static bool redact(struct gw_request *q)
     q->vault = NULL;
     memset(q->redacted, 0, sizeof q->redacted);
     enum base_status st = chat_request_clone(&q->chat, q->arena, &q->sent);
-    if (st == BASE_OK)
+    if (st == BASE_OK && q->decision.substitute)
+        st = pol_substitute_request(q->app->detector, q->app->scratch, q->decision.redact,
+                                    base_str_c(q->key.tenant), &q->sent, &q->vault, q->redacted,
+                                    &err);
+    else if (st == BASE_OK)
         st = pol_redact_request(q->app->detector, q->app->scratch, q->decision.redact, &q->sent,
                                 &q->vault, q->redacted, &err);
     if (st != BASE_OK) {

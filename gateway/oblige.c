@@ -266,7 +266,8 @@ bool gw_oblige_begin(struct gw_request *q)
         const struct gw_guard_spec spec = {
             .detector = q->app->detector,
             .scratch = q->app->scratch,
-            .asked = &q->chat,
+            /* substitutes look like data, and are what this back end was asked with */
+            .asked = q->vault && q->decision.substitute ? &q->sent : &q->chat,
             .scan = d->answers != CONF_ANSWERS_PASS,
             .action = guard_action(d->answers),
             .types = d->answer_types,

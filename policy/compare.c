@@ -76,7 +76,7 @@ enum pol_change pol_decision_compare(const struct pol_facts *f, const struct pol
         return POL_CHANGE_STAYS_HOME;
     if (a->routed && strcmp(a->target->text, b->target->text) != 0)
         return POL_CHANGE_OTHER_ROUTE;
-    if (!same_handling(a, b))
+    if (!same_handling(a, b) || (left && leaves && was && a->substitute != b->substitute))
         return POL_CHANGE_HANDLING;
     if (!same_words(a->rules, a->n_rules, b->rules, b->n_rules) ||
         (!a->routed && strcmp(a->deny_rule, b->deny_rule) != 0))

@@ -7,7 +7,8 @@
  *      region asked for, AI Act class of the use case.
  *   3. Places and bases of all applying rules intersect, what is to be redacted unites, one deny
  *      denies. A class that no applying rule both names and gives a location stays under `default`
- *      as well: a rule that only redacts opens nothing.
+ *      as well: a rule that only redacts opens nothing. Values become substitutes only if every
+ *      applying rule that redacts says so; one that says nothing means placeholders.
  *   4. What a candidate needs stands in backends.c, what a use case needs in gates.c, what all of
  *      it asks of the answering side in handling.c.
  *   5. The first candidate that is allowed and available is taken. A pinned model is the first and
@@ -94,6 +95,8 @@ static void gather(struct pol_work *w)
         w->applied[w->n_applied] = r;
         w->d->rules[w->n_applied++] = r->conf->id;
         w->redact |= r->redact;
+        w->placeholders =
+            w->placeholders || (r->redact && r->conf->redact_style != CONF_REDACT_SUBSTITUTE);
         w->basis &= r->basis;
         w->needs = w->needs || r->conf->needs.present;
         if (r->conf->deny && !w->denier)
@@ -143,6 +146,7 @@ static enum base_status decide(struct pol_work *w, struct base_err *err)
     }
     if (out->routed) {
         out->redact = out->off_premises ? w->redact : 0;
+        out->substitute = out->redact && !w->placeholders;
         pol_explain_route(w);
     } else {
         pol_explain_denial(w);

@@ -24,7 +24,8 @@ struct pol_work {
     bool has_region;
     uint32_t basis;
     pol_types redact;
-    bool tree; /* every step is wanted, not only the first that refuses */
+    bool placeholders; /* a rule that applies and redacts does not say redact_style: substitute */
+    bool tree;         /* every step is wanted, not only the first that refuses */
     bool out_of_memory;
 };
 

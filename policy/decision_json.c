@@ -121,6 +121,8 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
             base_json_z(j, pol_type_name((enum pol_type)t));
     }
     base_json_arr_end(j);
+    if (d->substitute && (d->redact & f->findings.types))
+        base_json_kz(j, "redact_style", "substitute");
     names(j, "obligations", d->obligations, d->n_obligations);
     handling(j, d);
     candidates(j, d);

@@ -67,6 +67,9 @@ static bool covered(const struct pol_rule *a, const struct pol_rule *b)
         return false;
     if (x->deny)
         return true;
+    if (b->redact && y->redact_style != CONF_REDACT_SUBSTITUTE &&
+        x->redact_style == CONF_REDACT_SUBSTITUTE)
+        return false; /* b keeps a's values from becoming substitutes */
     if (y->deny || y->needs.present || (b->redact & ~a->redact) || (a->basis & ~b->basis) ||
         !pol_handling_silent(&y->handling))
         return false;

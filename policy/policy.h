@@ -249,6 +249,7 @@ struct pol_decision {
     size_t n_rules;
     bool default_applies; /* `default` narrowed the places as well */
     pol_types redact;     /* to replace before the bytes leave; 0 for on premises */
+    bool substitute;      /* by valid-looking substitutes: every rule that redacts says so */
     const char **obligations;
     size_t n_obligations;
     /* A tool's name needs a match in every allow list and none in any deny list. */
@@ -361,11 +362,21 @@ enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scr
                                     pol_types types, struct chat_request *r,
                                     struct pol_vault **vault, uint32_t counts[POL_TYPE_COUNT],
                                     struct base_err *err) BASE_MUST_CHECK;
+/* The same with valid-looking substitutes (subst.c) where a type and form have one: the same
+ * original has the same one in every request of a tenant while the process lives, unless it stands
+ * in the request's text already. */
+enum base_status pol_substitute_request(const struct pol_detector *d, struct pol_scratch *s,
+                                        pol_types types, struct base_str tenant,
+                                        struct chat_request *r, struct pol_vault **vault,
+                                        uint32_t counts[POL_TYPE_COUNT],
+                                        struct base_err *err) BASE_MUST_CHECK;
 void pol_vault_free(struct pol_vault *v);
 
 /* Puts the originals back into one stream of text, whatever the chunk split. Holds back at most
- * POL_RESTORE_HOLD_MAX bytes. */
-#define POL_RESTORE_HOLD_MAX 64
+ * POL_RESTORE_HOLD_MAX bytes, with substitutes POL_RESTORE_SUBST_HOLD_MAX (47 characters, each
+ * possibly written as \u00XX). */
+#define POL_RESTORE_HOLD_MAX       64
+#define POL_RESTORE_SUBST_HOLD_MAX 320
 struct pol_restore;
 /* json_text: the stream is JSON text (tool arguments), originals are escaped for inside strings. */
 struct pol_restore *pol_restore_new(const struct pol_vault *v, bool json_text);

@@ -1,4 +1,4 @@
-/* redact.c - replaces findings by placeholders in every slot of a request.
+/* redact.c - replaces findings by placeholders or substitutes in every slot of a request.
  *
  * Two passes over the slots. The first notes which placeholder names the text already uses, so
  * that ours never collide with them (and restoring never touches the caller's own words). The
@@ -34,6 +34,7 @@ struct redact {
 
 static void note_used(struct pol_vault *v, struct base_str text)
 {
+    pol_vault_note(v, text);
     for (size_t i = 0; i < text.n; i++) {
         enum pol_type t;
         uint32_t number;
@@ -93,7 +94,7 @@ static enum base_status replace(struct redact *r, struct base_str text,
 
         if (sp->start < at || sp->end <= sp->start)
             continue;
-        name = pol_vault_put(r->vault, sp->type,
+        name = pol_vault_put(r->vault, sp->type, sp->subtype,
                              (struct base_str){text.p + sp->start, sp->end - sp->start});
         if (!name.p) {
             st = base_err_set(r->err, BASE_ENOMEM, "too much to redact in one request");
@@ -255,10 +256,10 @@ static enum base_status redact_seed(struct redact *c, struct chat_request *r)
     return BASE_OK;
 }
 
-enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scratch *s,
-                                    pol_types types, struct chat_request *r,
-                                    struct pol_vault **vault, uint32_t counts[POL_TYPE_COUNT],
-                                    struct base_err *err)
+static enum base_status redact_request(const struct pol_detector *d, struct pol_scratch *s,
+                                       pol_types types, const struct base_str *tenant,
+                                       struct chat_request *r, struct pol_vault **vault,
+                                       uint32_t counts[POL_TYPE_COUNT], struct base_err *err)
 {
     struct redact c = {
         .d = d, .s = s, .types = types, .arena = r->arena, .counts = counts, .err = err};
@@ -267,7 +268,7 @@ enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scr
     *vault = NULL;
     c.vault = pol_vault_new();
     c.tmp = base_arena_new(SLOT_BYTES_MAX);
-    if (!c.vault || !c.tmp)
+    if (!c.vault || !c.tmp || (tenant && !pol_vault_substitute(c.vault, *tenant)))
         st = base_err_set(err, BASE_ENOMEM, "redaction: out of memory");
     else
         st = chat_request_slots(r, note_slot, c.vault);
@@ -275,10 +276,28 @@ enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scr
         st = chat_request_slots(r, redact_slot, &c);
     if (st == BASE_OK)
         st = redact_seed(&c, r);
+    if (st == BASE_OK && !pol_vault_seal(c.vault))
+        st = base_err_set(err, BASE_ENOMEM, "redaction: out of memory");
     base_arena_free(c.tmp);
     if (st == BASE_OK)
         *vault = c.vault;
     else
         pol_vault_free(c.vault);
     return st;
+}
+
+enum base_status pol_redact_request(const struct pol_detector *d, struct pol_scratch *s,
+                                    pol_types types, struct chat_request *r,
+                                    struct pol_vault **vault, uint32_t counts[POL_TYPE_COUNT],
+                                    struct base_err *err)
+{
+    return redact_request(d, s, types, NULL, r, vault, counts, err);
+}
+
+enum base_status pol_substitute_request(const struct pol_detector *d, struct pol_scratch *s,
+                                        pol_types types, struct base_str tenant,
+                                        struct chat_request *r, struct pol_vault **vault,
+                                        uint32_t counts[POL_TYPE_COUNT], struct base_err *err)
+{
+    return redact_request(d, s, types, &tenant, r, vault, counts, err);
 }

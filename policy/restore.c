@@ -5,6 +5,11 @@
  * POL_RESTORE_HOLD_MAX bytes in any form that is recognised, so never more is held. Names that the
  * vault does not know pass unchanged. Originals are written as they were, or, in JSON text, as the
  * inside of a JSON string; they are never scanned again.
+ *
+ * Where the vault has substitutes, one may begin at any letter or digit or sign that no word
+ * character stands before; text from there is held while it agrees with one of them and for the
+ * character behind it, at most POL_RESTORE_SUBST_HOLD_MAX bytes. The longest one counts, as
+ * written: other case or other words are not turned back.
  */
 #include "policy/vault.h"
 
@@ -14,8 +19,9 @@
 
 struct pol_restore {
     const struct pol_vault *vault;
-    bool json_text;
-    char held[POL_RESTORE_HOLD_MAX];
+    bool json_text, substitutes;
+    bool in_word; /* what was passed last is part of a word */
+    char held[POL_RESTORE_SUBST_HOLD_MAX];
     size_t n;
 };
 
@@ -26,6 +32,7 @@ struct pol_restore *pol_restore_new(const struct pol_vault *v, bool json_text)
     if (r) {
         r->vault = v;
         r->json_text = json_text;
+        r->substitutes = pol_vault_has_substitutes(v);
     }
     return r;
 }
@@ -53,35 +60,72 @@ static void write_original(const struct pol_restore *r, struct base_str s, struc
     }
 }
 
+/* The placeholder at p[0..n), as pol_vault_match; *skip bytes of it are not part of it. */
+static int placeholder(const struct pol_restore *r, const char *p, size_t n, bool last,
+                       size_t *skip, struct base_str *original)
+{
+    enum pol_type type;
+    uint32_t number;
+    int len = p[0] == '[' || p[0] == '\\' ? pol_placeholder_at(p, n, &type, &number, skip) : 0;
+
+    if (len < 0)
+        return last ? 0 : -1;
+    *original = len > 0 ? pol_vault_get(r->vault, type, number) : BASE_STR_NULL;
+    return original->p ? len : 0;
+}
+
+/* How much is passed on of text in which nothing begins: a character, of JSON text an escape as a
+ * whole; 0: it is not all there. */
+static size_t step(struct pol_restore *r, const char *p, size_t n, bool last)
+{
+    size_t k = 1;
+
+    if (!r->substitutes)
+        return 1;
+    if (r->json_text && p[0] == '\\') {
+        if (n > 1)
+            k = p[1] == 'u' ? 6 : 2;
+        if (n < 2 || n < k) {
+            if (!last)
+                return 0;
+            k = n;
+        }
+        r->in_word = k == 6; /* \u00e9 is a letter most of the time */
+        return k;
+    }
+    if (((unsigned char)p[0] & 0xc0) != 0x80) /* what goes on with a character tells nothing */
+        r->in_word = pol_vault_in_word(p[0]);
+    return 1;
+}
+
 /* Gives out what is decided of p[0..n); returns how much that is. */
-static size_t pass(const struct pol_restore *r, const char *p, size_t n, bool last,
-                   struct base_buf *out)
+static size_t pass(struct pol_restore *r, const char *p, size_t n, bool last, struct base_buf *out)
 {
     size_t i = 0, plain = 0;
 
     while (i < n) {
-        enum pol_type type;
-        uint32_t number;
-        size_t skip;
         struct base_str original;
-        int len;
+        size_t skip = 0, k;
+        int len = 0;
 
-        if (p[i] != '[' && p[i] != '\\') {
-            i++;
-            continue;
-        }
-        len = pol_placeholder_at(p + i, n - i, &type, &number, &skip);
-        if (len < 0 && !last)
+        if (r->substitutes && !r->in_word)
+            len = pol_vault_match(r->vault, p + i, n - i, r->json_text, last, &original);
+        if (len == 0)
+            len = placeholder(r, p + i, n - i, last, &skip, &original);
+        if (len < 0)
             break;
-        original = len > 0 ? pol_vault_get(r->vault, type, number) : BASE_STR_NULL;
-        if (!original.p) {
-            i++;
+        if (len == 0) {
+            k = step(r, p + i, n - i, last);
+            if (k == 0)
+                break;
+            i += k;
             continue;
         }
         base_buf_add(out, p + plain, i + skip - plain);
         write_original(r, original, out);
         i += (size_t)len;
         plain = i;
+        r->in_word = false;
     }
     base_buf_add(out, p + plain, i - plain);
     return i;

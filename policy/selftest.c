@@ -110,6 +110,9 @@ static void check_rest(const struct one *o)
         rule || (t->expect_rule && o->d.deny_rule && strcmp(t->expect_rule, o->d.deny_rule) == 0);
     if (t->expect_rule && !rule)
         FAIL(o, "rule: %s does not apply", t->expect_rule);
+    if (t->expect_redact_style &&
+        (strcmp(t->expect_redact_style, "substitute") == 0) != (redact && o->d.substitute))
+        FAIL(o, "redact_style: expected %s", t->expect_redact_style);
     for (size_t i = 0; i < t->expect_redact.n; i++) {
         if (pol_type_find(base_str_c(t->expect_redact.v[i]), &type))
             want |= POL_TYPE_BIT(type);

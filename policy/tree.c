@@ -81,6 +81,9 @@ static void effects(struct base_json *j, const struct conf_rule *c)
     base_json_kbool(j, "asks_of_backends", c->needs.present);
     if (c->redact.n)
         words(j, "redact", c->redact.v, c->redact.n);
+    if (c->redact_style)
+        base_json_kz(j, "redact_style",
+                     c->redact_style == CONF_REDACT_SUBSTITUTE ? "substitute" : "placeholder");
     if (c->handling.obligations.n)
         words(j, "obligations", c->handling.obligations.v, c->handling.obligations.n);
     base_json_obj_end(j);

@@ -61,6 +61,8 @@ def rule(i):
         ["on_premises"], ["on_premises", "EU"], ["on_premises", "EU", "US"], PLACES, []]))))
     perhaps(out, "basis", 0.3, lambda: some(BASES, 3, 7))
     perhaps(out, "redact", 0.3, lambda: some(["EMAIL", "IBAN", "PHONE"], 1, 2))
+    if "redact" in out:
+        perhaps(out, "redact_style", 0.6, lambda: R.choice(["substitute", "substitute", "placeholder"]))
     perhaps(out, "deny", 0.03, lambda: "no")
     if R.random() < 0.2:
         needs = {}
@@ -212,7 +214,8 @@ def seen(d):
     """What `weir policy eval` said, in the reference's words."""
     tools = d.get("tools") or {}
     return {"outcome": d["outcome"], "route": d["route"], "code": d.get("code"), "data": d["data"], "rules": d["rules"],
-            "redact": set(d["redact"]), "obligations": set(d["obligations"]), "answers": d.get("answers", "pass"),
+            "redact": set(d["redact"]), "redact_style": d.get("redact_style"),
+            "obligations": set(d["obligations"]), "answers": d.get("answers", "pass"),
             "retention": d.get("retention"),
             "tools_allow": [x["names"] for x in tools.get("allow", [])],
             "tools_deny": [x["names"] for x in tools.get("deny", [])],

@@ -377,12 +377,15 @@ class Case:
         out["rules"] = [r["id"] for r in self.rules]
         out["candidates"] = [(c["backend"], r is None, r[1] if r else None) for c, r in zip(candidates, refusals)]
         out["redact"] = set()
+        out["redact_style"] = None
         if chosen is not None:
             c = candidates[chosen]
             out.update(outcome="route", route=c["backend"], code=None)
             if not at_home(c):
                 for r in self.rules:
                     out["redact"] |= set(r.get("redact") or []) & self.found_types
+                if out["redact"] and all(r.get("redact_style") == "substitute" for r in self.rules if r.get("redact")):
+                    out["redact_style"] = "substitute"
             return out
         out.update(outcome="deny", route=None, code=self.code(gate, candidates, refusals))
         return out
