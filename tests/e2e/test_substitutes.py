@@ -98,7 +98,7 @@ def test_a_fallback_gets_the_same(echo):
         eu.start()
 
 
-@pytest.mark.parametrize("headers", ["support", "letters"])
+@pytest.mark.parametrize("use_case", ["support", "letters"])
 def test_placeholders_win(echo, use_case):
     g, _, two = echo
     status, _, answer = g.chat(TEXT, model="two/gpt-x", headers={"x-weir-use-case": use_case})
