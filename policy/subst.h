@@ -4,8 +4,9 @@
 
 #include "policy/policy.h"
 
-#define POL_SUBST_MAX 48 /* bytes of a substitute with its NUL; ASCII without quote or backslash   \
-                          */
+#define POL_SUBST_MAX                                                                              \
+    48 /* bytes of a substitute with its NUL; ASCII without quote or backslash                     \
+        */
 
 /* Writes the attempt-th substitute for an original of that type and subtype (may be NULL). The
  * same tenant, type, original and attempt give the same one for the life of the process. False if

@@ -144,7 +144,12 @@ static void check_valid(size_t i, const char *s)
                 v[k++] = *p;
         }
         assert_true(pol_iban_ok((struct base_str){v, k}));
-        assert_true(memcmp(v + 4, v[4] == 'X' ? "XXX" : "000", 3) == 0 || v[0] == 'I');
+        assert_true(memcmp(v + 4,
+                           v[4] == 'X' ? "X"
+                                         "XX"
+                                       : "000",
+                           3) == 0 ||
+                    v[0] == 'I');
         break;
     case POL_CREDIT_CARD:
         assert_true(pol_luhn(d, n) && pol_card_network(d, n));
