@@ -53,6 +53,19 @@ static struct {
 
 /* ---- recording ---- */
 
+/* Names in the record; one list, freed at the end. */
+static char **kept_names;
+static size_t n_kept_names;
+
+static char *name_of(const char *s)
+{
+    kept_names = realloc(kept_names, (n_kept_names + 1) * sizeof(*kept_names));
+    assert_non_null(kept_names);
+    kept_names[n_kept_names] = strdup(s);
+    assert_non_null(kept_names[n_kept_names]);
+    return kept_names[n_kept_names++];
+}
+
 static bool full_path(int dir, const char *path, char out[UT_PATH])
 {
     char link[64];
@@ -103,10 +116,10 @@ static int do_open(int dir, const char *path, int flags, int mode)
             if (f < 0 && (flags & O_CREAT)) {
                 f = n_files++;
                 assert_true(n_files < FILES_MAX);
-                files[f].path = strdup(full);
+                files[f].path = name_of(full);
                 struct op *o = add(LINK);
                 o->file = f;
-                o->path = strdup(full);
+                o->path = name_of(full);
             } else if (f >= 0 && (flags & O_TRUNC)) {
                 files[f].size = 0;
                 add(TRUNC)->file = f;
@@ -197,7 +210,7 @@ static int any_sync(int fd)
     if (ours(fd))
         add(SYNC)->file = fds[fd].file;
     else if (fd >= 0 && fd < FDS && atomic_load(&recording) && fds[fd].dir && fds[fd].path[0])
-        add(SYNCDIR)->path = strdup(fds[fd].path);
+        add(SYNCDIR)->path = name_of(fds[fd].path);
     pthread_mutex_unlock(&mu);
     return 0;
 }
@@ -247,11 +260,11 @@ int renameat(int da, const char *a, int db, const char *b)
         if (old >= 0)
             files[old].path = NULL;
         if (f >= 0)
-            files[f].path = strdup(to);
+            files[f].path = name_of(to);
         struct op *o = add(RENAME);
         o->file = f;
-        o->path = strdup(from);
-        o->to = strdup(to);
+        o->path = name_of(from);
+        o->to = name_of(to);
     }
     pthread_mutex_unlock(&mu);
     return rc;
@@ -274,7 +287,7 @@ int unlinkat(int dir, const char *path, int flags)
             files[f].path = NULL;
         struct op *o = add(UNLINK);
         o->file = f;
-        o->path = strdup(full);
+        o->path = name_of(full);
     }
     pthread_mutex_unlock(&mu);
     return rc;
@@ -630,6 +643,9 @@ static void test_power(void **state)
                   writes);
     ut_rm(crash);
     ut_rm(root);
+    for (size_t i = 0; i < n_kept_names; i++)
+        free(kept_names[i]);
+    free(kept_names);
 }
 
 int main(void)
