@@ -168,7 +168,7 @@ run/models/smollm2-135m-moe.gguf: run/models/smollm2-135m-instruct.gguf tools/de
 # The demo needs a client; the tests need that and servers to talk to.
 PIP_INSTALL = build/venv/bin/pip install --quiet --disable-pip-version-check -r
 build/venv/.demo: tools/requirements.txt
-	$(PYTHON) -m venv build/venv
+	$(PYTHON) -m venv --clear build/venv
 	$(PIP_INSTALL) tools/requirements.txt
 	touch $@
 build/venv/.ready: tests/requirements.txt build/venv/.demo
