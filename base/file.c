@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,4 +171,38 @@ enum base_status base_mkdirs(const char *path, struct base_err *err)
     if (!S_ISDIR(sb.st_mode))
         return base_err_set(err, BASE_EINVAL, "%s is not a folder", path);
     return BASE_OK;
+}
+
+int base_file_lock(const char *path, struct base_err *err)
+{
+    struct base_buf name;
+    int fd = -1;
+    base_buf_init(&name, 8192);
+    const char *slash = strrchr(path, '/');
+    if (slash && slash != path) {
+        base_buf_add(&name, path, (size_t)(slash - path));
+        if (!base_buf_ok(&name) || base_mkdirs(name.p, err) != BASE_OK)
+            goto out;
+        base_buf_clear(&name);
+    }
+    if (!base_buf_printf(&name, "%s.lock", path)) {
+        base_err_set(err, BASE_EINVAL, "path too long");
+        goto out;
+    }
+    fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        base_err_sys(err, "%s", name.p);
+        goto out;
+    }
+    while (flock(fd, LOCK_EX) != 0) {
+        if (errno == EINTR)
+            continue;
+        base_err_sys(err, "locking %s", name.p);
+        close(fd);
+        fd = -1;
+        break;
+    }
+out:
+    base_buf_release(&name);
+    return fd;
 }

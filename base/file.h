@@ -22,6 +22,9 @@ enum base_status base_fd_read_all(int fd, struct base_buf *out,
  * either the old one or the new one, whole. mode as in open(2). */
 enum base_status base_file_replace(const char *path, struct base_str content, unsigned mode,
                                    struct base_err *err) BASE_MUST_CHECK;
+/* Waits for the lock of writers of path: FILE.lock beside it, mode 0600, made with its folder where
+ * missing. Returns a descriptor (closing it lets go), or -1 with err. */
+int base_file_lock(const char *path, struct base_err *err);
 /* mkdir -p with mode 0700 for what it makes. */
 enum base_status base_mkdirs(const char *path, struct base_err *err) BASE_MUST_CHECK;
 /* write(2) until all is written or it fails. */

@@ -418,41 +418,6 @@ static enum base_status write_file(const char *path, const struct gw_keys *k,
     return st;
 }
 
-/* Locks out other writers; the folder is made where it is missing. -1 with err. */
-static int lock_writers(const char *path, struct base_err *err)
-{
-    struct base_buf name;
-    int fd = -1;
-    base_buf_init(&name, 8192);
-    const char *slash = strrchr(path, '/');
-    if (slash && slash != path) {
-        base_buf_add(&name, path, (size_t)(slash - path));
-        if (!base_buf_ok(&name) || base_mkdirs(name.p, err) != BASE_OK)
-            goto out;
-        base_buf_clear(&name);
-    }
-    if (!base_buf_printf(&name, "%s.lock", path)) {
-        base_err_set(err, BASE_EINVAL, "path too long");
-        goto out;
-    }
-    fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        base_err_sys(err, "%s", name.p);
-        goto out;
-    }
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno == EINTR)
-            continue;
-        base_err_sys(err, "locking %s", name.p);
-        close(fd);
-        fd = -1;
-        break;
-    }
-out:
-    base_buf_release(&name);
-    return fd;
-}
-
 /* n characters of base 62, uniform: bytes of 248 (4 * 62) and above are thrown away. */
 static void random_base62(char *out, size_t n)
 {
@@ -538,7 +503,7 @@ enum base_status gw_keys_add(const char *path, const struct gw_key_new *what,
     struct entry e = {{0}, {0}, {0}};
     enum base_status st = BASE_EIO;
     memset(out, 0, GW_KEY_BYTES_MAX);
-    int lock = lock_writers(path, err);
+    int lock = base_file_lock(path, err);
     if (lock < 0)
         goto out;
     if ((st = gw_keys_load(path, &k, err)) != BASE_OK)
@@ -560,7 +525,7 @@ enum base_status gw_keys_revoke(const char *path, struct base_str which, struct 
 {
     struct gw_keys *k = NULL;
     enum base_status st = BASE_EIO;
-    int lock = lock_writers(path, err);
+    int lock = base_file_lock(path, err);
     if (lock < 0)
         goto out;
     if ((st = gw_keys_load(path, &k, err)) != BASE_OK)

@@ -220,41 +220,6 @@ static enum base_status write_file(const char *path, const struct gw_policy_stat
     return st;
 }
 
-/* The lock beside path, held; -1 with err. */
-static int lock(const char *path, struct base_err *err)
-{
-    struct base_buf name;
-    int fd = -1;
-    base_buf_init(&name, 8192);
-    const char *slash = strrchr(path, '/');
-    if (slash && slash != path) {
-        base_buf_add(&name, path, (size_t)(slash - path));
-        if (!base_buf_ok(&name) || base_mkdirs(name.p, err) != BASE_OK)
-            goto out;
-        base_buf_clear(&name);
-    }
-    if (!base_buf_printf(&name, "%s.lock", path)) {
-        base_err_set(err, BASE_EINVAL, "path too long");
-        goto out;
-    }
-    fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        base_err_sys(err, "%s", name.p);
-        goto out;
-    }
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno == EINTR)
-            continue;
-        base_err_sys(err, "locking %s", name.p);
-        close(fd);
-        fd = -1;
-        break;
-    }
-out:
-    base_buf_release(&name);
-    return fd;
-}
-
 /* ---- changes ---- */
 
 static size_t find_kill(const struct gw_policy_state *s, enum pol_kill_kind kind,
@@ -314,7 +279,7 @@ enum base_status gw_policy_state_change(const char *path, const struct gw_state_
     int64_t wall = base_wall_us();
     if (!fits(what))
         return base_err_set(err, BASE_EINVAL, "the reason or the name is too long or not UTF-8");
-    int fd = lock(path, err);
+    int fd = base_file_lock(path, err);
     if (fd < 0)
         return BASE_EIO;
     enum base_status st = gw_policy_state_load(path, &s, err);
