@@ -6,6 +6,7 @@
 #include "engine/cpu/ops.h"
 #include "engine/gguf.h"
 #include "engine/model.h"
+#include "engine/ops.h"
 #include "engine/threads.h"
 
 #include <math.h>
@@ -194,6 +195,7 @@ struct eng_scratch {
     float *mix;                   /* the same: [rows][(2 + n_stream) * n_stream] */
     float *squeeze[4];            /* compress: [rows][width] of keys' kv and gate, then index' */
     int32_t *token;               /* [rows] */
+    uint32_t *kept;               /* [rows] */
     float *q;                     /* [rows][n_head * n_dim] */
     float *k, *v;                 /* [rows][n_head_kv * n_dim or n_vdim] */
     float *att;                   /* [rows][n_head * n_vdim] */
@@ -212,10 +214,9 @@ struct eng_scratch {
     uint32_t *ids;                /* [rows][n_used] */
     float *weights;               /* [rows][n_used] */
     uint32_t *pair_of, *pair_row; /* [pairs]: of (token, slot); token of a pair */
-    float *shared_w;              /* [rows] */
-    uint32_t *cell;               /* [rows] index of the token in its sequence */
-    uint32_t *seq;                /* [rows] */
-    uint32_t *mark;               /* [rows] where to note the state behind a token, 0 = not */
+    uint32_t *group_at;           /* [n_expert + 1] the pairs of expert e begin at group_at[e] */
+    uint32_t *cell, *seq, *pos;   /* [rows] as in struct eng_step */
+    uint32_t *state, *mark;       /* [rows] likewise */
     uint32_t *run;                /* [rows] first token of each attention task, n_runs of them */
     uint32_t n_runs;
     int8_t *aq; /* quantised activations of the widest kind */
@@ -227,7 +228,10 @@ struct eng_model {
     struct eng_model_info info;
     struct eng_hparams hp;
     enum eng_device device;
-    uint32_t planes; /* of activations (ops.h) */
+    const struct eng_ops *ops;
+    void *dev;         /* the table's own state of the device */
+    uint32_t kv_bytes; /* of an element of cached keys and values */
+    uint32_t planes;   /* of activations (ops.h) */
     const struct eng_kernels *kernels;
     struct eng_pool *pool;
     struct eng_layer *layers;
@@ -241,8 +245,25 @@ struct eng_model {
     uint64_t *choices; /* [n_layer][n_expert] of the routers; NULL without experts */
     eng_probe_fn probe;
     void *probe_ctx;
-    size_t probe_row0; /* of the slice, in its batch */
-    struct eng_scratch s;
+    size_t probe_row0;    /* of the slice, in its batch */
+    struct eng_scratch s; /* the device's memory */
+    struct eng_step step; /* the host's, of s.rows tokens */
+};
+
+/* Cells (tokens, or compressed keys) come in pages of ENG_PAGE. Layers that see the same cells form
+ * a group and share page numbers: page p of a group is page p in the memory of each of its layers.
+ * Cell j of a sequence stands in cell j % ENG_PAGE of page table[seq][j / ENG_PAGE]. */
+#define ENG_PAGE       64
+#define ENG_GROUPS_MAX 8
+struct eng_page_group {
+    uint32_t window, chunk; /* of its layers; both 0: they see everything */
+    uint32_t per;           /* tokens in a cell: 1, or the ratio of compressed keys */
+    uint32_t n_pages;
+    uint32_t max_pages; /* of one sequence: a row of the table */
+    int32_t *table;     /* [n_seq][max_pages], host memory; -1: behind the window, or not there */
+    int32_t *dev_table; /* the device's copy; the table itself if its addresses are the host's */
+    uint32_t dirty0,
+        dirty1; /* elements dirty0.. of the table have changed since the last begin() */
 };
 
 /* A state noted behind some token of a sequence. */
@@ -256,16 +277,24 @@ struct eng_cache {
     uint32_t n_seq, n_ctx;
     uint32_t *len, *base; /* [n_seq]: tokens held; position of the first */
     uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
-    float *k, *v; /* per layer [n_seq][n_head_kv][cells * n_dim], laid out as ops.h says; cells are
-                     n_cells and those of compressed keys behind them (eng_more_cells) */
-    size_t *k_at, *v_at; /* [n_layer] where each layer's begin, in floats */
-    float *x;            /* keys of indexers: per layer [n_seq][cells * n_dim], laid out as k */
-    size_t *x_at;        /* [n_layer] */
-    uint32_t *picked;    /* [rows of a slice][picked_each] bits: the keys that a token sees */
-    size_t picked_each;  /* words; 0 = the model has no indexer */
-    float *state;        /* [n_seq][1 + ENG_NOTED][state_each]: the live one, then those noted */
-    size_t state_each;   /* floats of all layers' states, 0 = the model has none */
-    size_t *state_at;    /* [n_layer] within one of them */
+    /* keys and values, elements of m->kv_bytes whatever the pointers say. Layer l's begin at
+     * element k_at[l] and v_at[l]: k [page][n_head_kv][ENG_PAGE][n_dim], v likewise of n_vdim; on
+     * the CPU keys of a page lie in blocks of 16 (cpu/ops.h) */
+    float *k, *v;
+    size_t *k_at, *v_at; /* [n_layer] */
+    uint32_t n_groups;
+    struct eng_page_group groups[ENG_GROUPS_MAX]; /* groups[0] sees everything, always there */
+    uint8_t *group_of;                            /* [n_layer] of the layer's cells */
+    uint8_t *group_more;         /* [n_layer] of its compressed keys, which lie likewise in: */
+    size_t *more_at, *more_v_at; /* [n_layer] elements of k and v where those begin */
+    void *dev;                   /* the table's own scratch for this cache */
+    float *x;         /* keys of indexers: from element x_at[l] on [page][ENG_PAGE][n_dim], as k */
+    size_t *x_at;     /* [n_layer]; pages of the layer's compressed keys if it has such */
+    uint32_t *picked; /* [rows of a slice][picked_each] bits: the keys that a token sees */
+    size_t picked_each;      /* words; 0 = the model has no indexer */
+    float *state;            /* [n_seq * (1 + ENG_NOTED)][state_each] f32: slots, live or noted */
+    size_t state_each;       /* floats of all layers' states, 0 = the model has none */
+    size_t *state_at;        /* [n_layer] within one of them */
     struct eng_noted *noted; /* [n_seq][ENG_NOTED] */
     uint64_t n_notes;
     float *scores;      /* [threads][ENG_ATTEND_ROWS or more][n_cells] */

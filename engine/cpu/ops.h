@@ -1,4 +1,4 @@
-/* ops.h - the operators that the forward pass is made of, in several versions chosen at run time.
+/* cpu/ops.h - the kernels of the CPU's operators, in several versions chosen at run time.
  *
  * `ref` is the textbook (ops_ref.c): plain C, weights widened to f32. The others have the same
  * meaning on faster instructions, and are held against ref by tests. All are pure functions on the
@@ -9,36 +9,10 @@
 #ifndef ENG_CPU_OPS_H
 #define ENG_CPU_OPS_H
 
-#include "engine/gguf.h"
-#include "engine/quant.h"
+#include "engine/ops.h"
 
 #define ENG_TILE       16 /* weight rows that a kernel takes at a time */
 #define ENG_PLANES_MAX 2  /* 1: activations of 8 bits, 2: of two bytes and a little more */
-
-/* A weight matrix [n_out][n_in], or n_mat of them (one per expert): y[o] = sum_i W[o][i] x[i]. */
-struct eng_weight {
-    const struct eng_tensor *tensor;
-    uint32_t type;
-    uint32_t n_in, n_out, n_mat;
-    uint64_t row_bytes;
-    const uint8_t *data; /* rows as in the file */
-    uint8_t *own;        /* data, if it is not the file's; owned */
-    uint8_t *tiles;      /* repacked (tile.h), or NULL; owned */
-    uint64_t tile_bytes; /* of 16 rows */
-    uint64_t mat_tiles;  /* tiles per matrix */
-    float *bias;         /* [n_mat][n_out] or NULL; owned */
-    float *scale;        /* [n_mat] or NULL, applied by the caller of the kernels; owned */
-};
-
-/* Rows of activations, [n_rows][n_in], with what the integer kernels need beside the floats. */
-struct eng_acts {
-    const float *x; /* always */
-    uint32_t n_in;
-    /* filled only when a quantised weight is to be applied by an integer kernel: */
-    uint32_t planes;            /* 1 as eng_quant_q8 gives, 2 as eng_quant_q16 */
-    const int8_t *q;            /* [n_rows][n_in / 32][eng_act_bytes(planes)] */
-    const struct eng_qinfo *qi; /* [n_rows][n_in / 32] */
-};
 
 /* Of 32 rounded activations. */
 static inline size_t eng_act_bytes(uint32_t planes)
@@ -116,24 +90,6 @@ const struct eng_kernels *eng_kernels_named(const char *name);
  * (2i, 2i+1), or with neox (i, i + n_rot/2); pair i turns by the angle whose cosine and sine stand
  * in cs[2i], cs[2i+1]. */
 void eng_rope(float *x, uint32_t n_rot, bool neox, const float *cs);
-
-/* Mixture-of-Experts routing as parameters; see eng_route. */
-enum eng_gating {
-    ENG_GATE_SOFTMAX = 1,
-    ENG_GATE_SIGMOID = 2,
-    ENG_GATE_SOFTMAX_SELECTED = 3,
-    ENG_GATE_SQRT_SOFTPLUS = 4
-};
-
-struct eng_moe_params {
-    uint32_t n_expert, n_used;
-    uint32_t n_group, n_group_used; /* n_group <= 1: no groups */
-    enum eng_gating gating;
-    bool normalise; /* weights sum to 1 */
-    float scale;    /* of the weights; 0 and 1 do nothing */
-};
-#define ENG_EXPERT_MAX      1024
-#define ENG_EXPERT_USED_MAX 64
 
 /* Picks the experts of one token: logits[n_expert] from the router, bias[n_expert] (selection only)
  * or NULL -> ids[n_used] in descending order of selection score, weights[n_used]. */
