@@ -75,7 +75,8 @@ static struct widths widths_of(const struct eng_model *m)
     return x;
 }
 
-/* Lists the parts of scratch for slices of s->rows tokens; returns the sum of their bytes. */
+/* Lists the parts of scratch for slices of s->rows tokens, all in the device's memory; returns the
+ * sum of their bytes. */
 static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_parts)
 {
     const struct eng_hparams *hp = &m->hp;
@@ -85,6 +86,8 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
     size_t pairs = rows * used, d = hp->n_embd, ff = m->n_ff_max;
     size_t all = d * hp->n_stream, hyper = hp->n_stream > 1;
     size_t wide = larger(rows * x.acts, pairs * ff);
+    uint64_t q = 0, qi = 0;
+    m->ops->acts_bytes(m, wide, &q, &qi);
     s->pairs = (uint32_t)pairs;
     struct part p[] = {
         {&s->x, rows * all * 4},
@@ -96,6 +99,7 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->squeeze[2], rows * x.squeeze * 4},
         {&s->squeeze[3], rows * x.squeeze * 4},
         {&s->token, rows * 4},
+        {&s->kept, rows * 4},
         {&s->xn, rows * d * 4},
         {&s->q, rows * x.q * 4},
         {&s->k, rows * x.k * 4},
@@ -119,12 +123,15 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
         {&s->weights, pairs * 4},
         {&s->pair_of, pairs * 4},
         {&s->pair_row, pairs * 4},
+        {&s->group_at, hp->moe.n_expert ? ((size_t)hp->moe.n_expert + 1) * 4 : 0},
         {&s->cell, rows * 4},
         {&s->seq, rows * 4},
+        {&s->pos, rows * 4},
+        {&s->state, rows * 4},
         {&s->mark, rows * 4},
         {&s->run, rows * 4},
-        {&s->aq, wide / ENG_QBLOCK * eng_act_bytes(m->planes)},
-        {&s->aqi, wide / 32 * sizeof(struct eng_qinfo)},
+        {&s->aq, q},
+        {&s->aqi, qi},
     };
     size_t total = 0;
     *n_parts = sizeof(p) / sizeof(p[0]);
@@ -144,12 +151,43 @@ static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
     (void)scratch_parts(m, parts, &n);
     for (size_t i = 0; i < n; i++) {
         void *p;
-        if (posix_memalign(&p, 64, (parts[i].bytes + 127) / 64 * 64) != 0)
-            return base_err_set(err, BASE_ENOMEM, "%s: out of memory for %zu bytes of scratch",
+        enum base_status st = m->ops->take(m, parts[i].bytes + 64, &p, err);
+        if (st != BASE_OK)
+            return base_err_set(err, st, "%s: out of memory for %zu bytes of scratch",
                                 eng_gguf_path(m->gguf), parts[i].bytes);
         memcpy(parts[i].at, &p, sizeof(p));
     }
     m->s.hu = m->s.hg + (size_t)m->s.pairs * m->n_ff_max;
+    return BASE_OK;
+}
+
+static void scratch_free(struct eng_model *m)
+{
+    struct part parts[PARTS_MAX];
+    size_t n;
+    (void)scratch_parts(m, parts, &n);
+    for (size_t i = 0; i < n; i++) {
+        void *p;
+        memcpy(&p, parts[i].at, sizeof(p));
+        m->ops->give(m, p);
+    }
+}
+
+/* What the host knows of a slice: seven words a token. */
+static enum base_status step_init(struct eng_model *m, struct base_err *err)
+{
+    struct eng_step *p = &m->step;
+    uint32_t n = m->s.rows;
+    uint32_t *all = calloc((size_t)n * 7, sizeof(*all));
+    if (!all)
+        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
+    p->token = (int32_t *)all;
+    p->seq = all + n;
+    p->cell = all + (size_t)2 * n;
+    p->pos = all + (size_t)3 * n;
+    p->state = all + (size_t)4 * n;
+    p->mark = all + (size_t)5 * n;
+    p->kept = all + (size_t)6 * n;
     return BASE_OK;
 }
 
@@ -184,6 +222,7 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     if (!m)
         return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
     m->device = opts->device;
+    m->ops = &eng_ops_cpu;
     m->kernels = opts->device == ENG_DEVICE_REF ? &eng_kernels_ref : eng_kernels_best();
     enum base_status st = eng_gguf_open(path, &m->gguf, err);
     if (st == BASE_OK)
@@ -191,10 +230,14 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     if (st == BASE_OK)
         st = eng_pool_new(opts->n_threads, &m->pool, err);
     if (st == BASE_OK)
+        st = m->ops->open(m, err);
+    if (st == BASE_OK)
         st = eng_weights_load(m, err);
     m->planes = planes_of(opts->activations, &m->info);
     if (st == BASE_OK)
         st = scratch_init(m, err);
+    if (st == BASE_OK)
+        st = step_init(m, err);
     if (st == BASE_OK)
         st = eng_choices_init(m, err);
     if (st != BASE_OK)
@@ -208,19 +251,14 @@ void eng_model_free(struct eng_model *m)
 {
     if (!m)
         return;
-    struct part parts[PARTS_MAX];
-    size_t n;
-    (void)scratch_parts(m, parts, &n);
-    for (size_t i = 0; i < n; i++) {
-        void *p;
-        memcpy(&p, parts[i].at, sizeof(p));
-        free(p);
-    }
+    scratch_free(m);
     eng_weights_free(m);
     eng_pool_free(m->pool);
     for (int k = 0; k < ENG_ROPES; k++)
-        free(m->hp.rope[k].freq);
-    free(m->ones);
+        m->ops->give(m, m->hp.rope[k].freq);
+    m->ops->give(m, m->ones);
+    m->ops->close(m);
+    free(m->step.token);
     free(m->choices);
     eng_gguf_free(m->gguf);
     free(m);
@@ -276,6 +314,31 @@ static enum base_status check_batch(const struct eng_model *m, const struct eng_
     return BASE_OK;
 }
 
+/* Tokens i.. of the batch, n of them, take their cells: m->step. */
+static void make_step(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b, size_t i,
+                      uint32_t n)
+{
+    struct eng_step *p = &m->step;
+    bool seen[ENG_SEQ_MAX] = {false};
+    p->n = n;
+    p->n_kept = p->n_seqs = p->max_len = 0;
+    for (uint32_t t = 0; t < n; t++) {
+        uint32_t seq = b->seqs ? b->seqs[i + t] : 0;
+        if (b->pos && c->len[seq] == 0)
+            c->base[seq] = b->pos[i + t];
+        p->token[t] = b->tokens[i + t];
+        p->seq[t] = seq;
+        p->cell[t] = eng_cache_add(c, seq, b->mark && b->mark[i + t], &p->mark[t]);
+        p->pos[t] = c->base[seq] + p->cell[t];
+        p->state[t] = eng_cache_slot(seq, 0);
+        if (!b->want || b->want[i + t])
+            p->kept[p->n_kept++] = t;
+        p->n_seqs += !seen[seq];
+        seen[seq] = true;
+        p->max_len = p->cell[t] >= p->max_len ? p->cell[t] + 1 : p->max_len;
+    }
+}
+
 enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b,
                              float *logits, struct base_err *err)
 {
@@ -284,19 +347,11 @@ enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const str
     enum base_status st = check_batch(m, c, b, err);
     if (st != BASE_OK)
         return st;
-    for (size_t i = 0; i < b->n; i += m->s.rows) {
-        size_t n = b->n - i < m->s.rows ? b->n - i : m->s.rows;
-        for (size_t t = 0; t < n; t++) {
-            uint32_t seq = b->seqs ? b->seqs[i + t] : 0;
-            if (b->pos && c->len[seq] == 0)
-                c->base[seq] = b->pos[i + t];
-            m->s.seq[t] = seq;
-            m->s.cell[t] = eng_cache_add(c, seq, b->mark && b->mark[i + t], &m->s.mark[t]);
-        }
+    for (size_t i = 0; i < b->n && st == BASE_OK; i += m->s.rows) {
+        make_step(m, c, b, i, (uint32_t)(b->n - i < m->s.rows ? b->n - i : m->s.rows));
         m->probe_row0 = i;
-        size_t rows =
-            eng_forward_slice(m, c, b->tokens + i, b->want ? b->want + i : NULL, n, logits);
-        logits += rows * m->hp.n_vocab;
+        st = eng_forward_slice(m, c, logits, err);
+        logits += (size_t)m->step.n_kept * m->hp.n_vocab;
     }
-    return BASE_OK;
+    return st;
 }

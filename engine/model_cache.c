@@ -14,20 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Scratch for one thread's attention, in floats. */
-static uint64_t scores_of(const struct eng_model *m, uint32_t n_ctx)
-{
-    uint64_t rows = ENG_ATTEND_ROWS;
-    for (uint32_t i = 0; i < m->hp.n_layer; i++)
-        if (m->layers[i].mixer != ENG_MIX_DELTA && m->hp.n_head / m->layers[i].n_head_kv > rows)
-            rows = m->hp.n_head / m->layers[i].n_head_kv;
-    uint64_t cells = eng_cells(n_ctx);
-    for (uint32_t i = 0; i < m->hp.n_layer; i++)
-        if (eng_cells(n_ctx) + eng_more_cells(&m->layers[i], n_ctx) > cells)
-            cells = eng_cells(n_ctx) + eng_more_cells(&m->layers[i], n_ctx);
-    return cells * rows + 2 * ENG_KEY_BLOCK;
-}
-
 /* What a cache holds, in floats; where each layer's part begins if c is given. */
 struct sizes {
     uint64_t k, v, x, state; /* state: of one sequence */
@@ -83,7 +69,7 @@ static size_t picked_of(const struct eng_model *m, uint32_t n_ctx)
 
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx)
 {
-    uint64_t scores = 4 * (uint64_t)eng_pool_threads(m->pool) * scores_of(m, n_ctx), bytes, state;
+    uint64_t scores = m->ops->cache_bytes(m, n_seq, n_ctx), bytes, state;
     scores += 4 * (uint64_t)m->s.rows * picked_of(m, n_ctx);
     struct sizes z = sizes_of(m, n_seq, n_ctx, NULL);
     if (__builtin_mul_overflow(z.k + z.v + z.x, 4, &bytes) ||
@@ -114,8 +100,8 @@ static bool take_memory(struct eng_cache *c)
     c->k = calloc(z.k + 1, sizeof(*c->k));
     c->v = calloc(z.v + 1, sizeof(*c->v));
     c->state = calloc(z.state * n * (1 + ENG_NOTED) + 1, sizeof(*c->state));
-    c->scores = calloc(c->scores_each * eng_pool_threads(c->m->pool), sizeof(*c->scores));
-    return c->k && c->v && c->x && c->picked && c->state && c->scores;
+    return c->k && c->v && c->x && c->picked && c->state &&
+           c->m->ops->cache_open(c, NULL) == BASE_OK;
 }
 
 enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
@@ -129,11 +115,8 @@ enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32
     uint64_t bytes = eng_cache_bytes(m, n_seq, n_ctx);
     struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
     if (c)
-        *c = (struct eng_cache){.m = m,
-                                .n_seq = n_seq,
-                                .n_ctx = n_ctx,
-                                .n_cells = eng_cells(n_ctx),
-                                .scores_each = (size_t)scores_of(m, n_ctx)};
+        *c =
+            (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx, .n_cells = eng_cells(n_ctx)};
     if (!c || !take_memory(c)) {
         eng_cache_free(c);
         return base_err_set(err, BASE_ENOMEM,
@@ -161,7 +144,7 @@ void eng_cache_free(struct eng_cache *c)
     free(c->x);
     free(c->picked);
     free(c->state);
-    free(c->scores);
+    c->m->ops->cache_close(c);
     free(c);
 }
 
@@ -206,7 +189,7 @@ uint32_t eng_cache_keepable(const struct eng_cache *c, uint32_t seq, uint32_t n)
 
 static float *whole_state(const struct eng_cache *c, uint32_t seq, uint32_t noted)
 {
-    return c->state + ((size_t)seq * (1 + ENG_NOTED) + noted) * c->state_each;
+    return c->state + (size_t)eng_cache_slot(seq, noted) * c->state_each;
 }
 
 uint32_t eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n)
@@ -262,21 +245,21 @@ uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_
     return n;
 }
 
-uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool mark, uint32_t *noted)
+uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool note, uint32_t *mark)
 {
     uint32_t cell = c->len[seq]++, best = 0;
     struct eng_noted *a = &c->noted[(size_t)seq * ENG_NOTED];
-    *noted = 0;
+    *mark = ENG_NO_MARK;
     if (!c->state_each)
         return cell;
     if (cell == 0)
         memset(whole_state(c, seq, 0), 0, c->state_each * sizeof(float));
-    if (!mark)
+    if (!note)
         return cell;
     for (uint32_t i = 1; i < ENG_NOTED; i++)
         if (a[i].when < a[best].when)
             best = i;
     a[best] = (struct eng_noted){.len = cell + 1, .when = ++c->n_notes};
-    *noted = best + 1;
+    *mark = eng_cache_slot(seq, best + 1);
     return cell;
 }

@@ -10,196 +10,24 @@
  *   y = W_out (rms(o) norm * silu(W_gate x))
  *
  * Tokens of a sequence follow one another one by one, whatever the batch: what a token gives does
- * not depend on what came with it. Work is shared out by channels and by heads; a task takes all
- * tokens of the slice in order, so sequences may be mixed in any way.
+ * not depend on what came with it. Only the order of operators stands here; they are the device's
+ * (ops.h).
  *
  * State in a cache: [channels][conv - 1] inputs, oldest first, then [n_value][dk][dv]. Behind a
- * token that is marked each task copies its part to where the state is noted (model_cache.c).
+ * token that is marked it is copied to where it is noted (model_cache.c).
  */
-#include "engine/lanes.h"
 #include "engine/model_impl.h"
-
-#include <math.h>
-#include <string.h>
-
-#define CHANNELS_PER_TASK 64
 
 size_t eng_delta_state(const struct eng_delta_params *p)
 {
     return (size_t)p->channels * (p->conv - 1) + (size_t)p->n_value * p->dk * p->dv;
 }
 
-static float silu(float x)
-{
-    return x / (1 + expf(-x));
-}
-
-/* One channel of a token: its input becomes silu of the convolution, and joins the state. */
-static void convolve(float *x, float *state, const float *w, uint32_t conv)
-{
-    float sum = *x * w[conv - 1];
-    for (uint32_t j = 0; j + 1 < conv; j++)
-        sum += state[j] * w[j];
-    for (uint32_t j = 0; j + 2 < conv; j++)
-        state[j] = state[j + 1];
-    if (conv > 1)
-        state[conv - 2] = *x;
-    *x = silu(sum);
-}
-
-static void conv_task(void *ctx, uint32_t task, uint32_t thread)
-{
-    const struct eng_fwd *f = ctx;
-    const struct eng_delta_params *p = &f->m->hp.delta;
-    const struct eng_scratch *s = f->s;
-    uint32_t c0 = task * CHANNELS_PER_TASK, c1 = c0 + CHANNELS_PER_TASK, keep = p->conv - 1;
-    (void)thread;
-    if (c1 > p->channels)
-        c1 = p->channels;
-    for (uint32_t t = 0; t < f->n; t++) {
-        float *state = eng_state(f->c, f->layer, s->seq[t], 0);
-        for (uint32_t c = c0; c < c1; c++)
-            convolve(s->q + (size_t)t * p->channels + c, state + (size_t)c * keep,
-                     f->y->delta->conv + (size_t)c * p->conv, p->conv);
-        if (s->mark[t])
-            memcpy(eng_state(f->c, f->layer, s->seq[t], s->mark[t]) + (size_t)c0 * keep,
-                   state + (size_t)c0 * keep, (size_t)(c1 - c0) * keep * sizeof(float));
-    }
-}
-
-/* Queries and keys of a token at length 1. */
-static void unit_row(void *ctx, uint32_t t)
-{
-    const struct eng_fwd *f = ctx;
-    const struct eng_delta_params *p = &f->m->hp.delta;
-    for (uint32_t h = 0; h < 2 * p->n_key; h++) {
-        float *x = f->s->q + (size_t)t * p->channels + (size_t)h * p->dk, sum = 0;
-        for (uint32_t i = 0; i < p->dk; i++)
-            sum += x[i] * x[i];
-        float scale = 1 / fmaxf(sqrtf(sum), f->m->hp.rms_eps);
-        for (uint32_t i = 0; i < p->dk; i++)
-            x[i] *= scale;
-    }
-}
-
-/* One step of a head. */
-struct step {
-    float *s; /* [dk][dv] */
-    const float *q, *k, *v;
-    float decay, beta, scale;
-    uint32_t dk, dv;
-    float *out; /* [dv] */
-};
-
-/* Columns at..at + n * L of the state: nothing in one column depends on another. */
-#define COLUMNS(n)                                                                                 \
-    do {                                                                                           \
-        lanes d[n], o[n];                                                                          \
-        memset(d, 0, sizeof(d));                                                                   \
-        memset(o, 0, sizeof(o));                                                                   \
-        for (uint32_t i = 0; i < a->dk; i++)                                                       \
-            for (int c = 0; c < (n); c++) {                                                        \
-                lanes *r = (lanes *)(a->s + (size_t)i * a->dv + at + c * L);                       \
-                *r *= a->decay;                                                                    \
-                d[c] += a->k[i] * *r;                                                              \
-            }                                                                                      \
-        for (int c = 0; c < (n); c++)                                                              \
-            d[c] = a->beta * (*(const lanes *)(a->v + at + c * L) - d[c]);                         \
-        for (uint32_t i = 0; i < a->dk; i++)                                                       \
-            for (int c = 0; c < (n); c++) {                                                        \
-                lanes *r = (lanes *)(a->s + (size_t)i * a->dv + at + c * L);                       \
-                *r += a->k[i] * d[c];                                                              \
-                o[c] += a->q[i] * *r;                                                              \
-            }                                                                                      \
-        for (int c = 0; c < (n); c++)                                                              \
-            *(lanes *)(a->out + at + c * L) = o[c] * a->scale;                                     \
-        at += (n)*L;                                                                               \
-    } while (0)
-
-INLINE void step_body(const struct step *a)
-{
-    uint32_t at = 0;
-    while (at + 4 * L <= a->dv)
-        COLUMNS(4);
-    while (at + L <= a->dv)
-        COLUMNS(1);
-    for (; at < a->dv; at++) {
-        float d = 0, o = 0;
-        for (uint32_t i = 0; i < a->dk; i++)
-            d += a->k[i] * (a->s[(size_t)i * a->dv + at] *= a->decay);
-        d = a->beta * (a->v[at] - d);
-        for (uint32_t i = 0; i < a->dk; i++)
-            o += a->q[i] * (a->s[(size_t)i * a->dv + at] += a->k[i] * d);
-        a->out[at] = o * a->scale;
-    }
-}
-
-ENG_VERSIONS(static, step_head, step_body, const struct step)
-
-/* The gates of value head h of token t, before sigmoid and softplus. */
-static void gates(const struct eng_fwd *f, uint32_t t, uint32_t h, float *b, float *a)
-{
-    const struct eng_delta_params *p = &f->m->hp.delta;
-    if (f->y->delta->ba.tensor) { /* per key head: the b of its value heads, then their a */
-        uint32_t each = p->n_value / p->n_key;
-        const float *x = f->s->v + (size_t)t * 2 * p->n_value + (size_t)(h / each) * 2 * each;
-        *b = x[h % each];
-        *a = x[each + h % each];
-    } else {
-        *b = f->s->v[(size_t)t * p->n_value + h];
-        *a = f->s->v[((size_t)f->n + t) * p->n_value + h];
-    }
-}
-
-static void head_task(void *ctx, uint32_t h, uint32_t thread)
-{
-    const struct eng_fwd *f = ctx;
-    const struct eng_delta_params *p = &f->m->hp.delta;
-    const struct eng_scratch *s = f->s;
-    uint32_t key = f->m->hp.family->delta_tiled ? h % p->n_key : h / (p->n_value / p->n_key);
-    size_t at = (size_t)p->channels * (p->conv - 1) + (size_t)h * p->dk * p->dv;
-    (void)thread;
-    for (uint32_t t = 0; t < f->n; t++) {
-        const float *u = s->q + (size_t)t * p->channels;
-        float b, a;
-        gates(f, t, h, &b, &a);
-        a += f->y->delta->dt[h];
-        struct step st = {.s = eng_state(f->c, f->layer, s->seq[t], 0) + at,
-                          .q = u + (size_t)key * p->dk,
-                          .k = u + (size_t)(p->n_key + key) * p->dk,
-                          .v = u + (size_t)2 * p->n_key * p->dk + (size_t)h * p->dv,
-                          .decay = expf(f->y->delta->a[h] * (a > 20 ? a : log1pf(expf(a)))),
-                          .beta = 1 / (1 + expf(-b)),
-                          .scale = 1 / sqrtf((float)p->dk),
-                          .dk = p->dk,
-                          .dv = p->dv,
-                          .out = s->att + ((size_t)t * p->n_value + h) * p->dv};
-        step_head(&st);
-        if (s->mark[t])
-            memcpy(eng_state(f->c, f->layer, s->seq[t], s->mark[t]) + at, st.s,
-                   (size_t)p->dk * p->dv * sizeof(float));
-    }
-}
-
-/* Token t: heads normed, and gated by z, which lies in s->k. */
-static void gate_row(void *ctx, uint32_t t)
-{
-    const struct eng_fwd *f = ctx;
-    const struct eng_delta_params *p = &f->m->hp.delta;
-    for (uint32_t h = 0; h < p->n_value; h++) {
-        size_t at = ((size_t)t * p->n_value + h) * p->dv;
-        float *o = f->s->att + at;
-        f->m->kernels->rmsnorm(o, o, f->y->delta->norm, p->dv, f->m->hp.rms_eps);
-        for (uint32_t i = 0; i < p->dv; i++)
-            o[i] *= silu(f->s->k[at + i]);
-    }
-}
-
 void eng_delta_layer(struct eng_fwd *f)
 {
-    struct eng_model *m = f->m;
+    const struct eng_ops *ops = f->m->ops;
     struct eng_scratch *s = f->s;
-    const struct eng_delta_params *p = &m->hp.delta;
+    const struct eng_delta_params *p = &f->m->hp.delta;
     const struct eng_delta *d = f->y->delta;
     bool one = d->ba.tensor != NULL;
     const struct eng_weight *w[4] = {&d->qkv, &d->gate, one ? &d->ba : &d->beta, &d->alpha};
@@ -207,16 +35,13 @@ void eng_delta_layer(struct eng_fwd *f)
     bool rounded = false;
     for (int i = 0; i < 4; i++)
         rounded |= eng_wants_ints(w[i]);
-    struct eng_acts a = eng_prepare(m, f->in, f->y->attn_norm, s->xn, f->n, m->hp.n_embd, rounded);
-    eng_linear(m, &a, f->n, 3, w, out);
+    struct eng_acts a =
+        ops->prepare(f, f->in, f->y->attn_norm, s->xn, f->n, f->m->hp.n_embd, rounded);
+    ops->linear(f, &a, f->n, 3, w, out);
     if (!one)
-        eng_linear(m, &a, f->n, 1, w + 3, out + 3);
-    eng_pool_run(m->pool, (p->channels + CHANNELS_PER_TASK - 1) / CHANNELS_PER_TASK, conv_task, f);
-    eng_for_rows(m, f->n, unit_row, f);
-    eng_pool_run(m->pool, p->n_value, head_task, f);
-    eng_for_rows(m, f->n, gate_row, f);
-    w[0] = &d->out;
-    out[0] = s->proj;
-    a = eng_prepare(m, s->att, NULL, NULL, f->n, p->n_value * p->dv, eng_wants_ints(&d->out));
-    eng_linear(m, &a, f->n, 1, w, out);
+        ops->linear(f, &a, f->n, 1, w + 3, out + 3);
+    ops->delta_conv(f);
+    ops->delta_step(f);
+    ops->delta_gate(f);
+    eng_project(f, s->att, p->n_value * p->dv, &d->out, s->proj);
 }

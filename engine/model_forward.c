@@ -1,8 +1,9 @@
 /* model_forward.c - the forward pass: one slice of a batch through all layers.
  *
- * Runs on the thread that called eng_forward, with the model's pool; memory is the model's scratch,
- * nothing is allocated. A layer is a handful of parallel jobs, each cut into tasks that write
- * disjoint outputs, so results do not depend on the number of threads:
+ * Says which operator follows which; what they do is the device's table (ops.h), and nothing in the
+ * model_*.c files that it calls looks into activations, weights or cache memory. Runs on the thread
+ * that called eng_forward; memory is the model's scratch, nothing is allocated but for a probe. A
+ * layer is:
  *
  *   norm (per token) -> q, k, v -> RoPE and cache write (per token) -> attention (per token and
  *   key/value head) -> output projection -> norm -> router -> gate and up -> down -> combine
@@ -11,86 +12,88 @@
  */
 #include "engine/model_impl.h"
 
-#include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
-static void embed(struct eng_fwd *f, const int32_t *tokens)
+/* What a probe sees lies in the device's memory. */
+static enum base_status probe(struct eng_fwd *f, struct base_err *err)
 {
-    const struct eng_hparams *hp = &f->m->hp;
-    const struct eng_weight *w = &f->m->embd;
-    struct eng_scratch *s = f->s;
-    for (uint32_t t = 0; t < f->n; t++) {
-        float *x = s->x + (size_t)t * hp->n_stream * hp->n_embd;
-        s->token[t] = tokens[t];
-        eng_dequant_row(w->type, w->data + (uint64_t)tokens[t] * w->row_bytes, x, hp->n_embd);
-        for (uint32_t i = 0; hp->embedding_scale != 1 && i < hp->n_embd; i++)
-            x[i] *= hp->embedding_scale;
-        for (uint32_t i = 1; i < hp->n_stream; i++)
-            memcpy(x + (size_t)i * hp->n_embd, x, hp->n_embd * sizeof(float));
-        float pos = (float)(f->c->base[s->seq[t]] + s->cell[t]);
-        for (int k = 0; k < ENG_ROPES; k++) {
-            const struct eng_rope_set *set = &hp->rope[k];
-            float *cs = s->cs[k] + (size_t)t * set->n_rot;
-            for (uint32_t i = 0; i < set->n_rot / 2; i++) {
-                float angle = pos * set->freq[i];
-                cs[2 * i] = cosf(angle) * set->mscale;
-                cs[2 * i + 1] = sinf(angle) * set->mscale;
-            }
-        }
+    struct eng_model *m = f->m;
+    const float *x = m->s.x;
+    const uint32_t *ids = f->y->moe ? m->s.ids : NULL;
+    size_t xs = (size_t)f->n * m->info.n_residual * sizeof(float);
+    size_t is = ids ? (size_t)f->n * m->hp.moe.n_used * sizeof(uint32_t) : 0;
+    char *copy = NULL;
+    if (!m->ops->host) {
+        copy = malloc(xs + is);
+        if (!copy)
+            return base_err_set(err, BASE_ENOMEM, "out of memory for a probe");
+        m->ops->download(m, copy, x, xs);
+        x = (const float *)(void *)copy;
+        if (is)
+            m->ops->download(m, copy + xs, ids, is);
+        ids = is ? (const uint32_t *)(void *)(copy + xs) : NULL;
+    }
+    m->probe(m->probe_ctx, f->layer, m->probe_row0, f->n, x, ids);
+    free(copy);
+    return BASE_OK;
+}
+
+static void head(struct eng_fwd *f, float *logits)
+{
+    const struct eng_model *m = f->m;
+    const struct eng_hparams *hp = &m->hp;
+    uint32_t most = m->ops->head_rows(m), all = f->n;
+    if (most == 0)
+        most = all;
+    for (uint32_t r = 0; r < all; r += most) {
+        uint32_t n = all - r < most ? all - r : most;
+        struct eng_acts a = m->ops->prepare(f, f->in + (size_t)r * hp->n_embd, m->output_norm,
+                                            f->s->xn, n, hp->n_embd, eng_wants_ints(&m->output));
+        m->ops->head(f, &a, n, logits + (size_t)r * hp->n_vocab);
     }
 }
 
-/* Moves the wanted tokens' rows to the front: what the last FFN needs of them. */
-static uint32_t keep_wanted(struct eng_fwd *f, const bool *want)
+static enum base_status layers(struct eng_fwd *f, struct base_err *err)
 {
-    uint32_t kept = 0;
-    size_t row = (size_t)f->m->hp.n_stream * f->m->hp.n_embd;
-    size_t side = (size_t)f->m->hp.n_layer * f->m->hp.n_side;
-    for (uint32_t t = 0; t < f->n; t++) {
-        if (want && !want[t])
-            continue;
-        if (kept != t) {
-            f->s->token[kept] = f->s->token[t];
-            memcpy(f->s->x + kept * row, f->s->x + t * row, row * sizeof(float));
-            memcpy(f->s->inputs + kept * side, f->s->inputs + t * side, side * sizeof(float));
+    struct eng_model *m = f->m;
+    const struct eng_hparams *hp = &m->hp;
+    enum base_status st = BASE_OK;
+    for (f->layer = 0; f->layer < hp->n_layer && st == BASE_OK; f->layer++) {
+        f->y = &m->layers[f->layer];
+        eng_attention(f);
+        if (f->layer + 1 == hp->n_layer) { /* what follows needs the wanted tokens only */
+            if (f->step->n_kept == 0)
+                return BASE_OK;
+            m->ops->keep(f);
+            f->n = f->step->n_kept;
         }
-        kept++;
+        eng_feed_forward(f);
+        if (hp->n_side)
+            eng_side_add(f);
+        if (f->y->out_scale != 0)
+            m->ops->scale(f, m->s.x, (uint64_t)f->n * hp->n_embd, f->y->out_scale);
+        if (m->probe)
+            st = probe(f, err);
     }
-    return kept;
+    return st;
 }
 
-size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t *tokens,
-                         const bool *want, size_t n, float *logits)
+enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, float *logits,
+                                   struct base_err *err)
 {
     const struct eng_hparams *hp = &m->hp;
-    struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .n = (uint32_t)n};
+    struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .step = &m->step, .n = m->step.n};
     f.in = hp->n_stream > 1 ? m->s.in : m->s.x;
-    embed(&f, tokens);
+    m->ops->begin(&f);
+    m->ops->embed(&f);
     if (hp->n_side)
-        eng_side_inputs(&f, tokens);
-    for (f.layer = 0; f.layer < hp->n_layer; f.layer++) {
-        f.y = &m->layers[f.layer];
-        eng_attention(&f);
-        if (f.layer + 1 == hp->n_layer && (f.n = keep_wanted(&f, want)) == 0)
-            return 0;
-        eng_feed_forward(&f);
-        if (hp->n_side)
-            eng_side_add(&f);
-        for (size_t i = 0; f.y->out_scale != 0 && i < (size_t)f.n * hp->n_embd; i++)
-            m->s.x[i] *= f.y->out_scale;
-        if (m->probe)
-            m->probe(m->probe_ctx, f.layer, m->probe_row0, f.n, m->s.x, f.y->moe ? m->s.ids : NULL);
+        eng_side_inputs(&f);
+    enum base_status st = layers(&f, err), ended;
+    if (st == BASE_OK && m->step.n_kept > 0) {
+        if (hp->n_stream > 1)
+            eng_hyper_out(&f);
+        head(&f, logits);
     }
-    if (hp->n_stream > 1)
-        eng_hyper_out(&f);
-    struct eng_acts a =
-        eng_prepare(m, f.in, m->output_norm, m->s.xn, f.n, hp->n_embd, eng_wants_ints(&m->output));
-    const struct eng_weight *w[1] = {&m->output};
-    float *out[1] = {logits};
-    eng_linear(m, &a, f.n, 1, w, out);
-    for (size_t i = 0; hp->logit_scale != 1 && i < (size_t)f.n * hp->n_vocab; i++)
-        logits[i] /= hp->logit_scale;
-    for (size_t i = 0; hp->logit_softcap != 0 && i < (size_t)f.n * hp->n_vocab; i++)
-        logits[i] = hp->logit_softcap * tanhf(logits[i] / hp->logit_softcap);
-    return f.n;
+    ended = m->ops->end(&f, st == BASE_OK ? err : NULL);
+    return st == BASE_OK ? ended : st;
 }

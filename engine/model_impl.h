@@ -240,6 +240,7 @@ struct eng_model {
     struct eng_weight side_embd, side_proj; /* n_side: [n_layer * n_side] a token; from n_embd */
     float *side_norm;                       /* [n_side] */
     struct eng_hyper hyper;                 /* n_stream > 1: before the output */
+    uint32_t n_ones;
     float *ones;       /* [widest head, or all streams]: the weights of norms that have none */
     uint32_t n_ff_max; /* widest FFN of any layer */
     uint64_t *choices; /* [n_layer][n_expert] of the routers; NULL without experts */
@@ -297,8 +298,6 @@ struct eng_cache {
     size_t *state_at;        /* [n_layer] within one of them */
     struct eng_noted *noted; /* [n_seq][ENG_NOTED] */
     uint64_t n_notes;
-    float *scores;      /* [threads][ENG_ATTEND_ROWS or more][n_cells] */
-    size_t scores_each; /* floats per thread */
 };
 
 /* Query rows (tokens times heads of a group) that an attention task takes, unless one token has
@@ -365,77 +364,57 @@ struct eng_fwd {
     struct eng_model *m;
     struct eng_cache *c;
     struct eng_scratch *s;
+    const struct eng_step *step;
     const struct eng_layer *y;
     uint32_t layer;
     uint32_t n; /* tokens */
     float *in;  /* [n][n_embd] what a half of the layer sees: s->x, or s->in */
 };
 
-/* model_forward.c: one slice of n <= s.rows tokens; s.cell and s.seq are set. Writes the logits of
- * the wanted tokens (want NULL = all) and returns how many rows that were. */
-size_t eng_forward_slice(struct eng_model *m, struct eng_cache *c, const int32_t *tokens,
-                         const bool *want, size_t n, float *logits);
+/* model_forward.c: the slice that m->step describes. Writes the logits of the kept tokens. */
+enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, float *logits,
+                                   struct base_err *err) BASE_MUST_CHECK;
 
-/* model_linear.c: whether integer activations are needed to apply w. */
+/* Whether products of w take rounded activations. */
 static inline bool eng_wants_ints(const struct eng_weight *w)
 {
-    return w->tiles != NULL;
+    return w->rounded;
 }
-void eng_apply(const struct eng_model *m, const struct eng_mm *mm);
-/* How many tiles of 16 outputs a task should take. */
-uint32_t eng_tiles_per_task(const struct eng_model *m, uint64_t tiles, uint32_t n_rows);
-uint32_t eng_tiles_of(const struct eng_weight *w);
-/* y = W x for up to three matrices over the same activations. */
-void eng_linear(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows, uint32_t n,
-                const struct eng_weight *const *w, float *const *y);
-/* Row r of group g times matrix g: a has [w->n_mat][n_rows] rows, y gets [n_rows][ldy], the
- * outputs of matrix g from g * step on. */
-void eng_linear_each(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows,
-                     const struct eng_weight *w, float *y, size_t ldy, size_t step);
-/* fn(ctx, row) for every row; on one thread when there are few. */
-void eng_for_rows(struct eng_model *m, uint32_t n, void (*fn)(void *, uint32_t), void *ctx);
-/* Activations: normed if norm is given (into y), and rounded if need be. */
-struct eng_acts eng_prepare(struct eng_model *m, const float *x, const float *norm, float *y,
-                            uint32_t n, uint32_t n_in, bool ints);
-/* The rows first.. of a. */
-struct eng_acts eng_acts_from(const struct eng_acts *a, size_t first);
-/* x[n][n_embd] = their RMS norm with these weights */
-void eng_norm_rows(struct eng_fwd *f, float *x, const float *w);
+
+/* y = W x, of one matrix. */
+static inline void eng_linear(struct eng_fwd *f, const struct eng_acts *a,
+                              const struct eng_weight *w, float *y)
+{
+    f->m->ops->linear(f, a, f->n, 1, &w, &y);
+}
+
+/* y[n] = W x, x[n][n_in] as it is. */
+static inline void eng_project(struct eng_fwd *f, const float *x, uint32_t n_in,
+                               const struct eng_weight *w, float *y)
+{
+    struct eng_acts a = f->m->ops->prepare(f, x, NULL, NULL, f->n, n_in, eng_wants_ints(w));
+    eng_linear(f, &a, w, y);
+}
+
+/* x[n][n_embd] = their RMS norm with these weights, if there are. */
+static inline void eng_norm_rows(struct eng_fwd *f, float *x, const float *w)
+{
+    if (w)
+        f->m->ops->norm(f, x, w, f->n, f->m->hp.n_embd);
+}
 
 /* model_attn.c, model_ffn.c: a layer's halves. */
 void eng_attention(struct eng_fwd *f);
+void eng_feed_forward(struct eng_fwd *f);
 /* model_side.c: what each layer adds of its own embedding of the tokens. First, from the embedded
  * slice, the inputs of all layers; then, behind a layer, its part of the residual stream. */
-void eng_side_inputs(struct eng_fwd *f, const int32_t *tokens);
+void eng_side_inputs(struct eng_fwd *f);
 void eng_side_add(struct eng_fwd *f);
-
-static inline float eng_gelu(float x) /* the tanh form */
-{
-    return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
-}
-
-/* model_index.c: the indexer's keys of the slice into the cache, its queries turned. s->iq, ik and
- * iw hold what the matrices gave. Then, for every token: which keys it sees (c->picked). */
-void eng_index_pick(struct eng_fwd *f);
-/* The bits of token t of the slice, NULL where it sees all there are. */
-const uint32_t *eng_picked(const struct eng_fwd *f, uint32_t t);
-/* The same for an indexer whose queries s->iq and weights s->iw are ready: of the first n keys in
- * the cache those with the largest scores, as bits. */
-void eng_index_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits);
 
 /* model_delta.c: normed input -> s->proj, and the state of every sequence in the slice. */
 void eng_delta_layer(struct eng_fwd *f);
 /* Floats of a layer's state per sequence. */
 size_t eng_delta_state(const struct eng_delta_params *p);
-void eng_feed_forward(struct eng_fwd *f);
-/* x += residual_scale * add: of all tokens; w add, of one */
-void eng_add_residual(const struct eng_fwd *f, const float *add);
-void eng_add_row(const struct eng_fwd *f, uint32_t t, float w, const float *add);
-/* Turns the last n_rot dimensions (latent, compress) or the first (else) of each head of token t.
- */
-void eng_rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t);
-/* s->q, s->k and s->v of all tokens -> s->att; writes the cache. */
-void eng_attend_all(struct eng_fwd *f);
 
 /* model_hyper.c: several residual streams. Before a half of a layer: s->in, and the streams mixed
  * with one another; s->mix begins with what each stream takes of what is added. In the end: s->in.
@@ -448,25 +427,23 @@ void eng_compress_layer(struct eng_fwd *f);
 #define ENG_RATIO_NEAR 4   /* tokens of a compressed key: overlapping ones, picked by an indexer; */
 #define ENG_RATIO_FAR  128 /* and ones that are all seen */
 size_t eng_compress_state(const struct eng_hparams *hp, uint32_t ratio);
+/* Tokens of a layer's ring, floats of a token's u (and of its g), and of a ring [ring][u, g]. The
+ * ring of keys comes first in a layer's state, then the indexer's. */
+static inline uint32_t eng_ring_of(uint32_t ratio)
+{
+    return ratio == ENG_RATIO_NEAR ? 2 * ratio : ratio;
+}
+static inline uint32_t eng_width_of(uint32_t length, uint32_t ratio)
+{
+    return ratio == ENG_RATIO_NEAR ? 2 * length : length;
+}
+static inline size_t eng_ring_floats(uint32_t length, uint32_t ratio)
+{
+    return (size_t)eng_ring_of(ratio) * 2 * eng_width_of(length, ratio);
+}
 
 /* model_probe.c: room for m->choices; freed with the model. */
 enum base_status eng_choices_init(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
-
-/* model_attend.c: one query over the keys j0 <= j < j1 of a head, where the kernels' attend() does
- * not fit: a first key other than 0, sinks, values of another width than keys. */
-struct eng_query {
-    const float *q;
-    const float *k, *v; /* as in struct eng_attend, from key 0 on */
-    uint32_t j0, j1;
-    uint32_t n_dim, n_vdim;
-    float scale;
-    const float *sink;    /* or NULL */
-    const uint32_t *bits; /* key j counts only if bit j is set; NULL = all count */
-    uint32_t gap0, gap1;  /* with bits: none of the keys gap0 <= j < gap1 counts; blocks of 32 */
-    float *scores;        /* scratch [j1 - j0 + 32], twice that with bits */
-    float *out;           /* [n_vdim] */
-};
-void eng_attend_query(const struct eng_query *a);
 
 /* Whether layer l writes keys and values of its own. */
 static inline bool eng_keeps_keys(const struct eng_model *m, uint32_t l)
@@ -514,14 +491,20 @@ static inline size_t eng_index_base(const struct eng_cache *c, uint32_t l, uint3
     return c->x_at[l] + (size_t)seq * cells * c->m->hp.index.n_dim;
 }
 
-/* Layer l's state of sequence seq: the live one (noted 0) or one that was noted (1...). */
-static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t noted)
+/* Slot of a sequence's live state (noted 0), or of one that was noted (1...). */
+static inline uint32_t eng_cache_slot(uint32_t seq, uint32_t noted)
 {
-    return c->state + ((size_t)seq * (1 + ENG_NOTED) + noted) * c->state_each + c->state_at[l];
+    return seq * (1 + ENG_NOTED) + noted;
 }
 
-/* model_cache.c: the next token of seq comes: its index in the sequence. noted: where to note the
- * state behind it, 0 = not at all. */
-uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool mark, uint32_t *noted);
+/* Layer l's part of the state in this slot. */
+static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t slot)
+{
+    return c->state + (size_t)slot * c->state_each + c->state_at[l];
+}
+
+/* model_cache.c: the next token of seq comes: its index in the sequence. mark: where to note the
+ * state behind it (struct eng_step). */
+uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool note, uint32_t *mark);
 
 #endif

@@ -1,22 +1,19 @@
-/* model_load.c - a model's weights: finding tensors, checking shapes, repacking.
+/* model_load.c - a model's weights: finding tensors, checking shapes, handing them to the device.
  *
- * Matrices are used where they lie in the mapped file, except that on the fast CPU path quantised
- * ones are copied once into the order that the kernels like (cpu/tile.h; about the same size), and
- * the file's pages given back to the system. Norms and biases are small and copied as f32.
+ * A matrix goes to the table's weight() as it lies in the mapped file; what the device makes of it
+ * is its own affair (cpu/table.c, for one). Norms, biases and the like are small: they are widened
+ * to f32 in memory of our own, whatever is computed from them is, and then the device takes them
+ * over.
  *
  * Fails with the tensor's name, its shape and the shape wanted. Everything taken is released by
  * eng_weights_free, also after a failure half way.
  */
 #include "engine/model_load.h"
 
-#include "engine/cpu/tile.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 const struct eng_tensor *eng_load_find(struct eng_loader *l, const char *name, bool required)
 {
@@ -66,51 +63,27 @@ float *eng_load_floats(struct eng_loader *l, const char *name, uint64_t n_in, ui
     return x;
 }
 
-#define TILES_PER_TASK 16
-
-static void pack_task(void *ctx, uint32_t task, uint32_t thread)
+/* One of ours becomes the device's. */
+static void vector(struct eng_loader *l, void **x, uint64_t bytes)
 {
-    const struct eng_weight *w = ctx;
-    uint64_t end = (uint64_t)(task + 1) * TILES_PER_TASK;
-    (void)thread;
-    for (uint64_t i = (uint64_t)task * TILES_PER_TASK; i < end && i < w->mat_tiles * w->n_mat; i++)
-        eng_tile_pack(w, (uint32_t)(i / w->mat_tiles), (uint32_t)(i % w->mat_tiles));
+    struct base_err why = {0};
+    if (!*x || l->st != BASE_OK)
+        return;
+    enum base_status st = l->m->ops->vector(l->m, x, bytes, &why);
+    if (st != BASE_OK)
+        l->st = base_err_set(l->err, st, "%s: %s", eng_gguf_path(l->m->gguf), why.text);
 }
 
-void eng_load_drop_pages(const struct eng_tensor *t)
+void eng_load_hand_over(struct eng_loader *l, struct eng_weight *w)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t a = ((uintptr_t)t->data + page - 1) / page * page;
-    uintptr_t b = ((uintptr_t)t->data + t->nbytes) / page * page;
-    if (b > a)
-        (void)madvise((void *)a, b - a, MADV_DONTNEED);
-}
-
-void eng_load_repack(struct eng_loader *l, struct eng_weight *w)
-{
-    struct eng_model *m = l->m;
-    w->mat_tiles = (w->n_out + ENG_TILE - 1) / ENG_TILE;
-    w->tile_bytes = eng_tile_bytes(w->type, w->n_in);
-    if (!m->kernels->mm_tiles || !w->tile_bytes)
+    struct base_err why = {0};
+    enum base_status st;
+    if (l->st != BASE_OK)
         return;
-    size_t bytes = w->tile_bytes * w->mat_tiles * w->n_mat;
-    void *p = NULL;
-    if (posix_memalign(&p, bytes >= 1u << 21 ? 1u << 21 : 64, bytes) != 0) {
-        l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory for weights (%zu bytes)",
-                             eng_gguf_path(m->gguf), bytes);
-        return;
-    }
-    if (bytes >= 1u << 21)
-        (void)madvise(p, bytes, MADV_HUGEPAGE);
-    w->tiles = p;
-    /* n_out is below 2^24 and n_mat below 2^10: at most 2^26 tiles */
-    uint64_t tasks = (w->mat_tiles * w->n_mat + TILES_PER_TASK - 1) / TILES_PER_TASK;
-    for (uint64_t t = 0; tasks > ENG_TASKS_MAX && t < tasks; t++)
-        pack_task(w, (uint32_t)t, 0);
-    if (tasks <= ENG_TASKS_MAX)
-        eng_pool_run(m->pool, (uint32_t)tasks, pack_task, w);
-    eng_load_drop_pages(w->tensor);
-    m->info.weight_bytes += bytes;
+    vector(l, (void **)(void *)&w->bias, (uint64_t)w->n_mat * w->n_out * sizeof(float));
+    vector(l, (void **)(void *)&w->scale, w->n_mat * sizeof(float));
+    if (l->st == BASE_OK && (st = l->m->ops->weight(l->m, w, &why)) != BASE_OK)
+        l->st = base_err_set(l->err, st, "%s: %s", eng_gguf_path(l->m->gguf), why.text);
 }
 
 /* X.scale beside X.weight, a factor of each matrix's products. */
@@ -141,23 +114,31 @@ static void load_bias(struct eng_loader *l, struct eng_weight *w, const char *na
                              eng_gguf_path(l->m->gguf), other);
 }
 
-void eng_load_rows(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
-                   uint32_t row0, uint32_t n_out, uint32_t n_rows, uint32_t n_mat)
+/* half: as in struct eng_weight. */
+static void load_rows(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                      const uint32_t rows[3], uint32_t n_mat, uint32_t half)
 {
     const struct eng_tensor *t = eng_load_find(l, name, true);
-    if (!t || !eng_load_shape(l, t, n_in, n_rows, n_mat))
+    if (!t || !eng_load_shape(l, t, n_in, rows[2], n_mat))
         return;
     *w = (struct eng_weight){.tensor = t,
                              .type = t->type,
                              .n_in = n_in,
-                             .n_out = n_out,
+                             .n_out = rows[1],
                              .n_mat = n_mat,
+                             .half = half,
                              .row_bytes = t->row_bytes,
-                             .data = t->data + row0 * t->row_bytes};
-    l->by_type[t->type & 63] += (uint64_t)n_in * n_out * n_mat;
+                             .data = t->data + rows[0] * t->row_bytes};
+    l->by_type[t->type & 63] += (uint64_t)n_in * rows[1] * n_mat;
     load_scale(l, w, name);
-    load_bias(l, w, name, row0, n_rows);
-    eng_load_repack(l, w);
+    load_bias(l, w, name, rows[0], rows[2]);
+    eng_load_hand_over(l, w);
+}
+
+void eng_load_rows(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
+                   uint32_t row0, uint32_t n_out, uint32_t n_rows, uint32_t n_mat)
+{
+    load_rows(l, w, name, n_in, (uint32_t[3]){row0, n_out, n_rows}, n_mat, 0);
 }
 
 void eng_load_weight(struct eng_loader *l, struct eng_weight *w, const char *name, uint32_t n_in,
@@ -180,7 +161,7 @@ void eng_load_stack(struct eng_loader *l, struct eng_weight *w, const char *name
                              .row_bytes = t->row_bytes,
                              .data = t->data};
     l->by_type[t->type & 63] += t->n_values;
-    eng_load_repack(l, w);
+    eng_load_hand_over(l, w);
 }
 
 void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
@@ -189,6 +170,14 @@ void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer
     char full[96];
     snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
     eng_load_weight(l, w, full, n_in, n_out, n_mat);
+}
+
+void eng_layer_merged(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
+                      uint32_t n_in, uint32_t half, uint32_t n_mat)
+{
+    char full[96];
+    snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
+    load_rows(l, w, full, n_in, (uint32_t[3]){0, 2 * half, 2 * half}, n_mat, half);
 }
 
 float *eng_layer_floats(struct eng_loader *l, uint32_t layer, const char *name, uint64_t n,
@@ -244,6 +233,10 @@ static void load_table(struct eng_loader *l, struct eng_weight *w, const char *n
                              .n_mat = 1,
                              .row_bytes = t->row_bytes,
                              .data = t->data};
+    struct base_err why = {0};
+    enum base_status st = l->m->ops->table(l->m, w, &why);
+    if (st != BASE_OK)
+        l->st = base_err_set(l->err, st, "%s: %s", eng_gguf_path(l->m->gguf), why.text);
 }
 
 static void load_ends(struct eng_loader *l)
@@ -275,6 +268,7 @@ static void load_ends(struct eng_loader *l)
     uint32_t dim = hp->n_stream > 1 ? hp->n_stream * hp->n_embd : 0;
     for (uint32_t i = 0; i < hp->n_layer; i++)
         dim = m->layers[i].n_dim > dim ? m->layers[i].n_dim : dim;
+    m->n_ones = dim;
     m->ones = malloc(dim * sizeof(float));
     if (!m->ones && l->st == BASE_OK)
         l->st = base_err_set(l->err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
@@ -334,6 +328,35 @@ static void fill_info(struct eng_loader *l)
     eng_cache_describe(m, info);
 }
 
+/* Vectors that belong to no layer. */
+static size_t model_vectors(struct eng_model *m, struct eng_vector *v)
+{
+    const struct eng_hparams *hp = &m->hp;
+    size_t n = 0;
+    v[n++] = (struct eng_vector){(void **)(void *)&m->output_norm, hp->n_embd};
+    v[n++] = (struct eng_vector){(void **)(void *)&m->ones, m->n_ones};
+    v[n++] = (struct eng_vector){(void **)(void *)&m->side_norm, hp->n_side};
+    v[n++] = (struct eng_vector){(void **)(void *)&m->hyper.base, hp->n_stream};
+    v[n++] = (struct eng_vector){(void **)(void *)&m->hyper.scale, 1};
+    for (int k = 0; k < ENG_ROPES; k++)
+        v[n++] = (struct eng_vector){(void **)(void *)&m->hp.rope[k].freq, hp->rope[k].n_rot / 2};
+    return n;
+}
+
+/* After all that is computed from vectors on the host: they become the device's. */
+static void hand_over_vectors(struct eng_loader *l)
+{
+    struct eng_vector v[ENG_VECTORS_MAX];
+    size_t n = model_vectors(l->m, v);
+    for (size_t i = 0; i < n; i++)
+        vector(l, v[i].at, v[i].n * 4);
+    for (uint32_t k = 0; k < l->m->hp.n_layer; k++) {
+        n = eng_layer_vectors(l->m, &l->m->layers[k], v);
+        for (size_t i = 0; i < n; i++)
+            vector(l, v[i].at, v[i].n * 4);
+    }
+}
+
 enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
 {
     struct eng_loader l = {.m = m, .err = err, .st = BASE_OK};
@@ -341,27 +364,40 @@ enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
     for (uint32_t i = 0; i < m->hp.n_layer && l.st == BASE_OK; i++)
         eng_layer_load(&l, &m->layers[i], i);
     if (l.st == BASE_OK)
+        hand_over_vectors(&l);
+    if (l.st == BASE_OK)
         fill_info(&l);
     return l.st;
 }
 
-void eng_weight_release(struct eng_weight *w)
+void eng_weight_release(struct eng_model *m, struct eng_weight *w)
 {
+    m->ops->weight_free(m, w);
+    m->ops->give(m, w->bias);
+    m->ops->give(m, w->scale);
     free(w->own);
-    free(w->tiles);
-    free(w->bias);
-    free(w->scale);
+    *w = (struct eng_weight){0};
+}
+
+void eng_vectors_release(struct eng_model *m, const struct eng_vector *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        m->ops->give(m, *v[i].at);
+        *v[i].at = NULL;
+    }
 }
 
 void eng_weights_free(struct eng_model *m)
 {
+    struct eng_vector v[ENG_VECTORS_MAX];
     for (uint32_t i = 0; m->layers && i < m->hp.n_layer; i++)
-        eng_layer_release(&m->layers[i]);
-    eng_weight_release(&m->output);
-    eng_weight_release(&m->side_proj);
-    eng_hyper_release(&m->hyper);
-    free(m->side_norm);
-    free(m->output_norm);
+        eng_layer_release(m, &m->layers[i]);
+    eng_vectors_release(m, v, model_vectors(m, v));
+    eng_weight_release(m, &m->embd);
+    eng_weight_release(m, &m->side_embd);
+    eng_weight_release(m, &m->output);
+    eng_weight_release(m, &m->side_proj);
+    eng_weight_release(m, &m->hyper.fn);
     free(m->layers);
     m->layers = NULL;
 }

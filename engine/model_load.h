@@ -41,12 +41,20 @@ void eng_layer_weight(struct eng_loader *l, struct eng_weight *w, uint32_t layer
 float *eng_layer_floats(struct eng_loader *l, uint32_t layer, const char *name, uint64_t n,
                         bool required);
 bool eng_layer_has(const struct eng_loader *l, uint32_t layer, const char *name);
-/* Repacks w for the fast kernels, where they have a form for its type. */
-void eng_load_repack(struct eng_loader *l, struct eng_weight *w);
-/* Gives the mapped pages that only this tensor covers back to the system; they are read again from
- * the file if ever needed. */
-void eng_load_drop_pages(const struct eng_tensor *t);
-void eng_weight_release(struct eng_weight *w);
+/* blk.LAYER.NAME.weight with 2 * half outputs: two matrices, one behind the other. */
+void eng_layer_merged(struct eng_loader *l, struct eng_weight *w, uint32_t layer, const char *name,
+                      uint32_t n_in, uint32_t half, uint32_t n_mat);
+/* Hands w to the device, with its bias and scale. */
+void eng_load_hand_over(struct eng_loader *l, struct eng_weight *w);
+void eng_weight_release(struct eng_model *m, struct eng_weight *w);
+
+/* A pointer to n values of 4 bytes, or to NULL. */
+struct eng_vector {
+    void **at;
+    uint64_t n;
+};
+#define ENG_VECTORS_MAX 48
+void eng_vectors_release(struct eng_model *m, const struct eng_vector *v, size_t n);
 
 /* ---- model_load_old.c ---- */
 
@@ -63,8 +71,9 @@ void eng_layer_load(struct eng_loader *l, struct eng_layer *y, uint32_t i);
 /* PREFIXfn.weight, PREFIXbase.weight and PREFIXscale.weight: n_mix outputs with n_scale scales. */
 void eng_load_hyper(struct eng_loader *l, struct eng_hyper *h, const char *prefix, uint32_t n_mix,
                     uint32_t n_scale);
-void eng_hyper_release(struct eng_hyper *h);
+/* All vectors of a layer but weights' own; returns how many. */
+size_t eng_layer_vectors(struct eng_model *m, struct eng_layer *y, struct eng_vector *v);
 /* Frees what the layer owns. */
-void eng_layer_release(struct eng_layer *y);
+void eng_layer_release(struct eng_model *m, struct eng_layer *y);
 
 #endif

@@ -192,16 +192,6 @@ static uint32_t width_of(struct eng_loader *l, uint32_t layer, const char *name,
     return ff;
 }
 
-/* Kernels begin at whole tiles: a merged matrix whose second half does not is left as it is. */
-static void untile(struct eng_loader *l, struct eng_weight *w, uint32_t half)
-{
-    if (half % ENG_TILE == 0 || !w->tiles)
-        return;
-    l->m->info.weight_bytes -= w->tile_bytes * w->mat_tiles * w->n_mat;
-    free(w->tiles);
-    w->tiles = NULL;
-}
-
 /* The table that gives each token its experts. */
 static void load_hash(struct eng_loader *l, struct eng_layer *y, uint32_t i)
 {
@@ -257,8 +247,7 @@ static void load_experts(struct eng_loader *l, struct eng_layer *y, uint32_t i)
         eng_load_experts_apart(l, &y->up, i, "ffn_up", d, ff, e);
         eng_load_experts_apart(l, &y->down, i, "ffn_down", ff, d, e);
     } else if (y->merged) {
-        eng_layer_weight(l, &y->gate, i, "ffn_gate_up_exps", d, 2 * ff, e);
-        untile(l, &y->gate, ff);
+        eng_layer_merged(l, &y->gate, i, "ffn_gate_up_exps", d, ff, e);
     } else {
         eng_layer_weight(l, &y->gate, i, "ffn_gate_exps", d, ff, e);
         eng_layer_weight(l, &y->up, i, "ffn_up_exps", d, ff, e);
@@ -316,8 +305,7 @@ static void load_ffn(struct eng_loader *l, struct eng_layer *y, uint32_t i)
     ff = width_of(l, i, "ffn_up", y->merged);
     y->n_ff = ff;
     if (y->merged) {
-        eng_layer_weight(l, &y->gate, i, "ffn_up", d, 2 * ff, 1);
-        untile(l, &y->gate, ff);
+        eng_layer_merged(l, &y->gate, i, "ffn_up", d, ff, 1);
     } else {
         eng_layer_weight(l, &y->gate, i, "ffn_gate", d, ff, 1);
         eng_layer_weight(l, &y->up, i, "ffn_up", d, ff, 1);
@@ -360,73 +348,110 @@ void eng_load_hyper(struct eng_loader *l, struct eng_hyper *h, const char *prefi
     h->scale = eng_load_floats(l, full, n_scale, 1, true);
 }
 
-void eng_hyper_release(struct eng_hyper *h)
-{
-    eng_weight_release(&h->fn);
-    free(h->base);
-    free(h->scale);
-}
+/* ---- what a layer owns ---- */
 
-static void compress_release(struct eng_compress *x)
+static size_t part_vectors(const struct eng_hparams *hp, struct eng_layer *y, struct eng_vector *v)
 {
-    if (!x)
-        return;
-    eng_weight_release(&x->out_a);
-    for (struct eng_squeeze *q = &x->keys;; q = &x->index) {
-        eng_weight_release(&q->kv);
-        eng_weight_release(&q->gate);
-        free(q->place);
-        free(q->norm);
-        if (q == &x->index)
-            break;
+    uint32_t mixes = (2 + hp->n_stream) * hp->n_stream, near = hp->n_dim, own = hp->index.n_dim;
+    size_t n = 0;
+    for (int k = 0; k < 2; k++) {
+        v[n++] = (struct eng_vector){(void **)(void *)&y->hyper[k].base, mixes};
+        v[n++] = (struct eng_vector){(void **)(void *)&y->hyper[k].scale, 3};
     }
-    free(x);
+    if (y->index) {
+        v[n++] = (struct eng_vector){(void **)(void *)&y->index->k_norm, own};
+        v[n++] = (struct eng_vector){(void **)(void *)&y->index->k_norm_bias, own};
+    }
+    if (y->delta) {
+        const struct eng_delta_params *p = &hp->delta;
+        uint64_t conv = (uint64_t)p->channels * p->conv;
+        v[n++] = (struct eng_vector){(void **)(void *)&y->delta->conv, conv};
+        v[n++] = (struct eng_vector){(void **)(void *)&y->delta->dt, p->n_value};
+        v[n++] = (struct eng_vector){(void **)(void *)&y->delta->a, p->n_value};
+        v[n++] = (struct eng_vector){(void **)(void *)&y->delta->norm, p->dv};
+    }
+    if (y->compress) {
+        struct eng_compress *x = y->compress;
+        uint64_t place = (uint64_t)y->ratio * eng_width_of(near, y->ratio);
+        v[n++] = (struct eng_vector){(void **)(void *)&x->keys.place, place};
+        v[n++] = (struct eng_vector){(void **)(void *)&x->keys.norm, near};
+        place = (uint64_t)y->ratio * eng_width_of(own, y->ratio);
+        v[n++] = (struct eng_vector){(void **)(void *)&x->index.place, place};
+        v[n++] = (struct eng_vector){(void **)(void *)&x->index.norm, own};
+    }
+    return n;
 }
 
-static void delta_release(struct eng_delta *x)
+size_t eng_layer_vectors(struct eng_model *m, struct eng_layer *y, struct eng_vector *v)
 {
-    if (!x)
-        return;
-    struct eng_weight *w[] = {&x->qkv, &x->gate, &x->out, &x->ba, &x->beta, &x->alpha};
+    const struct eng_hparams *hp = &m->hp;
+    uint32_t d = hp->n_embd;
+    bool all = hp->family->qk_norm == ENG_QK_NORM_ALL;
+    const struct eng_vector own[] = {
+        {(void **)(void *)&y->attn_norm, d},
+        {(void **)(void *)&y->ffn_norm, d},
+        {(void **)(void *)&y->post_attn_norm, d},
+        {(void **)(void *)&y->post_ffn_norm, d},
+        {(void **)(void *)&y->q_norm, (uint64_t)(all ? hp->n_head : 1) * y->n_dim},
+        {(void **)(void *)&y->k_norm, (uint64_t)(all ? y->n_head_kv : 1) * y->n_dim},
+        {(void **)(void *)&y->sinks, hp->n_head},
+        {(void **)(void *)&y->router_norm, d},
+        {(void **)(void *)&y->pre_norm_2, d},
+        {(void **)(void *)&y->post_norm_1, d},
+        {(void **)(void *)&y->post_norm_2, d},
+        {(void **)(void *)&y->q_a_norm, hp->n_lora_q},
+        {(void **)(void *)&y->kv_a_norm, y->n_vdim},
+        {(void **)(void *)&y->router_bias, hp->moe.n_expert},
+        {(void **)(void *)&y->shared_scale, d},
+        {(void **)(void *)&y->side_norm, d},
+        {(void **)(void *)&y->hash, (uint64_t)hp->n_vocab * hp->moe.n_used}};
+    memcpy(v, own, sizeof(own));
+    return sizeof(own) / sizeof(own[0]) + part_vectors(hp, y, v + sizeof(own) / sizeof(own[0]));
+}
+
+static void parts_release(struct eng_model *m, struct eng_layer *y)
+{
+    struct eng_weight *w[16];
+    size_t n = 0;
+    if (y->compress) {
+        struct eng_compress *x = y->compress;
+        w[n++] = &x->out_a;
+        w[n++] = &x->keys.kv;
+        w[n++] = &x->keys.gate;
+        w[n++] = &x->index.kv;
+        w[n++] = &x->index.gate;
+    }
+    if (y->delta) {
+        struct eng_delta *x = y->delta;
+        w[n++] = &x->qkv;
+        w[n++] = &x->gate;
+        w[n++] = &x->out;
+        w[n++] = &x->ba;
+        w[n++] = &x->beta;
+        w[n++] = &x->alpha;
+    }
+    if (y->index) {
+        w[n++] = &y->index->q;
+        w[n++] = &y->index->k;
+        w[n++] = &y->index->proj;
+    }
+    for (size_t i = 0; i < n; i++)
+        eng_weight_release(m, w[i]);
+    free(y->compress);
+    free(y->delta);
+    free(y->index);
+}
+
+void eng_layer_release(struct eng_model *m, struct eng_layer *y)
+{
+    struct eng_weight *w[] = {&y->q_a,         &y->kv_a,        &y->k_b,         &y->v_b,
+                              &y->q,           &y->k,           &y->v,           &y->o,
+                              &y->router,      &y->gate,        &y->up,          &y->down,
+                              &y->shared_gate, &y->shared_up,   &y->shared_down, &y->side_gate,
+                              &y->side_out,    &y->hyper[0].fn, &y->hyper[1].fn};
+    struct eng_vector v[ENG_VECTORS_MAX];
     for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
-        eng_weight_release(w[j]);
-    free(x->conv);
-    free(x->dt);
-    free(x->a);
-    free(x->norm);
-    free(x);
-}
-
-static void index_release(struct eng_index *x)
-{
-    if (!x)
-        return;
-    eng_weight_release(&x->q);
-    eng_weight_release(&x->k);
-    eng_weight_release(&x->proj);
-    free(x->k_norm);
-    free(x->k_norm_bias);
-    free(x);
-}
-
-void eng_layer_release(struct eng_layer *y)
-{
-    struct eng_weight *w[] = {
-        &y->q_a,         &y->kv_a,      &y->k_b,         &y->v_b,       &y->q,       &y->k,
-        &y->v,           &y->o,         &y->router,      &y->gate,      &y->up,      &y->down,
-        &y->shared_gate, &y->shared_up, &y->shared_down, &y->side_gate, &y->side_out};
-    for (size_t j = 0; j < sizeof(w) / sizeof(w[0]); j++)
-        eng_weight_release(w[j]);
-    float *f[] = {y->attn_norm,    y->ffn_norm,    y->q_norm,         y->k_norm,
-                  y->router_bias,  y->sinks,       y->post_attn_norm, y->post_ffn_norm,
-                  y->shared_scale, y->q_a_norm,    y->kv_a_norm,      y->router_norm,
-                  y->pre_norm_2,   y->post_norm_1, y->post_norm_2,    y->side_norm};
-    for (size_t j = 0; j < sizeof(f) / sizeof(f[0]); j++)
-        free(f[j]);
-    delta_release(y->delta);
-    index_release(y->index);
-    compress_release(y->compress);
-    eng_hyper_release(&y->hyper[0]);
-    eng_hyper_release(&y->hyper[1]);
-    free(y->hash);
+        eng_weight_release(m, w[j]);
+    eng_vectors_release(m, v, eng_layer_vectors(m, y, v));
+    parts_release(m, y);
 }

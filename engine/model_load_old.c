@@ -48,7 +48,7 @@ void eng_load_experts_apart(struct eng_loader *l, struct eng_weight *w, uint32_t
         return;
     for (uint32_t e = 0; e < n_mat; e++) {
         memcpy(own + e * t[0]->nbytes, t[e]->data, t[0]->nbytes);
-        eng_load_drop_pages(t[e]);
+        eng_weight_drop(t[e]);
     }
     *w = (struct eng_weight){.tensor = t[0],
                              .type = t[0]->type,
@@ -59,13 +59,7 @@ void eng_load_experts_apart(struct eng_loader *l, struct eng_weight *w, uint32_t
                              .data = own,
                              .own = own};
     l->by_type[w->type & 63] += (uint64_t)n_in * n_out * n_mat;
-    eng_load_repack(l, w);
-    if (w->tiles) {
-        l->m->info.weight_bytes -= t[0]->nbytes * n_mat;
-        free(w->own);
-        w->own = NULL;
-        w->data = NULL;
-    }
+    eng_load_hand_over(l, w);
 }
 
 static struct eng_weight own_f32(const struct eng_tensor *t, uint8_t *own, uint32_t n_in,
@@ -118,5 +112,7 @@ void eng_load_kv_b(struct eng_loader *l, struct eng_weight *k, struct eng_weight
         }
     l->by_type[t->type & 63] += t->n_values;
     free(row);
-    eng_load_drop_pages(t);
+    eng_weight_drop(t);
+    eng_load_hand_over(l, k);
+    eng_load_hand_over(l, v);
 }

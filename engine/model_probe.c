@@ -1,9 +1,10 @@
 /* model_probe.c - seeing inside a model: what its routers chose, and what its layers put out.
  *
  * The counters are one row of 64-bit sums a layer, added to where the pairs of a slice are grouped
- * by expert (model_ffn.c), from counts that are made there anyway: one addition an expert, layer
- * and slice. They belong to the thread that runs eng_forward. A probe costs one comparison a layer
- * while there is none.
+ * by expert (the operator group()), from counts that are made there anyway: one addition an expert,
+ * layer and slice. A device with memory of its own keeps sums there, and hands them over when they
+ * are asked for. They belong to the thread that runs eng_forward. A probe costs one comparison a
+ * layer while there is none.
  */
 #include "engine/model_impl.h"
 
@@ -24,6 +25,7 @@ const uint64_t *eng_model_expert_counts(const struct eng_model *m, uint32_t laye
 {
     if (!m->choices || layer >= m->hp.n_layer || !m->layers[layer].moe)
         return NULL;
+    m->ops->choices(m);
     return m->choices + (size_t)layer * m->hp.moe.n_expert;
 }
 

@@ -130,15 +130,17 @@ struct eng_ops {
     /* All its memory is given back already. Also after a failed open. */
     void (*close)(struct eng_model *m);
 
-    /* Memory of the device, aligned to 256 bytes, zero; bytes may be 0. *out NULL on failure. */
-    enum base_status (*take)(struct eng_model *m, uint64_t bytes, void **out, struct base_err *err);
-    void (*give)(struct eng_model *m, void *p); /* NULL is fine */
+    /* Memory of the device, aligned to 256 bytes, of undefined content; bytes may be 0. *out is
+     * NULL on failure. */
+    enum base_status (*take)(const struct eng_model *m, uint64_t bytes, void **out,
+                             struct base_err *err);
+    void (*give)(const struct eng_model *m, void *p); /* NULL is fine */
     /* In the order of operators. upload() may return before it is done with src only if it has
      * copied it; download() returns when dst is filled (after a failure: with zeros). */
-    void (*upload)(struct eng_model *m, void *dst, const void *src, uint64_t bytes);
-    void (*download)(struct eng_model *m, void *dst, const void *src, uint64_t bytes);
-    void (*copy)(struct eng_model *m, void *dst, const void *src, uint64_t bytes);
-    void (*zero)(struct eng_model *m, void *dst, uint64_t bytes);
+    void (*upload)(const struct eng_model *m, void *dst, const void *src, uint64_t bytes);
+    void (*download)(const struct eng_model *m, void *dst, const void *src, uint64_t bytes);
+    void (*copy)(const struct eng_model *m, void *dst, const void *src, uint64_t bytes);
+    void (*zero)(const struct eng_model *m, void *dst, uint64_t bytes);
 
     /* Takes a weight over: w's shape, type, half and host data are set, bias and scale already the
      * device's. Makes the device's form, sets rounded, adds to m->info.weight_bytes what memory
@@ -245,7 +247,7 @@ struct eng_ops {
     void (*latent_split)(struct eng_fwd *f);
     /* s->att [n][n_head][n_vdim] -> s->heads [n_head][n][n_vdim] */
     void (*latent_gather)(struct eng_fwd *f);
-    /* Indexer of a latent layer (model_index.c): s->ik [n][index.n_dim] normed (mean, variance,
+    /* Indexer of a latent layer (cpu/index.c): s->ik [n][index.n_dim] normed (mean, variance,
      * then k_norm and k_norm_bias), turned and stored in the cache; s->iq [n][index.n_head][n_dim]
      * turned; with s->iw [n][index.n_head], for tokens with more than top_k keys, c->picked. */
     void (*index)(struct eng_fwd *f);

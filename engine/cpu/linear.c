@@ -1,13 +1,13 @@
-/* model_linear.c - the forward pass's matrix products and what prepares their inputs.
+/* linear.c - the CPU's matrix products and what prepares their inputs.
  *
  * Runs on the caller's thread and the model's pool. Each product is cut into tasks that write
  * disjoint outputs, so results do not depend on the number of threads.
  */
-#include "engine/model_impl.h"
+#include "engine/cpu/table.h"
 
 /* ---- matrix products ---- */
 
-void eng_apply(const struct eng_model *m, const struct eng_mm *mm)
+void eng_cpu_apply(const struct eng_model *m, const struct eng_mm *mm)
 {
     if (mm->w->tiles)
         m->kernels->mm_tiles(mm);
@@ -22,7 +22,7 @@ void eng_apply(const struct eng_model *m, const struct eng_mm *mm)
 
 /* Tiles per task: enough tasks to share out, few enough that a task is worth its claim, and with
  * many rows a weight block that stays in the second-level cache. */
-uint32_t eng_tiles_per_task(const struct eng_model *m, uint64_t tiles, uint32_t n_rows)
+uint32_t eng_cpu_tiles_per_task(const struct eng_model *m, uint64_t tiles, uint32_t n_rows)
 {
     uint64_t per = tiles / (4 * (uint64_t)eng_pool_threads(m->pool)) + 1;
     if (n_rows > 8 && per > 8)
@@ -58,30 +58,30 @@ static void linear_task(void *ctx, uint32_t task, uint32_t thread)
                         .n_rows = j->n_rows,
                         .y = j->out[i].y,
                         .ldy = w->n_out};
-    eng_apply(j->m, &mm);
+    eng_cpu_apply(j->m, &mm);
 }
 
-uint32_t eng_tiles_of(const struct eng_weight *w)
+static uint32_t tiles_of(const struct eng_weight *w)
 {
     return (w->n_out + ENG_TILE - 1) / ENG_TILE;
 }
 
-/* y = W x for up to three matrices over the same activations. */
-void eng_linear(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows, uint32_t n,
-                const struct eng_weight *const *w, float *const *y)
+void eng_cpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t n,
+                    const struct eng_weight *const *w, float *const *y)
 {
+    struct eng_model *m = f->m;
     struct linear_job j = {.m = m, .a = a, .n_rows = n_rows, .n = n};
     uint64_t tiles = 0;
     uint32_t tasks = 0;
     for (uint32_t i = 0; i < n; i++)
-        tiles += eng_tiles_of(w[i]);
-    j.per = eng_tiles_per_task(m, tiles, n_rows);
+        tiles += tiles_of(w[i]);
+    j.per = eng_cpu_tiles_per_task(m, tiles, n_rows);
     while (tiles / j.per > ENG_TASKS_MAX / 2)
         j.per *= 2;
     for (uint32_t i = 0; i < n; i++) {
         j.out[i].w = w[i];
         j.out[i].y = y[i];
-        j.out[i].tasks = (eng_tiles_of(w[i]) + j.per - 1) / j.per;
+        j.out[i].tasks = (tiles_of(w[i]) + j.per - 1) / j.per;
         tasks += j.out[i].tasks;
     }
     eng_pool_run(m->pool, tasks, linear_task, &j);
@@ -131,7 +131,7 @@ static void rows_task(void *ctx, uint32_t task, uint32_t thread)
 }
 
 /* fn(ctx, row) for every row; on one thread when there are few. */
-void eng_for_rows(struct eng_model *m, uint32_t n, void (*fn)(void *, uint32_t), void *ctx)
+void eng_cpu_for_rows(struct eng_model *m, uint32_t n, void (*fn)(void *, uint32_t), void *ctx)
 {
     struct rows_job j = {fn, ctx, n};
     eng_pool_run(m->pool, (n + ROWS_PER_TASK - 1) / ROWS_PER_TASK, rows_task, &j);
@@ -142,18 +142,18 @@ static void prep_row_fn(void *ctx, uint32_t r)
     prep_row(ctx, r);
 }
 
-/* Activations for eng_linear(): normed if norm is given (into y), and rounded if need be. */
-struct eng_acts eng_prepare(struct eng_model *m, const float *x, const float *norm, float *y,
-                            uint32_t n, uint32_t n_in, bool ints)
+struct eng_acts eng_cpu_prepare(struct eng_fwd *f, const float *x, const float *norm, float *y,
+                                uint32_t n, uint32_t n_in, bool ints)
 {
+    struct eng_model *m = f->m;
     struct prep_job j = {m, x, norm, y, n_in, ints};
     if (norm || ints)
-        eng_for_rows(m, n, prep_row_fn, &j);
+        eng_cpu_for_rows(m, n, prep_row_fn, &j);
     return (struct eng_acts){
         .x = norm ? y : x, .n_in = n_in, .planes = m->planes, .q = m->s.aq, .qi = m->s.aqi};
 }
 
-struct eng_acts eng_acts_from(const struct eng_acts *a, size_t first)
+struct eng_acts eng_cpu_acts_from(const struct eng_acts *a, size_t first)
 {
     struct eng_acts b = *a;
     b.x += first * a->n_in;
@@ -162,10 +162,9 @@ struct eng_acts eng_acts_from(const struct eng_acts *a, size_t first)
     return b;
 }
 
-void eng_norm_rows(struct eng_fwd *f, float *x, const float *w)
+void eng_cpu_norm(struct eng_fwd *f, float *x, const float *w, uint32_t n_rows, uint32_t n_in)
 {
-    if (w)
-        (void)eng_prepare(f->m, x, w, x, f->n, f->m->hp.n_embd, false);
+    (void)eng_cpu_prepare(f, x, w, x, n_rows, n_in, false);
 }
 
 struct each_job {
@@ -180,7 +179,7 @@ struct each_job {
 static void each_task(void *ctx, uint32_t task, uint32_t thread)
 {
     const struct each_job *j = ctx;
-    struct eng_acts a = eng_acts_from(j->a, (size_t)task * j->n_rows);
+    struct eng_acts a = eng_cpu_acts_from(j->a, (size_t)task * j->n_rows);
     struct eng_mm mm = {.w = j->w,
                         .mat = task,
                         .out1 = j->w->n_out,
@@ -189,12 +188,12 @@ static void each_task(void *ctx, uint32_t task, uint32_t thread)
                         .y = j->y + task * j->step,
                         .ldy = j->ldy};
     (void)thread;
-    eng_apply(j->m, &mm);
+    eng_cpu_apply(j->m, &mm);
 }
 
-void eng_linear_each(struct eng_model *m, const struct eng_acts *a, uint32_t n_rows,
-                     const struct eng_weight *w, float *y, size_t ldy, size_t step)
+void eng_cpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
+                         const struct eng_weight *w, float *y, size_t ldy, size_t step)
 {
-    struct each_job j = {m, a, n_rows, w, y, ldy, step};
-    eng_pool_run(m->pool, w->n_mat, each_task, &j);
+    struct each_job j = {f->m, a, n_rows, w, y, ldy, step};
+    eng_pool_run(f->m->pool, w->n_mat, each_task, &j);
 }

@@ -1,4 +1,4 @@
-/* model_attend.c - attention of one query where the blocked kernels (cpu/ops.h) do not fit: windows
+/* attend.c - attention of one query where the blocked kernels (cpu/ops.h) do not fit: windows
  * that begin behind the first key, sinks, values narrower than keys, keys that an indexer picked.
  *
  * A pure function; any thread, on its own output. One plain C body over vectors of 16 lanes, the
@@ -7,8 +7,8 @@
  * A sink is one more logit of the softmax whose value is zero: with s the sink and m the maximum
  * of it and all others, p_j = exp(l_j - m) / (exp(s - m) + sum_i exp(l_i - m)).
  */
+#include "engine/cpu/table.h"
 #include "engine/lanes.h"
-#include "engine/model_impl.h"
 
 #include <math.h>
 #include <string.h>

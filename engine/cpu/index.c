@@ -1,4 +1,4 @@
-/* model_index.c - the indexer of sparse attention ("lightning indexer", DeepSeek V3.2, arXiv
+/* index.c - the CPU's indexer of sparse attention ("lightning indexer", DeepSeek V3.2, arXiv
  * 2512.02556): which keys a token sees.
  *
  * Beside the keys of attention a layer keeps per token one short key k. A token at position t with
@@ -16,8 +16,8 @@
  * n_rot dimensions, like the queries. The choice is one bit per key, 32 a word, per token of the
  * slice. A token's choice depends on its own sequence alone.
  */
+#include "engine/cpu/table.h"
 #include "engine/lanes.h"
-#include "engine/model_impl.h"
 
 #include <math.h>
 #include <string.h>
@@ -119,7 +119,7 @@ static void index_row(void *ctx, uint32_t t)
         eng_rope(f->s->iq + ((size_t)t * p->n_head + h) * p->n_dim, set->n_rot, p->neox, cs);
 }
 
-void eng_index_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits)
+void eng_cpu_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits)
 {
     const struct eng_index_params *p = &f->m->hp.index;
     struct score_job j = {.q = f->s->iq + (size_t)t * p->n_head * p->n_dim,
@@ -128,7 +128,7 @@ void eng_index_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n
                           .n_head = p->n_head,
                           .n_dim = p->n_dim,
                           .n_keys = n,
-                          .out = f->c->scores + thread * f->c->scores_each};
+                          .out = eng_cpu_scores(f->c, thread)};
     score_keys(&j);
     choose(j.out, n, p->top_k, bits);
 }
@@ -138,18 +138,11 @@ static void pick_task(void *ctx, uint32_t t, uint32_t thread)
     struct eng_fwd *f = ctx;
     uint32_t n = f->s->cell[t] + 1;
     if (n > f->m->hp.index.top_k)
-        eng_index_choose(f, t, thread, n, f->c->picked + t * f->c->picked_each);
+        eng_cpu_choose(f, t, thread, n, f->c->picked + t * f->c->picked_each);
 }
 
-void eng_index_pick(struct eng_fwd *f)
+void eng_cpu_index(struct eng_fwd *f)
 {
-    eng_for_rows(f->m, f->n, index_row, f);
+    eng_cpu_for_rows(f->m, f->n, index_row, f);
     eng_pool_run(f->m->pool, f->n, pick_task, f);
-}
-
-const uint32_t *eng_picked(const struct eng_fwd *f, uint32_t t)
-{
-    if (f->s->cell[t] + 1 <= f->m->hp.index.top_k)
-        return NULL;
-    return f->c->picked + t * f->c->picked_each;
 }
