@@ -47,11 +47,12 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANFLAGS) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
 
 FOLDERS := base conf audit policy engine gateway
+comma := ,
 SRC_base := $(wildcard base/*.c)
 SRC_conf := $(wildcard conf/*.c)
 SRC_audit := $(wildcard audit/*.c)
 SRC_policy := $(wildcard policy/*.c)
-SRC_engine := $(wildcard engine/*.c engine/cpu/*.c)
+SRC_engine := $(wildcard engine/*.c engine/cpu/*.c engine/cuda/*.c)
 SRC_gateway := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/dialect/*.c \
                gateway/upstream/*.c gateway/route/*.c))
 
@@ -73,8 +74,7 @@ all: $(BUILD)/weir
 $(BUILD)/weir: $(BUILD)/obj/gateway/main.o $(LIBS_gateway)
 	$(if $(V),,@echo '  LD   $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-	@command -v nvcc > /dev/null && echo "built $@ (CPU engine; the CUDA back end is not built yet)" \
-	  || echo "built $@ (CPU engine only: nvcc not found)"
+	@echo "built $@ ($(CUDA_SAYS))"
 
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
@@ -85,6 +85,74 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC   $<')
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- CUDA ----
+# One fat binary for each .cu: compiled once to PTX of the oldest architecture, and from that to machine
+# code of each; linked into the program as bytes. Without nvcc, with CUDA=no and in sanitizer builds
+# there are none, and the program says so when it is asked for a device.
+
+CU := $(wildcard engine/cuda/*.cu)
+CUH := $(wildcard engine/cuda/*.cuh engine/cuda/*.h)
+CUDA_ARCHS := 80 86 89 90 100 120
+CUDA ?= auto
+ifeq ($(CUDA),no)
+CUDA_WHY := it was made with CUDA=no
+else ifdef SANFLAGS
+CUDA_WHY := it is a sanitizer build
+else
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_WHY := $(if $(NVCC),,nvcc was not found)
+endif
+CUDA_SAYS = $(if $(CUDA_WHY),CPU engine only: $(CUDA_WHY),with kernels for CUDA)
+NVCC_FLAGS := -std=c++17 -O3 -I. -Xptxas -v,-warn-spills,-warn-lmem-usage -Werror all-warnings \
+              $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_80,code=sm_$(a)) \
+              -gencode arch=compute_80,code=compute_80
+FATBINS := $(if $(CUDA_WHY),,$(CU:engine/cuda/%.cu=$(BUILD)/cuda/%.fatbin))
+
+# What ptxas says of registers and memory stays beside it for tools/cuda_report.py.
+$(BUILD)/cuda/%.fatbin: engine/cuda/%.cu
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  NVCC $<')
+	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MF $(@:.fatbin=.d) -MT $@ -fatbin -o $@ $< > $(@:.fatbin=.ptxas) 2>&1 \
+	  || { grep -v '^ptxas info' $(@:.fatbin=.ptxas) >&2; rm -f $@; exit 1; }
+.PHONY: cuda
+cuda: $(FATBINS)
+	@echo "$(if $(CUDA_WHY),no CUDA images: $(CUDA_WHY),$(words $(FATBINS)) CUDA images)"
+
+$(BUILD)/obj/engine/cuda/images.o: $(BUILD)/cuda/images.c $(FATBINS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/cuda/images.c: tools/cuda_images.py Makefile $(CU) $(NVCC)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/cuda_images.py --out $@ --nvcc '$(NVCC)' --why '$(CUDA_WHY)' $(FATBINS)
+$(call lib,engine): $(BUILD)/obj/engine/cuda/images.o
+
+# The emulator: the same .cu files as C++, and a libcuda of our own (docs/cuda.md).
+CXX_FLAGS := -std=c++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -Wall -Wextra \
+             -Werror -I. -Itests/emu -MMD -MP
+EMU_CHECKS := $(if $(SANFLAGS),$(SANFLAGS) -fno-sanitize=shift-base,\
+  -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
+  -fno-sanitize-recover=all)
+EMU_SRC := $(filter-out $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
+EMU_OBJ := $(CU:%.cu=$(BUILD)/emu/%.o) $(EMU_SRC:%.cpp=$(BUILD)/emu/%.o)
+EMU := $(BUILD)/tests/libweir-emu.so
+$(BUILD)/emu/%.o: %.cu
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  EMU  $<')
+	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) $(EMU_CHECKS) -c -o $@ $<
+$(BUILD)/emu/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CXX  $<')
+	$(Q)$(CXX) -O2 $(CXX_FLAGS) $(if $(SAN),-DEMU_ASAN) $(if $(TSAN),-DEMU_TSAN) -c -o $@ $<
+$(EMU): $(EMU_OBJ)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD   $@')
+	$(Q)$(CXX) -shared -Wl,-z,defs $(if $(SANFLAGS),-Wl$(comma)-z$(comma)undefs $(SANFLAGS)) -o $@ $^ -lpthread -ldl
+.PHONY: emulator cuda-abi
+emulator: $(EMU)
+# Types and constants of ours against those of NVIDIA's header.
+cuda-abi:
+	$(CC) -std=gnu11 -fsyntax-only -I. -I$(dir $(NVCC))../include tests/emu/abi.c
 
 # The tagger's model is part of the program (policy/tagger_model.c).
 $(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
@@ -115,6 +183,9 @@ $(1): $(BUILD)/obj/tests/unit/$(notdir $(1)).o $(LIBS_$(call folder_of,$(1)))
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
+# Those of the CUDA path open the emulated device.
+$(filter $(BUILD)/unit/engine_cuda%,$(UNIT)): | $(EMU)
+
 # Helpers that tests and benchmarks start as programs of their own: tests/{fault,bench}/FOLDER_x.c
 TOOLS_C := $(wildcard tests/fault/*.c tests/bench/*.c)
 TOOLS_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOLS_C))
@@ -141,7 +212,7 @@ unit: $(UNIT)
 unit-%: 
 	$(MAKE) $(filter $(BUILD)/unit/$*_%,$(UNIT))
 	$(PYTHON) tests/run_tests.py --build $(BUILD) --only unit --match '$*_'
-test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir
+test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir $(EMU)
 
 .PHONY: test
 test: deps-test run/models/smollm2-135m-moe.gguf
@@ -243,10 +314,12 @@ help:
 	@echo "make test       unit, end-to-end and fault tests; last line: N passed, N failed"
 	@echo "make run        serve with conf/weir.yaml"
 	@echo "make check      style and structure rules"
+	@echo "make cuda       the CUDA images alone; CUDA=no: a build without them, as where there is no nvcc"
+	@echo "make emulator   the emulated CUDA device for tests and --device emulated (docs/cuda.md)"
 	@echo "make bench      benchmarks (docs/benchmarks.md)"
 	@echo "make fuzz       libFuzzer targets, FUZZ_S seconds each"
 	@echo "make asan tsan  unit tests under the sanitizers"
 	@echo "make install    to PREFIX (/usr/local)"
 	@echo "make deb        not built yet: says so and fails"
 
--include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
+-include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/emu $(BUILD)/cuda) -name '*.d' 2> /dev/null)

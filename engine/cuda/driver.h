@@ -1,0 +1,83 @@
+/* driver.h - a CUDA device, as the rest of the engine sees it: memory, copies, launches, one stream
+ * of work, and what went wrong.
+ *
+ * The driver (libcuda.so.1) is looked for when a device is opened and never before; a build needs
+ * no toolkit for any of this, and a machine needs no driver to run Weir. The same functions drive
+ * the emulator of tests/emu, which is a libcuda of Weir's own.
+ *
+ * Work is asked for in order and done later: launches and copies return at once. The first error
+ * sticks; everything asked for after it is dropped, and eng_cuda_sync tells it. An error that
+ * happened on the device (eng_cuda_lost) cannot be undone in this process.
+ *
+ * Threads: one at a time per device.
+ */
+#ifndef ENG_CUDA_DRIVER_H
+#define ENG_CUDA_DRIVER_H
+
+#include "base/err.h"
+#include "engine/cuda/driver_api.h"
+#include "engine/cuda/kernels.h"
+
+#include <stdbool.h>
+
+struct eng_cuda;
+
+enum eng_cuda_kind {
+    ENG_CUDA_HARDWARE, /* libcuda.so.1 */
+    ENG_CUDA_EMULATED  /* WEIR_CUDA_LIBRARY, or libweir-emu.so in tests/ beside the program */
+};
+
+/* What the device is. */
+struct eng_cuda_info {
+    char name[128];
+    uint32_t arch;       /* 90 for compute capability 9.0 */
+    uint32_t n_sm;       /* multiprocessors */
+    size_t memory;       /* bytes in all */
+    size_t memory_free;  /* when it was opened */
+    uint32_t shared_max; /* bytes a block may have, static and dynamic */
+    uint32_t driver;     /* CUDA version that the driver speaks: 13000 for 13.0 */
+    bool emulated;
+};
+
+/* Opens device 0 and loads all kernels. *out is owned by the caller; NULL on failure, and err says
+ * in one sentence what is missing: BASE_ENOENT no driver, no device, no images in this build;
+ * BASE_EINVAL a driver too old, an architecture without an image, a device that fails its self
+ * test; BASE_ENOMEM; BASE_EIO any other answer of the driver. Blocks for up to seconds. */
+enum base_status eng_cuda_open(enum eng_cuda_kind kind, struct eng_cuda **out,
+                               struct base_err *err) BASE_MUST_CHECK;
+/* Waits for work under way. NULL is fine. */
+void eng_cuda_close(struct eng_cuda *d);
+const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d);
+
+/* n bytes of device memory, aligned to 256 bytes, with anything in them; NULL when there is not so
+ * much (no error sticks) or n is 0. The pointer is for kernels and for the copies below: host code
+ * must not follow it. Freed by eng_cuda_free, which waits for all work. */
+void *eng_cuda_alloc(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
+void eng_cuda_free(struct eng_cuda *d, void *p);
+/* n bytes of host memory that the device can copy from and to in the background. NULL: none. */
+void *eng_cuda_host_alloc(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
+void eng_cuda_host_free(struct eng_cuda *d, void *p);
+
+/* Copies in the order of the work. `from` of an upload may be any memory: unless it is pinned
+ * (eng_cuda_host_alloc) it may be used again at once; pinned memory, when the work is done
+ * (eng_cuda_sync). What a download wrote may be read after eng_cuda_sync. */
+void eng_cuda_upload(struct eng_cuda *d, void *to, const void *from, size_t n);
+void eng_cuda_download(struct eng_cuda *d, void *to, const void *from, size_t n);
+void eng_cuda_copy(struct eng_cuda *d, void *to, const void *from, size_t n);
+void eng_cuda_fill(struct eng_cuda *d, void *to, uint8_t byte, size_t n);
+
+struct eng_cuda_dim {
+    uint32_t x, y, z;
+};
+/* Runs kernel k on grid x block threads with `shared` bytes of dynamic shared memory. args is the
+ * kernel's struct, copied. An empty grid does nothing. */
+void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda_dim grid,
+                     struct eng_cuda_dim block, uint32_t shared, const void *args, size_t size);
+
+/* Waits until all work is done. The first error since the last call: then nothing of the work since
+ * can be relied on. */
+enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err) BASE_MUST_CHECK;
+/* Whether an error has made the device unusable for this process. */
+bool eng_cuda_lost(const struct eng_cuda *d);
+
+#endif

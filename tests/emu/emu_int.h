@@ -1,0 +1,93 @@
+/* emu_int.h - what the emulator's parts say to one another.
+ *
+ * One lock (driver.cpp) is held by whoever is inside the emulator, so none of this is locked again.
+ */
+#ifndef EMU_INT_H
+#define EMU_INT_H
+
+#include "weir_emu.h"
+
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(EMU_ASAN)
+#define EMU_HAS_ASAN 1
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#define emu_poison(p, n)   __asan_poison_memory_region(p, n)
+#define emu_unpoison(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define EMU_HAS_ASAN 0
+#define emu_poison(p, n)   ((void)(p), (void)(n))
+#define emu_unpoison(p, n) ((void)(p), (void)(n))
+#endif
+
+#define EMU_POISON 0x7ff1fff1u /* NaN as float, as two halves and as two bfloat16; far as an index */
+
+/* ---- what this emulated device is; from the environment, once ---- */
+
+struct emu_device {
+    uint64_t seed;         /* WEIR_EMU_SEED */
+    int devices;           /* WEIR_EMU_DEVICES: 0 or 1 */
+    int driver;            /* WEIR_EMU_DRIVER: 13000 */
+    int major, minor;      /* WEIR_EMU_ARCH: 86 */
+    size_t memory;         /* WEIR_EMU_MEMORY_MIB */
+    size_t shared_max;     /* of a block, static and dynamic; follows from the architecture */
+    long fail_at;          /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
+    const char *trace;     /* WEIR_EMU_COUNTS: file for the counts of launches */
+};
+extern emu_device emu;
+void emu_read_environment(void);
+
+/* xorshift; seeded by emu.seed */
+extern uint32_t emu_state;
+static inline uint32_t emu_rnd(void)
+{
+    uint32_t x = emu_state;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return emu_state = x;
+}
+
+/* ---- fiber.cpp ---- */
+
+struct emu_launch {
+    const weir_emu_kernel *kernel;
+    uint3 grid, block;
+    size_t dynamic;
+    std::vector<unsigned char> args;
+};
+void emu_run(const emu_launch *l);
+weir_emu_kernel *emu_kernel(const char *name);
+/* The kernel that runs now, or NULL. */
+const emu_launch *emu_running(void);
+/* " in kernel K, block (x, y, z), thread (x, y, z)" or "". Async-signal-safe enough for a dying
+ * program. */
+const char *emu_where(void);
+/* The message and the end of the program (status 99); without a kernel's place. */
+[[noreturn]] void emu_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool emu_is_shared(const void *p, size_t n);
+/* Static shared bytes that the kernel has used so far. */
+void emu_shared_init(void);
+
+/* ---- memory.cpp ---- */
+
+void emu_memory_init(void);
+/* NULL: no room. */
+void *emu_device_alloc(size_t n);
+bool emu_device_free(void *p);
+size_t emu_device_used(void);
+/* Whether all of p..p+n is in one living allocation. */
+bool emu_is_device(const void *p, size_t n);
+/* Device memory is accessible between these; they nest. */
+void emu_open_memory(void);
+void emu_close_memory(void);
+/* Ends the program if something was written around an allocation. */
+void emu_check_zones(void);
+void *emu_host_alloc(size_t n);
+bool emu_host_free(void *p);
+bool emu_is_pinned(const void *p, size_t n);
+/* Once a thread: its signals on a stack of their own. */
+void emu_thread_init(void);
+
+#endif
