@@ -6,7 +6,7 @@ set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev
 libhyperscan-dev libutf8proc-dev libsqlite3-dev libp11-kit-dev libpq-dev librdkafka-dev
 libcurl4-openssl-dev libseccomp-dev python3 python3-venv openssl"
-tests="softhsm2 opensc libcmocka-dev clang-format-14 strace postgresql"
+tests="g++ softhsm2 opensc libcmocka-dev clang-format-14 strace postgresql"
 case "${1:-}" in
 "") ;;
 test) want="$want $tests" ;;
