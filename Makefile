@@ -129,7 +129,7 @@ $(call lib,engine): $(BUILD)/obj/engine/cuda/images.o
 
 # The emulator: the same .cu files as C++, and a libcuda of our own (docs/cuda.md).
 CXX_FLAGS := -std=c++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -Wall -Wextra \
-             -Werror -I. -Itests/emu -MMD -MP
+             -Werror -I. -MMD -MP
 EMU_CHECKS := $(if $(SANFLAGS),$(SANFLAGS) -fno-sanitize=shift-base,\
   -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
   -fno-sanitize-recover=all)

@@ -147,7 +147,7 @@ WEIR_DEVICE void weir_cp_async_commit()
 #define WEIR_NO_UNROLL _Pragma("unroll 1")
 
 #else
-#include "weir_emu.h"
+#include "tests/emu/weir_emu.h"
 #endif
 
 WEIR_DEVICE float weir_b2f(uint16_t b)

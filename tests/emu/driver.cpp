@@ -12,10 +12,11 @@
  *
  * The image that it loads is the eight bytes "WEIR-EMU": the kernels are linked in.
  */
-#include "engine/cuda/driver_api.h"
 #include "emu_int.h"
+#include "engine/cuda/driver_api.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string>
 #include <time.h>
-#include <map>
 
 static std::recursive_mutex lock;
 #define ENTER() std::lock_guard<std::recursive_mutex> held(lock)
@@ -250,13 +250,14 @@ eng_cu_result cuGetErrorName(eng_cu_result e, const char **out)
 
 eng_cu_result cuGetErrorString(eng_cu_result e, const char **out)
 {
-    *out = e == ENG_CU_OK                  ? "no error"
-           : e == ENG_CU_OUT_OF_MEMORY     ? "out of memory"
-           : e == ENG_CU_NO_DEVICE         ? "no CUDA-capable device is detected"
-           : e == ENG_CU_NO_BINARY_FOR_GPU ? "no kernel image is available for execution on the device"
-           : e == ENG_CU_NOT_FOUND         ? "named symbol not found"
-           : e == ENG_CU_LAUNCH_FAILED     ? "unspecified launch failure"
-                                           : "an error of the emulated device";
+    *out = e == ENG_CU_OK              ? "no error"
+           : e == ENG_CU_OUT_OF_MEMORY ? "out of memory"
+           : e == ENG_CU_NO_DEVICE     ? "no CUDA-capable device is detected"
+           : e == ENG_CU_NO_BINARY_FOR_GPU
+               ? "no kernel image is available for execution on the device"
+           : e == ENG_CU_NOT_FOUND     ? "named symbol not found"
+           : e == ENG_CU_LAUNCH_FAILED ? "unspecified launch failure"
+                                       : "an error of the emulated device";
     return ENG_CU_OK;
 }
 
@@ -630,8 +631,8 @@ eng_cu_result cuFuncSetAttribute(eng_cu_function f, unsigned attr, int value)
 }
 
 eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
-                             unsigned by, unsigned bz, unsigned shared, eng_cu_stream s, void **args,
-                             void **extra)
+                             unsigned by, unsigned bz, unsigned shared, eng_cu_stream s,
+                             void **args, void **extra)
 {
     NEED();
     const weir_emu_kernel *k = f->k;
@@ -649,8 +650,8 @@ eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsign
         emu_die("launch of %s: a block of %u x %u x %u; %u threads at most", k->name, bx, by, bz,
                 k->max_threads);
     if (shared > f->max_dynamic)
-        emu_die("launch of %s: %u bytes of dynamic shared memory; %zu were allowed", k->name, shared,
-                f->max_dynamic);
+        emu_die("launch of %s: %u bytes of dynamic shared memory; %zu were allowed", k->name,
+                shared, f->max_dynamic);
     if (k->args_size > 4096)
         emu_die("launch of %s: %zu bytes of arguments", k->name, k->args_size);
     const unsigned char *from;

@@ -5,7 +5,7 @@
 #ifndef EMU_INT_H
 #define EMU_INT_H
 
-#include "weir_emu.h"
+#include "tests/emu/weir_emu.h"
 
 #include <vector>
 
@@ -16,24 +16,25 @@
 #define emu_poison(p, n)   __asan_poison_memory_region(p, n)
 #define emu_unpoison(p, n) __asan_unpoison_memory_region(p, n)
 #else
-#define EMU_HAS_ASAN 0
+#define EMU_HAS_ASAN       0
 #define emu_poison(p, n)   ((void)(p), (void)(n))
 #define emu_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
-#define EMU_POISON 0x7ff1fff1u /* NaN as float, as two halves and as two bfloat16; far as an index */
+#define EMU_POISON                                                                                 \
+    0x7ff1fff1u /* NaN as float, as two halves and as two bfloat16; far as an index */
 
 /* ---- what this emulated device is; from the environment, once ---- */
 
 struct emu_device {
-    uint64_t seed;         /* WEIR_EMU_SEED */
-    int devices;           /* WEIR_EMU_DEVICES: 0 or 1 */
-    int driver;            /* WEIR_EMU_DRIVER: 13000 */
-    int major, minor;      /* WEIR_EMU_ARCH: 86 */
-    size_t memory;         /* WEIR_EMU_MEMORY_MIB */
-    size_t shared_max;     /* of a block, static and dynamic; follows from the architecture */
-    long fail_at;          /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
-    const char *trace;     /* WEIR_EMU_COUNTS: file for the counts of launches */
+    uint64_t seed;     /* WEIR_EMU_SEED */
+    int devices;       /* WEIR_EMU_DEVICES: 0 or 1 */
+    int driver;        /* WEIR_EMU_DRIVER: 13000 */
+    int major, minor;  /* WEIR_EMU_ARCH: 86 */
+    size_t memory;     /* WEIR_EMU_MEMORY_MIB */
+    size_t shared_max; /* of a block, static and dynamic; follows from the architecture */
+    long fail_at;      /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
+    const char *trace; /* WEIR_EMU_COUNTS: file for the counts of launches */
 };
 extern emu_device emu;
 void emu_read_environment(void);

@@ -1,10 +1,10 @@
 /* fiber.cpp - runs a kernel: a fiber a CUDA thread, block after block, each in random order.
  *
- * One block is alive at a time. Its threads are fibers on one OS thread; a fiber runs until it comes
- * to a collective of its warp or to a barrier that others have not reached, and switches straight
- * to the next ready one, chosen at random: mostly another lane of the same warp, now and then
- * another warp. So every order of warps, and of lanes between two collectives, is a matter of the
- * seed (WEIR_EMU_SEED), and the same seed gives the same order.
+ * One block is alive at a time. Its threads are fibers on one OS thread; a fiber runs until it
+ * comes to a collective of its warp or to a barrier that others have not reached, and switches
+ * straight to the next ready one, chosen at random: mostly another lane of the same warp, now and
+ * then another warp. So every order of warps, and of lanes between two collectives, is a matter of
+ * the seed (WEIR_EMU_SEED), and the same seed gives the same order.
  *
  * What is an error, and ends the program with one line that names kernel, block, thread, file and
  * line (exit status 99): lanes of a collective that differ in operation, line or mask; a mask that
@@ -225,8 +225,10 @@ static void switch_to(fiber *from, fiber *to, bool last)
     weir_emu_now = to ? &to->t : nullptr;
 #if EMU_HAS_ASAN
     const void *bottom = to ? to->stack : main_stack;
-    __sanitizer_start_switch_fiber(last ? nullptr : from ? &from->fake : &main_fake, bottom,
-                                   to ? STACK_BYTES : main_size);
+    __sanitizer_start_switch_fiber(last   ? nullptr
+                                   : from ? &from->fake
+                                          : &main_fake,
+                                   bottom, to ? STACK_BYTES : main_size);
 #endif
 #if defined(EMU_TSAN)
     __tsan_switch_to_fiber(to ? to->tsan : main_tsan, __tsan_switch_to_fiber_no_sync);
@@ -303,7 +305,8 @@ static void leave(fiber *f)
         }
     }
     if (B.n_barred)
-        weir_emu_fail(B.first->here, "leaves the kernel while thread (%u, %u, %u) waits at a barrier",
+        weir_emu_fail(B.first->here,
+                      "leaves the kernel while thread (%u, %u, %u) waits at a barrier",
                       B.first->t.thread.x, B.first->t.thread.y, B.first->t.thread.z);
     w->exited |= bit;
     B.n_exited++;
@@ -502,8 +505,9 @@ static void check_lanes(const fiber *f, const warp *w)
         const fiber *o = &w->f[__builtin_ctz(mask & w->waiting)];
         if (o->op != f->op || o->mask != mask || o->here.line != f->here.line ||
             strcmp(o->here.file, f->here.file))
-            weir_emu_fail(f->here, "lanes differ: %s with mask %08x, but lane %u is in %s with mask "
-                                   "%08x at %s:%d,",
+            weir_emu_fail(f->here,
+                          "lanes differ: %s with mask %08x, but lane %u is in %s with mask "
+                          "%08x at %s:%d,",
                           op_name(f->op), mask, o->t.lane, op_name(o->op), o->mask, o->here.file,
                           o->here.line);
     } else if (w->wanted & bit) {
@@ -553,8 +557,10 @@ int weir_emu_barrier(weir_emu_here here, int how, int value)
         weir_emu_fail(here, "a barrier after %u threads of the block have left the kernel",
                       B.n_exited);
     if (w->wanted & bit)
-        weir_emu_fail(here, "lane %u comes to a barrier while other lanes wait for it in a "
-                            "collective", f->t.lane);
+        weir_emu_fail(here,
+                      "lane %u comes to a barrier while other lanes wait for it in a "
+                      "collective",
+                      f->t.lane);
     f->here = here;
     if (!B.n_barred) {
         B.first = f;
@@ -566,7 +572,9 @@ int weir_emu_barrier(weir_emu_here here, int how, int value)
                       B.first->t.thread.x, B.first->t.thread.y, B.first->t.thread.z,
                       B.first->here.file, B.first->here.line);
     }
-    B.sum = how == 3 ? B.sum & (value != 0) : how == 1 ? B.sum | (value != 0) : B.sum + (value != 0);
+    B.sum = how == 3   ? B.sum & (value != 0)
+            : how == 1 ? B.sum | (value != 0)
+                       : B.sum + (value != 0);
     tsan_release(&B.sync);
     w->barred |= bit;
     if (++B.n_barred < B.n_threads) {
@@ -662,8 +670,9 @@ void *weir_emu_shared(weir_emu_site *s)
         size_t n = (s->size + 15) / 16 * 16;
         S.net += n;
         if (S.net > STATIC_MAX || S.net + B.launch->dynamic > emu.shared_max)
-            weir_emu_fail(s->here, "%zu bytes of static and %zu of dynamic shared memory: the device "
-                                   "has %u and %zu",
+            weir_emu_fail(s->here,
+                          "%zu bytes of static and %zu of dynamic shared memory: the device "
+                          "has %u and %zu",
                           S.net, B.launch->dynamic, STATIC_MAX, emu.shared_max);
         s->block = B.serial;
         s->at = S.used;
@@ -784,8 +793,9 @@ static void stuck(void)
         if (f->w->exited & bit)
             continue;
         weir_emu_now = &f->t;
-        weir_emu_fail(f->here, "deadlock: %u of %u threads have left, %u wait at a barrier; this one "
-                               "waits in %s",
+        weir_emu_fail(f->here,
+                      "deadlock: %u of %u threads have left, %u wait at a barrier; this one "
+                      "waits in %s",
                       B.n_exited, B.n_threads, B.n_barred,
                       f->w->barred & bit ? "the barrier" : op_name(f->op));
     }

@@ -13,6 +13,7 @@
  */
 #include "emu_int.h"
 
+#include <dlfcn.h>
 #include <map>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <dlfcn.h>
 
 #define RESERVED   ((size_t)1 << 38)
 #define PAGE       4096u
@@ -116,8 +116,9 @@ static void check_zone(const unsigned char *p, const allocation *a)
                     (size_t)(p - c), a->serial, a->n);
     for (const unsigned char *c = p + a->n; c < end; c++)
         if (*c != ZONE_BYTE)
-            emu_die("device memory was written %zu bytes behind the end of allocation %u of %zu bytes",
-                    (size_t)(c - p - a->n), a->serial, a->n);
+            emu_die(
+                "device memory was written %zu bytes behind the end of allocation %u of %zu bytes",
+                (size_t)(c - p - a->n), a->serial, a->n);
     emu_poison(a->pages, a->pages_n - rounded);
     emu_poison(p + a->n, rounded - a->n);
 }
@@ -235,7 +236,8 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
                 snprintf(text, sizeof text, "byte %zu of allocation %u of %zu bytes",
                          (size_t)(p - it->first), a->serial, a->n);
             else
-                snprintf(text, sizeof text, "%zu bytes behind the end of allocation %u of %zu bytes",
+                snprintf(text, sizeof text,
+                         "%zu bytes behind the end of allocation %u of %zu bytes",
                          (size_t)(p - it->first) - a->n, a->serial, a->n);
         } else if (above != living.end() && above->first - p < (ptrdiff_t)(2 * PAGE)) {
             snprintf(text, sizeof text, "%zu bytes before allocation %u of %zu bytes",
@@ -252,8 +254,8 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
         return;
     }
     char line[800];
-    int n = snprintf(line, sizeof line, "weir-emu: %s %s %s%s\n", emu_running() ? "code" : "host code",
-                     how, text, emu_where());
+    int n = snprintf(line, sizeof line, "weir-emu: %s %s %s%s\n",
+                     emu_running() ? "code" : "host code", how, text, emu_where());
     if (write(2, line, (size_t)n) == n)
         tell_line(pc);
     _exit(99);
@@ -282,9 +284,9 @@ void emu_thread_init(void)
 void emu_memory_init(void)
 {
     /* By the call itself: TSan would set up the shadow of all of it. */
-    base = reinterpret_cast<unsigned char *>(
-        syscall(SYS_mmap, nullptr, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                -1, 0));
+    base = reinterpret_cast<unsigned char *>(syscall(SYS_mmap, nullptr, RESERVED, PROT_NONE,
+                                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                                     -1, 0));
     if (base == MAP_FAILED)
         emu_die("no addresses for device memory");
     next_free = base + PAGE;

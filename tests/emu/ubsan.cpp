@@ -3,7 +3,7 @@
  * aligned, an index outside a fixed array, a shift by too much, a division by zero. The first word
  * of their data is the place in the source. Left out where a sanitizer brings its own.
  */
-#include "weir_emu.h"
+#include "tests/emu/weir_emu.h"
 
 struct place {
     const char *file;
@@ -19,7 +19,8 @@ static weir_emu_here here_of(const void *data)
 extern "C" {
 [[noreturn]] void __ubsan_handle_type_mismatch_v1_abort(const void *data, uintptr_t p);
 [[noreturn]] void __ubsan_handle_out_of_bounds_abort(const void *data, uintptr_t index);
-[[noreturn]] void __ubsan_handle_shift_out_of_bounds_abort(const void *data, uintptr_t, uintptr_t by);
+[[noreturn]] void __ubsan_handle_shift_out_of_bounds_abort(const void *data, uintptr_t,
+                                                           uintptr_t by);
 [[noreturn]] void __ubsan_handle_divrem_overflow_abort(const void *data, uintptr_t, uintptr_t);
 
 void __ubsan_handle_type_mismatch_v1_abort(const void *data, uintptr_t p)

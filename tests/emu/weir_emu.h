@@ -94,7 +94,7 @@ enum weir_emu_op {
 /* What a lane brings to a collective, and takes from it. */
 struct weir_emu_lane {
     uint64_t in, out;
-    int lane, width;      /* shuffles */
+    int lane, width;       /* shuffles */
     const uint32_t *a, *b; /* mma: fragments; ldmatrix: a = its row, four words */
     void *d;               /* mma, ldmatrix */
 };
@@ -152,12 +152,12 @@ void weir_emu_maybe_yield(void);
 
 #define __device__
 #define __forceinline__ inline
-#define __align__(n) alignas(n)
+#define __align__(n)    alignas(n)
 #ifndef __restrict__
 #define __restrict__ __restrict
 #endif
-#define WEIR_DEVICE    static inline __attribute__((unused))
-#define WEIR_CONSTANT  static const __attribute__((unused))
+#define WEIR_DEVICE   static inline __attribute__((unused))
+#define WEIR_CONSTANT static const __attribute__((unused))
 #define WEIR_UNROLL
 #define WEIR_NO_UNROLL
 
