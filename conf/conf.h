@@ -350,6 +350,7 @@ struct conf_listing {
 struct conf_tables {
     bool present;
     int version;
+    uint32_t revision; /* of the text; 0: not stated */
     const char *file;
     uint8_t sha256[32];
     char id[80];
@@ -387,6 +388,7 @@ struct conf_duty {
 struct conf_duties {
     bool present;
     int version;
+    uint32_t revision; /* of the text; 0: not stated */
     const char *file;
     uint8_t sha256[32];
     char id[80];

@@ -23,14 +23,16 @@
 #define MONTH_DAYS_MAX  31u
 #define AT(member)      offsetof(struct conf, member)
 
-/* Reads a whole file into the arena; tells and returns false when that fails. */
+/* Reads a whole file into the arena; tells and returns false when that fails. regular: a pipe that
+ * somebody put in its place would stop a reload for good. */
 static bool read_file(struct conf_loader *l, struct conf_pos told_at, const char *shown,
-                      const char *path, struct base_str *out, uint8_t sha256[32])
+                      const char *path, bool regular, struct base_str *out, uint8_t sha256[32])
 {
     struct base_buf b;
     struct base_err err = {0};
     base_buf_init(&b, CONF_FILE_BYTES_MAX);
-    enum base_status st = base_file_read(path, &b, &err);
+    enum base_status st =
+        regular ? base_file_read_regular(path, &b, &err) : base_file_read(path, &b, &err);
     if (st == BASE_LIMIT)
         conf_problem_add(l->pr, told_at, false, "%s: larger than %u bytes", shown,
                          CONF_FILE_BYTES_MAX);
@@ -230,10 +232,10 @@ static void id_print(char id[80], const uint8_t sha256[32])
 
 /* shown: how problems name the file. */
 static bool read_other(struct conf_loader *l, const struct conf_node *n, const char *shown,
-                       const char *path, bool must_sign, struct other *o)
+                       const char *path, bool must_be_file, bool must_sign, struct other *o)
 {
     struct base_str text;
-    if (!read_file(l, conf_pos(l, n), shown, path, &text, o->sha256))
+    if (!read_file(l, conf_pos(l, n), shown, path, must_be_file, &text, o->sha256))
         return false;
     o->file = path;
     id_print(o->id, o->sha256);
@@ -264,7 +266,7 @@ static bool open_other(struct conf_loader *l, const struct conf_node *n, bool mu
     if (n->raw.p[0] != '/' && !n->expanded)
         shown = base_arena_printf(l->a, "%.*s%s", slash ? (int)(slash - l->file + 1) : 0, l->file,
                                   n->raw.p);
-    return shown.p && read_other(l, n, shown.p, path, must_sign, o);
+    return shown.p && read_other(l, n, shown.p, path, true, must_sign, o);
 }
 
 static void load_one_policy(struct conf_loader *l, const struct conf_node *n, bool must_sign,
@@ -332,7 +334,7 @@ static void load_all(struct conf_loader *l, const char *file)
     struct conf *c = l->c;
     struct base_str text;
     struct conf_pos whole = {l->file, 0, 0};
-    if (!read_file(l, (struct conf_pos){0}, file, file, &text, c->sha256))
+    if (!read_file(l, (struct conf_pos){0}, file, file, false, &text, c->sha256))
         return;
     l->folder = folder_of(l->a, file);
     const char *slash = strrchr(file, '/');
@@ -385,7 +387,7 @@ static struct other other_alone(struct conf_loader *l, const char *file, uint8_t
     struct conf_problems *pr = l->pr;
     struct conf_loader here = *l;
     here.file = NULL; /* positions of the command line: none */
-    if (!read_other(&here, &nowhere, file, file, false, &o) && pr->n_errors == 0)
+    if (!read_other(&here, &nowhere, file, file, false, false, &o) && pr->n_errors == 0)
         conf_problem_add(pr, (struct conf_pos){file, 0, 0}, false, "it cannot be read");
     return o;
 }
@@ -461,7 +463,7 @@ enum base_status conf_load_keys_file(const char *file, char *path, size_t path_b
     struct base_str text;
     uint8_t sha256[32];
     const char *keys = NULL;
-    if (!a || !read_file(&l, (struct conf_pos){0}, file, file, &text, sha256))
+    if (!a || !read_file(&l, (struct conf_pos){0}, file, file, false, &text, sha256))
         goto out;
     l.folder = folder_of(a, file);
     const struct conf_node *root = conf_yaml_parse(text, file, true, a, &rest), *n = NULL;
@@ -502,7 +504,7 @@ enum base_status conf_load_audit_only(const char *file, struct conf **out,
     struct conf_problems rest = {0}; /* what does not concern the log */
     struct conf_loader l = {.c = c, .a = a, .pr = problems, .file = file};
     struct base_str text;
-    if (!c || !read_file(&l, (struct conf_pos){0}, file, file, &text, l.c->sha256))
+    if (!c || !read_file(&l, (struct conf_pos){0}, file, file, false, &text, l.c->sha256))
         goto out;
     c->arena = a;
     set_defaults(c);

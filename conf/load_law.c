@@ -161,6 +161,11 @@ void conf_load_tables(struct conf_loader *l, const struct conf_node *root, void 
          .required = true,
          .min = 1,
          .max = 1},
+        {.name = "revision",
+         .kind = CONF_UINT,
+         .offset = AT(conf_tables, revision),
+         .min = 1,
+         .max = 2e9},
         {.name = "stale", .kind = CONF_SUB, .fn = load_stale},
         {.name = "adequacy", .kind = CONF_SUB, .fn = load_adequacy},
         {.name = "dpf", .kind = CONF_SUB, .fn = load_dpf},
@@ -267,6 +272,11 @@ void conf_load_duties(struct conf_loader *l, const struct conf_node *root, void 
          .required = true,
          .min = 1,
          .max = 1},
+        {.name = "revision",
+         .kind = CONF_UINT,
+         .offset = AT(conf_duties, revision),
+         .min = 1,
+         .max = 2e9},
         {.name = "duties", .kind = CONF_SUB, .required = true, .fn = load_duty_list},
     };
     struct conf_duties *d = dst;

@@ -148,6 +148,8 @@ static const char *check_note(const struct conf *c, struct base_str note, struct
         note.p[want.n] != '\n')
         return "it was made for another text: sign the file again";
     struct base_str rest = base_str_n(note.p + want.n + 1, note.n - want.n - 2);
+    if (rest.n && rest.p[rest.n - 1] == '\n')
+        return "a signature in it does not hold";
     while (rest.p && rest.n) {
         int is = check_line(c, base_str_cut(&rest, '\n'), want, by);
         if (is < 0)
@@ -182,7 +184,7 @@ bool conf_policy_signed(struct conf_loader *l, const struct conf_node *n, const 
         *at++ = "0123456789abcdef"[hash[i] & 15];
     }
     *at++ = '\n';
-    if (base_file_read(file.p, &note, &err) != BASE_OK)
+    if (base_file_read_regular(file.p, &note, &err) != BASE_OK)
         wrong = err.sys == ENOENT ? "there is no signature" : "its signature cannot be read";
     else
         wrong = check_note(c, base_buf_view(&note), base_str_n(want, (size_t)(at - want)), by);

@@ -316,6 +316,8 @@ struct conf_node *conf_yaml_parse(struct base_str text, const char *file, bool e
         return NULL;
     }
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    if (base_str_starts(text, BASE_STR("\xef\xbb\xbf"))) /* some editors write this mark first */
+        text = base_str_n(text.p + 3, text.n - 3);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
     bool done = false;
     while (!done) {

@@ -133,8 +133,10 @@ static void *watch_keys(void *arg)
             if (gw_event_keys(app.log, app.log_dir, told->keys, &err) != BASE_OK)
                 base_error("keys", "a change of the keys could not be recorded: %s", err.text);
             keys_unref(told);
-        } else if (!complained) {
-            base_error("keys", "kept the old keys: %s", err.text);
+        } else {
+            stamp = (struct gw_keys_stamp){0}; /* a revocation must not be missed: tried again */
+            if (!complained)
+                base_error("keys", "kept the old keys: %s", err.text);
         }
         complained = !k;
     }

@@ -12,10 +12,11 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct args {
-    const char *file, *what[POL_KILL_USE_CASE + 1], *reason, *by, *to;
+    const char *file, *what[POL_KILL_USE_CASE + 1], *reason, *by, *to, *of;
     bool json;
     char who[64];
 };
@@ -31,6 +32,7 @@ static bool parse(const char *verb, int argc, char **argv, struct args *a)
                                       {"--reason", &a->reason, NULL},
                                       {"--by", &a->by, NULL},
                                       {"--to", &a->to, NULL},
+                                      {"--of", &a->of, NULL},
                                       {"--json", NULL, &a->json},
                                       {0}};
     const struct passwd *pw = getpwuid(getuid());
@@ -168,7 +170,7 @@ static void show(const struct gw_policy_state *s, bool json)
     if (json) {
         base_buf_init(&b, 4u << 20);
         base_json_init(&j, &b);
-        gw_policy_state_kills_json(&j, s);
+        gw_policy_state_kills_json(&j, &s->kills);
         printf("%.*s\n", BASE_FMT(base_buf_view(&b)));
         base_buf_release(&b);
         return;
@@ -200,15 +202,49 @@ int gw_cli_policy_kills(int argc, char **argv)
     return fflush(stdout) == 0 ? 0 : GW_CLI_BAD;
 }
 
+static bool find_governed(const char *word, enum gw_governed *of)
+{
+    int i = 0;
+    while (word && i < GW_GOVERNED && strcmp(word, gw_governed_name((enum gw_governed)i)) != 0)
+        i++;
+    *of = (enum gw_governed)i;
+    return i < GW_GOVERNED;
+}
+
+/* Only back: a floor above what was in force would refuse the text in force. */
+static int roll_back(const struct conf *c, const struct gw_state_change *ch)
+{
+    struct base_err err = {0};
+    struct gw_floor floor;
+    if (gw_policy_state_floor(c, ch->of, &floor, &err) != BASE_OK)
+        return gw_cli_fail("policy rollback: %s", err.text);
+    if (ch->revision > floor.revision)
+        return gw_cli_fail("policy rollback: revision %u is the newest that was in force: say that "
+                           "one or an older one",
+                           floor.revision);
+    if (gw_policy_state_change(c->policy_state, ch, &err) != BASE_OK)
+        return gw_cli_fail("policy rollback: %s", err.text);
+    if (ch->revision)
+        fprintf(stderr, "revision %u and later are accepted again; reload to take it (SIGHUP)\n",
+                ch->revision);
+    else
+        fputs("any text is accepted, signed or not; reload to take it (SIGHUP)\n", stderr);
+    return 0;
+}
+
 int gw_cli_policy_rollback(int argc, char **argv)
 {
     struct args a = {0};
     uint64_t to;
-    struct base_err err = {0};
+    enum gw_governed of;
     if (!parse("policy rollback", argc, argv, &a))
         return GW_CLI_BAD;
-    if (!a.to || !base_str_u64(base_str_c(a.to), &to) || to == 0 || to > UINT32_MAX)
+    if (!a.to || !base_str_u64(base_str_c(a.to), &to) || to > UINT32_MAX)
         return gw_cli_fail("policy rollback: say to which revision: --to N");
+    if (!find_governed(a.of, &of))
+        return gw_cli_fail("policy rollback: --of takes policy, tables or duties");
+    if (to == 0 && of != GW_GOV_POLICY)
+        return gw_cli_fail("policy rollback: --to 0 is about all signed files: leave --of out");
     if (!a.reason || !a.reason[0])
         return gw_cli_fail("policy rollback: say why: --reason TEXT (it is recorded)");
     struct conf *c = open_conf("policy rollback", a.file);
@@ -216,14 +252,10 @@ int gw_cli_policy_rollback(int argc, char **argv)
         return GW_CLI_BAD;
     struct gw_state_change ch = {.act = GW_STATE_ROLLBACK,
                                  .revision = (uint32_t)to,
+                                 .of = of,
                                  .reason = base_str_c(a.reason),
                                  .by = base_str_c(a.by ? a.by : a.who)};
-    int status = 0;
-    if (gw_policy_state_change(c->policy_state, &ch, &err) != BASE_OK)
-        status = gw_cli_fail("policy rollback: %s", err.text);
-    else
-        fprintf(stderr, "revision %u and later are accepted again; reload to take it (SIGHUP)\n",
-                (unsigned)to);
+    int status = roll_back(c, &ch);
     conf_free(c);
     return status;
 }

@@ -4,6 +4,10 @@
  * has the format and checks it wherever a configuration is loaded. The private key is a file of
  * mode 0600 in the form of the specification; it belongs on the machine of whoever answers for the
  * policy, never on the gateway. Key bytes are wiped after use and never printed.
+ *
+ * Several may sign: a line is added beside those of other keys as long as the text is the same, so
+ * that a file can be taken under an old key and a new one while keys change. Signing again replaces
+ * one's own line; a note of another text goes.
  */
 #include "gateway/cli_policy.h"
 
@@ -13,6 +17,7 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define FILE_BYTES_MAX (1u << 20)
@@ -73,6 +78,29 @@ static bool note_text(const char *file, char out[128], struct base_err *err)
     return true;
 }
 
+/* Puts the lines that other keys have signed under the same text behind out. */
+static void keep_others(const char *path, const char *text, const struct aud_skey *k,
+                        struct base_buf *out)
+{
+    struct base_buf old;
+    struct base_str had, lines, name;
+    uint8_t raw[256];
+    size_t n;
+    base_buf_init(&old, AUD_NOTE_MAX);
+    if (base_file_read_regular(path, &old, NULL) == BASE_OK &&
+        aud_note_split(base_buf_view(&old), &had, &lines, NULL) == BASE_OK &&
+        base_str_is(had, text)) {
+        while (aud_note_line(&lines, &name, raw, sizeof(raw), &n) == BASE_OK) {
+            if (n < 4 || (base_str_is(name, k->vkey.name) && memcmp(raw, k->vkey.id, 4) == 0))
+                continue;
+            base_buf_printf(out, "\xe2\x80\x94 %.*s ", BASE_FMT(name));
+            aud_b64_encode(out, raw, n);
+            base_buf_byte(out, '\n');
+        }
+    }
+    base_buf_release(&old);
+}
+
 int gw_cli_policy_sign(int argc, char **argv)
 {
     const char *file = NULL, *key = NULL;
@@ -92,8 +120,13 @@ int gw_cli_policy_sign(int argc, char **argv)
     bool good = base_file_read(key, &secret, &err) == BASE_OK &&
                 aud_skey_parse(base_str_trim(base_buf_view(&secret)), &k, &err) == BASE_OK &&
                 note_text(file, text, &err) &&
-                aud_note_sign(base_str_c(text), &k, &note, &err) == BASE_OK &&
-                base_file_replace(path, base_buf_view(&note), 0644, &err) == BASE_OK;
+                aud_note_sign(base_str_c(text), &k, &note, &err) == BASE_OK;
+    if (good) {
+        keep_others(path, text, &k, &note);
+        good =
+            base_buf_ok(&note) || base_err_set(&err, BASE_LIMIT, "too many signatures") == BASE_OK;
+        good = good && base_file_replace(path, base_buf_view(&note), 0644, &err) == BASE_OK;
+    }
     if (good)
         fprintf(stderr, "signed: %s\n", path);
     else
@@ -125,7 +158,7 @@ int gw_cli_policy_verify(int argc, char **argv)
         return gw_cli_fail("policy verify: %s", err.text);
     base_buf_init(&note, AUD_NOTE_MAX);
     int status = GW_CLI_HOLDS_NOT;
-    if (base_file_read(path, &note, &err) != BASE_OK ||
+    if (base_file_read_regular(path, &note, &err) != BASE_OK ||
         aud_note_verify(base_buf_view(&note), &k, &got, NULL, &err) != BASE_OK)
         gw_cli_fail("policy verify: %s", err.text);
     else if (!base_str_is(got, text))

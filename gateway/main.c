@@ -189,7 +189,8 @@ static const struct command commands[] = {
      "                            --reason TEXT [--by WHO]\n"
      "       weir policy revive   -c FILE (as kill)\n"
      "       weir policy list     -c FILE [--json]\n"
-     "       weir policy rollback -c FILE --to REVISION --reason TEXT [--by WHO]\n\n"
+     "       weir policy rollback -c FILE --to REVISION [--of policy|tables|duties]\n"
+     "                            --reason TEXT [--by WHO]\n\n"
      "eval prints a decision for each line of facts. diff takes the decisions of a log again "
      "under\n"
      "two policies and counts what would change (--strict: exit status 1 if anything would newly "
@@ -197,7 +198,8 @@ static const struct command commands[] = {
      "denied, leave or be redacted less). A signature stands in policy.yaml.sig; policy_keys in "
      "the\n"
      "configuration asks for one. A kill switch acts on a running gateway within a second, is\n"
-     "recorded and survives a restart; rollback lets an older signed revision in again.\n"},
+     "recorded and survives a restart; rollback lets an older signed revision in again, and with\n"
+     "--to 0 files that nobody signed. sign adds to what other keys have signed.\n"},
     {"scan", run_scan, "find personal data and secrets in texts",
      "usage: weir scan [-c FILE] < JSONL\n\n"
      "A line {\"id\",\"text\"} in, a line "

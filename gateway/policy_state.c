@@ -1,15 +1,18 @@
-/* policy_state.c - the file of kill switches and of the last revision in force; see policy_state.h.
+/* policy_state.c - the file of kill switches and of the last revisions in force.
  *
  * File (JSON, version 1, mode 0600, replaced whole):
- *   {"v":1,"serial":N,"revision":N,"policy":"sha256:..",
- *    "kills":[{"kind","value","reason","by","since"}],
- *    "events":[{"serial","act","kind","value","revision","reason","by","at"}]}
+ *   {"v":1,"serial":N,"revision":N,"policy":"sha256:..","tables":{"revision","id","at"},
+ *    "duties":{..},"kills":[{"kind","value","reason","since"}],
+ *    "events":[{"serial","act","kind","value","of","revision","reason","by","at"}]}
  *
  * A serial is at least the wall clock in microseconds: it goes on rising when the file is lost, so
  * that whoever has told the events up to some serial never mistakes a new one for an old one.
+ * What a file forgets (lost, edited, an old copy put back) is not thereby undone: a switch goes by
+ * an event `revive` that is newer than what was known, a revision by an event `rollback`. Revisions
+ * are policy_floor.c's.
  * Writers lock FILE.lock, not FILE: FILE is replaced. A writer that fails leaves the old file.
  */
-#include "gateway/policy_state.h"
+#include "gateway/policy_state_int.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -25,11 +28,17 @@
 #define FILE_BYTES_MAX  (4u << 20)
 #define ARENA_BYTES_MAX (32u << 20)
 
-static const char *const acts[] = {"kill", "revive", "rollback", "accept"};
+static const char *const acts[] = {"kill", "revive", "rollback"};
+static const char *const governed[] = {"policy", "tables", "duties"};
 
 const char *gw_state_act_name(enum gw_state_act a)
 {
-    return (unsigned)a <= GW_STATE_ACCEPT ? acts[a] : "?";
+    return (unsigned)a <= GW_STATE_ROLLBACK ? acts[a] : "?";
+}
+
+const char *gw_governed_name(enum gw_governed g)
+{
+    return (unsigned)g < GW_GOVERNED ? governed[g] : "?";
 }
 
 /* ---- reading ---- */
@@ -43,23 +52,23 @@ static struct base_str str(struct base_arena *a, const json_t *o, const char *ke
     return s.p ? s : BASE_STR("");
 }
 
-static bool read_kills(struct gw_policy_state *s, const json_t *v)
+bool gw_policy_state_kills_read(const json_t *v, struct base_arena *a, struct pol_kills *out)
 {
     size_t n = json_array_size(v);
-    struct pol_kill *k = base_arena_array(s->arena, n + 1, sizeof(*k));
-    if (!k || n > GW_STATE_KILLS_MAX)
+    struct pol_kill *k = n <= GW_STATE_KILLS_MAX ? base_arena_array(a, n + 1, sizeof(*k)) : NULL;
+    if (!k || !json_is_array(v))
         return false;
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(v, i);
-        if (!pol_kill_kind_find(str(s->arena, o, "kind"), &k[i].kind))
+        if (!pol_kill_kind_find(str(a, o, "kind"), &k[i].kind))
             return false;
-        k[i].value = str(s->arena, o, "value");
-        k[i].reason = str(s->arena, o, "reason");
-        k[i].since = str(s->arena, o, "since");
+        k[i].value = str(a, o, "value");
+        k[i].reason = str(a, o, "reason");
+        k[i].since = str(a, o, "since");
         if (k[i].value.n == 0)
             return false;
     }
-    s->kills = (struct pol_kills){k, n};
+    *out = (struct pol_kills){k, n};
     return true;
 }
 
@@ -74,9 +83,9 @@ static bool read_events(struct gw_policy_state *s, const json_t *v)
         struct gw_state_change *e = &s->events[s->n_events++];
         struct base_str act = str(s->arena, o, "act");
         int a = 0;
-        while (a < GW_STATE_ACCEPT && !base_str_is(act, acts[a]))
+        while (a <= GW_STATE_ROLLBACK && !base_str_is(act, acts[a]))
             a++;
-        if (a == GW_STATE_ACCEPT)
+        if (a > GW_STATE_ROLLBACK)
             return false;
         *e = (struct gw_state_change){
             .act = (enum gw_state_act)a,
@@ -86,8 +95,34 @@ static bool read_events(struct gw_policy_state *s, const json_t *v)
             .by = str(s->arena, o, "by"),
             .at = str(s->arena, o, "at"),
             .serial = (uint64_t)json_integer_value(json_object_get(o, "serial"))};
+        struct base_str of = str(s->arena, o, "of");
+        while (of.n && !base_str_is(of, governed[e->of]))
+            if (++e->of == GW_GOVERNED)
+                return false;
         if (a != GW_STATE_ROLLBACK && !pol_kill_kind_find(str(s->arena, o, "kind"), &e->kind))
             return false;
+    }
+    return true;
+}
+
+static bool read_revision(const json_t *v, uint32_t *out)
+{
+    json_int_t n = json_integer_value(v);
+    *out = (uint32_t)n;
+    return json_is_integer(v) && n >= 0 && n <= UINT32_MAX;
+}
+
+/* The policy's stand in the root, where they stood before the tables had any. */
+static bool read_floors(struct gw_policy_state *s, const json_t *root)
+{
+    s->floors[GW_GOV_POLICY].id = str(s->arena, root, "policy");
+    if (!read_revision(json_object_get(root, "revision"), &s->floors[GW_GOV_POLICY].revision))
+        return false;
+    for (int i = GW_GOV_POLICY + 1; i < GW_GOVERNED; i++) {
+        const json_t *o = json_object_get(root, governed[i]);
+        if (o && !read_revision(json_object_get(o, "revision"), &s->floors[i].revision))
+            return false;
+        s->floors[i].id = str(s->arena, o, "id");
     }
     return true;
 }
@@ -95,15 +130,12 @@ static bool read_events(struct gw_policy_state *s, const json_t *v)
 static bool read_all(struct gw_policy_state *s, const json_t *root)
 {
     const json_t *serial = json_object_get(root, "serial");
-    const json_t *revision = json_object_get(root, "revision");
     if (json_integer_value(json_object_get(root, "v")) != 1 || !json_is_integer(serial) ||
-        !json_is_array(json_object_get(root, "kills")) ||
-        !json_is_array(json_object_get(root, "events")))
+        json_integer_value(serial) < 0 || !json_is_array(json_object_get(root, "events")))
         return false;
     s->serial = (uint64_t)json_integer_value(serial);
-    s->revision = (uint32_t)json_integer_value(revision);
-    s->policy = str(s->arena, root, "policy");
-    return read_kills(s, json_object_get(root, "kills")) &&
+    return read_floors(s, root) &&
+           gw_policy_state_kills_read(json_object_get(root, "kills"), s->arena, &s->kills) &&
            read_events(s, json_object_get(root, "events"));
 }
 
@@ -157,11 +189,20 @@ void gw_policy_state_free(struct gw_policy_state *s)
 
 /* ---- writing ---- */
 
-void gw_policy_state_kills_json(struct base_json *j, const struct gw_policy_state *s)
+void gw_floor_json(struct base_json *j, const struct gw_floor *f)
+{
+    base_json_obj(j);
+    base_json_kint(j, "revision", f->revision);
+    base_json_kstr(j, "id", f->id);
+    base_json_kint(j, "at", (int64_t)f->at);
+    base_json_obj_end(j);
+}
+
+void gw_policy_state_kills_json(struct base_json *j, const struct pol_kills *kills)
 {
     base_json_arr(j);
-    for (size_t i = 0; i < s->kills.n; i++) {
-        const struct pol_kill *k = &s->kills.v[i];
+    for (size_t i = 0; i < kills->n; i++) {
+        const struct pol_kill *k = &kills->v[i];
         base_json_obj(j);
         base_json_kz(j, "kind", pol_kill_kind_name(k->kind));
         base_json_kstr(j, "value", k->value);
@@ -181,6 +222,8 @@ static void put_event(struct base_json *j, const struct gw_state_change *e)
         base_json_kz(j, "kind", pol_kill_kind_name(e->kind));
         base_json_kstr(j, "value", e->value);
     }
+    if (e->act == GW_STATE_ROLLBACK && e->of != GW_GOV_POLICY)
+        base_json_kz(j, "of", governed[e->of]);
     base_json_kint(j, "revision", e->revision);
     base_json_kstr(j, "reason", e->reason);
     base_json_kstr(j, "by", e->by);
@@ -188,28 +231,33 @@ static void put_event(struct base_json *j, const struct gw_state_change *e)
     base_json_obj_end(j);
 }
 
-/* s as it is now, and event (NULL: none) behind its events. */
-static enum base_status write_file(const char *path, const struct gw_policy_state *s,
-                                   const struct gw_state_change *event, struct base_err *err)
+enum base_status gw_policy_state_write(const char *path, const struct gw_policy_state *s,
+                                       const struct gw_state_change *more, size_t n_more,
+                                       struct base_err *err)
 {
     struct base_buf b;
     struct base_json j;
-    size_t drop = s->n_events >= GW_STATE_EVENTS_MAX ? s->n_events - GW_STATE_EVENTS_MAX + 1 : 0;
+    size_t all = s->n_events + n_more;
+    size_t drop = all > GW_STATE_EVENTS_MAX ? all - GW_STATE_EVENTS_MAX : 0;
     base_buf_init(&b, FILE_BYTES_MAX);
     base_json_init(&j, &b);
     base_json_obj(&j);
     base_json_kint(&j, "v", 1);
     base_json_kint(&j, "serial", (int64_t)s->serial);
-    base_json_kint(&j, "revision", s->revision);
-    base_json_kstr(&j, "policy", s->policy);
+    base_json_kint(&j, "revision", s->floors[GW_GOV_POLICY].revision);
+    base_json_kstr(&j, "policy", s->floors[GW_GOV_POLICY].id);
+    for (int i = GW_GOV_POLICY + 1; i < GW_GOVERNED; i++) {
+        base_json_key(&j, governed[i]);
+        gw_floor_json(&j, &s->floors[i]);
+    }
     base_json_key(&j, "kills");
-    gw_policy_state_kills_json(&j, s);
+    gw_policy_state_kills_json(&j, &s->kills);
     base_json_key(&j, "events");
     base_json_arr(&j);
     for (size_t i = drop; i < s->n_events; i++)
         put_event(&j, &s->events[i]);
-    if (event)
-        put_event(&j, event);
+    for (size_t i = drop > s->n_events ? drop - s->n_events : 0; i < n_more; i++)
+        put_event(&j, &more[i]);
     base_json_arr_end(&j);
     base_json_obj_end(&j);
     base_buf_byte(&b, '\n');
@@ -270,6 +318,11 @@ static bool fits(const struct gw_state_change *c)
            base_utf8_valid(c->value) && base_utf8_valid(c->reason) && base_utf8_valid(c->by);
 }
 
+static uint64_t next_serial(const struct gw_policy_state *s, int64_t wall)
+{
+    return s->serial + 1 > (uint64_t)wall ? s->serial + 1 : (uint64_t)wall;
+}
+
 enum base_status gw_policy_state_change(const char *path, const struct gw_state_change *what,
                                         struct base_err *err)
 {
@@ -286,7 +339,7 @@ enum base_status gw_policy_state_change(const char *path, const struct gw_state_
     if (st != BASE_OK)
         goto out;
     event.at = base_str_c(base_rfc3339(wall, now));
-    event.serial = s->serial + 1 > (uint64_t)wall ? s->serial + 1 : (uint64_t)wall;
+    s->serial = event.serial = next_serial(s, wall);
     switch (what->act) {
     case GW_STATE_KILL:
         st = kill_one(s, what, event.at, err);
@@ -295,60 +348,78 @@ enum base_status gw_policy_state_change(const char *path, const struct gw_state_
         st = revive_one(s, what, err);
         break;
     case GW_STATE_ROLLBACK:
-        s->revision = what->revision;
-        s->policy = BASE_STR("");
-        break;
-    case GW_STATE_ACCEPT:
-        if (s->revision == what->revision && base_str_eq(s->policy, what->policy))
-            goto out;
-        s->revision = what->revision;
-        s->policy = what->policy;
+        for (int i = 0; i < GW_GOVERNED; i++)
+            if (what->revision == 0 || i == (int)what->of)
+                s->floors[i] = (struct gw_floor){.revision = what->revision, .id = BASE_STR("")};
         break;
     }
-    if (st != BASE_OK)
-        goto out;
-    if (what->act != GW_STATE_ACCEPT)
-        s->serial = event.serial;
-    st = write_file(path, s, what->act == GW_STATE_ACCEPT ? NULL : &event, err);
+    if (st == BASE_OK)
+        st = gw_policy_state_write(path, s, &event, 1, err);
 out:
     gw_policy_state_free(s);
     close(fd);
     return st;
 }
 
-/* ---- revisions ---- */
+/* ---- what a file has forgotten ---- */
 
-enum base_status gw_policy_state_allows(const struct conf *c, struct base_err *err)
+/* known was in force at `serial` and still is, as far as s tells. */
+static bool forgotten(const struct gw_policy_state *s, const struct pol_kill *known,
+                      uint64_t serial)
 {
-    struct gw_policy_state *s = NULL;
-    const struct conf_policy *p = &c->policy;
-    enum base_status st;
-    if (c->n_policy_keys == 0)
-        return BASE_OK;
-    if (p->revision == 0)
-        return base_err_set(err, BASE_DENIED,
-                            "a signed policy needs `revision: N`, so that an old one cannot come "
-                            "back");
-    st = gw_policy_state_load(c->policy_state, &s, err);
-    if (st != BASE_OK)
-        return st;
-    if (p->revision < s->revision)
-        st = base_err_set(err, BASE_DENIED,
-                          "revision %u is older than %u, which was in force; `weir policy rollback "
-                          "--to %u --reason ...` allows it",
-                          p->revision, s->revision, p->revision);
-    else if (p->revision == s->revision && s->policy.n && !base_str_is(s->policy, p->id))
-        st = base_err_set(err, BASE_DENIED,
-                          "revision %u was in force with another text: give the new text a higher "
-                          "revision",
-                          p->revision);
-    gw_policy_state_free(s);
-    return st;
+    if (find_kill(s, known->kind, known->value) < s->kills.n)
+        return false;
+    for (size_t i = 0; i < s->n_events; i++) {
+        const struct gw_state_change *e = &s->events[i];
+        if (e->act == GW_STATE_REVIVE && e->serial > serial && e->kind == known->kind &&
+            base_str_eq(e->value, known->value))
+            return false;
+    }
+    return true;
 }
 
-enum base_status gw_policy_state_accept(const struct conf *c, struct base_err *err)
+bool gw_policy_state_lost(const struct gw_policy_state *s, const struct pol_kills *known,
+                          uint64_t serial)
 {
-    struct gw_state_change what = {
-        .act = GW_STATE_ACCEPT, .revision = c->policy.revision, .policy = base_str_c(c->policy.id)};
-    return c->n_policy_keys ? gw_policy_state_change(c->policy_state, &what, err) : BASE_OK;
+    bool any = false;
+    for (size_t i = 0; i < known->n && !any; i++)
+        any = forgotten(s, &known->v[i], serial);
+    return any;
+}
+
+enum base_status gw_policy_state_restore(const char *path, const struct pol_kills *known,
+                                         uint64_t serial, struct base_err *err)
+{
+    struct gw_policy_state *s = NULL;
+    struct gw_state_change *back = NULL;
+    size_t n = 0;
+    char now[BASE_RFC3339_MAX];
+    int64_t wall = base_wall_us();
+    int fd = base_file_lock(path, err);
+    if (fd < 0)
+        return BASE_EIO;
+    enum base_status st = gw_policy_state_load(path, &s, err);
+    if (st == BASE_OK && !(back = base_arena_array(s->arena, known->n + 1, sizeof(*back))))
+        st = base_err_set(err, BASE_ENOMEM, "out of memory");
+    base_rfc3339(wall, now);
+    if (st == BASE_OK && s->serial < serial)
+        s->serial = serial;
+    for (size_t i = 0; st == BASE_OK && i < known->n; i++) {
+        const struct pol_kill *k = &known->v[i];
+        if (!forgotten(s, k, serial))
+            continue;
+        back[n] = (struct gw_state_change){.act = GW_STATE_KILL,
+                                           .kind = k->kind,
+                                           .value = k->value,
+                                           .reason = k->reason,
+                                           .by = BASE_STR("weir: put back, the file had lost it"),
+                                           .at = base_str_c(now)};
+        s->serial = back[n].serial = next_serial(s, wall);
+        st = kill_one(s, &back[n++], k->since, err);
+    }
+    if (st == BASE_OK && n)
+        st = gw_policy_state_write(path, s, back, n, err);
+    gw_policy_state_free(s);
+    close(fd);
+    return st;
 }

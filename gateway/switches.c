@@ -2,13 +2,16 @@
  *
  * Owns       the newest snapshot; a thread that looks at the file every POLL_MS and does what the
  *            admin listener asks (a loop touches no file). keys/policy.seen in the log's directory
- *            says up to which event the log has been told: {"v":1,"serial":N,"kills":K}. It is no
- *            evidence: without it every event in the file is told again.
+ *            says up to which event the log has been told, and what was off then (policy_seen.h).
+ *            It is no evidence: without it every event in the file is told again.
  * Order      a change: publish to the loops -> they cut what runs -> record policy.kill,
  *            policy.revive or policy.rollback -> policy.seen. A crash in between repeats a leaf.
  * Format     {act, at, by, ev, kind, kills, reason, req "", revision, serial, t, tenant "", v,
- * value} Fails by   keeping the snapshot it has when the file is gone or does not hold: what is off
- * stays off. At the start a missing file with switches in policy.seen refuses to start.
+ *            value}; of a rollback of tables or duties `of`
+ * Fails by   keeping the snapshot it has when the file cannot be read: what is off stays off, and
+ *            the file is tried again at the next look. A file that has lost a switch without an
+ *            event that takes it back gets it back, before anything is published. At the start a
+ *            missing file with switches in policy.seen refuses to start.
  */
 #include "gateway/switches.h"
 
@@ -20,13 +23,13 @@
 #include "gateway/answer.h"
 #include "gateway/app.h"
 #include "gateway/keys.h"
+#include "gateway/policy_seen.h"
 #include "gateway/switches_int.h"
 
-#include <jansson.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define POLL_MS 100
@@ -34,8 +37,7 @@
 static struct {
     struct gw_child *child;
     struct aud_log *log;
-    char *path;
-    char seen_path[PATH_MAX];
+    char *path, *log_dir;
     struct gw_switches_ref *now; /* under mu */
     struct gw_switches_ask *asks;
     pthread_mutex_t mu;
@@ -43,7 +45,7 @@ static struct {
     pthread_t thread;
     bool running, stopping; /* stopping under mu */
     uint64_t told;          /* serial; the thread's, after start */
-} sw = {.mu = PTHREAD_MUTEX_INITIALIZER, .cv = PTHREAD_COND_INITIALIZER};
+} sw = {.mu = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- snapshots ---- */
 
@@ -81,6 +83,27 @@ static struct gw_switches_ref *load(struct base_err *err)
         return s;
     free(s);
     return NULL;
+}
+
+/* load(), after putting back what the file has forgotten of what was in force at `serial`. */
+static struct gw_switches_ref *load_whole(const struct pol_kills *known, uint64_t serial,
+                                          struct base_err *err)
+{
+    struct gw_switches_ref *s = load(err);
+    if (!s || !gw_policy_state_lost(s->state, known, serial))
+        return s;
+    gw_switches_unref(s);
+    if (gw_policy_state_restore(sw.path, known, serial, err) != BASE_OK)
+        return NULL;
+    base_warn("policy", "%s had lost kill switches that nobody took back: they were put back",
+              sw.path);
+    s = load(err);
+    if (s && gw_policy_state_lost(s->state, known, serial)) {
+        base_err_set(err, BASE_EIO, "%s loses what is written to it", sw.path);
+        gw_switches_unref(s);
+        s = NULL;
+    }
+    return s;
 }
 
 struct arrival {
@@ -138,6 +161,8 @@ static enum base_status tell(const struct gw_state_change *e, size_t kills, stru
     if (e->act != GW_STATE_ROLLBACK)
         base_json_kz(&j, "kind", pol_kill_kind_name(e->kind));
     base_json_kint(&j, "kills", (int64_t)kills);
+    if (e->act == GW_STATE_ROLLBACK && e->of != GW_GOV_POLICY)
+        base_json_kz(&j, "of", gw_governed_name(e->of));
     base_json_kstr(&j, "reason", e->reason);
     base_json_kz(&j, "req", "");
     if (e->act == GW_STATE_ROLLBACK)
@@ -155,30 +180,6 @@ static enum base_status tell(const struct gw_state_change *e, size_t kills, stru
     return st;
 }
 
-static void seen_read(uint64_t *serial, uint64_t *kills)
-{
-    struct base_buf b;
-    json_t *root = NULL;
-    base_buf_init(&b, 4096);
-    *serial = *kills = 0;
-    if (base_file_read(sw.seen_path, &b, NULL) == BASE_OK)
-        root = json_loadb(b.p, b.n, 0, NULL);
-    if (root) {
-        *serial = (uint64_t)json_integer_value(json_object_get(root, "serial"));
-        *kills = (uint64_t)json_integer_value(json_object_get(root, "kills"));
-    }
-    json_decref(root);
-    base_buf_release(&b);
-}
-
-static enum base_status seen_write(uint64_t serial, size_t kills, struct base_err *err)
-{
-    char text[128];
-    snprintf(text, sizeof text, "{\"v\":1,\"serial\":%llu,\"kills\":%zu}\n",
-             (unsigned long long)serial, kills);
-    return base_file_replace(sw.seen_path, base_str_c(text), 0600, err);
-}
-
 /* Records every event that the log has not been told. */
 static enum base_status tell_new(const struct gw_policy_state *s, struct base_err *err)
 {
@@ -193,7 +194,8 @@ static enum base_status tell_new(const struct gw_policy_state *s, struct base_er
     }
     if (sw.told != before) {
         struct base_err second;
-        enum base_status wrote = seen_write(sw.told, s->kills.n, st == BASE_OK ? err : &second);
+        enum base_status wrote =
+            gw_policy_seen_told(sw.log_dir, sw.told, &s->kills, st == BASE_OK ? err : &second);
         st = st == BASE_OK ? wrote : st;
     }
     return st;
@@ -235,13 +237,9 @@ static void look(struct gw_keys_stamp *stamp, bool *complained, struct gw_switch
     struct gw_switches_ref *s, *told;
     if (!gw_keys_changed(sw.path, stamp))
         return;
-    s = load(&err);
-    if (s && !s->state->there && sw.now->state->kills.n) {
-        base_err_set(&err, BASE_ENOENT, "%s is gone", sw.path);
-        gw_switches_unref(s);
-        s = NULL;
-    }
+    s = load_whole(&sw.now->state->kills, sw.now->state->serial, &err);
     if (!s) {
+        memset(stamp, 0, sizeof *stamp); /* what could not be read now is read at the next look */
         if (!*complained)
             base_error("policy", "what is switched off stays off: %s", err.text);
         *complained = true;
@@ -265,7 +263,7 @@ static void *watch(void *arg)
     free(arg);
     while (!stop) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += POLL_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -285,17 +283,38 @@ static void *watch(void *arg)
 
 static enum base_status first_look(struct base_err *err)
 {
-    uint64_t kills;
-    seen_read(&sw.told, &kills);
+    struct gw_policy_seen *seen = gw_policy_seen_load(sw.log_dir);
+    if (!seen)
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
+    size_t kills = seen->n_kills;
+    sw.told = seen->serial;
     sw.now = load(err);
+    if (sw.now && sw.now->state->there) {
+        gw_switches_unref(sw.now);
+        sw.now = load_whole(&seen->kills, seen->serial, err);
+    }
+    gw_policy_seen_free(seen);
     if (!sw.now)
         return err ? err->code : BASE_EINVAL;
     if (!sw.now->state->there && kills)
         return base_err_set(err, BASE_EINVAL,
-                            "%llu kill switches were in force and %s is gone: restore it, or set "
-                            "them again (weir policy kill makes a new file)",
-                            (unsigned long long)kills, sw.path);
+                            "%zu kill switches were in force and %s is gone: restore it (weir "
+                            "policy kill makes a new file, and the others come back into it)",
+                            kills, sw.path);
     return tell_new(sw.now->state, err);
+}
+
+/* Waits by a clock that nobody sets: a wait by the day's clock lasts an hour longer when that is
+ * set back by one. */
+static bool make_condition(void)
+{
+    pthread_condattr_t attr;
+    if (pthread_condattr_init(&attr) != 0)
+        return false;
+    bool good = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&sw.cv, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    return good;
 }
 
 enum base_status gw_switches_start(struct gw_child *child, const char *path, const char *log_dir,
@@ -305,12 +324,11 @@ enum base_status gw_switches_start(struct gw_child *child, const char *path, con
     sw.child = child;
     sw.log = log;
     sw.path = strdup(path);
+    sw.log_dir = strdup(log_dir);
     sw.stopping = false;
-    if (!stamp || !sw.path ||
-        (size_t)snprintf(sw.seen_path, sizeof sw.seen_path, "%s/keys/policy.seen", log_dir) >=
-            sizeof sw.seen_path) {
+    if (!stamp || !sw.path || !sw.log_dir || !make_condition()) {
         free(stamp);
-        return base_err_set(err, BASE_ENOMEM, "out of memory, or %s is too long", log_dir);
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
     }
     bool there = gw_keys_changed(sw.path, stamp); /* the stamp first: later changes are seen */
     (void)there;
@@ -335,5 +353,6 @@ void gw_switches_stop(void)
     gw_switches_unref(sw.now);
     sw.now = NULL;
     free(sw.path);
-    sw.path = NULL;
+    free(sw.log_dir);
+    sw.path = sw.log_dir = NULL;
 }

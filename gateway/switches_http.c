@@ -25,7 +25,7 @@ static void list(struct gw_server_request *r, int status)
     base_json_init(&j, &body);
     base_json_obj(&j);
     base_json_key(&j, "kills");
-    gw_policy_state_kills_json(&j, al->switches->state);
+    gw_policy_state_kills_json(&j, &al->switches->state->kills);
     base_json_obj_end(&j);
     gw_resp_send(r, status, "application/json", BASE_STR("Cache-Control: no-store\r\n"),
                  base_buf_view(&body));

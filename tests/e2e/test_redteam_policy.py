@@ -1,0 +1,377 @@
+"""Goal: what governs a decision cannot be taken back behind the log's back: kill switches, revisions, signed files,
+dated tables, the shadow policy, the use case of a key.
+
+Method: the real binary between two stand-ins; each test does what somebody with a text editor, a backup, an old
+signed file or a client key can do. Oracles: where the next request goes, exit codes, what the log holds.
+"""
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import harness
+import pytest
+
+ROUTING = "  commodity: [us/claude-x, eu/gpt-x]\n  hard: [us/claude-x, eu/gpt-x]"
+
+
+def backends(eu, us):
+    return [harness.backend("eu", eu, "EU", models=("gpt-x",)),
+            harness.backend("us", us, "US", basis="dpf", reference="DPF-1", models=("claude-x",))]
+
+
+@pytest.fixture
+def gw(tmp_path, weir, eu, us):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING)
+    yield g
+    g.kill()
+
+
+def events(g, ev):
+    return [x for x in g.leaves() if x["ev"] == ev]
+
+
+def policy(g, verb, *args, check=True):
+    return g.command("policy", verb, "-c", g.config, *args, check=check)
+
+
+def route(g):
+    return g.chat("Hello", max_tokens=2)[1].get("x-weir-route")
+
+
+def off(g):
+    return {x["value"] for x in json.loads(policy(g, "list", "--json").stdout)}
+
+
+def state_of(g):
+    return os.path.join(g.folder, "policy-state.json")
+
+
+def log_text(g):
+    with open(g.log_path, encoding="utf-8") as f:
+        return f.read()
+
+
+# ---- kill switches ----
+
+def lose(g):
+    os.unlink(state_of(g))
+
+
+def edit(g):
+    with open(state_of(g), encoding="utf-8") as f:
+        state = json.load(f)
+    state["kills"] = []
+    with open(state_of(g), "w", encoding="utf-8") as f:
+        json.dump(state, f)
+
+
+def old_backup(g):
+    shutil.copy(state_of(g) + ".backup", state_of(g))
+
+
+@pytest.mark.parametrize("how", [lose, edit, old_backup])
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_a_switch_is_taken_back_by_revive_only(gw, how, running):
+    """A file that was lost, edited or put back from a backup, and a further switch written into it."""
+    policy(gw, "kill", "--basis", "scc", "--reason", "first")
+    shutil.copy(state_of(gw), state_of(gw) + ".backup")
+    policy(gw, "kill", "--backend", "us", "--reason", "incident 12")
+    harness.wait_for("the switch", lambda: route(gw) == "eu/gpt-x", 15)
+    harness.wait_for("its record", lambda: len(events(gw, "policy.kill")) == 2, 15)
+    if not running:
+        assert gw.stop() == 0
+    how(gw)
+    policy(gw, "kill", "--country", "CH", "--reason", "another thing")
+    if not running:
+        gw.start()
+    harness.wait_for("the new switch", lambda: any(x["value"] == "CH" for x in events(gw, "policy.kill")), 15)
+    time.sleep(0.3)
+    assert route(gw) == "eu/gpt-x"
+    assert {"us", "CH"} <= off(gw), "the file says so too"
+    back = [x for x in events(gw, "policy.kill") if x["value"] == "us"]
+    assert len(back) == 2 and back[1]["reason"] == "incident 12" and "put back" in back[1]["by"]
+    policy(gw, "revive", "--backend", "us", "--reason", "over")
+    harness.wait_for("the way back", lambda: route(gw) == "us/claude-x", 15)
+    time.sleep(0.3)
+    assert route(gw) == "us/claude-x" and "us" not in off(gw)
+
+
+def test_a_switch_thrown_while_no_file_can_be_opened_still_acts(gw):
+    """Connections up to the limit of open files: the switch waits, it is not missed."""
+    assert route(gw) == "us/claude-x"
+    pid = gw.pids()["gateway"]
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    policy(gw, "kill", "--backend", "us", "--reason", "now")
+    time.sleep(0.6)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    harness.wait_for("the switch", lambda: route(gw) == "eu/gpt-x", 5)
+
+
+def test_a_key_revoked_while_no_file_can_be_opened_is_revoked(gw):
+    key = gw.new_key("other")
+    harness.wait_for("the key", lambda: gw.chat("Hello", key=key, max_tokens=2)[0] == 200, 15)
+    time.sleep(1.5)  # the log has written its checkpoint
+    pid = gw.pids()["gateway"]
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    gw.command("key", "revoke", "-c", gw.config, key.split("_")[1])
+    time.sleep(1.5)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    harness.wait_for("the revocation", lambda: gw.chat("Hello", key=key, max_tokens=2)[0] == 401, 5)
+
+
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real)
+        real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int r = real(id, t);
+    if (id == CLOCK_REALTIME)
+        t->tv_sec += 3600;
+    return r;
+}
+"""
+
+
+def test_a_clock_set_back_does_not_delay_a_switch(weir, eu, us, tmp_path):
+    """The program reads one hour more than the kernel waits by: what a wait sees when the clock is set back."""
+    with open(weir, "rb") as f:
+        if b"__asan_init" in f.read():
+            pytest.skip("a preloaded library and the address sanitizer do not go together")
+    source, lib = tmp_path / "clock.c", tmp_path / "clock.so"
+    source.write_text(CLOCK)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(lib), str(source), "-ldl"], check=True)
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING,
+                        env={"LD_PRELOAD": str(lib)})
+    try:
+        assert route(g) == "us/claude-x"
+        policy(g, "kill", "--backend", "us", "--reason", "now")
+        harness.wait_for("the switch", lambda: route(g) == "eu/gpt-x", 5)
+    finally:
+        g.kill()
+
+
+# ---- signed files ----
+
+@pytest.fixture
+def signed(tmp_path, weir, eu, us):
+    """A stopped gateway that asks for signatures, its policy signed at revision 7."""
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, start=False)
+    g.sign_key = str(tmp_path / "key")
+    g.vkey = policy_key(g, "policy.test/dpo", g.sign_key)
+    g.key = g.new_key("tests")
+    configure(g, f'policy_keys: ["{g.vkey}"]\n')
+    put(g, 7)
+    yield g
+    g.kill()
+
+
+def policy_key(g, name, out):
+    return g.command("policy", "keygen", "--name", name, "--out", out).stdout.decode().strip()
+
+
+def configure(g, more):
+    with open(g.config, encoding="utf-8") as f:
+        text = f.read().split("# more\n")[0]
+    with open(g.config, "w", encoding="utf-8") as f:
+        f.write(text + "# more\n" + more)
+
+
+def put(g, revision, name="policy.yaml", text=None, keys=None):
+    path = os.path.join(g.folder, name)
+    if os.path.exists(path + ".sig"):
+        os.unlink(path + ".sig")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write((text or harness.POLICY).replace("version: 1", f"version: 1\nrevision: {revision}", 1))
+    for key in keys or [g.sign_key]:
+        g.command("policy", "sign", "--key", key, path)
+
+
+def serves(g):
+    """Starts it; what it said when it does not."""
+    try:
+        g.start(30)
+        return ""
+    except RuntimeError:
+        return log_text(g)
+
+
+def refused(g, what):
+    with subprocess.Popen([g.weir, "serve", "-c", g.config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=g.env) as serve:
+        try:
+            said = serve.communicate(timeout=15)[0].decode()
+        except subprocess.TimeoutExpired:
+            serve.terminate()
+            raise
+    assert serve.returncode == 2 and what in said, (serve.returncode, said)
+    done = g.command("check", "-c", g.config, check=False)
+    assert done.returncode == 1 and what in (done.stdout + done.stderr).decode(), done
+
+
+def reload(g, done=True):
+    before = len(events(g, "admin.reload"))
+    g.process.send_signal(signal.SIGHUP)
+    harness.wait_for("a reload", lambda: len(events(g, "admin.reload")) > before, 15)
+    assert events(g, "admin.reload")[-1]["done"] is done, log_text(g)[-2000:]
+    return events(g, "admin.reload")[-1]
+
+
+def test_an_old_policy_does_not_come_back_with_the_state_file_gone(signed):
+    put(signed, 8)
+    assert not serves(signed)
+    assert signed.stop() == 0
+    put(signed, 7)
+    os.unlink(state_of(signed))
+    refused(signed, "revision 7 is older than 8")
+    policy(signed, "rollback", "--to", "7", "--reason", "8 was wrong")
+    assert not serves(signed)
+    assert [x["revision"] for x in events(signed, "policy.rollback")] == [7]
+
+
+def test_nor_with_an_older_state_file_or_an_edited_one(signed):
+    assert not serves(signed)
+    shutil.copy(state_of(signed), state_of(signed) + ".backup")
+    put(signed, 8)
+    reload(signed)
+    old_backup(signed)
+    put(signed, 7)
+    assert "older than 8" in reload(signed, done=False)["why"]
+    assert signed.stop() == 0
+    refused(signed, "revision 7 is older than 8")
+    put(signed, 8, text=harness.POLICY + "# another text\n")
+    refused(signed, "another text")
+
+
+def test_a_rollback_goes_back_only(signed):
+    assert not serves(signed)
+    done = policy(signed, "rollback", "--to", "90", "--reason", "a slip", check=False)
+    assert done.returncode == 2 and b"7" in done.stderr, done
+    put(signed, 8)
+    reload(signed)
+
+
+def test_signatures_are_not_dropped_in_silence(signed):
+    """A configuration without policy_keys would take any text."""
+    assert not serves(signed)
+    configure(signed, "")
+    put(signed, 6)
+    assert "policy_keys" in reload(signed, done=False)["why"]
+    assert signed.stop() == 0
+    refused(signed, "policy_keys")
+    policy(signed, "rollback", "--to", "0", "--reason", "no signatures from now on")
+    assert not serves(signed)
+    assert events(signed, "policy.rollback")[-1]["revision"] == 0
+
+
+def test_two_signers_and_a_change_of_keys(signed, tmp_path):
+    """Both sign; each key alone suffices; a key that is taken out counts no more."""
+    second = str(tmp_path / "second")
+    vkey = policy_key(signed, "policy.test/second", second)
+    path = os.path.join(signed.folder, "policy.yaml")
+    put(signed, 7, keys=[signed.sign_key, second])
+    for key in (signed.vkey, vkey):
+        configure(signed, f'policy_keys: ["{key}"]\n')
+        assert signed.command("check", "-c", signed.config, check=False).returncode == 0, key
+        signed.command("policy", "verify", "--vkey", key, path)
+    put(signed, 7, keys=[signed.sign_key])
+    refused(signed, "none of policy_keys has signed it")
+    put(signed, 7, keys=[second, second])
+    with open(path + ".sig", encoding="utf-8") as f:
+        assert f.read().count("policy.test/second") == 1, "signed twice by one is signed once"
+
+
+TABLES = """version: 1
+adequacy:
+  - {{ country: US, decision: an old one, source: OJ, checked_on: {day}, valid_until: none }}
+dpf: {{ country: US, decision: D, source: OJ, checked_on: {day}, valid_until: none }}
+dpf_listed:
+  - {{ entity: Stand-in us, source: list, checked_on: {day}, valid_until: {until} }}
+"""
+DUTIES = """version: 1
+duties:
+  - {{ id: d1, article: Art. 1, source: OJ, needs: {needs}, applies_from: 2020-01-01, checked_on: 2020-01-01,
+      high_risk: true }}
+"""
+
+
+def test_signed_tables_do_not_go_back_either(signed):
+    """An old table, truly signed in its day, from before a decision lapsed."""
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    configure(signed, f'policy_keys: ["{signed.vkey}"]\ntransfer_tables: tables.yaml\nduties: duties.yaml\n')
+    fresh = TABLES.format(day=today, until="2020-01-01")
+    stale = TABLES.format(day=today, until="none")
+    put(signed, 3, "duties.yaml", DUTIES.format(needs="dpia"))
+    put(signed, 1, "tables.yaml", stale)
+    assert not serves(signed)
+    assert route(signed) == "us/claude-x"
+    put(signed, 2, "tables.yaml", fresh)
+    reload(signed)
+    assert route(signed) == "eu/gpt-x"
+    put(signed, 1, "tables.yaml", stale)
+    assert "revision 1 of the transfer tables is older than 2" in reload(signed, done=False)["why"]
+    put(signed, 2, "tables.yaml", fresh + "# same number\n")
+    assert "another text" in reload(signed, done=False)["why"]
+    put(signed, 2, "tables.yaml", fresh)
+    put(signed, 2, "duties.yaml", DUTIES.format(needs="label"))
+    assert "revision 2 of the duties is older than 3" in reload(signed, done=False)["why"]
+    assert route(signed) == "eu/gpt-x"
+    assert signed.stop() == 0
+    os.unlink(state_of(signed))
+    put(signed, 1, "tables.yaml", stale)
+    refused(signed, "revision 1 of the transfer tables is older than 2")
+    text = fresh.replace("version: 1\n", "version: 1\n")
+    path = os.path.join(signed.folder, "tables.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    signed.command("policy", "sign", "--key", signed.sign_key, path)
+    refused(signed, "revision")
+
+
+def test_a_signature_is_for_its_bytes_and_no_others(signed, tmp_path):
+    """File swap, a note of something else, rubbish, links and pipes where a signature should be."""
+    path = os.path.join(signed.folder, "policy.yaml")
+    with open(path + ".sig", "rb") as f:
+        note = f.read()
+
+    def says(content, what):
+        with open(path + ".sig", "wb") as f:
+            f.write(content)
+        refused(signed, what)
+    says(note.replace(b"sha256:", b"sha256:0", 1), "another text")
+    says(note + note, "does not hold")
+    says(note + b"\n", "does not hold")
+    says(note.replace("\u2014 ".encode(), b"- "), "does not hold")
+    says(note[:-20] + b"AAAA" + note[-16:], "does not hold")
+    says(note.split(b"\n\n")[0] + b"\n\n", "is not accepted")
+    says(b"", "another text")
+    says(note.replace(b"weir-policy/v1", b"weir-policy/v2"), "another text")
+    says(note.replace(b"policy.test/dpo", b"policy.test/dpp"), "none of policy_keys")
+    says(note + b"x" * 20000, "cannot be read")
+    os.unlink(path + ".sig")
+    os.mkfifo(path + ".sig")
+    start = time.monotonic()
+    refused(signed, "cannot be read")
+    assert time.monotonic() - start < 20
+    os.unlink(path + ".sig")
+    os.symlink("/nonexistent", path + ".sig")
+    refused(signed, "there is no signature")
+    os.unlink(path + ".sig")
+    with open(path + ".sig", "wb") as f:
+        f.write(note)
+    assert not serves(signed)
+    os.unlink(path)
+    os.mkfifo(path)
+    signed.process.send_signal(signal.SIGHUP)
+    harness.wait_for("the refusal", lambda: "not a file" in log_text(signed), 10)
+    assert route(signed) == "us/claude-x"
