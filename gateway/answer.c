@@ -177,7 +177,8 @@ static void start_attempt(struct gw_request *q)
 static bool switched_off(const struct gw_request *q)
 {
     const struct pol_kills *k = &q->app->switches->state->kills;
-    return pol_kill_hits(k, q->decision.target) || pol_kill_use_case(k, q->facts.use_case);
+    return pol_kill_hits(k, q->decision.target) || pol_kill_use_case(k, q->facts.use_case) ||
+           pol_kill_use_case(k, q->facts.key_use_case);
 }
 
 /* The decision that is on record was made before the switch was thrown: another one is needed. */

@@ -40,6 +40,8 @@ static enum base_status use_key(const struct conf *c, const char *name, struct b
         st = base_err_set(err, BASE_ENOENT, "no key in force is named %s", name);
     else if (k->use_case && !f->use_case.n)
         f->use_case = base_arena_dup(a, base_str_c(k->use_case));
+    else if (k->use_case)
+        f->key_use_case = base_arena_dup(a, base_str_c(k->use_case));
     if (k)
         f->declared_classes |= k->classes;
     if (k && !f->tenant.n)

@@ -332,11 +332,21 @@ static void step_training(struct judged *j, struct pol_step *s)
 
 static bool has_exception(const struct pol_use_case *u, bool criminal)
 {
-    for (size_t i = 0; u && i < u->conf->exceptions.n; i++) {
+    for (size_t i = 0; i < u->conf->exceptions.n; i++) {
         if ((strcmp(u->conf->exceptions.v[i], "10") == 0) == criminal)
             return true;
     }
     return false;
+}
+
+/* Each use case that the request is about states one. */
+static bool excepted(const struct pol_uses *uses, bool criminal)
+{
+    for (size_t i = 0; i < uses->n; i++) {
+        if (!has_exception(uses->v[i], criminal))
+            return false;
+    }
+    return uses->n && !uses->undeclared;
 }
 
 static void step_exception(struct judged *j, struct pol_step *s)
@@ -345,11 +355,11 @@ static void step_exception(struct judged *j, struct pol_step *s)
 
     if (!(w->p->require & POL_REQUIRE_EXCEPTION))
         return;
-    if ((w->d->classes & POL_CLASS_SPECIAL) && !has_exception(w->use_case, false))
+    if ((w->d->classes & POL_CLASS_SPECIAL) && !excepted(&w->uses, false))
         refuse(s, "require",
                "special-category data leave only for a use case that states its exception of GDPR "
                "Art. 9(2)");
-    else if ((w->d->classes & POL_CLASS_CRIMINAL) && !has_exception(w->use_case, true))
+    else if ((w->d->classes & POL_CLASS_CRIMINAL) && !excepted(&w->uses, true))
         refuse(s, "require",
                "data about crimes leave only for a use case that states exception 10 (GDPR Art. "
                "10)");

@@ -81,7 +81,7 @@ void pol_coverage_free(struct pol_coverage *c)
 }
 
 static bool word_true(const struct pol_facts *f, const struct pol_decision *d,
-                      const struct pol_use_case *u, int l, const char *word)
+                      const struct pol_uses *uses, int l, const char *word)
 {
     struct conf_names one = {&word, NULL, 1};
     enum pol_type t;
@@ -104,7 +104,11 @@ static bool word_true(const struct pol_facts *f, const struct pol_decision *d,
     case ON_REGION:
         return base_str_is(f->region, word);
     case ON_AI_ACT:
-        return u && u->conf->ai_act && pol_ai_act_in(&one, u->conf->ai_act);
+        for (size_t i = 0; i < uses->n; i++) {
+            if (uses->v[i]->conf->ai_act && pol_ai_act_in(&one, uses->v[i]->conf->ai_act))
+                return true;
+        }
+        return false;
     default:
         return false;
     }
@@ -113,13 +117,13 @@ static bool word_true(const struct pol_facts *f, const struct pol_decision *d,
 void pol_coverage_add(struct pol_coverage *c, const struct pol_facts *f,
                       const struct pol_decision *d)
 {
-    const struct pol_use_case *u;
+    struct pol_uses uses;
     size_t at = 0;
 
-    (void)pol_effective_classes(c->p, f, &u);
+    (void)pol_effective_classes(c->p, f, &uses);
     c->default_applies = c->default_applies || d->default_applies;
-    if (u)
-        c->use_cases[u - c->p->use_cases] = true;
+    for (size_t i = 0; i < uses.n; i++)
+        c->use_cases[uses.v[i] - c->p->use_cases] = true;
     for (size_t i = 0; i < c->p->n_rules; i++) {
         const struct pol_rule *r = &c->p->rules[i];
         struct seen *s = &c->rules[i];
@@ -130,7 +134,8 @@ void pol_coverage_add(struct pol_coverage *c, const struct pol_facts *f,
         s->not_applies = s->not_applies || !applied;
         for (int l = 0; applied && l < LISTS; l++) {
             for (size_t k = 0; k < list_of(r->conf, l)->n; k++)
-                s->words[l][k] = s->words[l][k] || word_true(f, d, u, l, list_of(r->conf, l)->v[k]);
+                s->words[l][k] =
+                    s->words[l][k] || word_true(f, d, &uses, l, list_of(r->conf, l)->v[k]);
         }
         for (size_t k = 0; applied && k < d->n_verdicts; k++)
             s->refuses = s->refuses || d->verdicts[k].rule == r->conf->id;

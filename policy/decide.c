@@ -4,7 +4,8 @@
  *   1. Classes = found + declared + the use case's; special and criminal bring personal along.
  *   2. A rule applies if each condition it states holds: data (one of its classes is there, or one
  *      of its types was found; "none" holds when there is no class), use case, tier, task, tenant,
- *      region asked for, AI Act class of the use case.
+ *      region asked for, AI Act class of the use case. Where the key has a use case of its own and
+ *      the request names another, both are looked at.
  *   3. Places and bases of all applying rules intersect, what is to be redacted unites, one deny
  *      denies. A class that no applying rule both names and gives a location stays under `default`
  *      as well: a rule that only redacts opens nothing. Values become substitutes only if every
@@ -25,18 +26,35 @@ bool pol_at_home(const struct conf_target *t)
 }
 
 unsigned pol_effective_classes(const struct pol_policy *p, const struct pol_facts *f,
-                               const struct pol_use_case **use_case)
+                               struct pol_uses *uses)
 {
-    const struct pol_use_case *own = pol_use_case_of(p, f->key_use_case);
+    const struct base_str ids[2] = {f->use_case, pol_own_use_case(f)};
+    unsigned classes = f->findings.classes | f->declared_classes;
 
-    *use_case = pol_use_case_of(p, f->use_case);
-    return pol_classes_close(f->findings.classes | f->declared_classes |
-                             (*use_case ? (*use_case)->classes : 0) | (own ? own->classes : 0));
+    *uses = (struct pol_uses){0};
+    for (size_t i = 0; i < 2; i++) {
+        const struct pol_use_case *u = ids[i].n ? pol_use_case_of(p, ids[i]) : NULL;
+
+        uses->undeclared = uses->undeclared || (ids[i].n && !u);
+        if (!u)
+            continue;
+        uses->v[uses->n++] = u;
+        classes |= u->classes;
+    }
+    return pol_classes_close(classes);
 }
 
-bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
-                         const struct pol_use_case *use_case, const struct pol_rule *r,
-                         enum pol_condition on)
+static bool any_ai_act(const struct pol_uses *uses, const struct conf_names *words)
+{
+    for (size_t i = 0; i < uses->n; i++) {
+        if (uses->v[i]->conf->ai_act && pol_ai_act_in(words, uses->v[i]->conf->ai_act))
+            return true;
+    }
+    return false;
+}
+
+bool pol_condition_holds(const struct pol_facts *f, unsigned classes, const struct pol_uses *uses,
+                         const struct pol_rule *r, enum pol_condition on)
 {
     const struct conf_rule *c = r->conf;
 
@@ -45,7 +63,8 @@ bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
         return !r->has_data || (r->when_classes & classes) || (r->when_types & f->findings.types) ||
                (r->when_none && classes == 0);
     case POL_ON_USE_CASE:
-        return !c->when_use_case.n || pol_named(&c->when_use_case, f->use_case);
+        return !c->when_use_case.n || pol_named(&c->when_use_case, f->use_case) ||
+               pol_named(&c->when_use_case, pol_own_use_case(f));
     case POL_ON_TIER:
         return r->tiers & (f->tier == POL_TIER_HARD ? 2u : 1u);
     case POL_ON_TASK:
@@ -55,8 +74,7 @@ bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
     case POL_ON_REGION:
         return !c->when_region.n || pol_named(&c->when_region, f->region);
     case POL_ON_AI_ACT:
-        return !c->when_ai_act.n || (use_case && use_case->conf->ai_act &&
-                                     pol_ai_act_in(&c->when_ai_act, use_case->conf->ai_act));
+        return !c->when_ai_act.n || any_ai_act(uses, &c->when_ai_act);
     case POL_ON_COUNT:
         break;
     }
@@ -74,7 +92,7 @@ static bool applies(const struct pol_work *w, const struct pol_rule *r)
          !(r->when_none && classes == 0)))
         return false;
     for (int on = 0; on < POL_ON_COUNT && r->by_words; on++) {
-        if (!pol_condition_holds(f, classes, w->use_case, r, (enum pol_condition)on))
+        if (!pol_condition_holds(f, classes, &w->uses, r, (enum pol_condition)on))
             return false;
     }
     return true;
@@ -129,7 +147,7 @@ static enum base_status decide(struct pol_work *w, struct base_err *err)
     out->verdicts = base_arena_array(w->a, f->n_candidates + 1, sizeof(*out->verdicts));
     if (!out->rules || !w->applied || !out->verdicts)
         return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
-    out->classes = pol_effective_classes(w->p, f, &w->use_case);
+    out->classes = pol_effective_classes(w->p, f, &w->uses);
     gather(w);
     pol_gates(w);
     if (!pol_handle(w)) /* before back ends are judged: not every one can do all that is asked */

@@ -10,12 +10,20 @@
 
 #include "policy/compiled.h"
 
+/* The use cases that a request is about, as far as they are declared: the one it names, then its
+ * key's own where that is another. Both count: a header sheds nothing that the key is bound to. */
+struct pol_uses {
+    const struct pol_use_case *v[2];
+    size_t n;
+    bool undeclared; /* one of them is not declared */
+};
+
 struct pol_work {
     const struct pol_policy *p;
     const struct pol_facts *f;
     struct base_arena *a;
     struct pol_decision *d;
-    const struct pol_use_case *use_case;
+    struct pol_uses uses;
     const struct pol_rule **applied;
     size_t n_applied;
     const struct pol_rule *denier;
@@ -63,13 +71,17 @@ enum pol_condition {
     POL_ON_AI_ACT,
     POL_ON_COUNT
 };
-/* Facts, effective classes and the use case found for them. */
-bool pol_condition_holds(const struct pol_facts *f, unsigned classes,
-                         const struct pol_use_case *use_case, const struct pol_rule *r,
-                         enum pol_condition on);
-/* The classes that a decision goes by, and the use case (NULL: none or not declared). */
+/* Facts, effective classes and the use cases found for them. */
+bool pol_condition_holds(const struct pol_facts *f, unsigned classes, const struct pol_uses *uses,
+                         const struct pol_rule *r, enum pol_condition on);
+/* The classes that a decision goes by, and the use cases. */
 unsigned pol_effective_classes(const struct pol_policy *p, const struct pol_facts *f,
-                               const struct pol_use_case **use_case);
+                               struct pol_uses *uses);
+/* The key's own use case where it counts beside the request's; empty where it does not. */
+static inline struct base_str pol_own_use_case(const struct pol_facts *f)
+{
+    return base_str_eq(f->key_use_case, f->use_case) ? BASE_STR("") : f->key_use_case;
+}
 bool pol_at_home(const struct conf_target *t);
 
 /* ---- gates.c: what refuses the whole request before any candidate; sets d->deny_rule ---- */

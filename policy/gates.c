@@ -10,7 +10,8 @@
  *   the documents that the use case itself requires;
  *   the documents that a duty asks for, from the day on which it applies and not a day earlier;
  *   a region that is none.
- * Pure, as pol_decide.
+ * Each is asked of the use case that the request names, then of its key's own where that is
+ * another, before the next. Pure, as pol_decide.
  */
 #include "policy/decide_int.h"
 
@@ -24,26 +25,26 @@ static void refuse(struct pol_work *w, const char *code, const char *reason, con
 static const char *const ask_owner =
     "this use is not permitted here; the owner of the policy can say more";
 
-static bool known_use_case(const struct pol_work *w)
+static bool known_use_case(const struct pol_work *w, struct base_str id)
 {
-    if (w->f->use_case.n == 0 || w->use_case)
+    if (id.n == 0 || pol_use_case_of(w->p, id))
         return true;
     for (size_t i = 0; i < w->p->n_rules; i++) {
-        if (pol_named(&w->p->rules[i].conf->when_use_case, w->f->use_case))
+        if (pol_named(&w->p->rules[i].conf->when_use_case, id))
             return true;
     }
     return false;
 }
 
-static bool prohibited(struct pol_work *w)
+static bool prohibited(struct pol_work *w, const struct pol_use_case *use_case)
 {
-    const struct conf_use_case *u = w->use_case ? w->use_case->conf : NULL;
+    const struct conf_use_case *u = use_case->conf;
     const char *law = "";
 
-    if (!u || !u->ai_act || strncmp(u->ai_act, "prohibited", 10) != 0)
+    if (!u->ai_act || strncmp(u->ai_act, "prohibited", 10) != 0)
         return false;
-    for (size_t i = 0; i < w->use_case->n_due; i++) {
-        const struct conf_duty *d = w->use_case->due[i].duty;
+    for (size_t i = 0; i < use_case->n_due; i++) {
+        const struct conf_duty *d = use_case->due[i].duty;
 
         if (d->needs == CONF_NEEDS_NEVER) {
             law = POL_TEXT(w, " (%s, which %s from %s)", d->article,
@@ -57,19 +58,15 @@ static bool prohibited(struct pol_work *w)
     return true;
 }
 
-/* What the policy's `require` asks of every request. */
-static bool incomplete(struct pol_work *w)
+/* What the policy's `require` asks of every use case. */
+static bool incomplete(struct pol_work *w, const struct conf_use_case *u)
 {
-    const struct conf_use_case *u = w->use_case ? w->use_case->conf : NULL;
     unsigned require = w->p->require;
 
-    if ((require & POL_REQUIRE_USE_CASE) && w->f->use_case.n == 0)
-        refuse(w, "no-use-case", "the policy requires that each request names its use case",
-               "send x-weir-use-case, or use a key that declares one");
-    else if (u && (require & POL_REQUIRE_PURPOSE) && !u->purpose)
+    if ((require & POL_REQUIRE_PURPOSE) && !u->purpose)
         refuse(w, "no-purpose", POL_TEXT(w, "the use case %s states no purpose", u->id),
                "ask the owner of the policy to add a purpose to the use case");
-    else if (u && (require & POL_REQUIRE_BASIS) && !u->legal_basis)
+    else if ((require & POL_REQUIRE_BASIS) && !u->legal_basis)
         refuse(w, "no-legal-basis", POL_TEXT(w, "the use case %s states no legal basis", u->id),
                "ask the owner of the policy to add a legal_basis to the use case");
     return w->d->deny_rule != NULL;
@@ -83,12 +80,10 @@ static bool reference_there(const struct conf_use_case *u, const char *word)
                                                  : NULL) != NULL;
 }
 
-static bool undocumented(struct pol_work *w)
+static bool undocumented(struct pol_work *w, const struct pol_use_case *use_case)
 {
-    const struct conf_use_case *u = w->use_case ? w->use_case->conf : NULL;
+    const struct conf_use_case *u = use_case->conf;
 
-    if (!u)
-        return false;
     for (size_t i = 0; i < u->requires.n; i++) {
         if (reference_there(u, u->requires.v[i]))
             continue;
@@ -98,8 +93,8 @@ static bool undocumented(struct pol_work *w)
                "ask the owner of the policy to add the reference to the use case");
         return true;
     }
-    for (size_t i = 0; i < w->use_case->n_due; i++) {
-        const struct pol_due *due = &w->use_case->due[i];
+    for (size_t i = 0; i < use_case->n_due; i++) {
+        const struct pol_due *due = &use_case->due[i];
         const struct conf_duty *d = due->duty;
 
         if (due->met || w->f->today < d->from.day)
@@ -115,23 +110,46 @@ static bool undocumented(struct pol_work *w)
     return false;
 }
 
+/* The gates that are about a declared use case; true if one of them refused. */
+static bool refused_use(struct pol_work *w)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < w->uses.n && !refused; i++)
+        refused = prohibited(w, w->uses.v[i]);
+    if (!refused && (w->p->require & POL_REQUIRE_USE_CASE) && w->f->use_case.n == 0) {
+        refuse(w, "no-use-case", "the policy requires that each request names its use case",
+               "send x-weir-use-case, or use a key that declares one");
+        return true;
+    }
+    for (size_t i = 0; i < w->uses.n && !refused; i++)
+        refused = incomplete(w, w->uses.v[i]->conf);
+    for (size_t i = 0; i < w->uses.n && !refused; i++)
+        refused = undocumented(w, w->uses.v[i]);
+    return refused;
+}
+
 void pol_gates(struct pol_work *w)
 {
     const struct pol_facts *f = w->f;
+    const struct base_str own = pol_own_use_case(f);
     const struct pol_kill *k = pol_kill_use_case(f->kills, f->use_case);
+    struct base_str id = f->use_case;
 
     w->has_region = f->region.n && pol_places_add(&w->region, f->region);
+    if (!k && (k = pol_kill_use_case(f->kills, own)))
+        id = own;
     if (k) {
         refuse(w, "kill-switch",
-               POL_TEXT(w, "the use case %.*s is switched off since %.*s: %.*s",
-                        BASE_FMT(f->use_case), BASE_FMT(k->since), BASE_FMT(k->reason)),
+               POL_TEXT(w, "the use case %.*s is switched off since %.*s: %.*s", BASE_FMT(id),
+                        BASE_FMT(k->since), BASE_FMT(k->reason)),
                "wait until it is switched on again; the operator can say more");
-    } else if (!known_use_case(w)) {
+    } else if (!known_use_case(w, id) || !known_use_case(w, id = own)) {
         refuse(w, "unknown-use-case",
                POL_TEXT(w, "the use case \"%.*s\" is not in the policy",
-                        (int)(f->use_case.n > 80 ? 80 : f->use_case.n), f->use_case.p),
+                        (int)(id.n > 80 ? 80 : id.n), id.p),
                "use the id of a use case that the policy declares");
-    } else if (prohibited(w) || incomplete(w) || undocumented(w)) {
+    } else if (refused_use(w)) {
         return;
     } else if (f->region.n && !w->has_region) {
         refuse(w, "unknown-region",

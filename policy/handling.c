@@ -2,8 +2,8 @@
  *
  * Owns nothing; runs inside pol_decide, so it is as pure as that: same facts, same result.
  *
- * What the AI Act class and the duties in force ask comes first, then the use case's own, then the
- * applying rules in policy order:
+ * What the AI Act class and the duties in force ask comes first, then the use case's own (the one
+ * that the request names, then its key's), then the applying rules in policy order:
  *   tools        a name needs a match in every `allow` list there is, and none in any `deny` list;
  *   answers      the strictest word, withhold over redact over warn, about all that any names;
  *   obligations  all of them, each once. An answer is held for a human where an obligation or a use
@@ -107,28 +107,19 @@ static void unite(struct pol_decision *d, const struct conf_handling *h, pol_typ
     keep(d, h->retention);
 }
 
-bool pol_handle(struct pol_work *w)
+/* What a use case's class, the duties in force and its own text ask. */
+static void of_class(struct pol_work *w, const struct pol_use_case *use_case)
 {
     struct pol_decision *d = w->d;
-    const struct conf_use_case *u = w->use_case ? w->use_case->conf : NULL;
-    size_t n_due = w->use_case ? w->use_case->n_due : 0;
-    size_t most = 2 + n_due + (u ? u->handling.obligations.n : 0), lists = 1 + w->n_applied;
+    const struct conf_use_case *u = use_case->conf;
 
-    for (size_t i = 0; i < w->n_applied; i++)
-        most += w->applied[i]->conf->handling.obligations.n;
-    d->obligations = base_arena_array(w->a, most, sizeof(*d->obligations));
-    d->tools_allow = base_arena_array(w->a, 2 * lists, sizeof(*d->tools_allow));
-    if (!d->obligations || !d->tools_allow)
-        return false;
-    d->tools_deny = d->tools_allow + lists;
-    d->answers_rule = "";
-    if (u && u->human_review)
+    if (u->human_review)
         oblige(d, "human-review");
-    d->review_hold = u && u->review_hold;
-    if (u && u->ai_act && strncmp(u->ai_act, ANNEX_LIMITED, sizeof(ANNEX_LIMITED) - 1) == 0)
+    d->review_hold = d->review_hold || u->review_hold;
+    if (u->ai_act && strncmp(u->ai_act, ANNEX_LIMITED, sizeof(ANNEX_LIMITED) - 1) == 0)
         oblige(d, "label-output");
-    for (size_t i = 0; i < n_due; i++) {
-        const struct conf_duty *duty = w->use_case->due[i].duty;
+    for (size_t i = 0; i < use_case->n_due; i++) {
+        const struct conf_duty *duty = use_case->due[i].duty;
 
         if (w->f->today < duty->from.day)
             continue;
@@ -137,8 +128,28 @@ bool pol_handle(struct pol_work *w)
         else if (duty->needs == CONF_NEEDS_LABEL)
             oblige(d, "label-output");
     }
-    if (u)
-        unite(d, &u->handling, w->use_case->answer_types, w->use_case->label);
+}
+
+bool pol_handle(struct pol_work *w)
+{
+    struct pol_decision *d = w->d;
+    size_t most = 0, lists = w->uses.n + w->n_applied + 1;
+
+    for (size_t i = 0; i < w->uses.n; i++)
+        most += 2 + w->uses.v[i]->n_due + w->uses.v[i]->conf->handling.obligations.n;
+    for (size_t i = 0; i < w->n_applied; i++)
+        most += w->applied[i]->conf->handling.obligations.n;
+    d->obligations = base_arena_array(w->a, most + 1, sizeof(*d->obligations));
+    d->tools_allow = base_arena_array(w->a, 2 * lists, sizeof(*d->tools_allow));
+    if (!d->obligations || !d->tools_allow)
+        return false;
+    d->tools_deny = d->tools_allow + lists;
+    d->answers_rule = "";
+    d->review_hold = false;
+    for (size_t i = 0; i < w->uses.n; i++)
+        of_class(w, w->uses.v[i]);
+    for (size_t i = 0; i < w->uses.n; i++)
+        unite(d, &w->uses.v[i]->conf->handling, w->uses.v[i]->answer_types, w->uses.v[i]->label);
     for (size_t i = 0; i < w->n_applied; i++)
         unite(d, &w->applied[i]->conf->handling, w->applied[i]->answer_types,
               w->applied[i]->conf->id);

@@ -200,7 +200,7 @@ struct pol_facts {
     struct pol_findings findings;
     unsigned declared_classes; /* by key, use case or headers; only add */
     struct base_str
-        key_use_case;         /* the key's own where use_case is another: its classes are added */
+        key_use_case;         /* the key's own where use_case is another: what it asks counts as well */
     struct base_str use_case; /* empty: none */
     struct base_str tenant;   /* the key's */
     struct base_str region;   /* x-weir-region: "EU", "EEA", a country; empty: no constraint */

@@ -27,7 +27,7 @@ static void classes(struct base_json *j, const char *key, unsigned c)
 }
 
 static void conditions(struct base_json *j, const struct pol_facts *f, const struct pol_decision *d,
-                       const struct pol_use_case *u, const struct pol_rule *r, bool *applies)
+                       const struct pol_uses *uses, const struct pol_rule *r, bool *applies)
 {
     const struct conf_rule *c = r->conf;
     const struct {
@@ -47,7 +47,7 @@ static void conditions(struct base_json *j, const struct pol_facts *f, const str
     base_json_key(j, "conditions");
     base_json_arr(j);
     for (int i = 0; i < POL_ON_COUNT; i++) {
-        bool holds = pol_condition_holds(f, d->classes, u, r, (enum pol_condition)i);
+        bool holds = pol_condition_holds(f, d->classes, uses, r, (enum pol_condition)i);
 
         *applies = *applies && holds;
         if (on[i].asks->n == 0)
@@ -113,15 +113,18 @@ static void steps(struct base_json *j, const struct pol_verdict *v)
 void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
                    const struct pol_decision *d)
 {
-    const struct pol_use_case *u;
-    unsigned effective = pol_effective_classes(p, f, &u);
+    struct pol_uses uses;
+    unsigned effective = pol_effective_classes(p, f, &uses), declared = 0;
+
+    for (size_t i = 0; i < uses.n; i++)
+        declared |= uses.v[i]->classes;
 
     base_json_obj(j);
     base_json_key(j, "classes");
     base_json_obj(j);
     classes(j, "found", f->findings.classes);
     classes(j, "declared", f->declared_classes);
-    classes(j, "use_case", u ? u->classes : 0);
+    classes(j, "use_case", declared);
     classes(j, "effective", effective);
     base_json_obj_end(j);
     base_json_key(j, "rules");
@@ -131,7 +134,7 @@ void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct
 
         base_json_obj(j);
         base_json_kz(j, "rule", p->rules[i].conf->id);
-        conditions(j, f, d, u, &p->rules[i], &applies);
+        conditions(j, f, d, &uses, &p->rules[i], &applies);
         base_json_kbool(j, "applies", applies);
         effects(j, p->rules[i].conf);
         base_json_obj_end(j);

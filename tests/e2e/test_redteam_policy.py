@@ -375,3 +375,73 @@ def test_a_signature_is_for_its_bytes_and_no_others(signed, tmp_path):
     signed.process.send_signal(signal.SIGHUP)
     harness.wait_for("the refusal", lambda: "not a file" in log_text(signed), 10)
     assert route(signed) == "us/claude-x"
+
+
+# ---- headers of a client ----
+
+SPOOF = """version: 1
+default: { location: [on_premises, EU, US] }
+require: [exception]
+use_cases:
+  - { id: support, purpose: p, legal_basis: 6.1.f, ai_act: minimal }
+  - { id: hiring, purpose: p, legal_basis: 6.1.b, ai_act: annex3.4, decides: true, human_review: hold,
+      tools: { deny: ["shell*"] }, retention: short }
+  - { id: chat, purpose: p, legal_basis: 6.1.f, ai_act: limited, answers: withhold, obligations: [notice] }
+  - { id: banned, purpose: p, ai_act: prohibited.5.1.c }
+  - { id: ward, purpose: p, legal_basis: 6.1.c, exceptions: [9.2.h] }
+retention_classes: [ { id: short, record_days: 30, content_days: 1 } ]
+rules:
+  - { id: open, when: { data: [none, personal, special] }, location: [on_premises, EU, US], basis: [dpa, dpf] }
+  - { id: hiring-eu, when: { use_case: [hiring] }, location: [on_premises, EU] }
+  - { id: annex-eu, when: { ai_act: [annex3] }, backend: { retention_days: 0 } }
+  - { id: undeclared, when: { use_case: [named-only] }, location: [on_premises, EU] }
+"""
+
+
+@pytest.fixture
+def spoof(tmp_path, weir, eu, us):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, policy=SPOOF)
+    g.keys = {}
+    for use in ("hiring", "chat", "banned", "support", "gone"):
+        g.keys[use] = g.command("key", "new", "-c", g.config, "--tenant", "acme", "--name", use, "--use-case",
+                                use).stdout.decode().strip()
+    harness.wait_for("the keys", lambda: all(g.chat("Hello", key=k, max_tokens=2)[0] != 401 for k in
+                                             g.keys.values()), 20)
+    yield g
+    g.kill()
+
+
+def test_a_header_does_not_shed_what_the_key_is_bound_to(spoof):
+    """A key made for hiring says support: residency, review, tools, obligations, bans and switches stay."""
+    g, as_support = spoof, {"x-weir-use-case": "support"}
+
+    def ask(use, headers=as_support, **more):
+        return g.chat("Hello there", key=g.keys[use], headers=headers, max_tokens=2, **more)
+    assert ask("support")[1]["x-weir-route"] == "us/claude-x"
+    for headers in ({}, as_support, {"x-weir-use-case": "ward"}):
+        status, head, answer = ask("hiring", headers)
+        assert status == 403 and answer["error"]["code"] == "review_pending", (headers, answer)
+        assert head["x-weir-route"] == "eu/gpt-x", headers
+        status, _, answer = ask("hiring", headers, tools=[{"type": "function", "function": {
+            "name": "shell_run", "parameters": {"type": "object"}}}], tool_choice="required")
+        assert status == 403 and answer["error"]["code"] == "use_case:hiring", (headers, answer)
+        status, _, answer = ask("banned", headers)
+        assert status == 403 and answer["error"]["code"] == "ai-act-prohibited", (headers, answer)
+        head = ask("chat", headers)[1]
+        assert "label-output" in head["x-weir-obligations"], (headers, head)
+    status, _, answer = ask("gone")
+    assert status == 403 and answer["error"]["code"] == "unknown-use-case"
+    status, _, answer = ask("hiring", {"x-weir-use-case": "ward"}, model="eu/gpt-x", messages=[
+        {"role": "user", "content": "My mother has been diagnosed with breast cancer"}])
+    assert status == 403 and answer["error"]["code"] == "require", "the key's own has no exception"
+    policy(g, "kill", "--use-case", "chat", "--reason", "complaint")
+    harness.wait_for("the switch", lambda: ask("chat")[0] == 403, 15)
+    assert ask("support")[0] == 200
+    leaf = next(x for x in g.leaves() if x["ev"] == "req.intent" and x["facts"].get("key_use_case") == "hiring")
+    assert "hiring-eu" in leaf["decision"]["rules"] and leaf["decision"]["use_case"] == "support"
+
+
+def test_explain_tells_what_the_gateway_would_decide_for_that_key(spoof):
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Hello there"}]}).encode()
+    done = spoof.command("explain", "-c", spoof.config, "--key", "hiring", "--use-case", "support", stdin=body)
+    assert "hiring-eu" in done.stdout.decode(), done

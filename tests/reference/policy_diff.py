@@ -197,7 +197,7 @@ def make_facts(i):
     perhaps(f, "declared", 0.2, lambda: some(CLASSES[1:], 0, 2))
     perhaps(f, "findings", 0.5, lambda: [{"type": t, "level": "check", "count": 1} for t in some(TYPES, 0, 3)])
     perhaps(f, "use_case", 0.5, lambda: R.choice(5 * USES + ["named", "unknown"]))
-    perhaps(f, "key_use_case", 0.1, lambda: R.choice(USES))
+    perhaps(f, "key_use_case", 0.2, lambda: R.choice(4 * USES + ["named", "gone"]))
     perhaps(f, "tenant", 0.5, lambda: R.choice(["acme", "other", "third"]))
     perhaps(f, "region", 0.2, lambda: R.choice(["EU", "EEA", "DE", "US", "nowhere", "on_premises"]))
     perhaps(f, "pinned", 0.1, lambda: True)

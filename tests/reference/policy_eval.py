@@ -91,15 +91,17 @@ class Case:
         self.today = day(facts["today"])
         declared = {u["id"]: u for u in policy.get("use_cases") or []}
         self.sent = facts.get("use_case") or ""
-        self.use = declared.get(self.sent)
-        own = declared.get(facts.get("key_use_case") or "")
+        self.own = facts.get("key_use_case") or ""
+        if self.own == self.sent:
+            self.own = ""
+        self.ids = [x for x in (self.sent, self.own) if x]
+        self.uses = [declared[x] for x in self.ids if x in declared]
         self.found_types = {x["type"] for x in facts.get("findings", [])}
         c = set(facts.get("found", [])) | set(facts.get("declared", []))
         for t in self.found_types:
             c |= type_classes(t)
-        for u in (self.use, own):
-            if u:
-                c |= set(u.get("data") or [])
+        for u in self.uses:
+            c |= set(u.get("data") or [])
         self.classes = close(c - {"none"})
         self.rules = [r for r in policy.get("rules") or [] if self.applies(r)]
         self.places, self.default_applies = self.allowed_places()
@@ -111,12 +113,12 @@ class Case:
         tests = {
             "data": lambda ws: any(w in self.classes or w in self.found_types or (w == "none" and not self.classes)
                                    for w in ws),
-            "use_case": lambda ws: self.sent in ws,
+            "use_case": lambda ws: any(x in ws for x in self.ids),
             "tier": lambda ws: self.f.get("tier", "commodity") in ws,
             "task": lambda ws: bool(self.f.get("task")) and self.f["task"] in ws,
             "tenant": lambda ws: (self.f.get("tenant") or "") in ws,
             "region": lambda ws: (self.f.get("region") or "") in ws,
-            "ai_act": lambda ws: bool(self.use and self.use.get("ai_act") and lies_under(self.use["ai_act"], ws)),
+            "ai_act": lambda ws: any(u.get("ai_act") and lies_under(u["ai_act"], ws) for u in self.uses),
         }
         return all(tests[k](v) for k, v in when.items())
 
@@ -141,12 +143,9 @@ class Case:
     # ---- gates ----
 
     def killed_use(self):
-        return any(k["kind"] == "use_case" and k["value"] == self.sent for k in self.f.get("kills", []))
+        return any(k["kind"] == "use_case" and k["value"] in self.ids for k in self.f.get("kills", []))
 
-    def duty_concerns(self, d):
-        u = self.use
-        if not u:
-            return False
+    def duty_concerns(self, d, u):
         if d.get("ai_act") and (not u.get("ai_act") or not lies_under(u["ai_act"], d["ai_act"])
                                 or u.get("not_high_risk")):
             return False
@@ -154,31 +153,35 @@ class Case:
             return False
         return all(u.get(k) for k in ("workplace", "high_risk", "decides") if d.get(k))
 
-    def duties_in_force(self):
+    def duties_in_force(self, u):
         return [d for d in (self.duties or {}).get("duties", [])
-                if self.duty_concerns(d) and self.today >= day(d["applies_from"])]
+                if self.duty_concerns(d, u) and self.today >= day(d["applies_from"])]
 
     def gate(self):
-        u, require = self.use, set(self.p.get("require") or [])
-        named = any(self.sent in ((r.get("when") or {}).get("use_case") or []) for r in self.p.get("rules") or [])
-        if self.sent and self.killed_use():
+        require = set(self.p.get("require") or [])
+        known = {u["id"] for u in self.uses}
+        for r in self.p.get("rules") or []:
+            known |= set((r.get("when") or {}).get("use_case") or [])
+        if self.killed_use():
             return "kill-switch"
-        if self.sent and not u and not named:
+        if set(self.ids) - known:
             return "unknown-use-case"
-        if u and (u.get("ai_act") or "").startswith("prohibited"):
+        if any((u.get("ai_act") or "").startswith("prohibited") for u in self.uses):
             return "ai-act-prohibited"
         if "use_case" in require and not self.sent:
             return "no-use-case"
-        if u and "purpose" in require and not u.get("purpose"):
-            return "no-purpose"
-        if u and "legal_basis" in require and not u.get("legal_basis"):
-            return "no-legal-basis"
-        references = (u or {}).get("references") or {}
-        if u and any(not references.get(x) for x in u.get("requires") or []):
-            return "missing-reference"
-        for d in self.duties_in_force():
-            if d["needs"] in ("dpia", "fria", "worker_notice") and not references.get(d["needs"]):
-                return d["id"]
+        for u in self.uses:
+            if "purpose" in require and not u.get("purpose"):
+                return "no-purpose"
+            if "legal_basis" in require and not u.get("legal_basis"):
+                return "no-legal-basis"
+        for u in self.uses:
+            references = u.get("references") or {}
+            if any(not references.get(x) for x in u.get("requires") or []):
+                return "missing-reference"
+            for d in self.duties_in_force(u):
+                if d["needs"] in ("dpia", "fria", "worker_notice") and not references.get(d["needs"]):
+                    return d["id"]
         region = self.f.get("region") or ""
         return "unknown-region" if region and not is_place(region) else None
 
@@ -318,11 +321,13 @@ class Case:
             return "table", self.leading()
         if res.get("trains_on_data", True) and self.classes:
             return "training", self.leading()
-        exceptions = set((self.use or {}).get("exceptions") or [])
+        exceptions = [set(u.get("exceptions") or []) for u in self.uses] or [set()]
+        if len(self.uses) < len(self.ids):
+            exceptions.append(set())
         if "exception" in (self.p.get("require") or []):
-            if "special" in self.classes and not exceptions - {"10"}:
+            if "special" in self.classes and not all(e - {"10"} for e in exceptions):
                 return "exception", "require"
-            if "criminal" in self.classes and "10" not in exceptions:
+            if "criminal" in self.classes and not all("10" in e for e in exceptions):
                 return "exception", "require"
         for r in self.rules:
             if self.needs_unmet(r, res):
@@ -332,17 +337,18 @@ class Case:
     # ---- the answering side ----
 
     def handling(self):
-        sources = ([self.use] if self.use else []) + self.rules
+        sources = self.uses + self.rules
         obligations = set()
-        if self.use and self.use.get("human_review") in (True, "required", "hold"):
-            obligations.add("human-review")
-        if self.use and self.use.get("ai_act") == "limited":
-            obligations.add("label-output")
-        for d in self.duties_in_force():
-            if d["needs"] == "human_review":
+        for u in self.uses:
+            if u.get("human_review") in (True, "required", "hold"):
                 obligations.add("human-review")
-            if d["needs"] == "label":
+            if u.get("ai_act") == "limited":
                 obligations.add("label-output")
+            for d in self.duties_in_force(u):
+                if d["needs"] == "human_review":
+                    obligations.add("human-review")
+                if d["needs"] == "label":
+                    obligations.add("label-output")
         out = {"tools_allow": [], "tools_deny": [], "answers": "pass", "retention": None}
         classes = {r["id"]: r for r in self.p.get("retention_classes") or []}
         for s in sources:
