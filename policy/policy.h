@@ -198,12 +198,11 @@ const struct pol_kill *pol_kill_use_case(const struct pol_kills *kills, struct b
 /* Everything a decision depends on; the same facts with the same policy give the same bytes. */
 struct pol_facts {
     struct pol_findings findings;
-    unsigned declared_classes; /* by key, use case or headers; only add */
-    struct base_str
-        key_use_case;         /* the key's own where use_case is another: what it asks counts as well */
-    struct base_str use_case; /* empty: none */
-    struct base_str tenant;   /* the key's */
-    struct base_str region;   /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
+    unsigned declared_classes;    /* by key, use case or headers; only add */
+    struct base_str use_case;     /* empty: none */
+    struct base_str key_use_case; /* the key's own where it is another: it counts as well */
+    struct base_str tenant;       /* the key's */
+    struct base_str region;       /* x-weir-region: "EU", "EEA", a country; empty: no constraint */
     enum pol_tier tier;
     double difficulty;             /* 0 to 1 */
     const char *task;              /* static: "summarise", "code", ... */
