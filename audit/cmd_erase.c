@@ -4,6 +4,7 @@
  * are opened here, do the same, and are closed again. Either way the records are in the log before
  * the command ends.
  */
+#include "audit/cmd.h"
 #include "audit/cmd_int.h"
 #include "audit/control.h"
 #include "audit/keeper.h"
@@ -38,27 +39,28 @@ static const char hold_help[] =
 
 static const char content_help[] =
     "usage: weir audit content DIR --req ID [--kind request|sent|received|delivered] [-c FILE]\n"
+    "       [--ground consent|legal-claims|rights-of-others|public-interest]\n"
     "The content kept of a request, decrypted, one JSON object a line. That you read it is "
     "recorded\n"
-    "first.\n";
+    "first. Content that names a person whose data are restricted (weir rights, GDPR Art. 18) "
+    "comes\n"
+    "out only with a --ground of Art. 18(2), which is recorded; else nothing does, exit status "
+    "1.\n";
 
 struct order {
-    const char *dir, *config, *subject, *tenant, *req, *reason, *kind;
+    const char *dir, *config, *subject, *tenant, *req, *reason, *kind, *ground;
     bool release;
     struct conf *conf;
     struct aud_log *log;
     struct aud_keeper *keeper;
 };
 
-static const struct option options[] = {{"subject", required_argument, NULL, 's'},
-                                        {"tenant", required_argument, NULL, 't'},
-                                        {"req", required_argument, NULL, 'q'},
-                                        {"order", required_argument, NULL, 'o'},
-                                        {"reason", required_argument, NULL, 'o'},
-                                        {"release", no_argument, NULL, 'r'},
-                                        {"kind", required_argument, NULL, 'k'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
+static const struct option options[] = {
+    {"subject", required_argument, NULL, 's'}, {"tenant", required_argument, NULL, 't'},
+    {"req", required_argument, NULL, 'q'},     {"order", required_argument, NULL, 'o'},
+    {"reason", required_argument, NULL, 'o'},  {"release", no_argument, NULL, 'r'},
+    {"kind", required_argument, NULL, 'k'},    {"ground", required_argument, NULL, 'g'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
 /* -1: go on; else the exit status. */
 static int parse(struct order *o, int argc, char **argv, const char *help)
@@ -83,6 +85,9 @@ static int parse(struct order *o, int argc, char **argv, const char *help)
         case 'k':
             o->kind = optarg;
             break;
+        case 'g':
+            o->ground = optarg;
+            break;
         case 'c':
             o->config = optarg;
             break;
@@ -105,10 +110,13 @@ static json_t *request(const struct order *o, const char *op)
     json_t *q = json_pack("{s:s}", "op", op);
     const struct {
         const char *key, *value;
-    } t[] = {
-        {"subject", o->subject}, {"tenant", o->tenant}, {"req", o->req}, {"reason", o->reason}};
+    } t[] = {{"subject", o->subject},
+             {"tenant", o->tenant},
+             {"req", o->req},
+             {"reason", o->reason},
+             {"ground", o->ground}};
 
-    for (size_t i = 0; q && i < 4; i++) {
+    for (size_t i = 0; q && i < 5; i++) {
         if (t[i].value)
             json_object_set_new(q, t[i].key, json_string(t[i].value));
     }
@@ -194,7 +202,7 @@ int aud_cmd_erase(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    if (!o.subject == !o.req || o.release || o.kind || (o.subject && !o.subject[0]))
+    if (!o.subject == !o.req || o.ground || o.release || o.kind || (o.subject && !o.subject[0]))
         return aud_cmd_usage(erase_help, "say --subject S or --req ID");
     if (gateway_has_it(o.dir)) {
         json_t *q = request(&o, "erase");
@@ -232,7 +240,7 @@ int aud_cmd_hold(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    if (!o.subject || !o.subject[0] || o.req || o.kind || !o.reason == !o.release)
+    if (!o.subject || !o.subject[0] || o.req || o.kind || o.ground || !o.reason == !o.release)
         return aud_cmd_usage(hold_help, "say --subject S and --reason R, or --release");
     if (gateway_has_it(o.dir)) {
         json_t *q = request(&o, "hold"), *reply = NULL;
@@ -278,6 +286,8 @@ int aud_cmd_content(int argc, char **argv)
         return rc;
     if (!o.req || o.subject || o.tenant || o.reason || o.release)
         return aud_cmd_usage(content_help, "say --req ID");
+    if (o.ground && !aud_ground_known(o.ground))
+        return aud_cmd_usage(content_help, "that is no ground of GDPR Art. 18(2)");
     int fd = memfd_create("content", MFD_CLOEXEC);
     if (fd < 0) {
         fprintf(stderr, "weir audit content: no memory\n");
@@ -292,7 +302,8 @@ int aud_cmd_content(int argc, char **argv)
         char who[AUD_WHO_MAX];
         st = open_offline(&o, &err);
         if (st == BASE_OK)
-            st = aud_keeper_read(o.keeper, o.req, aud_who(who), aud_plain_jsonl, &fd, &err);
+            st = aud_keeper_read(o.keeper, o.req, aud_who(who), o.ground, aud_plain_jsonl, &fd,
+                                 &err);
         st = close_offline(&o, st, &err);
     }
     if (st == BASE_OK)

@@ -29,10 +29,4 @@ int aud_cmd_erase(int argc, char **argv);
 int aud_cmd_hold(int argc, char **argv);
 int aud_cmd_content(int argc, char **argv);
 
-/* The tags under which the log knows a subject: through the gateway that has the log open, or with
- * the keys in DIR (config: where their master is, or NULL). */
-enum base_status aud_cmd_tags(const char *dir, const char *config, const char *subject,
-                              const char *tenant, char (*tags)[AUD_TAG_HEX], size_t max, size_t *n,
-                              struct base_err *err) BASE_MUST_CHECK;
-
 #endif

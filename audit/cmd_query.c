@@ -6,6 +6,7 @@
  * document that is handed on, so its index is made from the records for it alone.
  */
 #include "audit/ask.h"
+#include "audit/cmd.h"
 #include "audit/cmd_int.h"
 #include "audit/note.h"
 #include "audit/reach.h"

@@ -93,11 +93,16 @@ enum base_status aud_keeper_hold(struct aud_keeper *k, const char *subject, cons
 enum base_status aud_keeper_tags(struct aud_keeper *k, const char *subject, const char *tenant,
                                  char (*tags)[AUD_TAG_HEX], size_t max, size_t *n,
                                  struct base_err *err) BASE_MUST_CHECK;
-/* Calls fn with each blob of a request, decrypted. The reading is recorded first. */
+/* Calls fn with each blob of a request, decrypted. The reading is recorded first. ground: why
+ * content that names a person whose data are restricted (conf/rights.h) may be read all the same,
+ * one of the words of aud_ground_known; NULL: it may not, and nothing of the request comes out
+ * (BASE_DENIED, recorded). Lists that cannot be read count as restricted. */
 typedef enum base_status (*aud_plain_fn)(void *ctx, const struct aud_blob *b,
                                          struct base_str plain);
 enum base_status aud_keeper_read(struct aud_keeper *k, const char *req, const char *who,
-                                 aud_plain_fn fn, void *ctx, struct base_err *err) BASE_MUST_CHECK;
+                                 const char *ground, aud_plain_fn fn, void *ctx, struct base_err *err) BASE_MUST_CHECK;
+/* GDPR Art. 18(2): consent, legal-claims, rights-of-others, public-interest. */
+bool aud_ground_known(const char *word);
 /* A blob as one line of JSON, content included, to the descriptor *(int *)ctx: an aud_plain_fn. */
 enum base_status aud_plain_jsonl(void *ctx, const struct aud_blob *b, struct base_str plain);
 /* What was erased, for a reply; owned by the caller. */

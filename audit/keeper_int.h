@@ -10,6 +10,7 @@
 #include "audit/state.h"
 #include "base/json.h"
 #include "base/ring.h"
+#include "conf/rights.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -84,6 +85,8 @@ enum base_status aud_hold_run(struct aud_keeper *k, const char *subject, const c
                               struct base_err *err) BASE_MUST_CHECK;
 /* True if the subject's key of this id is under a hold. */
 bool aud_held(const struct aud_keeper *k, const uint8_t id[AUD_ID_BYTES]);
+/* The lists (bits) of conf/rights.h that the content of a blob names somebody of; restrict.c. */
+unsigned aud_rights_of(const struct conf_rights *lists, struct base_str plain, int64_t today);
 enum base_status aud_sweep_run(struct aud_keeper *k, uint64_t *deleted,
                                struct base_err *err) BASE_MUST_CHECK;
 

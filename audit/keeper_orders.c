@@ -157,7 +157,7 @@ enum base_status aud_keeper_tags(struct aud_keeper *k, const char *subject, cons
 /* ---- reading ---- */
 
 struct read_call {
-    const char *req, *who;
+    const char *req, *who, *ground;
     aud_plain_fn fn;
     void *ctx;
     struct {
@@ -178,6 +178,55 @@ static enum base_status match_req(void *ctx, const struct aud_blob *b, const str
     return BASE_OK;
 }
 
+bool aud_ground_known(const char *word)
+{
+    static const char *const words[] = {"consent", "legal-claims", "rights-of-others",
+                                        "public-interest"};
+
+    for (size_t i = 0; i < 4; i++)
+        if (strcmp(words[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* Decrypts one blob into plain; tag gets the name of its subject in the log. */
+static enum base_status decrypt(struct aud_keeper *k, struct read_call *c, size_t i,
+                                struct base_buf *plain, char tag[AUD_TAG_HEX], struct base_err *err)
+{
+    struct aud_subject s;
+
+    base_buf_clear(plain);
+    enum base_status st =
+        aud_keyring_by_id(k->ring, c->found[i].b.tenant, c->found[i].b.subject, &s, err);
+    if (st == BASE_OK)
+        st = aud_content_read(k->content, &c->found[i].at, &s, plain, NULL, err);
+    memcpy(tag, s.tag, AUD_TAG_HEX);
+    base_wipe(&s, sizeof(s));
+    return st;
+}
+
+/* Whether any of it is about somebody whose data are restricted (GDPR Art. 18). */
+static enum base_status is_restricted(struct aud_keeper *k, struct read_call *c,
+                                      struct base_buf *plain, bool *yes, struct base_err *err)
+{
+    struct conf_rights *lists = NULL;
+    struct base_err why;
+    char tag[AUD_TAG_HEX];
+    int64_t today = base_wall_us() / 86400000000;
+    enum base_status st = BASE_OK;
+
+    *yes = conf_rights_load(k->dir, &lists, &why) != BASE_OK;
+    for (size_t i = 0; i < c->n && st == BASE_OK && !*yes && conf_rights_n(lists); i++) {
+        st = decrypt(k, c, i, plain, tag, err);
+        if (st == BASE_OK)
+            *yes = (conf_rights_of_tag(lists, base_str_c(tag), today) |
+                    aud_rights_of(lists, base_buf_view(plain), today)) &
+                   CONF_RIGHTS_RESTRICTED;
+    }
+    conf_rights_free(lists);
+    return st;
+}
+
 static enum base_status do_read(struct aud_keeper *k, void *arg, struct base_err *err)
 {
     struct read_call *c = arg;
@@ -189,49 +238,64 @@ static enum base_status do_read(struct aud_keeper *k, void *arg, struct base_err
         return st;
     if (c->n == 0)
         return base_err_set(err, BASE_ENOENT, "no content of that request is kept");
+    bool restricted = false;
+    char tag[AUD_TAG_HEX];
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
     base_buf_init(&plain, AUD_BLOB_BYTES_MAX + 16);
+    st = is_restricted(k, c, &plain, &restricted, err);
+    if (st != BASE_OK)
+        goto out;
+    bool denied = restricted && !c->ground;
     base_json_init(&j, &leaf);
     base_json_obj(&j);
     base_json_kz(&j, "by", c->who);
+    if (denied)
+        base_json_kz(&j, "denied", "restriction");
     base_json_kz(&j, "ev", "audit.read");
+    if (restricted && c->ground)
+        base_json_kz(&j, "ground", c->ground);
     base_json_key(&j, "question");
     base_json_obj(&j);
     base_json_kz(&j, "req", c->req);
     base_json_obj_end(&j);
     base_json_kz(&j, "req", "");
-    base_json_kint(&j, "rows", (int64_t)c->n);
+    base_json_kint(&j, "rows", denied ? 0 : (int64_t)c->n);
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", "");
     base_json_kint(&j, "v", 1);
     base_json_kz(&j, "what", "content");
     base_json_obj_end(&j);
     st = aud_log_append(k->log, base_buf_view(&leaf), NULL, err);
+    if (st == BASE_OK && denied)
+        st = base_err_set(err, BASE_DENIED,
+                          "it names a person whose data are restricted (GDPR Art. 18), or the "
+                          "lists cannot be read: say --ground consent, legal-claims, "
+                          "rights-of-others or public-interest where Art. 18(2) allows it");
     for (size_t i = 0; i < c->n && st == BASE_OK; i++) {
-        struct aud_subject s;
-
-        base_buf_clear(&plain);
-        st = aud_keyring_by_id(k->ring, c->found[i].b.tenant, c->found[i].b.subject, &s, err);
-        if (st == BASE_OK)
-            st = aud_content_read(k->content, &c->found[i].at, &s, &plain, NULL, err);
+        st = decrypt(k, c, i, &plain, tag, err);
         if (st == BASE_OK)
             st = c->fn(c->ctx, &c->found[i].b, base_buf_view(&plain));
-        base_wipe(&s, sizeof(s));
     }
+out:
     base_buf_release(&leaf);
     base_buf_wipe(&plain);
     return st;
 }
 
 enum base_status aud_keeper_read(struct aud_keeper *k, const char *req, const char *who,
-                                 aud_plain_fn fn, void *ctx, struct base_err *err)
+                                 const char *ground, aud_plain_fn fn, void *ctx,
+                                 struct base_err *err)
 {
     struct read_call *c = calloc(1, sizeof(*c));
     enum base_status st;
 
     if (!c)
         return base_err_set(err, BASE_ENOMEM, "no memory to read content");
-    *c = (struct read_call){.req = req, .who = who, .fn = fn, .ctx = ctx};
+    if (ground && !aud_ground_known(ground)) {
+        free(c);
+        return base_err_set(err, BASE_EINVAL, "\"%.40s\" is no ground of GDPR Art. 18(2)", ground);
+    }
+    *c = (struct read_call){.req = req, .who = who, .ground = ground, .fn = fn, .ctx = ctx};
     st = aud_keeper_order(k, do_read, c, err);
     free(c);
     return st;

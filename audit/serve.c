@@ -9,7 +9,7 @@
  *   {"op":"erase","subject":S,"tenant":T?,"reason":R?} or {"op":"erase","req":ID,"reason":R?}
  *                                                          {"subjects","blobs","bytes","tags"}
  *   {"op":"hold","subject":S,"tenant":T?,"reason":R} or {...,"release":true}
- *   {"op":"content","req":ID} with a descriptor            JSON lines written to it
+ *   {"op":"content","req":ID,"ground":G?} with a descriptor            JSON lines written to it
  */
 #include "audit/serve.h"
 
@@ -123,7 +123,8 @@ static enum base_status on_request(void *ctx, const char *who, const json_t *q, 
     if (op && strcmp(op, "hold") == 0)
         return op_hold(s, who, q, err);
     if (op && strcmp(op, "content") == 0 && text(q, "req") && fd >= 0)
-        return aud_keeper_read(s->keeper, text(q, "req"), who, aud_plain_jsonl, &fd, err);
+        return aud_keeper_read(s->keeper, text(q, "req"), who, text(q, "ground"), aud_plain_jsonl,
+                               &fd, err);
     return base_err_set(err, BASE_EINVAL, "there is no such operation");
 }
 

@@ -484,6 +484,7 @@ struct conf_policy_test {
     struct conf_names data; /* declared, as by a key */
     struct conf_date at;    /* the day it is decided on; text NULL: today */
     bool pinned;
+    unsigned rights;   /* CONF_RIGHTS_ bits */
     bool has_backends; /* `backends` are the candidates, instead of the configuration's */
     struct conf_targets backends;
     struct conf_names expect_data; /* n == 0 and !has_data: not checked */
@@ -496,6 +497,9 @@ struct conf_policy_test {
     bool has_obligations, has_redact;
 };
 
+/* What happens to a request with an identifier of somebody who is on a list. */
+enum conf_rights_do { CONF_RIGHTS_LOCAL = 1, CONF_RIGHTS_REFUSE };
+
 struct conf_policy {
     struct conf_pos pos;
     const char *file;
@@ -507,6 +511,7 @@ struct conf_policy {
     struct conf_names organisation; /* public_body, public_service */
     struct conf_names require;      /* use_case, purpose, legal_basis, exception */
     struct conf_places default_location;
+    enum conf_rights_do objected, restricted; /* what conf/rights.h's lists do; never 0 once read */
     const char *notice; /* what a person is told with the first answer, or NULL: the built-in one */
     struct conf_retention *retentions;
     size_t n_retentions;

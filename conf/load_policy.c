@@ -21,6 +21,33 @@ static void load_default(struct conf_loader *l, const struct conf_node *n, void 
     conf_map(l, n, "default", CONF_FIELDS(fields), dst);
 }
 
+static void load_rights_do(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    if (!conf_is_text(l, n))
+        return;
+    if (base_str_is(n->text, "local"))
+        *(enum conf_rights_do *)dst = CONF_RIGHTS_LOCAL;
+    else if (base_str_is(n->text, "refuse"))
+        *(enum conf_rights_do *)dst = CONF_RIGHTS_REFUSE;
+    else
+        conf_wrong(l, n, "must be local or refuse, not \"%.*s\"", CONF_SHOW(n));
+}
+
+static void load_rights(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field fields[] = {
+        {.name = "objected",
+         .kind = CONF_SUB,
+         .offset = AT(conf_policy, objected),
+         .fn = load_rights_do},
+        {.name = "restricted",
+         .kind = CONF_SUB,
+         .offset = AT(conf_policy, restricted),
+         .fn = load_rights_do},
+    };
+    conf_map(l, n, "rights", CONF_FIELDS(fields), dst);
+}
+
 /* ---- rules ---- */
 
 static void load_redact_style(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -209,6 +236,7 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root, struc
         {.name = "organisation", .kind = CONF_NAMES_0, .offset = AT(conf_policy, organisation)},
         {.name = "require", .kind = CONF_NAMES_0, .offset = AT(conf_policy, require)},
         {.name = "default", .kind = CONF_SUB, .fn = load_default},
+        {.name = "rights", .kind = CONF_SUB, .fn = load_rights},
         {.name = "notice", .kind = CONF_STR, .offset = AT(conf_policy, notice)},
         {.name = "retention_classes", .kind = CONF_SUB, .fn = already_read},
         {.name = "use_cases", .kind = CONF_SUB, .fn = conf_load_use_cases},
@@ -224,6 +252,8 @@ void conf_load_policy(struct conf_loader *l, const struct conf_node *root, struc
         return;
     home[0] = "on_premises";
     p->default_location = (struct conf_places){home, 1};
+    p->objected = CONF_RIGHTS_LOCAL;
+    p->restricted = CONF_RIGHTS_REFUSE;
     for (const struct conf_node *c = root->kind == CONF_NODE_MAP ? root->child : NULL; c;
          c = c->next)
         if (base_str_is(c->key, "retention_classes"))

@@ -6,6 +6,7 @@
  * configuration (candidates), the router (tier) and the clock (day).
  */
 #include "conf/load.h"
+#include "conf/rights.h"
 
 #define AT(type, member)  offsetof(struct type, member)
 #define TESTS_MAX         1000
@@ -207,6 +208,26 @@ static void load_expect(struct conf_loader *l, const struct conf_node *n, void *
 
 /* ---- the list ---- */
 
+/* That the text holds an identifier of somebody on these lists. */
+static void load_rights(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    unsigned *bits = dst;
+    if (!conf_is_list(l, n, 3))
+        return;
+    for (const struct conf_node *c = n->child; c; c = c->next) {
+        if (!conf_is_text(l, c))
+            continue;
+        unsigned bit = conf_rights_find(c->text);
+        if (base_str_is(c->text, "unreadable"))
+            bit = CONF_RIGHTS_UNREADABLE;
+        if (bit)
+            *bits |= bit;
+        else
+            conf_wrong(l, c, "must be restricted, objected or unreadable, not \"%.*s\"",
+                       CONF_SHOW(c));
+    }
+}
+
 void conf_load_policy_tests(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field fields[] = {
@@ -222,6 +243,10 @@ void conf_load_policy_tests(struct conf_loader *l, const struct conf_node *n, vo
         {.name = "tier", .kind = CONF_SUB, .offset = AT(conf_policy_test, tier), .fn = load_tier},
         {.name = "at", .kind = CONF_SUB, .offset = AT(conf_policy_test, at), .fn = conf_load_date},
         {.name = "pinned", .kind = CONF_BOOL, .offset = AT(conf_policy_test, pinned)},
+        {.name = "rights",
+         .kind = CONF_SUB,
+         .offset = AT(conf_policy_test, rights),
+         .fn = load_rights},
         {.name = "backends", .kind = CONF_SUB, .fn = load_own_backends},
         {.name = "expect", .kind = CONF_SUB, .required = true, .fn = load_expect},
     };

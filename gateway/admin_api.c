@@ -10,6 +10,7 @@
 #include "gateway/app.h"
 #include "gateway/erase_http.h"
 #include "gateway/review_http.h"
+#include "gateway/rights.h"
 #include "gateway/switches.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static const struct {
     {"kill", gw_switches_admin},
     {"reviews", gw_review_admin},
     {"erase", gw_erase_admin},
+    {"rights", gw_rights_admin},
 };
 
 bool gw_admin_api(struct gw_server_request *r)

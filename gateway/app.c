@@ -372,6 +372,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
     if (st == BASE_OK)
         st = gw_switches_start(child, c->policy_state, c->audit.directory, app.log, err);
     if (st == BASE_OK)
+        st = gw_rights_start(child, c->audit.directory, app.log, err);
+    if (st == BASE_OK)
         st = gw_event_keys(app.log, app.log_dir, app.keys->keys, err);
     if (st == BASE_OK)
         st = open_oblige(c, err);
@@ -382,6 +384,8 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
                                             .erased_ctx = app.reviews};
     if (st == BASE_OK)
         st = aud_keeper_open(&keep, app.log, &app.keeper, err);
+    if (st == BASE_OK)
+        gw_rights_keeper(app.keeper);
     if (st == BASE_OK)
         st = aud_serve_start(app.log_dir, app.log, app.keeper, &app.serve, err);
     if (st == BASE_OK)
@@ -403,6 +407,7 @@ static void stop(void)
     if (app.watching)
         pthread_join(app.watcher, NULL);
     gw_switches_stop();
+    gw_rights_stop();
     aud_serve_stop(app.serve);
     app.serve = NULL;
     aud_keeper_close(app.keeper);
@@ -468,6 +473,7 @@ static void loop_free(struct gw_loop *l)
     pol_scratch_free(al->scratch);
     keys_unref(al->keys);
     gw_switches_unref(al->switches);
+    gw_rights_unref(al->rights);
     free(al);
 }
 
@@ -486,6 +492,7 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     al->keys = keys_ref(app.keys);
     pthread_mutex_unlock(&app.keys_lock);
     al->switches = gw_switches_now();
+    al->rights = gw_rights_now();
     al->recorder = gw_recorder_new(l, app.log);
     al->keeper = app.keeper;
     al->upstreams = upstreams_new(l, err);
@@ -591,6 +598,20 @@ static void engine_family(struct gw_loop *l, struct base_buf *out, enum engine_f
     }
 }
 
+static void put_rights(struct gw_loop *l, struct base_buf *out)
+{
+    const struct gw_rights_ref *s = ((struct gw_app_loop *)l->app)->rights;
+    int64_t today = base_wall_us() / 86400000000;
+    base_buf_z(out, "# HELP weir_rights_entries People on a list (GDPR Art. 18, 21) whose entry is "
+                    "in force.\n# TYPE weir_rights_entries gauge\n");
+    for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
+        base_buf_printf(out, "weir_rights_entries{list=\"%s\"} %zu\n", conf_rights_name(bit),
+                        conf_rights_count(s->lists, bit, today));
+    gw_metrics_put(out, "weir_rights_readable", "gauge",
+                   "0 while the lists cannot be read: nothing leaves then.",
+                   !atomic_load(&((struct gw_app_loop *)l->app)->rights->unreadable));
+}
+
 static void metrics(struct gw_loop *l, struct base_buf *out)
 {
     struct aud_stats a;
@@ -610,6 +631,7 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     gw_metrics_put_audit(out, &a);
     gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
                    (double)gw_reviews_pending(app.reviews));
+    put_rights(l, out);
     gw_metrics_put_sinks(out, app.sinks);
     gw_metrics_put_witnesses(out, app.witnesses);
     gw_metrics_put(out, "weir_audit_signer_up", "gauge",

@@ -11,6 +11,7 @@
 #include "gateway/provenance.h"
 #include "gateway/record.h"
 #include "gateway/review.h"
+#include "gateway/rights.h"
 #include "gateway/switches.h"
 #include "policy/policy.h"
 
@@ -52,6 +53,7 @@ struct gw_app_loop {
     struct gw_keys_ref *keys;
     struct gw_upstreams_ref *upstreams; /* for loop->gen */
     struct gw_switches_ref *switches;   /* what is switched off */
+    struct gw_rights_ref *rights;       /* who is restricted or objected */
     struct gw_request *running;         /* those with an attempt under way, by run_next */
     const struct gw_prov *prov;         /* borrowed: the process' one */
     struct gw_reviews *reviews;         /* same */

@@ -50,6 +50,23 @@ static enum base_status use_key(const struct conf *c, const char *name, struct b
     return st;
 }
 
+/* As the gateway does, with the lists of people as they are now. */
+static enum base_status scan(const struct conf *c, const struct pol_detector *d,
+                             struct pol_scratch *s, int64_t today, struct chat_request *r,
+                             struct pol_findings *out, struct base_err *err)
+{
+    struct conf_rights *lists = NULL;
+    struct base_err why;
+    bool readable = conf_rights_load(c->audit.directory, &lists, &why) == BASE_OK;
+    enum base_status st = pol_scan_request_rights(d, s, lists, today, r, out, err);
+    if (!readable) {
+        fprintf(stderr, "%s\n", why.text);
+        out->rights |= CONF_RIGHTS_UNREADABLE;
+    }
+    conf_rights_free(lists);
+    return st;
+}
+
 static enum base_status decide(const struct conf *c, const struct pol_policy *p,
                                const struct explain_args *args, struct chat_request *r,
                                struct base_arena *a, struct base_buf *out, struct base_err *err)
@@ -70,7 +87,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
                           BASE_FMT(f.use_case));
     if (st != BASE_OK || (st = pol_detector_new(&d, err)) != BASE_OK ||
         (st = pol_scratch_new(d, &s, err)) != BASE_OK ||
-        (st = pol_scan_request(d, s, r, &f.findings, err)) != BASE_OK)
+        (st = scan(c, d, s, f.today, r, &f.findings, err)) != BASE_OK)
         goto out;
     gw_route_score(r, &score);
     struct gw_plan_ask ask = {

@@ -61,8 +61,9 @@ void gw_keep_choose(struct gw_request *q)
         if (r->maximum_s < k->maximum_s)
             k->maximum_s = r->maximum_s;
     }
-    if ((named & wanted) != wanted)
-        return;
+    if ((named & wanted) != wanted ||
+        (q->facts.findings.rights & (CONF_RIGHTS_RESTRICTED | CONF_RIGHTS_UNREADABLE)))
+        return; /* GDPR Art. 18: nothing new is stored of a person whose data are restricted */
     if (q->decision.retention && (int64_t)q->decision.content_days * 86400 < k->maximum_s)
         k->maximum_s = (int64_t)q->decision.content_days * 86400;
     if (k->maximum_s == 0)
@@ -197,8 +198,10 @@ bool gw_keep_sent(struct gw_request *q, struct base_str wire)
 
 void gw_keep_received(struct gw_request *q, struct base_str text)
 {
-    /* only where it is another text than what is delivered */
-    if ((q->keep.kinds & BIT(AUD_RECEIVED)) && q->vault && !base_buf_str(&q->keep.received, text))
+    /* only where it is another text than what is delivered, or is looked through at the end */
+    bool kept = (q->keep.kinds & BIT(AUD_RECEIVED)) && q->vault;
+    bool looked = q->keep.kinds && conf_rights_n(q->app->rights->lists) > 0;
+    if ((kept || looked) && !base_buf_str(&q->keep.received, text))
         q->keep.lost = true;
 }
 
@@ -208,11 +211,29 @@ void gw_keep_delivered(struct gw_request *q, struct base_str bytes)
         q->keep.lost = true;
 }
 
+/* An answer may name a restricted person whom the request did not name. In a stream the pieces of
+ * what is delivered have wrapping between them: the text itself is looked through. */
+static bool restricted(const struct gw_request *q)
+{
+    const struct conf_rights *lists = q->app->rights->lists;
+    int64_t today = base_wall_us() / 86400000000;
+    if (!q->keep.kinds || conf_rights_n(lists) == 0)
+        return false;
+    return !base_buf_ok(&q->keep.received) ||
+           ((conf_rights_in_text(lists, base_buf_view(&q->keep.received), today) |
+             conf_rights_in_text(lists, base_buf_view(&q->keep.delivered), today)) &
+            CONF_RIGHTS_RESTRICTED);
+}
+
 void gw_keep_end(struct gw_request *q, void (*then)(struct gw_request *q))
 {
     struct aud_keep what = {0};
+    if (restricted(q)) {
+        base_buf_wipe(&q->keep.received);
+        base_buf_wipe(&q->keep.delivered);
+    }
     q->keep.then = then;
-    if (q->keep.received.n)
+    if (q->keep.received.n && (q->keep.kinds & BIT(AUD_RECEIVED)) && q->vault)
         put(&what, AUD_RECEIVED, 0, base_buf_view(&q->keep.received));
     if (q->keep.delivered.n)
         put(&what, AUD_DELIVERED, 0, base_buf_view(&q->keep.delivered));

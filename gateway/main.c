@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "gateway/app.h"
+#include "gateway/rights.h"
 #include "gateway/supervisor.h"
 #include "policy/cmd.h"
 
@@ -233,7 +234,7 @@ static const struct command commands[] = {
      "       weir audit witness DIR --init --name NAME | DIR --listen HOST:PORT --log VKEY...\n"
      "       weir audit query  DIR [filters] [--format text|jsonl|csv|html]\n"
      "       weir audit export DIR --report NAME [filters] [--format html|csv|jsonl|text]\n"
-     "       weir audit content DIR --req ID [--kind KIND]\n"
+     "       weir audit content DIR --req ID [--kind KIND] [--ground GROUND]\n"
      "       weir audit erase  DIR --subject S | --req ID [--order REASON]\n"
      "       weir audit hold   DIR --subject S --reason R | --release\n"
      "       weir audit VERB --help tells more\n\n"
@@ -247,6 +248,19 @@ static const struct command commands[] = {
      "new prints the secret once and nothing else on standard output. A running gateway sees new\n"
      "and revoked keys within a second. --data and --use-case are what the key's requests "
      "declare.\n"},
+    {"rights", gw_cli_rights, "people who are restricted or objected (GDPR Art. 18, 21)",
+     "usage: weir rights add    -c FILE --list restricted|objected --reason TEXT --approver NAME\n"
+     "                          [--expires YYYY-MM-DD] [--by WHO] < IDENTIFIER\n"
+     "       weir rights remove -c FILE --list restricted|objected --reason TEXT --approver NAME\n"
+     "                          [--id ID | < IDENTIFIER]\n"
+     "       weir rights list   -c FILE [--json]\n"
+     "       weir rights check  -c FILE [--json] < IDENTIFIER\n\n"
+     "An identifier is an e-mail address, a telephone, personal, customer or account number, what\n"
+     "is sent as x-weir-subject, or a name. It is read from standard input and kept as a keyed "
+     "hash\n"
+     "only. A request that holds it stays at home (objected) or is refused (restricted); the\n"
+     "policy's `rights:` can say otherwise. A running gateway acts on it within a second; every\n"
+     "change is recorded, without the identifier. check: exit status 1 when it is not listed.\n"},
     {"report", gw_cli_report, "traffic, tiering, cost and residency",
      "usage: weir report -c FILE [--since T] [--html OUT] [--json]\n\n"
      "Adds up the audit log, which is verified first: who answered what at which cost, what may\n"

@@ -86,6 +86,9 @@ static const struct {
     [GW_F_ANSWER_FINDINGS] = {"weir_answer_findings_total",
                               "Values found in answers, by type and what was done.",
                               {"type", "action"}},
+    [GW_F_RIGHTS] = {"weir_rights_matches_total",
+                     "Requests that name somebody on a list (GDPR Art. 18, 21).",
+                     {"list"}},
 };
 
 static const struct {

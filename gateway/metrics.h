@@ -41,6 +41,7 @@ enum gw_family {
     GW_F_TOKENS,          /* weir_tokens_total [route direction] */
     GW_F_ANSWER_FINDINGS, /* weir_answer_findings_total [type action] */
     GW_F_SHADOW,          /* weir_shadow_decisions_total [change] */
+    GW_F_RIGHTS,          /* weir_rights_matches_total [list] */
     GW_F_COUNT
 };
 

@@ -142,10 +142,21 @@ static bool read_headers(struct gw_request *q)
 static bool scan(struct gw_request *q)
 {
     struct base_err err;
-    enum base_status st =
-        pol_scan_request(q->app->detector, q->app->scratch, &q->chat, &q->facts.findings, &err);
-    if (st == BASE_OK)
+    const struct gw_rights_ref *lists = q->app->rights;
+    int64_t today = base_wall_us() / 86400000000;
+    enum base_status st = pol_scan_request_rights(q->app->detector, q->app->scratch, lists->lists,
+                                                  today, &q->chat, &q->facts.findings, &err);
+    if (st == BASE_OK) {
+        unsigned *rights = &q->facts.findings.rights;
+        *rights |= conf_rights_in_text(lists->lists, q->subject, today);
+        for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
+            if (*rights & bit)
+                gw_metrics_add(q->http->loop->metrics, GW_F_RIGHTS, conf_rights_name(bit), NULL,
+                               NULL, 1);
+        if (atomic_load(&q->app->rights->unreadable))
+            *rights |= CONF_RIGHTS_UNREADABLE;
         return true;
+    }
     base_warn("policy", "request %s could not be scanned: %s", q->http->id, err.text);
     gw_request_fail(q, 400, "invalid_request_error", "not_scannable", NULL,
                     "The request could not be examined for personal data, so it goes nowhere.");

@@ -62,6 +62,16 @@ void gw_review_put(struct gw_request *q)
                     "The answer needs a human's approval, but %s. Try again later.", err.text);
 }
 
+/* Names the answer, or the one whom it is about, somebody whose data are restricted by now? */
+static bool restricted(const struct gw_app_loop *al, const struct gw_review_item *item)
+{
+    int64_t today = base_wall_us() / 86400000000;
+    unsigned lists = conf_rights_in_text(al->rights->lists, item->text, today) |
+                     conf_rights_in_text(al->rights->lists, item->body, today) |
+                     conf_rights_in_text(al->rights->lists, item->subject, today);
+    return (lists & CONF_RIGHTS_RESTRICTED) || atomic_load(&al->rights->unreadable);
+}
+
 /* ---- the client that comes back for it ---- */
 
 static void delivered(void *ctx, enum base_status st, uint64_t index)
@@ -136,6 +146,10 @@ bool gw_review_fetch(struct gw_request *q)
         gw_request_fail(q, 403, "review_rejected", "review_rejected", NULL,
                         "A human has rejected the answer%s%.*s.", item->reason.n ? ": " : "",
                         BASE_FMT(item->reason));
+    } else if (restricted(q->app, item)) {
+        gw_request_fail(q, 403, "policy_denied", "restriction", NULL,
+                        "The answer names a person whose data are restricted by now (GDPR Art. "
+                        "18), or the lists cannot be read. Who keeps the lists can say more.");
     } else if (deliver(q, item)) {
         return true;
     } else {
@@ -191,6 +205,12 @@ static void show_now(struct gw_server_request *r, void *arg)
 
     if (gw_reviews_get(al->reviews, v->id, BASE_STR_NULL, r->arena, &item, &err) != BASE_OK) {
         gw_admin_error(r, 404, "not_found_error", "%s", err.text);
+        return;
+    }
+    if (restricted(al, &item)) {
+        gw_admin_error(r, 403, "invalid_request_error",
+                       "the answer names a person whose data are restricted (GDPR Art. 18), or "
+                       "the lists cannot be read");
         return;
     }
     base_buf_init(&body, 6 * (item.text.n + item.body.n) + 8192);

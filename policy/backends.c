@@ -4,6 +4,7 @@
  *   deny       a rule that applies denies, or a gate refused the whole request;
  *   pinned     another model was asked for by name;
  *   kill       a kill switch stops it (also on premises);
+ *   rights     somebody who is restricted or objected is named, or the lists cannot be read;
  *   content    what could not be scanned does not leave;
  *   location   every place is among those that all rules allow (EU and EEA as all their members);
  *              on premises needs "on_premises" there, and of what follows only the last
@@ -78,6 +79,23 @@ static void step_kill(struct judged *j, struct pol_step *s)
         refuse(s, "kill-switch",
                POL_TEXT(j->w, "switched off since %.*s (%s %.*s): %.*s", BASE_FMT(k->since),
                         pol_kill_kind_name(k->kind), BASE_FMT(k->value), BASE_FMT(k->reason)));
+}
+
+static void step_rights(struct judged *j, struct pol_step *s)
+{
+    unsigned rights = j->w->f->findings.rights;
+
+    if (rights & CONF_RIGHTS_RESTRICTED)
+        refuse(s, "restriction",
+               "the request names a person whose data are restricted (GDPR Art. 18), which stays "
+               "on premises");
+    else if (rights & CONF_RIGHTS_OBJECTED)
+        refuse(s, "objection",
+               "the request names a person who objected (GDPR Art. 21), which stays on premises");
+    else if (rights & CONF_RIGHTS_UNREADABLE)
+        refuse(s, "rights-unreadable",
+               "the lists of people who are restricted or objected cannot be read, so nothing "
+               "leaves");
 }
 
 static void step_available(struct judged *j, struct pol_step *s)
@@ -434,9 +452,12 @@ static const struct {
     step_fn fn;
     bool remote; /* only off premises */
 } steps[] = {
+    /* one a line, in the order of the essay above */
+    // clang-format off
     {"deny", step_deny, false},
     {"pinned", step_pinned, false},
     {"kill", step_kill, false},
+    {"rights", step_rights, true},
     {"content", step_content, true},
     {"location", step_location, false},
     {"region", step_region, true},
@@ -448,6 +469,7 @@ static const struct {
     {"needs", step_needs, true},
     {"watermark", step_watermark, false},
     {"available", step_available, false},
+    // clang-format on
 };
 #define N_STEPS (sizeof(steps) / sizeof(steps[0]))
 

@@ -28,6 +28,15 @@ static void findings(struct base_json *j, const struct pol_findings *f)
     base_json_arr_end(j);
 }
 
+void pol_rights_json(struct base_json *j, unsigned rights)
+{
+    base_json_arr(j);
+    for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_UNREADABLE; bit *= 2)
+        if (rights & bit)
+            base_json_z(j, conf_rights_name(bit));
+    base_json_arr_end(j);
+}
+
 static void tool_lists(struct base_json *j, const char *key, const struct pol_tool_list *v,
                        size_t n)
 {
@@ -99,6 +108,10 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
     base_json_key(j, "data");
     pol_classes_json(j, d->classes);
     findings(j, &f->findings);
+    if (f->findings.rights) {
+        base_json_key(j, "rights");
+        pol_rights_json(j, f->findings.rights);
+    }
     base_json_key(j, "use_case");
     if (f->use_case.n)
         base_json_str(j, f->use_case);

@@ -525,6 +525,11 @@ const struct pol_norm *pol_scratch_norm(const struct pol_scratch *s)
     return &s->norm;
 }
 
+const struct pol_norm *pol_scratch_inner(const struct pol_scratch *s)
+{
+    return s->inner && s->b64.n_v ? &s->inner->norm : NULL;
+}
+
 /* One text, once: *sc gets the candidates. They lie in s, and positions are the normaliser's. */
 static enum base_status look(const struct pol_detector *d, struct pol_scratch *s,
                              struct base_str text, bool names, struct pol_scan *sc,

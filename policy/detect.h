@@ -128,5 +128,7 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
                                 struct base_err *err) BASE_MUST_CHECK;
 /* The text of the last scan as detectors read it; borrowed until the next one. */
 const struct pol_norm *pol_scratch_norm(const struct pol_scratch *s);
+/* The same of what it decoded from base64; NULL: nothing. */
+const struct pol_norm *pol_scratch_inner(const struct pol_scratch *s);
 
 #endif

@@ -8,6 +8,7 @@
  *    "key_use_case":"x","tenant":"acme","region":"EU",
  *    "candidates":[{"backend":"openai-eu/gpt-x","available":true,"unavailable":"text",
  *                   "residency":{...}}],
+ *    "rights":["restricted","objected","unreadable"],
  *    "kills":[{"kind":"country","value":"US","reason":"..","since":".."}]}
  * A candidate local/NAME without residency is a model of our own engine. Every member has a
  * default: absent lists are empty, absent words "none of it", `found` follows from the findings'
@@ -112,6 +113,10 @@ void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
     }
     base_json_kbool(j, "pinned", f->pinned);
     kstr_some(j, "region", f->region, 20);
+    if (f->findings.rights) {
+        base_json_key(j, "rights");
+        pol_rights_json(j, f->findings.rights);
+    }
     base_json_kz(j, "today", today);
     base_json_key(j, "unavailable");
     base_json_arr(j);
@@ -240,6 +245,24 @@ static unsigned classes(struct in *in, const json_t *o, const char *key)
             all |= one;
         else
             wrong(in, "\"%.60s\" is no data class", v[i]);
+    }
+    return all;
+}
+
+static unsigned rights(struct in *in, const json_t *o)
+{
+    size_t n;
+    const char **v = list(in, o, "rights", &n);
+    unsigned all = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned one = conf_rights_find(base_str_c(v[i]));
+
+        if (strcmp(v[i], conf_rights_name(CONF_RIGHTS_UNREADABLE)) == 0)
+            one = CONF_RIGHTS_UNREADABLE;
+        if (!one)
+            wrong(in, "\"%.60s\" is no list of people", v[i]);
+        all |= one;
     }
     return all;
 }
@@ -469,9 +492,9 @@ enum base_status pol_facts_parse(const json_t *facts, const json_t *decision, po
                                  struct base_err *err)
 {
     static const char *const keys[] = {
-        "id",          "today",        "tier",       "difficulty",  "task",     "pinned",
-        "unscannable", "found",        "declared",   "findings",    "use_case", "tenant",
-        "region",      "key_use_case", "candidates", "unavailable", "kills",    NULL};
+        "id",         "today",       "tier",     "difficulty", "task",   "pinned", "unscannable",
+        "found",      "declared",    "findings", "use_case",   "tenant", "region", "key_use_case",
+        "candidates", "unavailable", "kills",    "rights",     NULL};
     struct in in = {a, err, false};
     const json_t *both[2] = {facts, decision}, *got[6] = {0};
     static const char *const shared[] = {"tier",     "difficulty", "task",
@@ -495,6 +518,7 @@ enum base_status pol_facts_parse(const json_t *facts, const json_t *decision, po
     f->findings.classes |= classes(&in, facts, "found");
     f->findings.classes = pol_classes_close(f->findings.classes);
     f->findings.unscannable = flag(&in, facts, "unscannable", false);
+    f->findings.rights = rights(&in, facts);
     f->declared_classes = classes(&in, facts, "declared");
     f->use_case = str(&in, got[4], "use_case");
     f->key_use_case = str(&in, facts, "key_use_case");

@@ -2,6 +2,7 @@
  *
  * In this order, the first that holds is the one that is told:
  *   a kill switch on the use case;
+ *   somebody who is restricted or objected is named, and the policy says `refuse`;
  *   a use case that the policy neither declares nor names in a rule: a typing error must not shed
  *   obligations;
  *   a use case declared as prohibited under the AI Act, whatever the day: the organisation says so.
@@ -129,6 +130,24 @@ static bool refused_use(struct pol_work *w)
     return refused;
 }
 
+/* GDPR Art. 18 and 21; where the policy says `local` backends.c keeps it at home. */
+static bool of_somebody(struct pol_work *w)
+{
+    unsigned rights = w->f->findings.rights;
+
+    if ((rights & CONF_RIGHTS_RESTRICTED) && w->p->conf->restricted == CONF_RIGHTS_REFUSE)
+        refuse(w, "restriction",
+               "it names a person whose data are restricted (GDPR Art. 18), and the policy refuses "
+               "such requests",
+               "leave that person out; who keeps the lists can say more");
+    else if ((rights & CONF_RIGHTS_OBJECTED) && w->p->conf->objected == CONF_RIGHTS_REFUSE)
+        refuse(w, "objection",
+               "it names a person who objected (GDPR Art. 21), and the policy refuses such "
+               "requests",
+               "leave that person out; who keeps the lists can say more");
+    return w->d->deny_rule != NULL;
+}
+
 void pol_gates(struct pol_work *w)
 {
     const struct pol_facts *f = w->f;
@@ -144,6 +163,8 @@ void pol_gates(struct pol_work *w)
                POL_TEXT(w, "the use case %.*s is switched off since %.*s: %.*s", BASE_FMT(id),
                         BASE_FMT(k->since), BASE_FMT(k->reason)),
                "wait until it is switched on again; the operator can say more");
+    } else if (of_somebody(w)) {
+        return;
     } else if (!known_use_case(w, id) || !known_use_case(w, id = own)) {
         refuse(w, "unknown-use-case",
                POL_TEXT(w, "the use case \"%.*s\" is not in the policy",

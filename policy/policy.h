@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "conf/conf.h"
+#include "conf/rights.h"
 
 /* ---- types and classes ---- */
 
@@ -135,11 +136,20 @@ struct pol_findings {
     pol_types types;
     unsigned classes; /* pol_class bits, implications applied */
     bool unscannable; /* an opaque part, or a text that could not be scanned whole */
+    unsigned rights;  /* CONF_RIGHTS_ bits: people on a list are named; lists that cannot be read */
 };
 
 enum base_status pol_scan_request(const struct pol_detector *d, struct pol_scratch *s,
                                   struct chat_request *r, struct pol_findings *out,
                                   struct base_err *err) BASE_MUST_CHECK;
+
+/* The same, looking also for people on the lists (conf/rights.h; NULL: none) as of `today`. */
+enum base_status pol_scan_request_rights(const struct pol_detector *d, struct pol_scratch *s,
+                                         const struct conf_rights *rights, int64_t today,
+                                         struct chat_request *r, struct pol_findings *out,
+                                         struct base_err *err) BASE_MUST_CHECK;
+/* Writes ["restricted","objected"]. */
+void pol_rights_json(struct base_json *j, unsigned rights);
 
 /* ---- decision ---- */
 

@@ -24,8 +24,24 @@ struct scan_ctx {
     struct pol_findings *out;
     uint32_t count[POL_TYPE_COUNT];
     enum pol_level level[POL_TYPE_COUNT];
+    const struct conf_rights *rights;
+    int64_t today;
     struct base_err *err;
 };
+
+/* People on a list, in a text as it stands and as detectors read it (in base64 too). */
+static void look_for_people(struct scan_ctx *c, struct base_str text)
+{
+    const struct pol_norm *m = pol_scratch_norm(c->s), *inner = pol_scratch_inner(c->s);
+
+    if (!c->rights)
+        return;
+    c->out->rights |= conf_rights_in_text(c->rights, text, c->today);
+    if (!m->same)
+        c->out->rights |= conf_rights_in_text(c->rights, base_str_n(m->p, m->n), c->today);
+    if (inner)
+        c->out->rights |= conf_rights_in_text(c->rights, base_str_n(inner->p, inner->n), c->today);
+}
 
 static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool add)
 {
@@ -35,6 +51,7 @@ static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool 
     st = pol_scan_types(c->d, c->s, text, ~(pol_types)0, c->a, &spans, &c->out->classes, c->err);
     if (st != BASE_OK)
         return st;
+    look_for_people(c, text);
     c->out->unscannable = c->out->unscannable || spans.truncated;
     for (size_t i = 0; i < spans.n; i++) {
         enum pol_type t = spans.v[i].type;
@@ -142,6 +159,8 @@ static enum base_status scan_seams(struct scan_ctx *c, const struct chat_message
     if (st == BASE_OK)
         st = pol_scan_types(c->d, c->s, base_buf_view(&all), ~(pol_types)0, c->a, &whole, NULL,
                             c->err);
+    if (st == BASE_OK)
+        look_for_people(c, base_buf_view(&all));
     for (size_t i = 0; st == BASE_OK && i < whole.n; i++) {
         while (at + seam_text(&m->parts[k]).n <= whole.v[i].start)
             at += seam_text(&m->parts[k++]).n;
@@ -166,7 +185,15 @@ enum base_status pol_scan_request(const struct pol_detector *d, struct pol_scrat
                                   struct chat_request *r, struct pol_findings *out,
                                   struct base_err *err)
 {
-    struct scan_ctx c = {.d = d, .s = s, .out = out, .err = err};
+    return pol_scan_request_rights(d, s, NULL, 0, r, out, err);
+}
+
+enum base_status pol_scan_request_rights(const struct pol_detector *d, struct pol_scratch *s,
+                                         const struct conf_rights *rights, int64_t today,
+                                         struct chat_request *r, struct pol_findings *out,
+                                         struct base_err *err)
+{
+    struct scan_ctx c = {.d = d, .s = s, .out = out, .err = err, .rights = rights, .today = today};
     enum base_status st;
 
     memset(out, 0, sizeof(*out));

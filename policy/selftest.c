@@ -199,6 +199,7 @@ static bool state_facts(struct one *o, struct base_arena *a)
     o->f.tenant = base_str_c(t->tenant);
     o->f.region = base_str_c(t->region);
     o->f.pinned = o->f.pinned || t->pinned;
+    o->f.findings.rights |= t->rights;
     if (t->at.text)
         o->f.today = t->at.day;
     if (t->tier)

@@ -1,6 +1,7 @@
 /* tree.c - the whole reason tree of a decision as one JSON object.
  *
  *   {"classes":{"found":[..],"declared":[..],"use_case":[..],"effective":[..]},
+ *    "rights":{"found":[..],"objected":"local","restricted":"refuse"},
  *    "rules":[{"rule","applies","conditions":[{"on","asks","holds"}],"effects":{..}}],
  *    "default":{"applies","location":[..]},
  *    "candidates":[{"backend","allowed","steps":[{"check","ok","rule","reason"}]}]}
@@ -110,6 +111,11 @@ static void steps(struct base_json *j, const struct pol_verdict *v)
     base_json_obj_end(j);
 }
 
+static const char *rights_do(enum conf_rights_do d)
+{
+    return d == CONF_RIGHTS_REFUSE ? "refuse" : "local";
+}
+
 void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
                    const struct pol_decision *d)
 {
@@ -127,6 +133,15 @@ void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct
     classes(j, "use_case", declared);
     classes(j, "effective", effective);
     base_json_obj_end(j);
+    if (f->findings.rights) {
+        base_json_key(j, "rights");
+        base_json_obj(j);
+        base_json_key(j, "found");
+        pol_rights_json(j, f->findings.rights);
+        base_json_kz(j, "objected", rights_do(p->conf->objected));
+        base_json_kz(j, "restricted", rights_do(p->conf->restricted));
+        base_json_obj_end(j);
+    }
     base_json_key(j, "rules");
     base_json_arr(j);
     for (size_t i = 0; i < p->n_rules; i++) {

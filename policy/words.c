@@ -114,6 +114,10 @@ void pol_explain_denial(struct pol_work *w)
         d->deny_rule = first->rule;
         if (strcmp(first->rule, "kill-switch") == 0)
             d->remedy = "wait until it is switched on again; the operator can say more";
+        else if (strcmp(first->rule, "rights-unreadable") == 0)
+            d->remedy = "tell the operator: the gateway's log names the file";
+        else if (strcmp(first->rule, "restriction") == 0 || strcmp(first->rule, "objection") == 0)
+            d->remedy = "ask for a model on premises, or leave that person out";
         else
             d->remedy = w->f->pinned
                             ? "ask for model \"auto\" or for one that the rule allows, or leave "

@@ -122,6 +122,7 @@ def make_policy():
     perhaps(out, "default", 0.6, lambda: {"location": R.choice([["on_premises"], ["on_premises", "EU"], ["EEA"],
                                                               ["on_premises", "EU", "US", "CH"], PLACES])})
     perhaps(out, "organisation", 0.4, lambda: some(["public_body", "public_service"], 1, 2))
+    perhaps(out, "rights", 0.3, lambda: {k: R.choice(["local", "refuse"]) for k in some(["objected", "restricted"], 1, 2)})
     perhaps(out, "require", 0.15, lambda: some(["use_case", "purpose", "legal_basis", "exception"], 1, 2))
     return out
 
@@ -202,6 +203,7 @@ def make_facts(i):
     perhaps(f, "region", 0.2, lambda: R.choice(["EU", "EEA", "DE", "US", "nowhere", "on_premises"]))
     perhaps(f, "pinned", 0.1, lambda: True)
     perhaps(f, "unscannable", 0.08, lambda: True)
+    perhaps(f, "rights", 0.12, lambda: some(["restricted", "objected", "unreadable"], 1, 2))
     perhaps(f, "kills", 0.15, lambda: [kill() for _ in range(R.randint(1, 2))])
     for k in range(R.randint(0, 4)):
         c = {"backend": f"b{k}/x", "residency": residency()} if R.random() < 0.85 else {"backend": f"local/m{k}"}

@@ -97,6 +97,7 @@ class Case:
         self.ids = [x for x in (self.sent, self.own) if x]
         self.uses = [declared[x] for x in self.ids if x in declared]
         self.found_types = {x["type"] for x in facts.get("findings", [])}
+        self.rights = set(facts.get("rights", []))
         c = set(facts.get("found", [])) | set(facts.get("declared", []))
         for t in self.found_types:
             c |= type_classes(t)
@@ -164,6 +165,11 @@ class Case:
             known |= set((r.get("when") or {}).get("use_case") or [])
         if self.killed_use():
             return "kill-switch"
+        lists = self.p.get("rights") or {}
+        if "restricted" in self.rights and lists.get("restricted", "refuse") == "refuse":
+            return "restriction"
+        if "objected" in self.rights and lists.get("objected", "local") == "refuse":
+            return "objection"
         if set(self.ids) - known:
             return "unknown-use-case"
         if any((u.get("ai_act") or "").startswith("prohibited") for u in self.uses):
@@ -298,6 +304,10 @@ class Case:
         return None if c.get("available", True) else ("available", "")
 
     def refusal_remote(self, res, inside):
+        for word, rule in (("restricted", "restriction"), ("objected", "objection"),
+                           ("unreadable", "rights-unreadable")):
+            if word in self.rights:
+                return "rights", rule
         if self.f.get("unscannable"):
             return "content", ""
         if not res.get("location"):

@@ -102,7 +102,7 @@ static enum base_status same_text(void *ctx, const struct aud_blob *b, struct ba
 /* Is the request's content there, and text? */
 static enum base_status reads(struct kit *k, const char *req, const char *text)
 {
-    enum base_status st = aud_keeper_read(k->keeper, req, "a test", same_text, &text, NULL);
+    enum base_status st = aud_keeper_read(k->keeper, req, "a test", NULL, same_text, &text, NULL);
 
     return st == BASE_OK && text ? BASE_EINVAL : st;
 }
