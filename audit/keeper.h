@@ -100,7 +100,8 @@ enum base_status aud_keeper_tags(struct aud_keeper *k, const char *subject, cons
 typedef enum base_status (*aud_plain_fn)(void *ctx, const struct aud_blob *b,
                                          struct base_str plain);
 enum base_status aud_keeper_read(struct aud_keeper *k, const char *req, const char *who,
-                                 const char *ground, aud_plain_fn fn, void *ctx, struct base_err *err) BASE_MUST_CHECK;
+                                 const char *ground, aud_plain_fn fn, void *ctx,
+                                 struct base_err *err) BASE_MUST_CHECK;
 /* GDPR Art. 18(2): consent, legal-claims, rights-of-others, public-interest. */
 bool aud_ground_known(const char *word);
 /* A blob as one line of JSON, content included, to the descriptor *(int *)ctx: an aud_plain_fn. */
