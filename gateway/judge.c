@@ -12,6 +12,7 @@
 #include "gateway/ending.h"
 #include "gateway/oblige.h"
 #include "gateway/record.h"
+#include "gateway/request.h"
 
 struct base_str gw_request_header(const struct gw_request *q, const char *name)
 {
@@ -142,6 +143,8 @@ void gw_request_record_intent(struct gw_request *q, const char *ev,
                              */
         q->outcome = "error";
         gw_request_finish(q);
+    } else if (st == BASE_EINVAL) {
+        gw_request_refuse(q); /* that it was refused does fit */
     } else {
         gw_request_send_error(q);
     }

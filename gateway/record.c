@@ -228,7 +228,10 @@ static void put_use(struct base_json *j, const struct gw_request *q, const struc
     base_json_obj_end(j);
 }
 
-/* What the shadow policy would have decided; the details only where it differs. */
+#define SHADOW_REASON_BYTES 400u
+
+/* What the shadow policy would have decided; the details only where it differs. It decides nothing:
+ * a record that its words would not fit into is written without them. */
 static void put_shadow(struct base_json *j, const struct pol_policy *p, const struct gw_request *q)
 {
     const struct pol_decision *d = &q->shadow;
@@ -242,7 +245,12 @@ static void put_shadow(struct base_json *j, const struct pol_policy *p, const st
     }
     base_json_kz(j, "policy", pol_policy_id(p));
     if (q->shadow_change != POL_CHANGE_SAME) {
-        base_json_kz(j, "reason", d->reason);
+        struct base_str reason = base_str_c(d->reason);
+        if (reason.n > SHADOW_REASON_BYTES) {
+            reason.n = SHADOW_REASON_BYTES;
+            reason.n -= base_utf8_partial_tail(reason);
+        }
+        base_json_kstr(j, "reason", reason);
         base_json_kz(j, "route", d->routed ? d->target->text : NULL);
     }
     base_json_obj_end(j);
@@ -265,7 +273,7 @@ bool gw_leaf_refused(struct base_buf *out, const char *req_id, struct base_str t
     return base_buf_ok(out);
 }
 
-bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char *ev)
+static bool intent(struct base_buf *out, const struct gw_request *q, const char *ev, bool shadow)
 {
     const struct gw_app_gen *gen = q->http->gen->app;
     struct base_json j;
@@ -289,7 +297,7 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     base_json_kstr(&j, "model", q->chat.model);
     base_json_kz(&j, "pinned", q->plan.pinned ? "yes" : "no");
     base_json_kz(&j, "req", q->http->id);
-    if (q->has_shadow)
+    if (shadow)
         put_shadow(&j, gen->shadow, q);
     base_json_kbool(&j, "stream", q->chat.stream);
     if (q->subject_tag[0])
@@ -304,6 +312,14 @@ bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char
     base_json_kint(&j, "v", 1);
     base_json_obj_end(&j);
     return base_buf_ok(out);
+}
+
+bool gw_leaf_intent(struct base_buf *out, const struct gw_request *q, const char *ev)
+{
+    if (q->has_shadow && intent(out, q, ev, true))
+        return true;
+    base_buf_clear(out);
+    return intent(out, q, ev, false);
 }
 
 /* What the tokens cost at the price of this moment, in millionths of a currency unit. */

@@ -1,9 +1,14 @@
 /* decision_json.c - a decision as the contract's JSON object, for explain and the log alike.
  *
  * Keys stand in the contract's order; `code` and `remedy` follow when the request is denied.
- * `redact` names what was asked to be replaced and was found.
+ * `redact` names what was asked to be replaced and was found. Reasons hold texts of the policy and
+ * of kill switches, once for each candidate; they are cut so that they never fill a record.
  */
 #include "policy/compiled.h"
+
+#define REASONS_BYTES 12000u /* of all candidates together */
+#define REASON_LEAST  120u
+#define REASON_MOST   600u
 
 static void names(struct base_json *j, const char *key, const char **v, size_t n)
 {
@@ -75,8 +80,26 @@ static void handling(struct base_json *j, const struct pol_decision *d)
     }
 }
 
+/* A reason of at most max bytes, cut between characters. */
+static void reason(struct base_json *j, const char *z, size_t max)
+{
+    struct base_str s = base_str_c(z);
+
+    if (s.n <= max) {
+        base_json_kz(j, "reason", z);
+        return;
+    }
+    s.n = max;
+    s.n -= base_utf8_partial_tail(s);
+    base_json_key(j, "reason");
+    base_json_str(j, s);
+}
+
 static void candidates(struct base_json *j, const struct pol_decision *d)
 {
+    size_t max = d->n_verdicts ? REASONS_BYTES / d->n_verdicts : REASON_MOST;
+
+    max = max < REASON_LEAST ? REASON_LEAST : max > REASON_MOST ? REASON_MOST : max;
     base_json_key(j, "candidates");
     base_json_arr(j);
     for (size_t i = 0; i < d->n_verdicts; i++) {
@@ -86,7 +109,7 @@ static void candidates(struct base_json *j, const struct pol_decision *d)
         base_json_kz(j, "backend", v->target->text);
         base_json_kbool(j, "allowed", v->allowed);
         if (!v->allowed) {
-            base_json_kz(j, "reason", v->reason);
+            reason(j, v->reason, max);
             base_json_kz(j, "rule", v->rule);
         }
         base_json_obj_end(j);
@@ -139,7 +162,7 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
     names(j, "obligations", d->obligations, d->n_obligations);
     handling(j, d);
     candidates(j, d);
-    base_json_kz(j, "reason", d->reason);
+    reason(j, d->reason, REASON_MOST);
     if (!d->routed) {
         base_json_kz(j, "code", d->deny_rule);
         base_json_kz(j, "remedy", d->remedy);

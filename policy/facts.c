@@ -89,6 +89,42 @@ static void kstr_some(struct base_json *j, const char *key, struct base_str s, s
         base_json_kstr(j, key, base_str_n(s.p, s.n > max ? max : s.n));
 }
 
+#define HITS_MAX (POL_CANDIDATES_MAX + 2)
+
+static void add_hit(const struct pol_kill *v[HITS_MAX], size_t *n, const struct pol_kill *k)
+{
+    for (size_t i = 0; i < *n && k; i++) {
+        if (v[i] == k)
+            return;
+    }
+    if (k && *n < HITS_MAX)
+        v[(*n)++] = k;
+}
+
+/* The switches that stopped something here; the others in force change nothing for these facts,
+ * under any policy, and there may be a thousand. */
+static void leaf_kills(struct base_json *j, const struct pol_facts *f)
+{
+    const struct pol_kill *v[HITS_MAX];
+    size_t n = 0;
+
+    add_hit(v, &n, pol_kill_use_case(f->kills, f->use_case));
+    add_hit(v, &n, pol_kill_use_case(f->kills, f->key_use_case));
+    for (size_t i = 0; i < f->n_candidates; i++)
+        add_hit(v, &n, pol_kill_hits(f->kills, f->candidates[i].target));
+    if (!n)
+        return;
+    base_json_key(j, "kills");
+    base_json_arr(j);
+    for (size_t i = 0; i < n; i++) {
+        base_json_obj(j);
+        base_json_kz(j, "kind", pol_kill_kind_name(v[i]->kind));
+        kstr_some(j, "value", v[i]->value, 128);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
 void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
 {
     char today[16];
@@ -100,17 +136,7 @@ void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
     base_json_key(j, "found");
     pol_classes_json(j, f->findings.classes);
     kstr_some(j, "key_use_case", f->key_use_case, 64);
-    if (f->kills && f->kills->n) {
-        base_json_key(j, "kills");
-        base_json_arr(j);
-        for (size_t i = 0; i < f->kills->n; i++) {
-            base_json_obj(j);
-            base_json_kz(j, "kind", pol_kill_kind_name(f->kills->v[i].kind));
-            kstr_some(j, "value", f->kills->v[i].value, 128);
-            base_json_obj_end(j);
-        }
-        base_json_arr_end(j);
-    }
+    leaf_kills(j, f);
     base_json_kbool(j, "pinned", f->pinned);
     kstr_some(j, "region", f->region, 20);
     if (f->findings.rights) {

@@ -445,3 +445,71 @@ def test_explain_tells_what_the_gateway_would_decide_for_that_key(spoof):
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Hello there"}]}).encode()
     done = spoof.command("explain", "-c", spoof.config, "--key", "hiring", "--use-case", "support", stdin=body)
     assert "hiring-eu" in done.stdout.decode(), done
+
+
+# ---- the shadow policy, and records that are full ----
+
+def test_a_shadow_policy_cannot_refuse_anything(tmp_path, weir, eu, us):
+    """Nine hundred rules that deny with a long text, in capitals, in three-byte letters."""
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, start=False)
+    configure(g, "policy_shadow: next.yaml\n")
+    text = "\u4e00" * 20000
+    with open(os.path.join(g.folder, "next.yaml"), "w", encoding="utf-8") as f:
+        f.write("version: 1\ndefault: { location: [EU] }\nrules:\n" +
+                "".join(f'  - {{ id: {"r" * 55}{i:03d}, location: [EU] }}\n' for i in range(900)) +
+                f'  - {{ id: big, deny: "{text}" }}\n')
+    g.key = g.new_key("tests")
+    g.start()
+    try:
+        status, head, _ = g.chat("Hello", max_tokens=2)
+        assert status == 200 and head["x-weir-route"] == "us/claude-x"
+        leaf = events(g, "req.intent")[-1]
+        assert leaf["shadow"]["change"] == "newly_denied" and leaf["shadow"]["code"] == "big"
+        assert len(leaf["shadow"]["reason"].encode()) <= 400 and "\u4e00" in leaf["shadow"]["reason"]
+        assert g.verify()[0] == 0
+    finally:
+        g.kill()
+
+
+def test_many_switches_with_long_reasons_refuse_what_they_are_about(tmp_path, weir, eu, us):
+    """A thousand in force: a request that none of them stops is answered, and recorded."""
+    countries = "AF AL AM AO AR AU AZ BA BD BH BO BR BW BY CA CH CL CN CO CR CU DO DZ EC EG".split()
+    models = [f"m{i:03d}-{'x' * 50}" for i in range(235)]
+    more = ["more1", "more2", "more3"]
+    g = harness.Gateway(str(tmp_path / "gw"), weir, routing=ROUTING, backends=backends(eu, us) + [
+        harness.backend(name, eu, "EU", models=models) for name in more])
+    try:
+        kills = [{"kind": "country", "value": c, "reason": "r" * 390, "since": "2026-11-22T00:00:00Z"} for c in countries]
+        kills += [{"kind": "model", "value": f"{b}/{m}", "reason": "r" * 390, "since": "2026-11-22T00:00:00Z"}
+                  for b in more for m in models]
+        policy(g, "kill", "--basis", "scc", "--reason", "first")
+        with open(state_of(g), encoding="utf-8") as f:
+            state = json.load(f)
+        state["kills"] += kills
+        with open(state_of(g) + ".new", "w", encoding="utf-8") as f:
+            json.dump(state, f)
+        os.rename(state_of(g) + ".new", state_of(g))
+        harness.wait_for("the switches", lambda: f"kill switches: {len(kills) + 1} in force" in log_text(g), 10)
+        assert route(g) == "us/claude-x"
+        status, _, answer = g.chat("Hello", model=f"more1/{models[3]}")
+        assert status == 403 and answer["error"]["code"] == "kill-switch"
+        leaf = events(g, "req.intent")[-1]
+        assert leaf["facts"]["kills"] == [{"kind": "model", "value": f"more1/{models[3]}"}]
+        assert g.verify()[0] == 0
+    finally:
+        g.kill()
+
+
+def test_a_request_whose_record_does_not_fit_is_refused_on_record(tmp_path, weir, eu, us):
+    rules = "".join(f'  - {{ id: {"r" * 55}{i:03d}, location: [EU, US], basis: [dpa, dpf] }}\n' for i in range(900))
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING,
+                        policy="version: 1\nrules:\n" + rules)
+    try:
+        before = len(eu.received()) + len(us.received())
+        status, head, answer = g.chat("Hello")
+        assert status == 400 and answer["error"]["code"] == "record_too_large"
+        assert len(eu.received()) + len(us.received()) == before
+        leaf = next(x for x in events(g, "req.refused") if x["req"] == head["x-request-id"])
+        assert leaf["why"] == "record_too_large"
+    finally:
+        g.kill()
