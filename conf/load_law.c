@@ -24,6 +24,18 @@ static void load_until(struct conf_loader *l, const struct conf_node *n, void *d
         conf_load_date(l, n, d);
 }
 
+/* A day on which somebody looked. */
+static void load_checked(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    struct conf_date d = {0};
+    conf_load_date(l, n, &d);
+    if (!d.text)
+        return;
+    *(struct conf_date *)dst = d;
+    if (d.day > base_wall_us() / 1000000 / 86400)
+        conf_wrong(l, n, "%s is still to come: nothing was checked then", d.text);
+}
+
 static void load_country(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     if (!conf_is_text(l, n))
@@ -48,7 +60,7 @@ static const struct conf_field decision_fields[] = {
      .kind = CONF_SUB,
      .offset = AT(conf_adequacy, checked),
      .required = true,
-     .fn = conf_load_date},
+     .fn = load_checked},
     {.name = "valid_until",
      .kind = CONF_SUB,
      .offset = AT(conf_adequacy, until),
@@ -89,7 +101,7 @@ static void load_listed(struct conf_loader *l, const struct conf_node *n, void *
          .kind = CONF_SUB,
          .offset = AT(conf_listing, checked),
          .required = true,
-         .fn = conf_load_date},
+         .fn = load_checked},
         {.name = "valid_until",
          .kind = CONF_SUB,
          .offset = AT(conf_listing, until),
@@ -105,7 +117,14 @@ static void load_listed(struct conf_loader *l, const struct conf_node *n, void *
     for (const struct conf_node *c = n->child; t->listings && c; c = c->next) {
         struct conf_listing *e = &t->listings[t->n_listings];
         *e = (struct conf_listing){.pos = conf_pos(l, c)};
-        if (conf_map(l, c, "this listing", CONF_FIELDS(fields), e) && e->entity)
+        if (!conf_map(l, c, "this listing", CONF_FIELDS(fields), e) || !e->entity)
+            continue;
+        bool twice = false;
+        for (size_t i = 0; i < t->n_listings && !twice; i++)
+            twice = strcmp(t->listings[i].entity, e->entity) == 0;
+        if (twice)
+            conf_wrong(l, c, "a second listing of \"%.60s\": which of the two counts?", e->entity);
+        else
             t->n_listings++;
     }
 }
@@ -239,7 +258,7 @@ static void load_duty_list(struct conf_loader *l, const struct conf_node *n, voi
          .kind = CONF_SUB,
          .offset = AT(conf_duty, checked),
          .required = true,
-         .fn = conf_load_date},
+         .fn = load_checked},
         {.name = "ai_act", .kind = CONF_NAMES, .offset = AT(conf_duty, ai_act)},
         {.name = "organisation", .kind = CONF_NAMES, .offset = AT(conf_duty, organisation)},
         {.name = "workplace", .kind = CONF_BOOL, .offset = AT(conf_duty, workplace)},

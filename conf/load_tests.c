@@ -166,7 +166,8 @@ static void load_expect_tools(struct conf_loader *l, const struct conf_node *n, 
         {.name = "allowed", .kind = CONF_NAMES, .offset = AT(conf_policy_test, expect_tools)},
         {.name = "refused", .kind = CONF_NAMES, .offset = AT(conf_policy_test, expect_no_tools)},
     };
-    conf_map(l, n, "tools", CONF_FIELDS(fields), dst);
+    if (conf_map(l, n, "tools", CONF_FIELDS(fields), dst) && n->n == 0)
+        conf_wrong(l, n, "expects nothing: say allowed or refused");
 }
 
 static void load_expect(struct conf_loader *l, const struct conf_node *n, void *dst)

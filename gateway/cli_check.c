@@ -36,6 +36,9 @@ static void run_tests(const struct conf *c, const struct pol_policy *p, struct p
     struct pol_detector *d = NULL;
     struct base_err err = {0};
     size_t n = 0;
+    if (c->policy.n_tests == 0 && c->policy.n_rules)
+        conf_problem_add(problems, c->policy.pos, true,
+                         "the policy has rules and no tests: nobody has seen what they do");
     if (c->policy.n_tests == 0)
         return;
     if (pol_detector_new(&d, &err) != BASE_OK) {

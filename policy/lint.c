@@ -11,14 +11,63 @@
  */
 #include "policy/compiled.h"
 
+#include <stdlib.h>
+
+#define LINT_BYTES_MAX (16u << 20)
+
+enum { BY_USE_CASE, BY_TASK, BY_TENANT, BY_REGION, BY_AI_ACT, LISTS };
+
+/* A rule and its lists in order, so that two rules of a thousand words are compared in two
+ * thousand steps: each rule is compared with every other. */
+struct ruled {
+    const struct pol_rule *r;
+    struct conf_names by[LISTS];
+};
+
+static int before(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool sorted(struct base_arena *a, const struct conf_names *from, struct conf_names *to)
+{
+    *to = (struct conf_names){.v = base_arena_array(a, from->n + 1, sizeof(*to->v)), .n = from->n};
+    if (!to->v)
+        return false;
+    if (from->n) {
+        memcpy(to->v, from->v, from->n * sizeof(*to->v));
+        qsort(to->v, to->n, sizeof(*to->v), before);
+    }
+    return true;
+}
+
+static struct ruled *all_ruled(const struct pol_policy *p, struct base_arena *a)
+{
+    struct ruled *v = base_arena_array(a, p->n_rules + 1, sizeof(*v));
+
+    for (size_t i = 0; v && i < p->n_rules; i++) {
+        const struct conf_rule *c = p->rules[i].conf;
+        const struct conf_names *const from[LISTS] = {
+            &c->when_use_case, &c->when_task, &c->when_tenant, &c->when_region, &c->when_ai_act};
+
+        v[i].r = &p->rules[i];
+        for (int l = 0; l < LISTS; l++) {
+            if (!sorted(a, from[l], &v[i].by[l]))
+                return NULL;
+        }
+    }
+    return v;
+}
+
+/* Both in order; no word stands twice in a list. */
 static bool subset(const struct conf_names *a, const struct conf_names *b)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        bool found = false;
+    size_t k = 0;
 
-        for (size_t k = 0; k < b->n && !found; k++)
-            found = strcmp(a->v[i], b->v[k]) == 0;
-        if (!found)
+    for (size_t i = 0; i < a->n; i++, k++) {
+        while (k < b->n && strcmp(b->v[k], a->v[i]) < 0)
+            k++;
+        if (k == b->n || strcmp(b->v[k], a->v[i]) != 0)
             return false;
     }
     return true;
@@ -27,7 +76,7 @@ static bool subset(const struct conf_names *a, const struct conf_names *b)
 /* Whatever b's list lets through, a's does: an absent list lets everything through. */
 static bool names_wider(const struct conf_names *a, const struct conf_names *b)
 {
-    return a->n == 0 || (b->n > 0 && subset(b, a));
+    return a->n == 0 || (b->n > 0 && b->n <= a->n && subset(b, a));
 }
 
 static bool data_wider(const struct pol_rule *a, const struct pol_rule *b)
@@ -45,25 +94,23 @@ static bool data_wider(const struct pol_rule *a, const struct pol_rule *b)
 }
 
 /* a applies whenever b does. */
-static bool implied(const struct pol_rule *a, const struct pol_rule *b)
+static bool implied(const struct ruled *a, const struct ruled *b)
 {
-    const struct conf_rule *x = a->conf, *y = b->conf;
+    bool wider = data_wider(a->r, b->r) && !(b->r->tiers & ~a->r->tiers);
 
-    return data_wider(a, b) && !(b->tiers & ~a->tiers) &&
-           names_wider(&x->when_use_case, &y->when_use_case) &&
-           names_wider(&x->when_task, &y->when_task) &&
-           names_wider(&x->when_tenant, &y->when_tenant) &&
-           names_wider(&x->when_region, &y->when_region) &&
-           names_wider(&x->when_ai_act, &y->when_ai_act);
+    for (int l = 0; l < LISTS && wider; l++)
+        wider = names_wider(&a->by[l], &b->by[l]);
+    return wider;
 }
 
 /* b is without effect beside a. A location opens the classes that its rule names, so a has to name
  * them too. */
-static bool covered(const struct pol_rule *a, const struct pol_rule *b)
+static bool covered(const struct ruled *wide, const struct ruled *narrow)
 {
+    const struct pol_rule *a = wide->r, *b = narrow->r;
     const struct conf_rule *x = a->conf, *y = b->conf;
 
-    if (!implied(a, b))
+    if (!implied(wide, narrow))
         return false;
     if (x->deny)
         return true;
@@ -109,40 +156,45 @@ static const char *never(const struct pol_policy *p, const struct pol_rule *r)
     return class_possible(p, c) ? NULL : "no use case it is about has that ai_act class";
 }
 
-static void lint_pair(const struct pol_rule *a, const struct pol_rule *b, bool a_first,
+/* True once it is told that b changes nothing: one rule that covers it is enough. */
+static bool lint_pair(const struct ruled *x, const struct ruled *y, bool a_first,
                       struct conf_problems *pr)
 {
+    const struct pol_rule *a = x->r, *b = y->r;
     struct pol_places both = a->location;
 
-    if (covered(a, b) && (a_first || !covered(b, a))) {
+    if (covered(x, y) && (a_first || !covered(y, x))) {
         conf_problem_add(
             pr, b->conf->pos, true,
             "the rule %.60s changes nothing: whenever it applies %.60s does, and is at "
             "least as strict",
             b->conf->id, a->conf->id);
-        return;
+        return true;
     }
     pol_places_and(&both, &b->location);
     if (a->conf->has_location && b->conf->has_location && !a->conf->deny && !b->conf->deny &&
-        implied(a, b) && (a_first || !implied(b, a)) && !pol_places_meet(&both, &both))
+        implied(x, y) && (a_first || !implied(y, x)) && !pol_places_meet(&both, &both))
         conf_problem_add(pr, b->conf->pos, true,
                          "where the rule %.60s applies %.60s does too, and together they leave no "
                          "place: everything is denied",
                          b->conf->id, a->conf->id);
+    return false;
 }
 
-static void lint_rule(const struct pol_policy *p, size_t i, struct conf_problems *pr)
+static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t i,
+                      struct conf_problems *pr)
 {
     const struct conf_rule *c = p->rules[i].conf;
     const char *why = never(p, &p->rules[i]);
+    bool told = false;
 
     if (why)
         conf_problem_add(pr, c->pos, true, "the rule %.60s can never apply: %s", c->id, why);
     for (size_t k = 0; k < p->n_rules; k++) {
         if (k < i && strcmp(p->rules[k].conf->id, c->id) == 0)
             conf_problem_add(pr, c->pos, false, "the rule id \"%.60s\" is used twice", c->id);
-        else if (k != i)
-            lint_pair(&p->rules[k], &p->rules[i], k < i, pr);
+        else if (k != i && !told)
+            told = lint_pair(&v[k], &v[i], k < i, pr);
     }
     if (p->n_use_cases == 0)
         return;
@@ -174,8 +226,14 @@ static void lint_use_case(const struct pol_policy *p, const struct conf_use_case
 
 void pol_lint(const struct pol_policy *p, struct conf_problems *pr)
 {
-    for (size_t i = 0; i < p->n_rules; i++)
-        lint_rule(p, i, pr);
+    struct base_arena *a = base_arena_new(LINT_BYTES_MAX);
+    const struct ruled *v = a ? all_ruled(p, a) : NULL;
+
+    if (!v)
+        conf_problem_add(pr, p->conf->pos, false, "out of memory: the rules were not compared");
+    for (size_t i = 0; v && i < p->n_rules; i++)
+        lint_rule(p, v, i, pr);
+    base_arena_free(a);
     for (size_t i = 0; i < p->n_use_cases; i++)
         lint_use_case(p, p->use_cases[i].conf, pr);
 }

@@ -513,3 +513,139 @@ def test_a_request_whose_record_does_not_fit_is_refused_on_record(tmp_path, weir
         assert leaf["why"] == "record_too_large"
     finally:
         g.kill()
+
+
+# ---- weir check: dated tables, huge and odd files ----
+
+PLAIN = """version: 1
+default: { location: [on_premises] }
+rules:
+  - { id: eu, when: { data: [personal] }, location: [on_premises, EU], basis: [dpa] }
+tests:
+  - { text: "Mail anna@example.eu", expect: { data: [personal] } }
+"""
+
+
+def check(weir, folder, policy_text=PLAIN, tables=None, duties=None, *more):
+    """(exit code, what it said, seconds) of weir check --policy."""
+    args = [weir, "check", *more]
+    for name, text in (("policy", policy_text), ("tables", tables), ("duties", duties)):
+        if text is None:
+            continue
+        path = os.path.join(str(folder), name + ".yaml")
+        with open(path, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        args += ["--" + name, path]
+    start = time.monotonic()
+    done = subprocess.run(args, capture_output=True, timeout=60, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode(), time.monotonic() - start
+
+
+def test_a_dated_table_says_each_thing_once_and_nothing_of_tomorrow(weir, tmp_path):
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    good = TABLES.format(day=today, until="none")
+    assert check(weir, tmp_path, PLAIN, good)[0] == 0
+    row = f"  - {{ entity: Stand-in us, source: list, checked_on: {today}, valid_until: 2020-01-01 }}\n"
+    code, said, _ = check(weir, tmp_path, PLAIN, good + row)
+    assert code == 1 and 'a second listing of "Stand-in us"' in said, "which of the two would count?"
+    for bad in ("9999-12-31", "2026-02-30", "2026-13-01", "0000-00-00", "2026-1-01", "26-01-01", "2026-01-01T00:00:00Z",
+                "tomorrow", "''", "~", "[2026-01-01]"):
+        code, said, _ = check(weir, tmp_path, PLAIN, TABLES.format(day=bad, until="none"))
+        assert code == 1 and "checked_on" in said, (bad, said)
+        code, said, _ = check(weir, tmp_path, PLAIN, TABLES.format(day=today, until=bad))
+        assert (code == 0) if bad == "9999-12-31" else (code == 1 and "valid_until" in said), (bad, said)
+        code, said, _ = check(weir, tmp_path, PLAIN, None, DUTIES.format(needs="dpia").replace(
+            "checked_on: 2020-01-01", f"checked_on: {bad}"))
+        assert code == 1 and "checked_on" in said, (bad, said)
+    for country in ("ch", "UK", "EU", "EEA", "CHE", "on_premises", "XX", "''"):
+        code, said, _ = check(weir, tmp_path, PLAIN, good.replace("- { country: US", f"- {{ country: {country}"))
+        assert code == 1 and "country" in said, (country, said)
+    missing = good.replace(", valid_until: none }\n", " }\n", 1)
+    assert check(weir, tmp_path, PLAIN, missing)[0] == 1, "no last day is not for ever"
+
+
+@pytest.mark.parametrize("day,holds", [("2027-01-31", True), ("2027-02-01", False), ("9999-12-31", False),
+                                       ("2024-02-29", True)])
+def test_the_last_day_holds_and_the_next_does_not(weir, tmp_path, day, holds):
+    """Days are those of the clock in UTC; a policy's test states its own."""
+    text = f"""version: 1
+rules:
+  - {{ id: all, when: {{ data: [none, personal] }}, location: [on_premises, EU, US], basis: [dpa, derogation, adequacy] }}
+test_backends:
+  - {{ name: dpa/x, location: [US], trains_on_data: false, transfer: {{ basis: dpa, reference: R, expires: 2027-01-31 }} }}
+  - {{ name: der/x, location: [US], trains_on_data: false, transfer: {{ basis: derogation, reference: R, derogation: 49.1.a,
+      approver: dpo, expires: 2027-01-31 }} }}
+  - {{ name: der/no-end, location: [US], trains_on_data: false, transfer: {{ basis: derogation, reference: R,
+      derogation: 49.1.a, approver: dpo }} }}
+  - {{ name: der/nobody, location: [US], trains_on_data: false, transfer: {{ basis: derogation, reference: R,
+      derogation: 49.1.a, expires: 2027-01-31 }} }}
+  - {{ name: adq/x, location: [US], trains_on_data: false, transfer: {{ basis: adequacy, reference: R }} }}
+tests:
+  - {{ text: Hello, at: {day}, expect: {{ {'backend: dpa/x' if holds else 'outcome: deny'},
+      refused: [{'' if holds else 'dpa/x, der/x, adq/x, '}der/no-end, der/nobody] }} }}
+"""
+    tables = TABLES.format(day="2026-01-01", until="none").replace("version: 1", "version: 1\nstale: "
+                                                                  "{ refuse_after_days: 0 }").replace(
+        "source: OJ, checked_on: 2026-01-01, valid_until: none", "source: OJ, checked_on: 2026-01-01, valid_until: "
+        "2027-01-31")
+    code, said, _ = check(weir, tmp_path, text, tables)
+    assert code == 0, said
+
+
+def test_a_huge_policy_is_checked_in_seconds_and_tells_each_thing_once(weir, tmp_path):
+    tenants = ",".join(f"t{i}" for i in range(900))
+    text = "version: 1\nrules:\n" + "".join(f"  - {{ id: r{i}, when: {{ tenant: [{tenants}] }}, location: [EU] }}\n"
+                                             for i in range(100))
+    code, said, took = check(weir, tmp_path, text)
+    assert code == 0 and took < 20, took
+    assert said.count("changes nothing") == 99, said[:2000]
+
+
+ODD = {
+    "aliases": b"version: 1\nrules: &a [ { id: x, deny: y } ]\ntests: *a\n",
+    "a bomb": b"version: 1\na: &a [x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]\n",
+    "deep": b"version: 1\nrules: " + b"[" * 200000,
+    "deep maps": b"version: 1\nrules: " + b"{a: " * 100000,
+    "NUL": b"version: 1\nru\0les: []\n",
+    "escaped NUL": b'version: 1\nrules: [ { id: "a\\0b", deny: x } ]\n',
+    "tab": b"version: 1\nrules:\n\t- { id: a, deny: x }\n",
+    "twice": b"version: 1\ndefault: { location: [EU] }\ndefault: { location: [US] }\n",
+    "twice inside": b"version: 1\nrules: [ { id: a, deny: x, id: b } ]\n",
+    "merge": b"version: 1\n<<: { default: { location: [EU] } }\n",
+    "tag": b"version: !!str 1\n",
+    "two documents": b"version: 1\n---\nversion: 1\n",
+    "UTF-16": "version: 1\n".encode("utf-16"),
+    "bad UTF-8": b"version: 1\nnotice: \xc0\xaf\n",
+    "a list": b"- version: 1\n",
+    "huge": b"version: 1\nnotice: " + b"x" * (2 << 20),
+    "a huge number": b"version: 1\nrevision: 99999999999999999999\n",
+    "hex": b"version: 0x1\n",
+    "case": b"version: 1\ndefault: { location: [eu] }\n",
+    "a use case in other case": b"version: 1\nRules: []\n",
+    "an empty list": b"version: 1\nrules: [ { id: a, when: { data: [] }, deny: x } ]\n",
+    "an empty expectation": b"version: 1\nrules: [ { id: a, deny: x } ]\ntests: [ { text: a, expect: { tools: {} } } ]\n",
+    "nothing": b"",
+    "comments": b"# only\n",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_files_are_errors_with_a_place(weir, tmp_path, what):
+    code, said, took = check(weir, tmp_path, ODD[what])
+    assert code == 1 and took < 10, (code, said[:500])
+    first = said.splitlines()[0]
+    assert first.startswith(str(tmp_path)) and ("policy.yaml:" in first), first
+    assert len(said) < 20000
+
+
+def test_a_byte_order_mark_is_no_text(weir, tmp_path):
+    code, said, _ = check(weir, tmp_path, b"\xef\xbb\xbf" + PLAIN.encode())
+    assert code == 0, said
+
+
+def test_a_policy_without_tests_is_told(weir, tmp_path):
+    code, said, _ = check(weir, tmp_path, PLAIN.split("tests:")[0])
+    assert code == 0 and "the policy has rules and no tests" in said
+    assert "no tests" not in check(weir, tmp_path)[1]
+    code, said, _ = check(weir, tmp_path, PLAIN.split("tests:")[0], None, None, "--coverage-min", "1")
+    assert code == 1 and "0 of 1 rules" in said
