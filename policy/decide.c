@@ -81,6 +81,28 @@ bool pol_condition_holds(const struct pol_facts *f, unsigned classes, const stru
     return false;
 }
 
+static bool one_use_holds(const struct pol_uses *uses, struct base_str id,
+                          const struct conf_rule *c)
+{
+    const struct pol_use_case *u = NULL;
+
+    for (size_t i = 0; i < uses->n && id.n; i++) {
+        if (base_str_is(id, uses->v[i]->conf->id))
+            u = uses->v[i];
+    }
+    return (!c->when_use_case.n || pol_named(&c->when_use_case, id)) &&
+           (!c->when_ai_act.n ||
+            (u && u->conf->ai_act && pol_ai_act_in(&c->when_ai_act, u->conf->ai_act)));
+}
+
+bool pol_use_holds(const struct pol_facts *f, const struct pol_uses *uses, const struct pol_rule *r)
+{
+    struct base_str own = pol_own_use_case(f);
+
+    return one_use_holds(uses, f->use_case, r->conf) ||
+           (own.n && one_use_holds(uses, own, r->conf));
+}
+
 static bool applies(const struct pol_work *w, const struct pol_rule *r)
 {
     const struct pol_facts *f = w->f;
@@ -95,7 +117,7 @@ static bool applies(const struct pol_work *w, const struct pol_rule *r)
         if (!pol_condition_holds(f, classes, &w->uses, r, (enum pol_condition)on))
             return false;
     }
-    return true;
+    return !r->by_words || pol_use_holds(f, &w->uses, r);
 }
 
 static void gather(struct pol_work *w)

@@ -74,6 +74,9 @@ enum pol_condition {
 /* Facts, effective classes and the use cases found for them. */
 bool pol_condition_holds(const struct pol_facts *f, unsigned classes, const struct pol_uses *uses,
                          const struct pol_rule *r, enum pol_condition on);
+/* The conditions on use_case and ai_act hold together, for one of the use cases. */
+bool pol_use_holds(const struct pol_facts *f, const struct pol_uses *uses,
+                   const struct pol_rule *r);
 /* The classes that a decision goes by, and the use cases. */
 unsigned pol_effective_classes(const struct pol_policy *p, const struct pol_facts *f,
                                struct pol_uses *uses);

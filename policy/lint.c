@@ -112,8 +112,8 @@ static bool covered(const struct ruled *wide, const struct ruled *narrow)
 
     if (!implied(wide, narrow))
         return false;
-    if (x->deny)
-        return true;
+    if (x->deny) /* but how long a record is kept counts for denied requests, too */
+        return !y->handling.retention;
     if (b->redact && y->redact_style != CONF_REDACT_SUBSTITUTE &&
         x->redact_style == CONF_REDACT_SUBSTITUTE)
         return false; /* b keeps a's values from becoming substitutes */

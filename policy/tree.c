@@ -60,6 +60,7 @@ static void conditions(struct base_json *j, const struct pol_facts *f, const str
         base_json_obj_end(j);
     }
     base_json_arr_end(j);
+    *applies = *applies && pol_use_holds(f, uses, r);
 }
 
 static void effects(struct base_json *j, const struct conf_rule *c)

@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import harness
@@ -649,3 +650,12 @@ def test_a_policy_without_tests_is_told(weir, tmp_path):
     assert "no tests" not in check(weir, tmp_path)[1]
     code, said, _ = check(weir, tmp_path, PLAIN.split("tests:")[0], None, None, "--coverage-min", "1")
     assert code == 1 and "0 of 1 rules" in said
+
+
+def test_what_check_says_of_rules_is_so(weir):
+    done = subprocess.run([sys.executable, os.path.join(harness.ROOT, "tests", "reference", "policy_lint.py"), "--weir",
+                           weir, "--policies", os.environ.get("WEIR_LINT_POLICIES", "120"), "--seed", "5"],
+                          capture_output=True, check=False)
+    count = json.loads(done.stdout)
+    assert done.returncode == 0 and count["wrong"] == 0, done.stderr.decode()[:3000]
+    assert count["nothing"] > 10 and count["never"] > 3

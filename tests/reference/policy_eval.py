@@ -114,14 +114,19 @@ class Case:
         tests = {
             "data": lambda ws: any(w in self.classes or w in self.found_types or (w == "none" and not self.classes)
                                    for w in ws),
-            "use_case": lambda ws: any(x in ws for x in self.ids),
             "tier": lambda ws: self.f.get("tier", "commodity") in ws,
             "task": lambda ws: bool(self.f.get("task")) and self.f["task"] in ws,
             "tenant": lambda ws: (self.f.get("tenant") or "") in ws,
             "region": lambda ws: (self.f.get("region") or "") in ws,
-            "ai_act": lambda ws: any(u.get("ai_act") and lies_under(u["ai_act"], ws) for u in self.uses),
         }
-        return all(tests[k](v) for k, v in when.items())
+        return (all(tests[k](v) for k, v in when.items() if k in tests)
+                and any(self.about(x, when) for x in self.ids or [""]))
+
+    def about(self, use_case, when):
+        """The conditions on a use case hold for this one."""
+        ai_act = next((u.get("ai_act") for u in self.uses if u["id"] == use_case), None)
+        return (("use_case" not in when or use_case in when["use_case"])
+                and ("ai_act" not in when or bool(ai_act and lies_under(ai_act, when["ai_act"]))))
 
     def allowed_places(self):
         places = None
