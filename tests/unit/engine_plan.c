@@ -1,23 +1,28 @@
-/* Goal: engine/plan.c accounts for every byte of a file once, never plans beyond the card, finds
- * the exact size at which a model stops to fit, and its bound is bytes over bandwidth.
+/* Goal: engine/plan.c accounts for every byte of a file once, never plans beyond a card, finds the
+ * exact size at which a model stops to fit, on one card and on several, and its bounds are bytes
+ * over bandwidth.
  *
- * Method: a mixture and a dense model of the vectors; cards of every size around the edges; the
- * published figures of gpt-oss-20b's shape as arithmetic by hand on the smaller file.
+ * Method: models of the vectors and of the fixtures; cards of every size around the edges; figures
+ * by hand on the smaller files.
  */
 #include "engine/plan.h"
+#include "engine/plan_counts.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#define RESERVE (512ull << 20)
+
 struct file {
     struct eng_model *m;
-    const struct eng_gguf *g;
     const struct eng_model_info *info;
+    struct eng_plan_sizes z;
     uint64_t bytes; /* of all tensors */
 };
 
@@ -26,21 +31,36 @@ static struct file load(const char *path)
     struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     struct file f = {0};
     struct base_err err;
-    if (eng_model_open(path, &opts, &f.m, &err) != BASE_OK)
+    if (eng_model_open(path, &opts, &f.m, &err) != BASE_OK ||
+        eng_plan_sizes_of(f.m, &f.z, &err) != BASE_OK)
         fail_msg("%s", err.text);
-    f.g = eng_model_gguf(f.m);
     f.info = eng_model_get_info(f.m);
-    for (size_t i = 0; i < eng_gguf_n_tensors(f.g); i++)
-        f.bytes += eng_gguf_tensor_at(f.g, i)->nbytes;
+    for (size_t i = 0; i < eng_gguf_n_tensors(eng_model_gguf(f.m)); i++)
+        f.bytes += eng_gguf_tensor_at(eng_model_gguf(f.m), i)->nbytes;
     return f;
+}
+
+static void unload(struct file *f)
+{
+    eng_plan_sizes_release(&f->z);
+    eng_model_free(f->m);
+}
+
+static struct eng_plan_ask ask_of(uint64_t gpu, uint32_t n_gpu)
+{
+    struct eng_plan_ask ask = {
+        .n_gpu = n_gpu, .cpu_bytes_s = 1e10, .cpu_ops_s = 1e11, .context = 128, .parallel = 2};
+    for (uint32_t i = 0; i < n_gpu; i++)
+        ask.gpu[i] = (struct eng_plan_gpu){
+            .bytes = gpu, .bytes_s = 1e12, .pcie_bytes_s = 3e10, .flops = 1e14};
+    return ask;
 }
 
 static struct eng_plan plan(const struct file *f, uint64_t gpu)
 {
-    const struct eng_plan_ask ask = {
-        .gpu_bytes = gpu, .gpu_bytes_s = 1e12, .cpu_bytes_s = 1e10, .context = 128, .parallel = 2};
+    struct eng_plan_ask ask = ask_of(gpu, 1);
     struct eng_plan p;
-    eng_plan(f->g, f->info, &ask, &p);
+    eng_plan(&f->z, &ask, &p);
     return p;
 }
 
@@ -50,54 +70,59 @@ static void test_mixture(void **state)
     struct file f = load("tests/vectors/models/qwen3moe.gguf");
     struct eng_plan p = plan(&f, 80ull << 30);
     assert_int_equal(p.fit, ENG_PLAN_ALL);
-    assert_int_equal(p.dense + p.table + p.experts, f.bytes);
-    assert_true(p.experts > 0 && p.table > 0);
+    assert_int_equal(p.would, ENG_AUTO_CUDA);
+    assert_int_equal(f.z.dense + f.z.table + f.z.experts, f.bytes);
+    assert_true(f.z.experts > 0 && f.z.table > 0);
     assert_int_equal(p.cache,
                      2 * (f.info->cache_bytes_token / 2 * 128 + f.info->cache_bytes_sequence));
     assert_int_equal(p.on_gpu, f.info->n_expert);
-    assert_int_equal(p.gpu_total, p.dense + p.cache + p.reserve + p.experts);
+    assert_true(p.hit == 1);
+    assert_int_equal(p.gpu_total, f.z.dense + p.cache + p.reserve + f.z.experts);
     /* by hand: one token reads all but the routed experts, of those used / all, and the cache */
-    double want = (double)p.dense + (double)p.experts * f.info->n_expert_used / f.info->n_expert +
+    double want = (double)f.z.dense + (double)f.z.experts * f.z.n_used / f.z.n_expert +
                   (double)(f.info->cache_bytes_token / 2 * 128 + f.info->cache_bytes_sequence);
-    assert_true(fabs((double)p.step_gpu[0] - want) < 2);
-    assert_int_equal(p.step_host[0], 0);
-    assert_true(fabs(p.bound_tok_s[0] - 1e12 / want) < 1e-3 * p.bound_tok_s[0]);
+    assert_true(fabs((double)p.step[0].gpu - want) < 2);
+    assert_int_equal(p.step[0].host, 0);
+    assert_true(fabs(p.step[0].tok_s - 1e12 / want) < 1e-3 * p.step[0].tok_s);
     /* more sequences share weights: never slower in all, never more than b times as fast */
     for (size_t i = 1; i < ENG_PLAN_BATCHES; i++) {
-        assert_true(p.bound_tok_s[i] > p.bound_tok_s[0]);
-        assert_true(p.bound_tok_s[i] <= p.bound_tok_s[0] * eng_plan_batches[i] * 1.001);
+        assert_true(p.step[i].tok_s > p.step[0].tok_s);
+        assert_true(p.step[i].tok_s <= p.step[0].tok_s * eng_plan_batches[i] * 1.001);
     }
-    eng_model_free(f.m);
+    unload(&f);
 }
 
 static void test_edges(void **state)
 {
     (void)state;
     struct file f = load("tests/vectors/models/qwen3moe.gguf");
-    uint64_t reserve = 512ull << 20;
     struct eng_plan all = plan(&f, 80ull << 30);
-    uint64_t fixed = all.dense + all.cache + reserve;
+    uint64_t fixed = f.z.dense + all.cache + RESERVE;
     struct eng_plan p = plan(&f, fixed - 1);
     assert_int_equal(p.fit, ENG_PLAN_NONE);
     assert_int_equal(p.missing, 1);
-    assert_true(p.bound_tok_s[0] == 0);
+    assert_int_equal(p.would, ENG_AUTO_CPU);
+    assert_true(p.step[0].tok_s == 0);
     p = plan(&f, fixed);
     assert_int_equal(p.fit, ENG_PLAN_HYBRID);
+    assert_int_equal(p.would, ENG_AUTO_HYBRID);
     assert_int_equal(p.on_gpu, 0);
-    assert_true(p.step_host[0] > 0 && p.step_host[2] > p.step_host[0]);
-    p = plan(&f, fixed + all.experts);
+    assert_true(p.hit == 0);
+    assert_true(p.step[0].host > 0 && p.step[2].host > p.step[0].host);
+    p = plan(&f, fixed + f.z.experts);
     assert_int_equal(p.fit, ENG_PLAN_ALL);
     uint32_t before = 0;
-    for (uint64_t n = 0; n < all.experts; n += all.experts / 50) {
+    for (uint64_t n = 0; n < f.z.experts; n += f.z.experts / 50) {
         p = plan(&f, fixed + n);
         assert_int_equal(p.fit, ENG_PLAN_HYBRID);
         assert_true(p.gpu_total <= fixed + n);
-        assert_int_equal(p.gpu_total + p.host_total, fixed + all.experts + all.table);
+        assert_int_equal(p.gpu_total + p.host_total, fixed + f.z.experts + f.z.table);
         assert_true(p.on_gpu >= before && p.on_gpu < f.info->n_expert);
+        assert_true(fabs(p.hit - (double)p.on_gpu / f.z.n_expert) < 1e-9);
         before = p.on_gpu;
     }
     assert_true(before > 0);
-    eng_model_free(f.m);
+    unload(&f);
 }
 
 static void test_dense(void **state)
@@ -106,19 +131,244 @@ static void test_dense(void **state)
     struct file f = load("tests/vectors/models/llama.gguf");
     struct eng_plan p = plan(&f, 24ull << 30);
     assert_int_equal(p.fit, ENG_PLAN_ALL);
-    assert_int_equal(p.experts, 0);
-    assert_int_equal(p.n_expert, 0);
-    assert_int_equal(p.dense + p.table, f.bytes);
-    assert_int_equal(p.host_total, p.table);
-    eng_model_free(f.m);
+    assert_int_equal(f.z.experts, 0);
+    assert_int_equal(f.z.n_expert, 0);
+    assert_int_equal(f.z.dense + f.z.table, f.bytes);
+    assert_int_equal(p.host_total, f.z.table);
+    unload(&f);
+}
+
+/* Whatever the cards: every layer on one of them, nothing beyond any, nothing lost. */
+static void check_several(const struct file *f, uint64_t gpu, uint32_t n, enum eng_plan_split split)
+{
+    struct eng_plan_ask ask = ask_of(gpu, n);
+    struct eng_plan p;
+    ask.split = split;
+    eng_plan(&f->z, &ask, &p);
+    if (p.fit == ENG_PLAN_NONE) {
+        assert_true(p.missing > 0);
+        return;
+    }
+    uint64_t dense = 0, experts = 0, cache = 0;
+    uint32_t layers = 0, per_layer = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct eng_plan_device *d = &p.device[i];
+        assert_true(d->total <= gpu);
+        assert_int_equal(d->total, d->dense + d->cache + d->expert_bytes + d->reserve);
+        if (split == ENG_PLAN_BY_LAYERS)
+            assert_int_equal(d->layer0, layers);
+        layers += d->n_layers;
+        per_layer += d->experts;
+        dense += d->dense;
+        cache += d->cache;
+        experts += d->expert_bytes;
+    }
+    assert_int_equal(dense, f->z.dense);
+    assert_int_equal(cache, p.cache);
+    if (split == ENG_PLAN_BY_LAYERS)
+        assert_int_equal(layers, f->z.n_layer);
+    else
+        assert_int_equal(per_layer, p.on_gpu);
+    assert_int_equal(experts + p.host_total, f->z.experts + f->z.table);
+    assert_int_equal(p.fit == ENG_PLAN_ALL, experts == f->z.experts);
+}
+
+static void test_several(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/gpt-oss-mxfp4.gguf");
+    uint64_t all = f.z.dense + f.z.experts + (4ull << 20);
+    for (uint32_t n = 1; n <= 5; n++)
+        for (uint64_t room = 0; room < all; room += all / 40) {
+            check_several(&f, RESERVE + room, n, ENG_PLAN_BY_LAYERS);
+            check_several(&f, RESERVE + room, n, ENG_PLAN_BY_EXPERTS);
+        }
+    /* two of the same card, just as much as is needed in all and a layer more: it fits, by halves
+     */
+    struct eng_plan_ask ask = ask_of(RESERVE + all, 2);
+    struct eng_plan p;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.fit, ENG_PLAN_ALL);
+    assert_int_equal(p.device[0].n_layers, 1);
+    assert_int_equal(p.device[1].n_layers, 1);
+    ask.split = ENG_PLAN_BY_EXPERTS;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.fit, ENG_PLAN_ALL);
+    assert_int_equal(p.device[0].experts + p.device[1].experts, f.z.n_expert);
+    assert_true(p.device[1].experts > 0 && p.device[1].cache == 0);
+    unload(&f);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/gpt-oss-mxfp4.gguf"); /* every other one: 8 keys */
+    const struct eng_plan_layer *near = &f.z.layers[0], *all = &f.z.layers[1];
+    assert_int_equal(near->window, 8);
+    assert_int_equal(all->window, 0);
+    assert_int_equal(near->cell, 2 * 3 * (16 + 16)); /* three heads of 16, keys and values, halves */
+    assert_int_equal(eng_plan_seen(near, 100000), 8 * near->cell);
+    assert_int_equal(eng_plan_seen(all, 100000), 100000 * all->cell);
+    assert_int_equal(eng_plan_held(all, 100000, 512), 100032 * all->cell);
+    assert_int_equal(eng_plan_held(near, 100000, 512), (8 + 512 + 64 + 56) * near->cell);
+    assert_int_equal(eng_plan_held(near, 10, 512), 64 * near->cell);
+    unload(&f);
+}
+
+static void test_latent(void **state)
+{
+    (void)state;
+    const char *dir = getenv("WEIR_FIXTURES");
+    char path[512];
+    snprintf(path, sizeof(path), "%s/models/deepseek2-v3.gguf", dir ? dir : "../shared/fixtures");
+    if (access(path, R_OK) != 0)
+        skip();
+    struct file f = load(path); /* a key of 24 + 8, no values */
+    assert_int_equal(f.z.layers[0].cell, 2 * 32);
+    unload(&f);
+    snprintf(path, sizeof(path), "%s/models/deepseek32.gguf", dir ? dir : "../shared/fixtures");
+    f = load(path); /* an indexer's keys beside it */
+    assert_true(f.z.layers[0].index_cell > 0 && f.z.layers[0].picks > 0);
+    assert_int_equal(eng_plan_seen(&f.z.layers[0], 100000),
+                     f.z.layers[0].picks * f.z.layers[0].seen_cell +
+                         100000 * f.z.layers[0].index_cell);
+    unload(&f);
+}
+
+static void test_hot(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/qwen3moe.gguf");
+    uint32_t n = f.z.n_expert, half = n / 2;
+    uint64_t *counts = calloc((size_t)f.z.n_layer * n, sizeof(*counts));
+    struct eng_plan_ask ask = ask_of(0, 1);
+    struct eng_plan even, p;
+    assert_non_null(counts);
+    ask.gpu[0].bytes = 80ull << 30;
+    eng_plan(&f.z, &ask, &p);
+    ask.gpu[0].bytes = f.z.dense + p.cache + RESERVE + f.z.experts / n * half;
+    eng_plan(&f.z, &ask, &even);
+    assert_int_equal(even.on_gpu, half);
+    assert_true(fabs(even.hit - 0.5) < 1e-9);
+    for (uint32_t l = 0; l < f.z.n_layer; l++) /* odd experts nine times as often as even ones */
+        for (uint32_t e = 0; e < n; e++)
+            counts[l * n + e] = e % 2 ? 900 : 100;
+    ask.counts = counts;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.on_gpu, half);
+    assert_true(fabs(p.hit - 0.9) < 1e-9);
+    assert_true(p.step[0].host < even.step[0].host && p.step[0].tok_s > even.step[0].tok_s);
+    free(counts);
+    unload(&f);
+}
+
+static void test_prompt(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/qwen3moe.gguf");
+    struct eng_plan_ask ask = ask_of(0, 1);
+    struct eng_plan p;
+    ask.gpu[0].bytes = f.z.dense + plan(&f, 80ull << 30).cache + RESERVE;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.on_gpu, 0);
+    assert_int_equal(p.prompt.slice, f.z.rows);
+    assert_true(p.prompt.off_bytes > 0 && p.prompt.off_bytes <= f.z.experts);
+    /* PCIe is faster than the CPU's memory here: from the least number of tokens on */
+    assert_int_equal(p.prompt.stream_from, 32);
+    assert_true(p.prompt.stream_tok_s >= p.prompt.cpu_tok_s);
+    ask.gpu[0].pcie_bytes_s = 1e3;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.prompt.stream_from, 0);
+    /* where the CPU's arithmetic decides there is a number of tokens at which it turns */
+    ask.gpu[0].pcie_bytes_s = 5e9;
+    ask.cpu_ops_s = 4e10;
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.prompt.stream_from > 32);
+    ask.slice = p.prompt.stream_from;
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.prompt.stream_tok_s >= p.prompt.cpu_tok_s);
+    ask.slice = p.prompt.stream_from - 1;
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.prompt.stream_tok_s <= p.prompt.cpu_tok_s);
+    unload(&f);
+}
+
+static void test_auto_and_host(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/qwen3moe.gguf");
+    struct eng_plan_ask ask = ask_of(f.z.dense + plan(&f, 80ull << 30).cache + RESERVE, 1);
+    struct eng_plan p;
+    ask.cpu_bytes_s = 1e13; /* memory faster than the card's */
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.fit, ENG_PLAN_HYBRID);
+    assert_int_equal(p.would, ENG_AUTO_CPU);
+    ask.host_bytes = p.host_total;
+    eng_plan(&f.z, &ask, &p);
+    assert_false(p.host_short);
+    ask.host_bytes = p.host_total - 1;
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.host_short);
+    unload(&f);
+}
+
+static void test_cards(void **state)
+{
+    (void)state;
+    const struct eng_card *c;
+    size_t n = 0;
+    for (; (c = eng_card_at(n)); n++) {
+        assert_ptr_equal(eng_card_find(base_str_c(c->name)), c);
+        assert_true(c->bytes > 20ull << 30 && c->bytes_s > 1e11 && c->flops > 1e13);
+    }
+    assert_true(n >= 10);
+    assert_ptr_equal(eng_card_find(BASE_STR("a100-80")), eng_card_find(BASE_STR("a100")));
+    assert_null(eng_card_find(BASE_STR("voodoo2")));
+}
+
+static void with_counts(const char *text, enum base_status want, const char *says)
+{
+    char path[] = "/tmp/weir-counts-XXXXXX";
+    struct base_err err = {0};
+    uint64_t *counts = NULL;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    enum base_status st = eng_plan_counts_read(path, 2, 3, &counts, &err);
+    unlink(path);
+    assert_int_equal(st, want);
+    if (want == BASE_OK) {
+        assert_int_equal(counts[0], 0);
+        assert_int_equal(counts[3], 7);
+        assert_int_equal(counts[5], 9);
+    } else {
+        assert_null(counts);
+        assert_non_null(strstr(err.text, says));
+    }
+    free(counts);
+}
+
+static void test_counts_file(void **state)
+{
+    (void)state;
+    with_counts("{\"layers\":[{\"layer\":1,\"counts\":[7,0,9]}]}", BASE_OK, "");
+    with_counts("{\"layers\":[{\"layer\":2,\"counts\":[7,0,9]}]}", BASE_EINVAL, "none of this");
+    with_counts("{\"layers\":[{\"layer\":1,\"counts\":[7,0]}]}", BASE_EINVAL, "none of this");
+    with_counts("{\"layers\":[{\"layer\":1,\"counts\":[7,0,-9]}]}", BASE_EINVAL, "count 2");
+    with_counts("{\"layers\":[]}", BASE_EINVAL, "--experts");
+    with_counts("[]", BASE_EINVAL, "--experts");
+    with_counts("{", BASE_EINVAL, "--experts");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mixture),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_mixture), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_dense),   cmocka_unit_test(test_several),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_latent), cmocka_unit_test(test_hot),
+        cmocka_unit_test(test_prompt),  cmocka_unit_test(test_auto_and_host),
+        cmocka_unit_test(test_cards),   cmocka_unit_test(test_counts_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
