@@ -206,7 +206,8 @@ static void test_windows(void **state)
     const struct eng_plan_layer *near = &f.z.layers[0], *all = &f.z.layers[1];
     assert_int_equal(near->window, 8);
     assert_int_equal(all->window, 0);
-    assert_int_equal(near->cell, 2 * 3 * (16 + 16)); /* three heads of 16, keys and values, halves */
+    assert_int_equal(near->cell,
+                     2 * 3 * (16 + 16)); /* three heads of 16, keys and values, halves */
     assert_int_equal(eng_plan_seen(near, 100000), 8 * near->cell);
     assert_int_equal(eng_plan_seen(all, 100000), 100000 * all->cell);
     assert_int_equal(eng_plan_held(all, 100000, 512), 100032 * all->cell);
@@ -364,11 +365,12 @@ static void test_counts_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mixture), cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_dense),   cmocka_unit_test(test_several),
-        cmocka_unit_test(test_windows),  cmocka_unit_test(test_latent), cmocka_unit_test(test_hot),
-        cmocka_unit_test(test_prompt),  cmocka_unit_test(test_auto_and_host),
-        cmocka_unit_test(test_cards),   cmocka_unit_test(test_counts_file),
+        cmocka_unit_test(test_mixture),       cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_dense),         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_windows),       cmocka_unit_test(test_latent),
+        cmocka_unit_test(test_hot),           cmocka_unit_test(test_prompt),
+        cmocka_unit_test(test_auto_and_host), cmocka_unit_test(test_cards),
+        cmocka_unit_test(test_counts_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
