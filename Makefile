@@ -128,13 +128,13 @@ $(BUILD)/cuda/images.c: tools/cuda_images.py Makefile $(CU) $(NVCC)
 $(call lib,engine): $(BUILD)/obj/engine/cuda/images.o
 
 # The emulator: the same .cu files as C++, and a libcuda of our own (docs/cuda.md).
-CXX_FLAGS := -std=c++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -Wall -Wextra \
+CXX_FLAGS := -std=gnu++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -Wall -Wextra \
              -Werror -I. -MMD -MP
 EMU_CHECKS := $(if $(SANFLAGS),$(SANFLAGS) -fno-sanitize=shift-base,\
   -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
   -fno-sanitize-recover=all)
 EMU_SRC := $(filter-out $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
-EMU_OBJ := $(CU:%.cu=$(BUILD)/emu/%.o) $(EMU_SRC:%.cpp=$(BUILD)/emu/%.o)
+EMU_OBJ := $(patsubst %.cu,$(BUILD)/emu/%.o,$(CU) tests/emu/bad.cu) $(EMU_SRC:%.cpp=$(BUILD)/emu/%.o)
 EMU := $(BUILD)/tests/libweir-emu.so
 $(BUILD)/emu/%.o: %.cu
 	@mkdir -p $(@D)

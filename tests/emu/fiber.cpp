@@ -511,7 +511,8 @@ static void check_lanes(const fiber *f, const warp *w)
                           op_name(f->op), mask, o->t.lane, op_name(o->op), o->mask, o->here.file,
                           o->here.line);
     } else if (w->wanted & bit) {
-        weir_emu_fail(f->here, "%s with mask %08x, but other lanes wait for lane %u elsewhere",
+        weir_emu_fail(f->here,
+                      "lanes differ: %s with mask %08x, but others wait for lane %u elsewhere",
                       op_name(f->op), mask, f->t.lane);
     }
 }

@@ -213,6 +213,8 @@ static void tell_line(const void *pc)
         waitpid(child, nullptr, 0);
 }
 
+static struct sigaction was_segv, was_bus;
+
 static void on_fault(int sig, siginfo_t *si, void *uc)
 {
     unsigned char *p = static_cast<unsigned char *>(si->si_addr);
@@ -239,7 +241,7 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
                 snprintf(text, sizeof text,
                          "%zu bytes behind the end of allocation %u of %zu bytes",
                          (size_t)(p - it->first) - a->n, a->serial, a->n);
-        } else if (above != living.end() && above->first - p < (ptrdiff_t)(2 * PAGE)) {
+        } else if (above != living.end() && p >= above->second.pages - PAGE / 2) {
             snprintf(text, sizeof text, "%zu bytes before allocation %u of %zu bytes",
                      (size_t)(above->first - p), above->second.serial, above->second.n);
         } else {
@@ -249,8 +251,13 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
         snprintf(text, sizeof text, "%p, which is not device memory%s", (void *)p,
                  sig == SIGSEGV ? "" : " (or is not aligned)");
     } else {
-        signal(sig, SIG_DFL); /* not ours */
-        raise(sig);
+        const struct sigaction *was = sig == SIGSEGV ? &was_segv : &was_bus; /* not ours */
+        if (was->sa_flags & SA_SIGINFO) {
+            was->sa_sigaction(sig, si, uc);
+        } else {
+            signal(sig, SIG_DFL);
+            raise(sig);
+        }
         return;
     }
     char line[800];
@@ -281,6 +288,16 @@ void emu_thread_init(void)
     sigaltstack(&ss, nullptr);
 }
 
+#if EMU_HAS_ASAN
+static void tell_where(void) /* when a sanitizer ends the program */
+{
+    char line[500];
+    int n = snprintf(line, sizeof line, "weir-emu: a sanitizer's finding%s\n", emu_where());
+    if (*emu_where() && write(2, line, (size_t)n) != n)
+        _exit(98);
+}
+#endif
+
 void emu_memory_init(void)
 {
     /* By the call itself: TSan would set up the shadow of all of it. */
@@ -290,9 +307,12 @@ void emu_memory_init(void)
     if (base == MAP_FAILED)
         emu_die("no addresses for device memory");
     next_free = base + PAGE;
+#if EMU_HAS_ASAN
+    __sanitizer_set_death_callback(tell_where);
+#endif
     struct sigaction sa = {};
     sa.sa_sigaction = on_fault;
     sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    sigaction(SIGSEGV, &sa, nullptr);
-    sigaction(SIGBUS, &sa, nullptr);
+    sigaction(SIGSEGV, &sa, &was_segv);
+    sigaction(SIGBUS, &sa, &was_bus);
 }
