@@ -130,7 +130,7 @@ $(call lib,engine): $(BUILD)/obj/engine/cuda/images.o
 # The emulator: the same .cu files as C++, and a libcuda of our own (docs/cuda.md).
 CXX_FLAGS := -std=gnu++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -Wall -Wextra \
              -Werror -I. -MMD -MP
-EMU_CHECKS := $(if $(SANFLAGS),$(SANFLAGS) -fno-sanitize=shift-base,\
+EMU_CHECKS := $(if $(SAN),$(SANFLAGS) -fno-sanitize=shift-base,$(SANFLAGS) \
   -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
   -fno-sanitize-recover=all)
 EMU_SRC := $(filter-out $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
