@@ -133,7 +133,7 @@ CXX_FLAGS := -std=gnu++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp
 EMU_CHECKS := $(if $(SAN),$(SANFLAGS) -fno-sanitize=shift-base,$(SANFLAGS) \
   -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
   -fno-sanitize-recover=all)
-EMU_SRC := $(filter-out $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
+EMU_SRC := $(filter-out tests/emu/count.cpp $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
 EMU_OBJ := $(patsubst %.cu,$(BUILD)/emu/%.o,$(CU) tests/emu/bad.cu) $(EMU_SRC:%.cpp=$(BUILD)/emu/%.o)
 EMU := $(BUILD)/tests/libweir-emu.so
 $(BUILD)/emu/%.o: %.cu
@@ -148,6 +148,19 @@ $(EMU): $(EMU_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD   $@')
 	$(Q)$(CXX) -shared -Wl,-z,defs $(if $(SANFLAGS),-Wl$(comma)-z$(comma)undefs $(SANFLAGS)) -o $@ $^ -lpthread -ldl
+# The same with a call at every access to memory, which counts it (tests/emu/count.cpp).
+EMU_COUNT := $(BUILD)/tests/libweir-emu-count.so
+$(BUILD)/count/%.o: %.cu
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) -fsanitize=thread -c -o $@ $<
+$(BUILD)/count/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -O2 $(CXX_FLAGS) -DEMU_COUNT -c -o $@ $<
+$(EMU_COUNT): $(CU:%.cu=$(BUILD)/count/%.o) \
+              $(patsubst %.cpp,$(BUILD)/count/%.o,$(EMU_SRC) tests/emu/count.cpp)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD   $@')
+	$(Q)$(CXX) -shared -Wl,-z,defs -o $@ $^ -lpthread -ldl
 .PHONY: emulator cuda-abi
 emulator: $(EMU)
 # Types and constants of ours against those of NVIDIA's header.
@@ -322,4 +335,4 @@ help:
 	@echo "make install    to PREFIX (/usr/local)"
 	@echo "make deb        not built yet: says so and fails"
 
--include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/emu $(BUILD)/cuda) -name '*.d' 2> /dev/null)
+-include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/emu $(BUILD)/count $(BUILD)/cuda) -name '*.d' 2> /dev/null)

@@ -224,6 +224,7 @@ eng_cu_result cuInit(unsigned)
     if (!initialised) {
         emu_memory_init();
         emu_shared_init();
+        emu_count_init();
         initialised = true;
     }
     emu_thread_init();

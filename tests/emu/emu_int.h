@@ -71,7 +71,47 @@ bool emu_is_shared(const void *p, size_t n);
 /* Static shared bytes that the kernel has used so far. */
 void emu_shared_init(void);
 
+/* Which of its block's threads runs now. */
+unsigned emu_thread_index(void);
+
+/* ---- count.cpp: in the library that counts only ---- */
+
+#if defined(EMU_COUNT)
+void emu_count_init(void);
+void emu_count_launch(void);
+void emu_count_block(void);
+void emu_count_block_end(unsigned threads);
+void emu_count_collective(weir_emu_op op);
+void emu_count_barrier(void);
+void emu_count_end(const emu_launch *l, size_t fixed_shared);
+#else
+static inline void emu_count_init(void)
+{
+}
+static inline void emu_count_launch(void)
+{
+}
+static inline void emu_count_block(void)
+{
+}
+static inline void emu_count_block_end(unsigned)
+{
+}
+static inline void emu_count_collective(weir_emu_op)
+{
+}
+static inline void emu_count_barrier(void)
+{
+}
+static inline void emu_count_end(const emu_launch *, size_t)
+{
+}
+#endif
+
 /* ---- memory.cpp ---- */
+
+/* The first address that device memory can have. */
+unsigned char *emu_device_base(void);
 
 void emu_memory_init(void);
 /* NULL: no room. */

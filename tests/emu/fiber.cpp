@@ -161,6 +161,11 @@ static fiber *now(void)
     return reinterpret_cast<fiber *>(weir_emu_now);
 }
 
+unsigned emu_thread_index(void)
+{
+    return (unsigned)(now() - fibers);
+}
+
 /* ---- errors ---- */
 
 const emu_launch *emu_running(void)
@@ -535,6 +540,7 @@ void weir_emu_collective(weir_emu_here here, weir_emu_op op, uint32_t mask, weir
         rest(f);
     } else {
         complete(w, op, mask);
+        emu_count_collective(op);
         w->waiting &= ~mask;
         w->wanted &= ~mask;
         make_ready(w, mask & ~bit);
@@ -582,6 +588,7 @@ int weir_emu_barrier(weir_emu_here here, int how, int value)
         rest(f);
     } else {
         B.n_barred = 0;
+        emu_count_barrier();
         for (unsigned i = 0; i < B.n_warps; i++) {
             warp *o = &warps[i];
             make_ready(o, o->barred & ~(o == w ? bit : 0));
@@ -819,12 +826,14 @@ static void run_block(void)
     for (unsigned i = 0; i < B.n_threads; i++)
         fiber_prepare(i);
     shared_begin();
+    emu_count_block();
     B.current = 0;
     tsan_release(&B.order);
     switch_to(nullptr, next_ready(), false);
     tsan_acquire(&B.order);
     if (B.n_exited != B.n_threads)
         stuck();
+    emu_count_block_end(B.n_threads);
     shared_end();
 }
 
@@ -836,6 +845,7 @@ void emu_run(const emu_launch *l)
     weir_emu_block_dim = l->block;
     weir_emu_grid_dim = l->grid;
     main_stack = nullptr;
+    emu_count_launch();
 #if defined(EMU_TSAN)
     main_tsan = __tsan_get_current_fiber();
 #endif
@@ -857,5 +867,6 @@ void emu_run(const emu_launch *l)
                           (unsigned)(at / l->grid.x / l->grid.y)};
         run_block();
     }
+    emu_count_end(l, S.net);
     B.launch = nullptr;
 }

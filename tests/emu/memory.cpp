@@ -43,6 +43,11 @@ static size_t used;
 static unsigned serial;
 static int opened;
 
+unsigned char *emu_device_base(void)
+{
+    return base;
+}
+
 static size_t pages_of(size_t n)
 {
     return (n + PAGE - 1) / PAGE * PAGE;
