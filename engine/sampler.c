@@ -23,6 +23,8 @@ struct eng_sampler {
     struct eng_sampling p;
     uint32_t n_vocab;
     uint64_t rng[4];
+    double asked; /* drawn for a device that may yet decline */
+    bool has_asked;
     uint32_t *count; /* [n_vocab] how often generated; NULL without penalties */
     int32_t *seen;   /* distinct tokens generated */
     size_t n_seen, cap_seen;
@@ -135,6 +137,15 @@ static int likelier(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* The next number in [0, 1). */
+static double unit(struct eng_sampler *s)
+{
+    if (!s->has_asked)
+        s->asked = (double)(next(s->rng) >> 11) * 0x1p-53;
+    s->has_asked = false;
+    return s->asked;
+}
+
 static int32_t draw(struct eng_sampler *s, const float *logits, int32_t best)
 {
     const struct eng_sampling *p = &s->p;
@@ -156,7 +167,7 @@ static int32_t draw(struct eng_sampler *s, const float *logits, int32_t best)
     size_t m = 0;
     while (m < n && (m == 0 || (kept < p->top_p * total && s->cand[m].logit >= p->min_p)))
         kept += s->cand[m++].logit;
-    double at = (double)(next(s->rng) >> 11) * 0x1p-53 * kept;
+    double at = unit(s) * kept;
     for (size_t i = 0; i < m; i++) {
         at -= s->cand[i].logit;
         if (at < 0)
@@ -168,7 +179,7 @@ static int32_t draw(struct eng_sampler *s, const float *logits, int32_t best)
 int32_t eng_sampler_pick(struct eng_sampler *s, float *logits)
 {
     int32_t best = -1;
-    if (s->count)
+    if (s->count && !s->has_asked)
         penalise(s, logits);
     if (s->mark)
         eng_watermark_bias(s->mark, s->previous, logits, s->n_vocab, SPAN * s->p.temperature);
@@ -186,4 +197,26 @@ int32_t eng_sampler_pick(struct eng_sampler *s, float *logits)
     remember(s, best);
     s->previous = best;
     return best;
+}
+
+bool eng_sampler_ask(struct eng_sampler *s, struct eng_sampler_ask *out)
+{
+    if (s->mark)
+        return false;
+    *out = (struct eng_sampler_ask){
+        .p = &s->p, .seen = s->seen, .count = s->count, .n_seen = s->n_seen};
+    if (s->p.temperature > 0) {
+        out->draw = s->asked = unit(s);
+        s->has_asked = true;
+    }
+    return true;
+}
+
+void eng_sampler_took(struct eng_sampler *s, int32_t id)
+{
+    s->has_asked = false;
+    if (id < 0)
+        return;
+    remember(s, id);
+    s->previous = id;
 }

@@ -39,6 +39,21 @@ void eng_sampler_mark(struct eng_sampler *s, const struct eng_watermark *w, int3
  * result. */
 int32_t eng_sampler_pick(struct eng_sampler *s, float *logits);
 
+/* What a device needs to pick in the sampler's place; borrowed until the next call. */
+struct eng_sampler_ask {
+    const struct eng_sampling *p;
+    double draw;           /* in [0, 1) */
+    const int32_t *seen;   /* [n_seen] tokens generated, each once; only with penalties */
+    const uint32_t *count; /* by token id: how often */
+    size_t n_seen;
+};
+/* false: this sampler marks what it picks, and the whole row is needed. Otherwise exactly one of
+ * eng_sampler_took() and eng_sampler_pick() follows; the latter, where the device declines, uses
+ * the same draw and takes a row that the device has already penalised. */
+bool eng_sampler_ask(struct eng_sampler *s, struct eng_sampler_ask *out);
+/* The device picked id. */
+void eng_sampler_took(struct eng_sampler *s, int32_t id);
+
 /* ---- text with stop strings ---- */
 
 #define ENG_STOP_MAX       16

@@ -216,12 +216,45 @@ static void test_utf8(void **state)
     eng_text_release(&t);
 }
 
+/* A device that picks, or declines, leaves the sampler as if it had picked by itself. */
+static void test_device(void **state)
+{
+    (void)state;
+    struct eng_sampling p = plain(1.3f);
+    p.presence = 0.4f;
+    p.frequency = 0.2f;
+    p.repeat = 1.2f;
+    struct eng_sampler *alone = eng_sampler_new(&p, 16), *asked = eng_sampler_new(&p, 16);
+    for (int i = 0; i < 400; i++) {
+        float row[16], same[16];
+        struct eng_sampler_ask ask;
+        for (int j = 0; j < 16; j++)
+            row[j] = same[j] = (float)((i * 7 + j * 5) % 11) / 3 - 1;
+        int32_t id = eng_sampler_pick(alone, row);
+        assert_true(eng_sampler_ask(asked, &ask));
+        assert_true(ask.draw >= 0 && ask.draw < 1);
+        if (i % 2) {
+            eng_sampler_took(asked, id);
+            continue;
+        }
+        for (size_t k = 0; k < ask.n_seen; k++) { /* what the device does before it declines */
+            float *x = &same[ask.seen[k]];
+            *x = *x > 0 ? *x / 1.2f : *x * 1.2f;
+            *x -= 0.4f + 0.2f * (float)ask.count[ask.seen[k]];
+        }
+        assert_int_equal(eng_sampler_pick(asked, same), id);
+    }
+    eng_sampler_free(alone);
+    eng_sampler_free(asked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choices),   cmocka_unit_test(test_seed),
         cmocka_unit_test(test_penalties), cmocka_unit_test(test_bad_logits),
         cmocka_unit_test(test_stops),     cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

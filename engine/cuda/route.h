@@ -1,0 +1,60 @@
+/* route.h - which experts a token goes to, and which tokens go to an expert.
+ *
+ * As rows.h: the structs are the kernels' arguments (route.cu), the functions put launches into the
+ * device's stream (launch_rows.c).
+ */
+#ifndef ENG_CUDA_ROUTE_H
+#define ENG_CUDA_ROUTE_H
+
+#include <stdint.h>
+
+struct eng_cuda;
+
+#define WEIR_EXPERTS_MAX 1024u
+#define WEIR_USED_MAX    64u
+
+/* The routing of eng_route() (engine/cpu/ops.h): gating is an enum eng_gating, ties go to the lower
+ * expert, a score that is no number counts as the lowest. Softmax sums in another order than the
+ * CPU's: weights agree to rounding. With `given` the experts of a token are those of the row of its
+ * id, and only weights are made. */
+struct weir_route_args {
+    const float *logits;  /* [n][n_expert] */
+    const float *bias;    /* [n_expert] or NULL; for the choice alone */
+    const int32_t *given; /* [n_vocab][n_used] or NULL */
+    const int32_t *token; /* [n]; only with given */
+    uint32_t *ids;        /* [n][n_used] by falling score */
+    float *weights;       /* [n][n_used] */
+    uint32_t n, n_expert, n_used, n_group, n_group_used, gating, normalise;
+    float scale; /* of the weights, 0: 1 */
+};
+
+/* The (token, slot) pairs by expert. Pairs of one expert stand together, experts in order; within
+ * an expert pairs stand in the order of tokens. `active` lists experts with pairs, in order, and
+ * tiles of at most `rows` pairs each, for products that take a tile a block: tile i holds the pairs
+ * tile_first[i] <= p < tile_first[i] + rows, as far as they are of expert tile_expert[i]. */
+struct weir_group_args {
+    const uint32_t *ids;            /* [n][n_used] */
+    uint32_t *first;                /* [n_expert + 1] first pair of an expert */
+    uint32_t *pair_of;              /* [n][n_used] pair of a slot */
+    uint32_t *pair_row;             /* [n * n_used] token of a pair */
+    float *pair_weight;             /* [n * n_used] weight of a pair; NULL: not wanted */
+    const float *weights;           /* [n][n_used]; with pair_weight */
+    uint32_t *active, *n_active;    /* [n_expert], [1] */
+    uint32_t *tile_expert;          /* [weir_tiles_max()] or NULL: not wanted */
+    uint32_t *tile_first, *n_tiles; /* with tile_expert */
+    uint64_t *choices;              /* [n_expert] grows by the pairs of each; NULL: not counted */
+    uint32_t n, n_used, n_expert, rows;
+};
+
+/* Tiles that n_pairs pairs can make at most. */
+static inline uint32_t weir_tiles_max(uint32_t n_pairs, uint32_t n_expert, uint32_t rows)
+{
+    uint32_t experts = n_pairs < n_expert ? n_pairs : n_expert;
+    return experts + n_pairs / rows;
+}
+
+void eng_cuda_route(struct eng_cuda *d, const struct weir_route_args *a);
+/* n * n_used at most 2^20. */
+void eng_cuda_group(struct eng_cuda *d, const struct weir_group_args *a);
+
+#endif
