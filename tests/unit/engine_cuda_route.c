@@ -1,0 +1,254 @@
+/* engine_cuda_route.c - routing and grouping on the device against the CPU's (cpu/ops_ref.c).
+ *
+ * Method: every gating, with and without bias, groups, normalising and given experts, on expert
+ * counts around a warp and up to the largest; scores with ties, infinities and NaN; 0 to 70 tokens.
+ * Choices must be the same, weights the same to rounding. Groups are checked by their definition.
+ */
+#include "engine_cuda_util.h"
+
+#include "engine/cpu/ops.h"
+#include "engine/cuda/route.h"
+
+static float *scores(uint32_t n, int kind)
+{
+    float *x = cuda_floats(n, 3);
+    for (uint32_t i = 0; i < n; i++) {
+        if (kind == 1) /* many ties */
+            x[i] = (float)(cuda_rnd() % 4);
+        if (kind == 2 && cuda_rnd() % 7 == 0)
+            x[i] = cuda_rnd() % 2 ? -INFINITY : 80;
+    }
+    return x;
+}
+
+static void route_once(struct eng_moe_params p, uint32_t n, int kind, bool bias, bool given)
+{
+    float *logits = scores(n * p.n_expert, kind), *b = cuda_floats(p.n_expert, 0.5f);
+    uint32_t slots = n * p.n_used, *ids = malloc(slots * 4 + 4), *want = malloc(slots * 4 + 4);
+    float *w = malloc(slots * 4 + 4), *want_w = malloc(slots * 4 + 4);
+    int32_t *table = malloc(8 * p.n_used * 4), *token = malloc(n * 4 + 4);
+    for (uint32_t i = 0; i < 8 * p.n_used; i++)
+        table[i] = (int32_t)(cuda_rnd() % p.n_expert);
+    for (uint32_t t = 0; t < n; t++) {
+        token[t] = (int32_t)(cuda_rnd() % 8);
+        for (uint32_t k = 0; k < p.n_used; k++)
+            want[t * p.n_used + k] = (uint32_t)table[(uint32_t)token[t] * p.n_used + k];
+        if (given)
+            eng_route_given(&p, logits + t * p.n_expert, want + t * p.n_used,
+                            want_w + t * p.n_used);
+        else
+            eng_route(&p, logits + t * p.n_expert, bias ? b : NULL, want + t * p.n_used,
+                      want_w + t * p.n_used);
+    }
+    void *dl = cuda_put(logits, (size_t)n * p.n_expert * 4), *db = cuda_put(b, p.n_expert * 4);
+    void *dg = cuda_put(table, 8 * p.n_used * 4), *dt = cuda_put(token, n * 4);
+    void *di = cuda_put(NULL, slots * 4), *dw = cuda_put(NULL, slots * 4);
+    eng_cuda_route(dev,
+                   &(struct weir_route_args){dl, bias ? db : NULL, given ? dg : NULL, dt, di, dw, n,
+                                             p.n_expert, p.n_used, p.n_group, p.n_group_used,
+                                             (uint32_t)p.gating, p.normalise, p.scale});
+    cuda_get(ids, di, slots * 4);
+    cuda_get(w, dw, slots * 4);
+    for (uint32_t i = 0; i < slots; i++) {
+        if (ids[i] != want[i])
+            fail_msg("slot %u of %u: expert %u instead of %u", i, slots, ids[i], want[i]);
+        cuda_near(w[i], want_w[i], 2e-6f * (1 + fabsf(want_w[i])), "weight", i);
+    }
+    const void *dropped[] = {dl, db, dg, dt, di, dw};
+    for (int i = 0; i < 6; i++)
+        cuda_drop(dropped[i]);
+    free(logits);
+    free(b);
+    free(ids);
+    free(want);
+    free(w);
+    free(want_w);
+    free(table);
+    free(token);
+}
+
+static void routing(void)
+{
+    static const uint32_t experts[] = {2, 5, 8, 31, 32, 33, 64, 128, 256, 1024};
+    for (size_t k = 0; k < sizeof(experts) / sizeof(*experts); k++)
+        for (int gating = 1; gating <= 4; gating++) {
+            uint32_t n = experts[k], used = n < 8 ? n / 2 : 1 + cuda_rnd() % 8;
+            struct eng_moe_params p = {.n_expert = n,
+                                       .n_used = used,
+                                       .gating = (enum eng_gating)gating,
+                                       .normalise = (k + (size_t)gating) % 2,
+                                       .scale = k % 3 ? 2.5f : 0};
+            for (int kind = 0; kind < 2; kind++)
+                route_once(p, 1 + cuda_rnd() % 6, kind, gating % 2, false);
+            if (n % 8 == 0 && n <= 256) {
+                p.n_group = 8;
+                p.n_group_used = (used + n / 8 - 1) / (n / 8) + 2;
+                p.n_group_used = p.n_group_used > 8 ? 8 : p.n_group_used;
+                route_once(p, 3, 0, true, false);
+                route_once(p, 3, 1, false, false);
+                p.n_group = 0;
+            }
+            route_once(p, 4, 0, false, true);
+        }
+    struct eng_moe_params most = {.n_expert = 1024, .n_used = 64, .gating = ENG_GATE_SOFTMAX};
+    route_once(most, 2, 0, true, false);
+    struct eng_moe_params all = {
+        .n_expert = 6, .n_used = 6, .gating = ENG_GATE_SOFTMAX_SELECTED, .normalise = true};
+    route_once(all, 70, 2, true, false);
+    route_once(all, 0, 0, true, false);
+}
+
+/* Scores that are no numbers still give distinct experts that exist. */
+static void no_numbers(void)
+{
+    enum { N = 3, E = 40, K = 5 };
+    float logits[N * E], w[N * K];
+    uint32_t ids[N * K];
+    for (int i = 0; i < N * E; i++)
+        logits[i] = i / E == 0 ? NAN : i / E == 1 && i % E != 7 ? NAN : -INFINITY;
+    void *dl = cuda_put(logits, sizeof(logits)), *di = cuda_put(NULL, sizeof(ids));
+    void *dw = cuda_put(NULL, sizeof(w));
+    eng_cuda_route(dev, &(struct weir_route_args){.logits = dl,
+                                                  .ids = di,
+                                                  .weights = dw,
+                                                  .n = N,
+                                                  .n_expert = E,
+                                                  .n_used = K,
+                                                  .gating = ENG_GATE_SIGMOID});
+    cuda_get(ids, di, sizeof(ids));
+    for (int t = 0; t < N; t++)
+        for (int k = 0; k < K; k++) {
+            assert_true(ids[t * K + k] < E);
+            for (int other = 0; other < k; other++)
+                assert_int_not_equal(ids[t * K + k], ids[t * K + other]);
+        }
+    cuda_drop(dl);
+    cuda_drop(di);
+    cuda_drop(dw);
+}
+
+/* ---- grouping ---- */
+
+struct grouped {
+    uint32_t *first, *pair_of, *pair_row, *active, n_active, *tile_expert, *tile_first, n_tiles;
+    float *pair_weight;
+};
+
+static void check_groups(const struct grouped *g, const uint32_t *ids, const float *weights,
+                         uint32_t n, uint32_t used, uint32_t experts, uint32_t rows)
+{
+    uint32_t at = 0, active = 0, tile = 0;
+    for (uint32_t e = 0; e < experts; e++) {
+        uint32_t start = at;
+        assert_int_equal(g->first[e], at);
+        for (uint32_t i = 0; i < n * used; i++) {
+            if (ids[i] != e)
+                continue;
+            assert_int_equal(g->pair_of[i], at);
+            assert_int_equal(g->pair_row[at], i / used);
+            cuda_near(g->pair_weight[at], weights[i], 0, "pair_weight", at);
+            at++;
+        }
+        if (at > start)
+            assert_int_equal(g->active[active++], e);
+        for (uint32_t from = start; from < at; from += rows, tile++) {
+            assert_int_equal(g->tile_expert[tile], e);
+            assert_int_equal(g->tile_first[tile], from);
+        }
+    }
+    assert_int_equal(g->first[experts], at);
+    assert_int_equal(g->n_active, active);
+    assert_int_equal(g->n_tiles, tile);
+    assert_true(tile <= weir_tiles_max(n * used, experts, rows));
+}
+
+static void group_once(uint32_t n, uint32_t used, uint32_t experts, int kind)
+{
+    uint32_t slots = n * used, rows = 16, tiles = weir_tiles_max(slots, experts, rows);
+    uint32_t *ids = malloc(slots * 4 + 4);
+    float *weights = cuda_floats(slots, 1);
+    uint64_t *choices = calloc(experts, 8), counted = 0;
+    for (uint32_t i = 0; i < slots; i++)
+        ids[i] = kind == 0   ? cuda_rnd() % experts
+                 : kind == 1 ? experts - 1
+                             : i % used * 3 % experts;
+    struct grouped g = {.first = malloc(experts * 4 + 4),
+                        .pair_of = malloc(slots * 4 + 4),
+                        .pair_row = malloc(slots * 4 + 4),
+                        .active = malloc(experts * 4),
+                        .tile_expert = malloc(tiles * 4 + 4),
+                        .tile_first = malloc(tiles * 4 + 4),
+                        .pair_weight = malloc(slots * 4 + 4)};
+    for (uint32_t e = 0; e < experts; e++)
+        choices[e] = (uint64_t)UINT32_MAX - 1 + e;
+    struct weir_group_args a = {.ids = cuda_put(ids, slots * 4),
+                                .first = cuda_put(NULL, experts * 4 + 4),
+                                .pair_of = cuda_put(NULL, slots * 4),
+                                .pair_row = cuda_put(NULL, slots * 4),
+                                .pair_weight = cuda_put(NULL, slots * 4),
+                                .weights = cuda_put(weights, slots * 4),
+                                .active = cuda_put(NULL, experts * 4),
+                                .n_active = cuda_put(NULL, 4),
+                                .tile_expert = cuda_put(NULL, tiles * 4),
+                                .tile_first = cuda_put(NULL, tiles * 4),
+                                .n_tiles = cuda_put(NULL, 4),
+                                .choices = cuda_put(choices, experts * 8),
+                                .n = n,
+                                .n_used = used,
+                                .n_expert = experts,
+                                .rows = rows};
+    eng_cuda_group(dev, &a);
+    cuda_get(g.first, a.first, experts * 4 + 4);
+    cuda_get(g.pair_of, a.pair_of, slots * 4);
+    cuda_get(g.pair_row, a.pair_row, slots * 4);
+    cuda_get(g.pair_weight, a.pair_weight, slots * 4);
+    cuda_get(&g.n_active, a.n_active, 4);
+    cuda_get(&g.n_tiles, a.n_tiles, 4);
+    cuda_get(g.active, a.active, g.n_active * 4);
+    cuda_get(g.tile_expert, a.tile_expert, g.n_tiles * 4);
+    cuda_get(g.tile_first, a.tile_first, g.n_tiles * 4);
+    check_groups(&g, ids, weights, n, used, experts, rows);
+    cuda_get(choices, a.choices, experts * 8);
+    for (uint32_t e = 0; e < experts; e++)
+        counted += choices[e] - ((uint64_t)UINT32_MAX - 1 + e);
+    assert_int_equal(counted, slots);
+    const void *dropped[] = {a.ids,         a.first,      a.pair_of, a.pair_row,
+                             a.pair_weight, a.weights,    a.active,  a.n_active,
+                             a.tile_expert, a.tile_first, a.n_tiles, a.choices};
+    for (int i = 0; i < 12; i++)
+        cuda_drop(dropped[i]);
+    void *freed[] = {ids,        weights,  choices,       g.first,      g.pair_of,
+                     g.pair_row, g.active, g.tile_expert, g.tile_first, g.pair_weight};
+    for (int i = 0; i < 10; i++)
+        free(freed[i]);
+}
+
+static void grouping(void)
+{
+    static const uint32_t tokens[] = {1, 2, 3, 8, 31, 64, 200};
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++)
+        for (int kind = 0; kind < 3; kind++) {
+            group_once(tokens[i], 4, 33, kind);
+            group_once(tokens[i], 1, 2, kind);
+        }
+    group_once(9, 8, 1024, 0);
+    group_once(5, 64, 256, 2);
+}
+
+#define TEST(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        cuda_seeds(5, name);                                                                       \
+    }
+TEST(routing)
+TEST(no_numbers)
+TEST(grouping)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_routing),
+                                       cmocka_unit_test(test_no_numbers),
+                                       cmocka_unit_test(test_grouping)};
+    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+}
