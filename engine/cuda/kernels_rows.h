@@ -5,6 +5,19 @@
 #define ENG_CUDA_KERNELS_ROWS_H
 
 /* One line a kernel: K(weir_name) and a backslash. */
-#define ENG_CUDA_KERNELS_ROWS(K)
+#define ENG_CUDA_KERNELS_ROWS(K)                                                                   \
+    K(weir_embed)                                                                                  \
+    K(weir_angles)                                                                                 \
+    K(weir_norm)                                                                                   \
+    K(weir_join)                                                                                   \
+    K(weir_gather)                                                                                 \
+    K(weir_logits)                                                                                 \
+    K(weir_side_in)                                                                                \
+    K(weir_side_gate)                                                                              \
+    K(weir_route)                                                                                  \
+    K(weir_group)                                                                                  \
+    K(weir_hyper_in)                                                                               \
+    K(weir_hyper_out)                                                                              \
+    K(weir_sample)
 
 #endif

@@ -22,16 +22,37 @@ WEIR_KERNEL(weir_embed, struct weir_embed_args, 256)
         x[(uint64_t)s * a.n_embd + i] = v;
 }
 
+/* Cosine and sine of an angle of any size, by its quarter turns and the Taylor series of what is
+ * left (at most pi / 4: the first term left out is below 1e-12), in double precision. The
+ * compiler's own keep a table on the stack for large angles. */
+WEIR_DEVICE void turn(float angle, float *c, float *s)
+{
+    double quarters = rint((double)angle * 0.63661977236758134);
+    double r = fma(-quarters, 1.5707963267948966, (double)angle), q = r * r;
+    double sine =
+        r *
+        (1 + q * (-1.0 / 6 + q * (1.0 / 120 +
+                                  q * (-1.0 / 5040 + q * (1.0 / 362880 + q * (-1.0 / 39916800))))));
+    double cosine =
+        1 + q * (-0.5 + q * (1.0 / 24 +
+                             q * (-1.0 / 720 + q * (1.0 / 40320 + q * (-1.0 / 3628800 +
+                                                                       q * (1.0 / 479001600))))));
+    int32_t turns = (int32_t)quarters & 3;
+    float a = (float)(turns & 1 ? sine : cosine), b = (float)(turns & 1 ? cosine : sine);
+    *c = turns == 1 || turns == 2 ? -a : a;
+    *s = turns >= 2 ? -b : b;
+}
+
 WEIR_KERNEL(weir_angles, struct weir_angles_args, 256)
 {
     uint32_t half = a.n_rot / 2, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= half * a.n)
         return;
     uint32_t t = i / half, k = i % half;
-    float angle = (float)a.pos[t] * a.freq[k];
-    float *cs = a.cs + (uint64_t)t * a.n_rot + 2 * k;
-    cs[0] = cosf(angle) * a.mscale;
-    cs[1] = sinf(angle) * a.mscale;
+    float *cs = a.cs + (uint64_t)t * a.n_rot + 2 * k, c, s;
+    turn((float)a.pos[t] * a.freq[k], &c, &s);
+    cs[0] = c * a.mscale;
+    cs[1] = s * a.mscale;
 }
 
 /* 1 / sqrt(mean of squares + eps) of a row; all threads of the block. */
