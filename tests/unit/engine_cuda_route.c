@@ -4,7 +4,7 @@
  * counts around a warp and up to the largest; scores with ties, infinities and NaN; 0 to 70 tokens.
  * Choices must be the same, weights the same to rounding. Groups are checked by their definition.
  */
-#include "engine_cuda_util.h"
+#include "tests/unit/engine_cuda_util.h"
 
 #include "engine/cpu/ops.h"
 #include "engine/cuda/route.h"

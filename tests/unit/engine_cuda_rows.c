@@ -3,7 +3,7 @@
  * Method: random rows of lengths that are no multiple of a warp or a block, 0 to 9 tokens, every
  * option of joining alone and all together; several schedules of the emulator.
  */
-#include "engine_cuda_util.h"
+#include "tests/unit/engine_cuda_util.h"
 
 #include "engine/cuda/hyper.h"
 #include "engine/cuda/rows.h"

@@ -4,7 +4,7 @@
  * ties, flat rows (more candidates than fit), rows without a finite logit, top_k on the edge of
  * equals.
  */
-#include "engine_cuda_util.h"
+#include "tests/unit/engine_cuda_util.h"
 
 #include "engine/cuda/sample.h"
 #include "engine/sampler.h"
