@@ -107,6 +107,24 @@ WEIR_DEVICE void weir_mma_s8(int32_t d[4], const uint32_t a[4], const uint32_t b
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/* d[16][8] += a[16][16] b[16][8] of signed bytes: m16n8k16, the first halves of those fragments. */
+WEIR_DEVICE void weir_mma_s8_k16(int32_t d[4], const uint32_t a[2], uint32_t b)
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b));
+}
+
+/* Four bytes picked out of those of x (0 to 3) and y (4 to 7) by the low three bits of the four
+ * low nibbles of s; where a nibble's top bit is set, eight times the sign of that byte. */
+WEIR_DEVICE uint32_t weir_prmt(uint32_t x, uint32_t y, uint32_t s)
+{
+    uint32_t r;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(r) : "r"(x), "r"(y), "r"(s));
+    return r;
+}
+
 /* Four matrices of 8x8 halves: lane i gives the address of row i % 8 of matrix i / 8. */
 WEIR_DEVICE void weir_ldmatrix_x4(uint32_t r[4], const void *shared)
 {

@@ -286,6 +286,10 @@ static inline unsigned __byte_perm(unsigned x, unsigned y, unsigned s)
     }
     return r;
 }
+static inline uint32_t weir_prmt(uint32_t x, uint32_t y, uint32_t s)
+{
+    return __byte_perm(x, y, s);
+}
 static inline int __popc(unsigned x)
 {
     return __builtin_popcount(x);
@@ -449,6 +453,7 @@ static inline unsigned atomicCAS(unsigned *p, unsigned was, unsigned x)
 #define weir_mma_f16(d, a, b)  weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_F16, d, a, b)
 #define weir_mma_bf16(d, a, b) weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_BF16, d, a, b)
 #define weir_mma_s8(d, a, b)   weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_S8, d, a, b)
+#define weir_mma_s8_k16(d, a, b) weir_emu_mma_k16(WEIR_HERE, d, a, b)
 template <typename T>
 static inline void weir_emu_mma(weir_emu_here here, weir_emu_op op, T *d, const uint32_t *a,
                                 const uint32_t *b)
@@ -463,6 +468,11 @@ static inline void weir_emu_mma(weir_emu_here here, weir_emu_op op, T *d, const 
     weir_emu_collective(here, op, 0xffffffffu, &l);
     for (int i = 0; i < 4; i++)
         d[i] = d4[i];
+}
+static inline void weir_emu_mma_k16(weir_emu_here here, int32_t *d, const uint32_t *a, uint32_t b)
+{
+    uint32_t a4[4] = {a[0], a[1], 0, 0}, b2[2] = {b, 0};
+    weir_emu_mma(here, WEIR_OP_MMA_S8, d, a4, b2);
 }
 
 #define weir_ldmatrix_x4(r, p)       weir_emu_ldmatrix(WEIR_HERE, WEIR_OP_LDMATRIX, r, p)

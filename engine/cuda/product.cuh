@@ -1,0 +1,522 @@
+/* product.cuh - W x for packed weights, as templates over the form; product_*.cu make kernels of
+ * them.
+ *
+ * Both paths turn the product around: weight rows are the 16 rows of an mma, activation rows its 8
+ * columns. Lane 4 g + t of a warp ends with rows g and g + 8 of its row group for columns 2t and
+ * 2t + 1.
+ *
+ * weir_mv (up to 8 rows): no shared memory and no barrier until the end. Four warps share a row
+ * group, each every fourth unit, with two or three more units of weights and one of activations on
+ * their way into registers while one is worked on; the four sums are added in order.
+ *
+ * weir_tile (64 rows): a block's warps share the activations of a unit, which cp.async brings three
+ * stages deep in the order of the B fragments (a lane's 16 bytes beside those of the next lane: no
+ * bank conflict and no padding). Weights come straight from memory into registers, a unit ahead,
+ * and are decoded once for all 64 columns. Columns past the tile's rows cost nothing: groups of 8
+ * that are empty are left out.
+ */
+#pragma once
+
+#ifndef WEIR_BUG
+#define WEIR_BUG 0
+#endif
+
+#include "engine/cuda/product_forms.cuh"
+#include "engine/cuda/round.cuh"
+
+/* What a block works on. */
+struct weir_job {
+    uint32_t which;    /* matrix of the launch */
+    uint32_t group;    /* first row group */
+    uint32_t mat;      /* expert, or head */
+    uint32_t first, n; /* rows (pairs) first .. first + n */
+};
+
+/* False: there is nothing here for the block. rows: that a block takes. */
+WEIR_DEVICE bool weir_find(const struct weir_mm_args &a, uint32_t rows, struct weir_job *j)
+{
+    uint32_t b = blockIdx.x, i = 0, end = a.n_rows;
+    while (i + 1 < a.n_mats && b >= a.mat[i].blocks)
+        b -= a.mat[i++].blocks;
+    j->which = i;
+    j->group = b * a.warps;
+    j->mat = 0;
+    j->first = blockIdx.y * rows;
+    if (a.mode == WEIR_MM_EACH) {
+        j->mat = blockIdx.y / a.tiles;
+        j->first = blockIdx.y % a.tiles * rows;
+    } else if (a.mode == WEIR_MM_EXPERT) {
+        if (blockIdx.y >= *a.n_tiles)
+            return false;
+        j->mat = a.tile_expert[blockIdx.y];
+        j->first = a.tile_first[blockIdx.y];
+#if WEIR_BUG == 14
+        end = a.pair_first[j->mat];
+#else
+        end = a.pair_first[j->mat + 1];
+#endif
+    }
+    j->n = end - j->first < rows ? end - j->first : rows;
+    return true;
+}
+
+/* Row of the activations that column c of the job has. */
+WEIR_DEVICE uint32_t weir_act_row(const struct weir_mm_args &a, const struct weir_job &j,
+                                  uint32_t c)
+{
+    uint32_t r = j.first + c;
+    if (a.mode == WEIR_MM_EACH)
+        return j.mat * a.n_rows + r;
+    return a.mode == WEIR_MM_EXPERT && a.pair_row ? a.pair_row[r] : r;
+}
+
+WEIR_DEVICE const uint8_t *weir_group_at(const struct weir_mm_args &a, const struct weir_job &j,
+                                         uint32_t group)
+{
+    const struct weir_mat &m = a.mat[j.which];
+    return m.w + j.mat * m.mat_bytes + group * m.group_bytes;
+}
+
+/* ---- a unit of weights times a unit of activations ---- */
+
+/* Activations of a unit in registers: planes of column g; of columns 2t, 2t + 1 scales and sums. */
+struct weir_unit {
+    uint4 q[WEIR_PLANES_MAX];
+    float4 info[2];
+    float2 half[2];
+};
+
+WEIR_DEVICE uint32_t weir_word(const uint4 &v, int i)
+{
+    return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
+}
+
+WEIR_DEVICE float weir_word(const float4 &v, int i)
+{
+    return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
+}
+
+/* acc += sums of one span of values times scales. w: words of its A fragment (4, or 2 of a span of
+ * 16) from `at` on; b: word of a plane's 16 bytes where its B fragment begins. */
+template <class F>
+WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::raw &r,
+                           const struct weir_unit &x, uint32_t planes, int s)
+{
+    constexpr bool wide = F::span == 32;
+    int32_t sum[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
+    const int b = wide ? 2 * s : s, block = wide ? s : s / 2;
+    float f[4], d[2], m[2];
+    WEIR_UNROLL
+    for (int p = 0; p < WEIR_PLANES_MAX; p++) {
+        if ((uint32_t)p >= planes)
+            break;
+        uint32_t q[2] = {weir_word(x.q[p], b), wide ? weir_word(x.q[p], b + 1) : 0};
+        if (p == 1) {
+            WEIR_UNROLL
+            for (int i = 0; i < 4; i++)
+                sum[i] *= 256;
+        }
+        int32_t *to = p == 2 ? low : sum;
+        if constexpr (wide)
+            weir_mma_s8(to, w + 4 * s, q);
+        else
+            weir_mma_s8_k16(to, w + 2 * s, q[0]);
+    }
+    F::scales(r, s, d, m);
+    WEIR_UNROLL
+    for (int i = 0; i < 4; i++) {
+        f[i] = (float)sum[i];
+        if (planes == 3)
+            f[i] += (float)low[i] * 0.00390625f;
+        acc[i] += d[i / 2] * weir_word(x.info[i % 2], block) * f[i];
+        if constexpr (F::min) {
+            float total = weir_word(x.info[i % 2], 2 + block);
+            if constexpr (!wide) {
+                float first = block ? x.half[i % 2].y : x.half[i % 2].x;
+                total = s % 2 ? total - first : first;
+            }
+            acc[i] += m[i / 2] * total;
+        }
+    }
+}
+
+template <class F>
+WEIR_DEVICE void weir_work(float acc[4], const uint32_t w[8], const typename F::raw &r,
+                           const struct weir_unit &x, uint32_t planes)
+{
+    if constexpr (F::floats) {
+        WEIR_UNROLL
+        for (int p = 0; p < WEIR_PLANES_MAX; p++) {
+            if ((uint32_t)p >= planes)
+                break;
+            WEIR_UNROLL
+            for (int k = 0; k < 2; k++) {
+                uint32_t q[2] = {weir_word(x.q[p], 2 * k), weir_word(x.q[p], 2 * k + 1)};
+                if constexpr (F::bf16)
+                    weir_mma_bf16(acc, w + 4 * k, q);
+                else
+                    weir_mma_f16(acc, w + 4 * k, q);
+            }
+        }
+    } else {
+        WEIR_UNROLL
+        for (int s = 0; s < 64 / F::span; s++)
+            weir_span<F>(acc, w, r, x, planes, s);
+    }
+}
+
+/* ---- the end of a product ---- */
+
+WEIR_DEVICE float weir_activate(uint32_t act, float clamp, float by, float g, float u)
+{
+    g *= by;
+    u *= by;
+    if (clamp > 0) {
+        g = fminf(g, clamp);
+        u = fmaxf(-clamp, fminf(u, clamp));
+    }
+    if (act == WEIR_ACT_SILU)
+        return g / (1.0f + expf(-g)) * u;
+    if (act == WEIR_ACT_GELU)
+        return 0.5f * g * (1.0f + tanhf(0.79788456f * (g + 0.044715f * g * g * g))) * u;
+    g = fminf(g, 7.0f);
+    u = fmaxf(-7.0f, fminf(u, 7.0f));
+    return g / (1.0f + expf(-1.702f * g)) * (u + 1.0f);
+}
+
+/* (v + bias) * scale */
+WEIR_DEVICE float weir_bias(float v, const float *bias, const float *scale, uint32_t mat,
+                            uint32_t step, uint32_t o)
+{
+    if (bias)
+        v += bias[(uint64_t)mat * step + o];
+    return scale ? v * scale[mat] : v;
+}
+
+/* Output o of a pair, whose gate and up are g and u. row: the pair's. */
+WEIR_DEVICE float weir_pair_value(const struct weir_mm_args &a, const struct weir_job &j,
+                                  uint32_t row, uint32_t o, float g, float u)
+{
+    const struct weir_mat &m = a.mat[j.which];
+    g = weir_bias(g, m.bias, m.scale, j.mat, m.bias_step, o);
+    u = weir_bias(u, m.bias_up, m.scale_up, j.mat, m.bias_step, o);
+    return weir_activate(a.act, a.clamp, a.in_weight ? a.in_weight[row] : 1.0f, g, u);
+}
+
+/* A lane's four sums of a row group (columns c and c + 1, rows g and g + 8) to y; of a pair its
+ * two outputs also to room, [columns][per] from output `at` on, if that is not NULL. */
+WEIR_DEVICE void weir_finish(const struct weir_mm_args &a, const struct weir_job &j, uint32_t group,
+                             uint32_t c, unsigned g, const float v[4], float *room, uint32_t per,
+                             uint32_t at)
+{
+    const struct weir_mat &m = a.mat[j.which];
+    WEIR_UNROLL
+    for (uint32_t i = 0; i < 2; i++) {
+        if (c + i >= j.n)
+            continue;
+        uint32_t row = j.first + c + i;
+        float *y = m.y + row * m.ldy + (a.mode == WEIR_MM_EACH ? j.mat * m.step : 0);
+        if (a.pair) {
+            uint32_t o = group * 8 + g;
+            float h = 0;
+            if (o < m.n_out) {
+                h = weir_pair_value(a, j, row, o, v[i], v[2 + i]);
+                if (m.y)
+                    y[o] = h;
+            }
+            if (room)
+                room[(c + i) * per + at + g] = h;
+            continue;
+        }
+        WEIR_UNROLL
+        for (uint32_t k = 0; k < 2; k++) {
+            uint32_t o = group * 16 + g + 8 * k;
+            if (o < m.n_out)
+                y[o] = weir_bias(v[2 * k + i], m.bias, m.scale, j.mat, m.bias_step, o);
+        }
+    }
+}
+
+/* Rounds a block's outputs, room[columns][per] from output `from` on, for the next product. All
+ * warps of the block; per is a multiple of 32, and what lies past n_out in room is 0. */
+WEIR_DEVICE void weir_round_outputs(const struct weir_mm_args &a, const struct weir_job &j,
+                                    const float *room, uint32_t per, uint32_t from)
+{
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    const uint32_t blocks = per / 32, all = a.round.units * 2;
+    for (uint32_t i = warp; i < j.n * blocks; i += warps) {
+        uint32_t c = i / blocks, k = i % blocks, block = from / 32 + k;
+        if (block < all)
+            weir_round_block(a.round, j.first + c, block, lane, room[c * per + k * 32 + lane]);
+    }
+    /* a unit's second half, where the row ends in the first and no block comes behind this one */
+    if (from + per < all * 32 && from + per >= a.mat[j.which].n_out)
+        for (uint32_t c = warp; c < j.n; c += warps)
+            weir_round_block(a.round, j.first + c, all - 1, lane, 0.0f);
+}
+
+/* ---- up to 8 rows ---- */
+
+struct weir_lane_acts { /* where a lane finds its activations */
+    const uint8_t *q;
+    uint64_t at[2]; /* units before those of columns 2t, 2t + 1 */
+    bool there[2];
+};
+
+template <class F>
+WEIR_DEVICE void weir_lane_find(const struct weir_mm_args &a, const struct weir_job &j,
+                                unsigned lane, struct weir_lane_acts *x)
+{
+    const unsigned g = lane / 4, t = lane % 4;
+    const uint64_t units = a.acts.units;
+    x->q = nullptr;
+    if (g < j.n)
+        x->q = a.acts.q + weir_act_row(a, j, g) * units * a.acts.planes * 64 + t * 16;
+    WEIR_UNROLL
+    for (uint32_t i = 0; i < 2; i++) {
+        x->there[i] = 2 * t + i < j.n;
+        x->at[i] = x->there[i] ? weir_act_row(a, j, 2 * t + i) * units : 0;
+    }
+}
+
+template <class F>
+WEIR_DEVICE void weir_lane_load(const struct weir_mm_args &a, const struct weir_lane_acts &x,
+                                uint32_t unit, struct weir_unit *u)
+{
+    const uint32_t planes = a.acts.planes;
+    WEIR_UNROLL
+    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++) {
+        u->q[p] = make_uint4(0, 0, 0, 0);
+        if (p < planes && x.q)
+            u->q[p] =
+                __ldg(reinterpret_cast<const uint4 *>(x.q + ((uint64_t)unit * planes + p) * 64));
+    }
+    if constexpr (!F::floats) {
+        WEIR_UNROLL
+        for (uint32_t i = 0; i < 2; i++) {
+            u->info[i] = make_float4(0, 0, 0, 0);
+            if (x.there[i])
+                u->info[i] = __ldg(reinterpret_cast<const float4 *>(a.acts.info) + x.at[i] + unit);
+            if constexpr (F::min && F::span == 16) {
+                u->half[i] = make_float2(0, 0);
+                if (x.there[i])
+                    u->half[i] =
+                        __ldg(reinterpret_cast<const float2 *>(a.acts.half) + x.at[i] + unit);
+            }
+        }
+    }
+}
+
+/* What is left of a sum: F16's power of two of the column, the forms' constant. */
+template <class F>
+WEIR_DEVICE void weir_last_factor(const struct weir_mm_args &a, const struct weir_job &j,
+                                  uint32_t c, float v[4])
+{
+    WEIR_UNROLL
+    for (uint32_t i = 0; i < 2; i++) {
+        float by = F::factor;
+        if constexpr (F::floats) {
+            if constexpr (!F::bf16)
+                by = c + i < j.n ? a.acts.info[weir_act_row(a, j, c + i)] : 0.0f;
+        }
+        v[i] *= by;
+        v[2 + i] *= by;
+    }
+}
+
+/* a.warps row groups, WEIR_MV_SPLIT warps each. */
+template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
+{
+    WEIR_SHARED(float4, part, WEIR_MV_GROUPS * (WEIR_MV_SPLIT - 1) * 32);
+    WEIR_SHARED(float, room, WEIR_MV_ROWS *WEIR_MV_GROUPS * 8);
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const unsigned own = warp / WEIR_MV_SPLIT, split = warp % WEIR_MV_SPLIT;
+    const uint32_t units = a.acts.units, planes = a.acts.planes;
+    struct weir_job j;
+    if (!weir_find(a, WEIR_MV_ROWS, &j))
+        return;
+    const uint32_t group = j.group + own;
+    const bool live = group < a.mat[j.which].groups;
+    float acc[4] = {0, 0, 0, 0};
+    if (live && split < units) {
+        const uint8_t *w = weir_group_at(a, j, group);
+        struct weir_lane_acts x;
+        struct weir_unit now, next = {};
+        typename F::raw ahead[F::ahead] = {};
+        weir_lane_find<F>(a, j, lane, &x);
+        WEIR_UNROLL
+        for (uint32_t d = 0; d < F::ahead; d++)
+            if (split + d * WEIR_MV_SPLIT < units)
+                F::load(ahead[d], w, split + d * WEIR_MV_SPLIT, units, lane);
+        if constexpr (F::acts_ahead)
+            weir_lane_load<F>(a, x, split, &now);
+        for (uint32_t u0 = split; u0 < units; u0 += F::ahead * WEIR_MV_SPLIT) {
+            WEIR_UNROLL
+            for (uint32_t d = 0; d < F::ahead; d++) {
+                uint32_t u = u0 + d * WEIR_MV_SPLIT, code[8];
+                if (u >= units)
+                    break;
+                typename F::raw raw = ahead[d];
+                if (u + F::ahead * WEIR_MV_SPLIT < units)
+                    F::load(ahead[d], w, u + F::ahead * WEIR_MV_SPLIT, units, lane);
+                if constexpr (!F::acts_ahead)
+                    weir_lane_load<F>(a, x, u, &now);
+                else if (u + WEIR_MV_SPLIT < units)
+                    weir_lane_load<F>(a, x, u + WEIR_MV_SPLIT, &next);
+                F::decode(raw, code);
+                weir_work<F>(acc, code, raw, now, planes);
+                if constexpr (F::acts_ahead)
+                    now = next;
+            }
+        }
+    }
+    if (split)
+        part[(own * (WEIR_MV_SPLIT - 1) + split - 1) * 32 + lane] =
+            make_float4(acc[0], acc[1], acc[2], acc[3]);
+    __syncthreads();
+    const bool rounds = a.pair && a.round.q;
+    if (split == 0) {
+        WEIR_UNROLL
+        for (uint32_t s = 0; s < WEIR_MV_SPLIT - 1; s++) {
+            float4 v = part[(own * (WEIR_MV_SPLIT - 1) + s) * 32 + lane];
+            acc[0] += v.x;
+            acc[1] += v.y;
+            acc[2] += v.z;
+            acc[3] += v.w;
+        }
+        weir_last_factor<F>(a, j, lane % 4 * 2, acc);
+        if (live || rounds)
+            weir_finish(a, j, group, lane % 4 * 2, lane / 4, acc, rounds ? room : nullptr,
+                        WEIR_MV_GROUPS * 8, own * 8);
+    }
+    if (rounds) {
+        __syncthreads();
+        weir_round_outputs(a, j, room, WEIR_MV_GROUPS * 8, j.group * 8);
+    }
+}
+
+/* ---- tiles of 64 rows ---- */
+
+/* One stage of a tile's activations: planes [64][64 bytes] each, then info [64][16 bytes]. */
+template <class F>
+WEIR_DEVICE void weir_stage_fill(const struct weir_mm_args &a, const uint32_t *rows, uint32_t n,
+                                 uint32_t unit, uint8_t *stage)
+{
+    const uint32_t planes = a.acts.planes;
+    const uint64_t units = a.acts.units;
+    for (uint32_t i = threadIdx.x; i < WEIR_TILE_ROWS * 4; i += blockDim.x) {
+        uint32_t c = i / 4;
+        const uint8_t *q = a.acts.q + (rows[c] * units + unit) * planes * 64 + i % 4 * 16;
+        for (uint32_t p = 0; p < planes; p++)
+            weir_cp_async16(stage + p * (WEIR_TILE_ROWS * 64) + i * 16, q + p * 64, c < n);
+    }
+    if constexpr (!F::floats)
+        for (uint32_t c = threadIdx.x; c < WEIR_TILE_ROWS; c += blockDim.x)
+            weir_cp_async16(stage + planes * (WEIR_TILE_ROWS * 64) + c * 16,
+                            a.acts.info + (rows[c] * units + unit) * 4, c < n);
+}
+
+/* Columns 8 k .. of a stage. */
+template <class F>
+WEIR_DEVICE void weir_stage_load(const struct weir_mm_args &a, const uint32_t *rows, uint32_t n,
+                                 uint32_t unit, const uint8_t *stage, uint32_t k, unsigned lane,
+                                 struct weir_unit *u)
+{
+    const uint32_t planes = a.acts.planes;
+    WEIR_UNROLL
+    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++)
+        if (p < planes)
+            u->q[p] = *reinterpret_cast<const uint4 *>(stage + p * (WEIR_TILE_ROWS * 64) + k * 512 +
+                                                       lane * 16);
+    if constexpr (!F::floats) {
+        WEIR_UNROLL
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t c = k * 8 + lane % 4 * 2 + i;
+            u->info[i] =
+                *reinterpret_cast<const float4 *>(stage + planes * (WEIR_TILE_ROWS * 64) + c * 16);
+            if constexpr (F::min && F::span == 16) {
+                u->half[i] = make_float2(0, 0);
+                if (c < n)
+                    u->half[i] = __ldg(reinterpret_cast<const float2 *>(a.acts.half) +
+                                       (uint64_t)rows[c] * a.acts.units + unit);
+            }
+        }
+    }
+}
+
+/* A warp a row group; a.warps of them. Dynamic shared memory: weir_tile_bytes(). */
+template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
+{
+    WEIR_DYNAMIC(uint8_t, stages);
+    WEIR_SHARED(uint32_t, rows, WEIR_TILE_ROWS);
+    constexpr int COLS = WEIR_TILE_ROWS / 8;
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const uint32_t units = a.acts.units, planes = a.acts.planes;
+    const uint32_t stage_bytes = WEIR_TILE_ROWS * (planes * 64 + (F::floats ? 0 : 16));
+    struct weir_job j;
+    if (!weir_find(a, WEIR_TILE_ROWS, &j))
+        return;
+    const uint32_t group = j.group + warp;
+    const bool live = group < a.mat[j.which].groups;
+    for (uint32_t c = threadIdx.x; c < WEIR_TILE_ROWS; c += blockDim.x)
+        rows[c] = weir_act_row(a, j, c < j.n ? c : 0);
+    __syncthreads();
+    for (uint32_t s = 0; s < WEIR_TILE_STAGES - 1; s++) {
+        if (s < units)
+            weir_stage_fill<F>(a, rows, j.n, s, stages + s * stage_bytes);
+        weir_cp_async_commit();
+    }
+    const uint8_t *w = weir_group_at(a, j, live ? group : j.group);
+    typename F::raw raw, raw_next;
+    F::load(raw_next, w, 0, units, lane);
+    float acc[COLS][4] = {};
+    for (uint32_t u = 0; u < units; u++) {
+        raw = raw_next;
+        F::load(raw_next, w, u + 1 < units ? u + 1 : u, units, lane);
+        weir_cp_async_wait(WEIR_TILE_STAGES - 2);
+        __syncthreads(); /* the stage is there for all, and none still reads the one filled next */
+        uint32_t fill = u + WEIR_TILE_STAGES - 1;
+        if (fill < units)
+            weir_stage_fill<F>(a, rows, j.n, fill, stages + fill % WEIR_TILE_STAGES * stage_bytes);
+        weir_cp_async_commit();
+        uint32_t code[8];
+        F::decode(raw, code);
+        WEIR_UNROLL
+        for (int k = 0; k < COLS; k++) {
+            if ((uint32_t)k * 8 >= j.n)
+                break;
+            struct weir_unit x;
+            weir_stage_load<F>(a, rows, j.n, u, stages + u % WEIR_TILE_STAGES * stage_bytes,
+                               (uint32_t)k, lane, &x);
+            weir_work<F>(acc[k], code, raw, x, planes);
+        }
+    }
+    const bool rounds = a.pair && a.round.q;
+    const uint32_t per = a.warps * 8;
+    float *room = reinterpret_cast<float *>(stages);
+    if (rounds)
+        __syncthreads();
+    WEIR_UNROLL
+    for (int k = 0; k < COLS; k++) {
+        if ((uint32_t)k * 8 >= j.n)
+            break;
+        uint32_t c = (uint32_t)k * 8 + lane % 4 * 2;
+        weir_last_factor<F>(a, j, c, acc[k]);
+        if (live || rounds)
+            weir_finish(a, j, group, c, lane / 4, acc[k], rounds ? room : nullptr, per, warp * 8);
+    }
+    if (rounds) {
+        __syncthreads();
+        weir_round_outputs(a, j, room, per, j.group * 8);
+    }
+}
+
+#define WEIR_PRODUCT(form)                                                                         \
+    WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
+    {                                                                                              \
+        weir_mv<weir_form_##form>(a);                                                              \
+    }                                                                                              \
+    WEIR_KERNEL(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                          \
+    {                                                                                              \
+        weir_tile<weir_form_##form>(a);                                                            \
+    }

@@ -1,0 +1,424 @@
+/* Goal: products of packed weights of every type with rounded activations are right, for shapes
+ * that fit no tile, for one row and many, several matrices in a launch, a matrix a head, and
+ * addresses past 2^31 bytes; a row gives the same whichever others are there.
+ * Method: random weights and rows; the product in double of the dequantised weights and the rows as
+ * they were, within what rounding may change at most.
+ */
+#include "tests/unit/engine_cuda_products.h"
+
+static uint32_t columns_of(uint32_t type, uint32_t which)
+{
+    static const uint32_t thirds[] = {32, 96, 352}, wholes[] = {256, 768, 1280},
+                          fours[] = {64, 192, 448}, any[] = {5, 100, 289};
+    uint32_t block = eng_type_info(type)->block_values;
+    return (block == 256 ? wholes : block == 64 ? fours : block == 32 ? thirds : any)[which];
+}
+
+/* One product of `rows` rows; the outputs to got, if not NULL. */
+static void dense(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t rows, uint32_t planes)
+{
+    struct weights w = make_weights(type, n_in, n_out, 1, false, false);
+    struct acts x = make_acts(type, rows, n_in, planes);
+    size_t bytes = (size_t)rows * n_out * sizeof(float);
+    float *y = malloc(bytes), *dy = cuda_put(NULL, bytes);
+    assert_non_null(y);
+    struct weir_mm_args a = {.mat = {mat_of(&w, dy, n_out)},
+                             .acts = x.a,
+                             .n_mats = 1,
+                             .mode = WEIR_MM_DENSE,
+                             .n_rows = rows};
+    eng_cuda_mm(dev, w.pack.form, &a, rows, 0);
+    cuda_get(y, dy, bytes);
+    double eps = slack_of(eng_pack_layout(w.pack.form)->acts == ENG_ACTS_INT ? planes : 3);
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t o = 0; o < n_out; o++) {
+            double slack, want = dot(&w, 0, 0, o, x.x + (size_t)r * n_in, &slack);
+            float got = y[(size_t)r * n_out + o];
+            if (!(fabs((double)got - want) <= 3 * eps * slack))
+                fail_msg("%s %u x %u, %u rows, %u planes: [%u][%u] is %.9g, not %.9g (within %.3g)",
+                         eng_type_name(type), n_out, n_in, rows, planes, r, o, (double)got, want,
+                         3 * eps * slack);
+        }
+    free(y);
+    cuda_drop(dy);
+    drop_acts(&x);
+    drop_weights(&w);
+}
+
+static void every_type_few_rows(void **state)
+{
+    static const uint32_t rows[] = {1, 8, 3}, outs[] = {17, 1, 83};
+    (void)state;
+    for (size_t i = 0; i < N_TYPES; i++)
+        for (uint32_t k = 0; k < 3; k++)
+            dense(TYPES[i], columns_of(TYPES[i], k), outs[k], rows[k], 3);
+}
+
+static void every_type_many_rows(void **state)
+{
+    static const uint32_t rows[] = {9, 33, 70}, outs[] = {130, 16, 37};
+    (void)state;
+    for (size_t i = 0; i < N_TYPES; i++)
+        for (uint32_t k = 0; k < 3; k++)
+            dense(TYPES[i], columns_of(TYPES[i], k), outs[k], rows[k], 3);
+}
+
+static void every_number_of_planes(void **state)
+{
+    static const uint32_t types[] = {ENG_Q4_0, ENG_Q2_K, ENG_Q4_K, ENG_Q6_K, ENG_MXFP4, ENG_NVFP4};
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        for (uint32_t planes = 1; planes <= 3; planes++) {
+            dense(types[i], 256, 20, 5, planes);
+            dense(types[i], 256, 20, 12, planes);
+        }
+}
+
+static void every_batch(void **state)
+{
+    (void)state;
+    for (uint32_t rows = 1; rows <= 64; rows += rows < 20 ? 1 : 11)
+        dense(ENG_Q4_K, 512, 40, rows, 2);
+}
+
+static void no_rows(void **state)
+{
+    (void)state;
+    struct weights w = make_weights(ENG_Q8_0, 64, 16, 1, false, false);
+    float y[16], *dy;
+    for (int i = 0; i < 16; i++)
+        y[i] = 7;
+    dy = cuda_put(y, sizeof y);
+    struct weir_mm_args a = {.mat = {mat_of(&w, dy, 16)}, .n_mats = 1};
+    struct weir_round_args r = {.x = dy};
+    eng_cuda_round(dev, ENG_ACTS_INT, &r);
+    eng_cuda_mm(dev, w.pack.form, &a, 0, 0);
+    cuda_get(y, dy, sizeof y);
+    for (int i = 0; i < 16; i++)
+        cuda_near(y[i], 7, 0, "y", (size_t)i);
+    cuda_drop(dy);
+    drop_weights(&w);
+}
+
+/* q, k and v in a launch, with biases and factors. */
+static void three(uint32_t type, uint32_t n_in, uint32_t rows)
+{
+    static const uint32_t outs[] = {70, 16, 5};
+    struct weights w[3];
+    struct acts x = make_acts(type, rows, n_in, 3);
+    struct weir_mm_args a = {.acts = x.a, .n_mats = 3, .mode = WEIR_MM_DENSE, .n_rows = rows};
+    float *dy[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        w[i] = make_weights(type, n_in, outs[i], 1, false, true);
+        dy[i] = cuda_put(NULL, (size_t)rows * (outs[i] + i) * sizeof(float));
+        a.mat[i] = mat_of(&w[i], dy[i], outs[i] + i); /* rows apart by more than they are long */
+    }
+    eng_cuda_mm(dev, w[0].pack.form, &a, rows, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        for (uint32_t r = 0; r < rows; r++) {
+            float y[70];
+            cuda_get(y, dy[i] + (size_t)r * (outs[i] + i), outs[i] * sizeof(float));
+            for (uint32_t o = 0; o < outs[i]; o++) {
+                double slack, want = dot(&w[i], 0, 0, o, x.x + (size_t)r * n_in, &slack);
+                cuda_near(y[o], (float)want, (float)(5e-6 * slack), "y", o);
+            }
+        }
+        drop_weights(&w[i]);
+        cuda_drop(dy[i]);
+    }
+    drop_acts(&x);
+}
+
+static void three_once(void)
+{
+    three(ENG_Q4_0, 160, 2);
+    three(ENG_F32, 35, 11);
+    three(ENG_BF16, 70, 5);
+    three(ENG_Q6_K, 256, 13);
+    three(ENG_MXFP4, 160, 10);
+}
+
+static void three_matrices(void **state)
+{
+    (void)state;
+    cuda_seeds(5, three_once);
+}
+
+/* A matrix a head: rows g * n .. of the activations, outputs of head g from g * step on. */
+static void each(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t heads, uint32_t rows)
+{
+    struct weights w = make_weights(type, n_in, n_out, heads, false, false);
+    struct acts x = make_acts(type, rows * heads, n_in, 3);
+    uint32_t step = n_out + 3, ldy = step * heads + 1;
+    size_t bytes = (size_t)rows * ldy * sizeof(float);
+    float *y = malloc(bytes), *dy = cuda_put(NULL, bytes);
+    assert_non_null(y);
+    for (size_t i = 0; i < bytes / 4; i++)
+        y[i] = 77;
+    eng_cuda_upload(dev, dy, y, bytes);
+    struct weir_mm_args a = {.mat = {mat_of(&w, dy, ldy)},
+                             .acts = x.a,
+                             .n_mats = 1,
+                             .mode = WEIR_MM_EACH,
+                             .n_rows = rows};
+    a.mat[0].step = step;
+    eng_cuda_mm(dev, w.pack.form, &a, rows, heads);
+    cuda_get(y, dy, bytes);
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < ldy; i++) {
+            float got = y[(size_t)r * ldy + i];
+            uint32_t g = i / step, o = i % step;
+            if (g == heads || o >= n_out) {
+                cuda_near(got, 77, 0, "between the heads", i);
+                continue;
+            }
+            double slack, want = dot(&w, 0, g, o, x.x + ((size_t)g * rows + r) * n_in, &slack);
+            cuda_near(got, (float)want, (float)(5e-6 * slack), "head", i);
+        }
+    free(y);
+    cuda_drop(dy);
+    drop_acts(&x);
+    drop_weights(&w);
+}
+
+static void each_once(void)
+{
+    each(ENG_Q8_0, 96, 33, 3, 1);
+    each(ENG_F16, 40, 20, 4, 7);
+    each(ENG_F32, 24, 10, 3, 19);
+    each(ENG_Q4_0, 64, 50, 5, 21);
+    each(ENG_Q8_0, 64, 18, 2, 66);
+}
+
+static void a_matrix_a_head(void **state)
+{
+    (void)state;
+    cuda_seeds(5, each_once);
+}
+
+/* What row r of n gives, in the same path. */
+static void alone_and_together(uint32_t type, uint32_t n_in, uint32_t few, uint32_t many)
+{
+    enum { OUT = 37 };
+    struct weights w = make_weights(type, n_in, OUT, 1, false, false);
+    struct acts x = make_acts(type, many, n_in, 2);
+    float *y[2], *dy[2];
+    for (int i = 0; i < 2; i++) {
+        uint32_t rows = i ? many : few;
+        size_t bytes = (size_t)rows * OUT * sizeof(float);
+        y[i] = malloc(bytes);
+        assert_non_null(y[i]);
+        dy[i] = cuda_put(NULL, bytes);
+        struct weir_mm_args a = {.mat = {mat_of(&w, dy[i], OUT)},
+                                 .acts = x.a,
+                                 .n_mats = 1,
+                                 .mode = WEIR_MM_DENSE,
+                                 .n_rows = rows};
+        eng_cuda_mm(dev, w.pack.form, &a, rows, 0);
+        cuda_get(y[i], dy[i], bytes);
+    }
+    assert_memory_equal(y[0], y[1], (size_t)few * OUT * sizeof(float));
+    for (int i = 0; i < 2; i++) {
+        free(y[i]);
+        cuda_drop(dy[i]);
+    }
+    drop_acts(&x);
+    drop_weights(&w);
+}
+
+static void rows_do_not_meet(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_TYPES; i += 3) {
+        alone_and_together(TYPES[i], columns_of(TYPES[i], 2), 1, 8);
+        alone_and_together(TYPES[i], columns_of(TYPES[i], 2), 9, 67);
+    }
+}
+
+/* p less n bytes: where an array would begin whose bytes from n on are those at p. */
+static void *before(const void *p, uint64_t n)
+{
+    return (void *)((uintptr_t)p - n);
+}
+
+/* Matrix 5, row 3 of the outputs and row 3 of the activations lie where 32 bits do not reach. */
+static void far_away(uint32_t rows)
+{
+    enum { IN = 64, OUT = 20, MAT = 5 };
+    const uint64_t far = 3ull << 31;
+    struct weights w = make_weights(ENG_Q4_0, IN, OUT, 1, false, false);
+    struct acts x = make_acts(ENG_Q4_0, rows, IN, 3);
+    uint32_t first[MAT + 2] = {0}, expert = MAT, start = 0, n = 1;
+    first[MAT + 1] = rows;
+    const uint32_t far_row = 50000000; /* times 192 bytes */
+    uint32_t *of = malloc(rows * sizeof *of);
+    assert_non_null(of);
+    for (uint32_t r = 0; r < rows; r++)
+        of[r] = far_row + r;
+    float *y = malloc((size_t)rows * OUT * sizeof(float));
+    assert_non_null(y);
+    float *dy = cuda_put(NULL, (size_t)rows * OUT * sizeof(float));
+    uint32_t *d_first = cuda_put(first, sizeof first), *d_expert = cuda_put(&expert, 4);
+    uint32_t *d_start = cuda_put(&start, 4), *d_n = cuda_put(&n, 4), *d_of = cuda_put(of, rows * 4);
+    struct weir_mm_args a = {.mat = {mat_of(&w, dy, OUT)},
+                             .acts = x.a,
+                             .tile_expert = d_expert,
+                             .tile_first = d_start,
+                             .n_tiles = d_n,
+                             .pair_first = d_first,
+                             .pair_row = d_of,
+                             .n_mats = 1,
+                             .mode = WEIR_MM_EXPERT};
+    a.mat[0].mat_bytes = far / MAT / 16 * 16;
+    a.mat[0].w = before(w.device, a.mat[0].mat_bytes * MAT);
+    a.acts.q = before(x.a.q, (uint64_t)far_row * 192);
+    a.acts.info = before(x.a.info, (uint64_t)far_row * 16);
+    a.acts.half = before(x.a.half, (uint64_t)far_row * 8);
+    eng_cuda_mm(dev, w.pack.form, &a, rows, 1);
+    cuda_get(y, dy, (size_t)rows * OUT * sizeof(float));
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t o = 0; o < OUT; o++) {
+            double slack, want = dot(&w, 0, 0, o, x.x + (size_t)r * IN, &slack);
+            cuda_near(y[r * OUT + o], (float)want, (float)(5e-6 * slack), "far", o);
+        }
+    const void *all[] = {dy, d_first, d_expert, d_start, d_n, d_of};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        cuda_drop(all[i]);
+    free(of);
+    free(y);
+    drop_acts(&x);
+    drop_weights(&w);
+}
+
+static void past_two_gigabytes(void **state)
+{
+    (void)state;
+    far_away(2);
+    far_away(30);
+}
+
+/* ---- rounding ---- */
+
+static void norm_and_rounding(enum eng_pack_acts kind, uint32_t rows, uint32_t n_in, bool in_place)
+{
+    float *x = cuda_floats((size_t)rows * n_in, 5), *norm = cuda_floats(n_in, 2);
+    size_t bytes = (size_t)rows * n_in * sizeof(float);
+    float *dx = cuda_put(x, bytes), *dn = cuda_put(norm, n_in * sizeof(float));
+    float *dy = in_place ? dx : cuda_put(NULL, bytes), *y = malloc(bytes);
+    uint8_t *buffer = cuda_put(NULL, weir_acts_bytes(kind, rows, n_in, 3));
+    assert_non_null(y);
+    struct weir_round_args a = {.x = dx,
+                                .norm = dn,
+                                .y = dy,
+                                .out = weir_acts_at(kind, rows, n_in, 3, dx, buffer),
+                                .rows = rows,
+                                .eps = 1e-5f};
+    eng_cuda_round(dev, kind, &a);
+    cuda_get(y, dy, bytes);
+    for (uint32_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (uint32_t i = 0; i < n_in; i++)
+            sum += (double)x[r * n_in + i] * (double)x[r * n_in + i];
+        double by = 1 / sqrt(sum / n_in + 1e-5);
+        for (uint32_t i = 0; i < n_in; i++) {
+            double want = (double)x[r * n_in + i] * by * (double)norm[i];
+            cuda_near(y[r * n_in + i], (float)want, (float)(2e-6 * fabs(want)), "normed", i);
+        }
+    }
+    free(x);
+    free(y);
+    free(norm);
+    cuda_drop(dx);
+    cuda_drop(dn);
+    cuda_drop(buffer);
+    if (!in_place)
+        cuda_drop(dy);
+}
+
+static void norms(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < ENG_ACTS_KINDS; kind++) {
+        norm_and_rounding((enum eng_pack_acts)kind, 3, 96, false);
+        norm_and_rounding((enum eng_pack_acts)kind, 2, 320, true);
+    }
+    norm_and_rounding(ENG_ACTS_F32, 1, 37, true);
+}
+
+/* Bytes of a row put together again are the row, to half of a step; sums are those of the bytes. */
+static void planes_hold(uint32_t planes)
+{
+    enum { ROWS = 3, IN = 160, UNITS = 3 };
+    float x[ROWS][IN];
+    for (int i = 0; i < ROWS * IN; i++)
+        x[i / IN][i % IN] = cuda_rndf() * (float)(1 << cuda_rnd() % 8);
+    x[1][5] = -1e30f; /* the others of its block vanish beside it */
+    for (int i = 64; i < 96; i++)
+        x[2][i] = 1e-32f; /* too small to be held */
+    size_t n = weir_acts_bytes(ENG_ACTS_INT, ROWS, IN, planes);
+    uint8_t *buffer = cuda_put(NULL, n), *got = malloc(n);
+    assert_non_null(got);
+    float *dx = cuda_put(x, sizeof x);
+    struct weir_round_args a = {
+        .x = dx, .out = weir_acts_at(ENG_ACTS_INT, ROWS, IN, planes, dx, buffer), .rows = ROWS};
+    assert_int_equal(a.out.units, UNITS);
+    eng_cuda_round(dev, ENG_ACTS_INT, &a);
+    cuda_get(got, buffer, n);
+    const float *info = (const float *)(got + ((uint8_t *)a.out.info - buffer));
+    const float *half = (const float *)(got + ((uint8_t *)a.out.half - buffer));
+    for (uint32_t r = 0; r < ROWS; r++)
+        for (uint32_t b = 0; b < UNITS * 2; b++) {
+            uint32_t at = r * UNITS + b / 2;
+            float d = info[at * 4 + b % 2];
+            double sums[2] = {0, 0}, max = 0;
+            for (uint32_t k = 0; k < 32; k++) {
+                double v = 0, unit = 1;
+                for (uint32_t p = 0; p < planes; p++) {
+                    int8_t byte = (int8_t)got[(at * planes + p) * 64 + k % 16 / 4 * 16 + b % 2 * 8 +
+                                              k / 16 * 4 + k % 4];
+                    v = v * 256 + byte;
+                    unit = p == 2 ? 1.0 / 256 : 1;
+                }
+                v *= unit * (double)d;
+                sums[k / 16] += v;
+                double want = b * 32 + k < IN ? (double)x[r][b * 32 + k] : 0;
+                max = fmax(max, fabs(want));
+                double step = planes == 3 ? (double)d / 256 : (double)d;
+                /* with three planes a step is the last bit of an f32: products round there, too */
+                if (!(fabs(v - want) <= (planes == 3 ? 1.6 : 0.51) * step + 1e-30))
+                    fail_msg("%u planes, row %u, block %u, value %u: %.9g, not %.9g", planes, r, b,
+                             k, v, want);
+            }
+            double slack = 1e-6 * 32 * max;
+            assert_true(fabs((double)info[at * 4 + 2 + b % 2] - sums[0] - sums[1]) <= slack);
+            assert_true(fabs((double)half[at * 2 + b % 2] - sums[0]) <= slack);
+        }
+    free(got);
+    cuda_drop(dx);
+    cuda_drop(buffer);
+}
+
+static void rounding(void **state)
+{
+    (void)state;
+    for (uint32_t planes = 1; planes <= 3; planes++)
+        planes_hold(planes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding),
+        cmocka_unit_test(norms),
+        cmocka_unit_test(every_type_few_rows),
+        cmocka_unit_test(every_type_many_rows),
+        cmocka_unit_test(every_number_of_planes),
+        cmocka_unit_test(every_batch),
+        cmocka_unit_test(no_rows),
+        cmocka_unit_test(three_matrices),
+        cmocka_unit_test(a_matrix_a_head),
+        cmocka_unit_test(rows_do_not_meet),
+        cmocka_unit_test(past_two_gigabytes),
+    };
+    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+}
