@@ -17,10 +17,6 @@
  */
 #pragma once
 
-#ifndef WEIR_BUG
-#define WEIR_BUG 0
-#endif
-
 #include "engine/cuda/product_forms.cuh"
 #include "engine/cuda/round.cuh"
 
@@ -50,8 +46,8 @@ WEIR_DEVICE bool weir_find(const struct weir_mm_args &a, uint32_t rows, struct w
             return false;
         j->mat = a.tile_expert[blockIdx.y];
         j->first = a.tile_first[blockIdx.y];
-#if WEIR_BUG == 14
-        end = a.pair_first[j->mat];
+#if defined(WEIR_BUG_43) /* pairs of the experts behind it taken along */
+        end = j->first + rows;
 #else
         end = a.pair_first[j->mat + 1];
 #endif
@@ -74,7 +70,11 @@ WEIR_DEVICE const uint8_t *weir_group_at(const struct weir_mm_args &a, const str
                                          uint32_t group)
 {
     const struct weir_mat &m = a.mat[j.which];
+#if defined(WEIR_BUG_48) /* an offset of 32 bits */
+    return m.w + (uint32_t)(j.mat * m.mat_bytes) + group * m.group_bytes;
+#else
     return m.w + j.mat * m.mat_bytes + group * m.group_bytes;
+#endif
 }
 
 /* ---- a unit of weights times a unit of activations ---- */
@@ -104,7 +104,11 @@ WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::
 {
     constexpr bool wide = F::span == 32;
     int32_t sum[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
+#if defined(WEIR_BUG_45) /* the scale of the other block */
+    const int b = wide ? 2 * s : s, block = wide ? 1 - s : s / 2;
+#else
     const int b = wide ? 2 * s : s, block = wide ? s : s / 2;
+#endif
     float f[4], d[2], m[2];
     WEIR_UNROLL
     for (int p = 0; p < WEIR_PLANES_MAX; p++) {
@@ -133,7 +137,11 @@ WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::
             float total = weir_word(x.info[i % 2], 2 + block);
             if constexpr (!wide) {
                 float first = block ? x.half[i % 2].y : x.half[i % 2].x;
+#if defined(WEIR_BUG_46) /* a minimum times the sum of the other half */
+                total = s % 2 ? first : total - first;
+#else
                 total = s % 2 ? total - first : first;
+#endif
             }
             acc[i] += m[i / 2] * total;
         }
@@ -354,6 +362,10 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
             WEIR_UNROLL
             for (uint32_t d = 0; d < F::ahead; d++) {
                 uint32_t u = u0 + d * WEIR_MV_SPLIT, code[8];
+#if defined(WEIR_BUG_41) /* the last unit of a row left out */
+                if (u + 1 >= units && u)
+                    break;
+#endif
                 if (u >= units)
                     break;
                 typename F::raw raw = ahead[d];
@@ -373,7 +385,9 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
     if (split)
         part[(own * (WEIR_MV_SPLIT - 1) + split - 1) * 32 + lane] =
             make_float4(acc[0], acc[1], acc[2], acc[3]);
+#if !defined(WEIR_BUG_47) /* sums added before they are there */
     __syncthreads();
+#endif
     const bool rounds = a.pair && a.round.q;
     if (split == 0) {
         WEIR_UNROLL
@@ -474,8 +488,14 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         raw = raw_next;
         F::load(raw_next, w, u + 1 < units ? u + 1 : u, units, lane);
         weir_cp_async_wait(WEIR_TILE_STAGES - 2);
+#if !defined(WEIR_BUG_42)
         __syncthreads(); /* the stage is there for all, and none still reads the one filled next */
+#endif
+#if defined(WEIR_BUG_44) /* a stage filled that is still read */
+        uint32_t fill = u + WEIR_TILE_STAGES;
+#else
         uint32_t fill = u + WEIR_TILE_STAGES - 1;
+#endif
         if (fill < units)
             weir_stage_fill<F>(a, rows, j.n, fill, stages + fill % WEIR_TILE_STAGES * stage_bytes);
         weir_cp_async_commit();

@@ -167,7 +167,11 @@ template <int C, int S> struct weir_form {
                  * twice the values of positive codes, one the negatives of the others in 7 bits */
                 uint32_t w = i & 1 ? r.c[q] >> 16 : r.c[q];
                 uint32_t p = weir_prmt(0x06040200u, 0x18100c08u, w);
+#if defined(WEIR_BUG_49) /* positive and negative codes not told apart */
+                uint32_t m = weir_prmt(0x7d7e7f00u, 0x74787a7cu, w & 0x77777777u);
+#else
                 uint32_t m = weir_prmt(0x7d7e7f00u, 0x74787a7cu, w ^ 0x88888888u);
+#endif
                 a[i] = p + (m << 1);
             } else {
                 uint32_t w = i & 1 ? r.c[q] >> 16 : r.c[q], s = w & 0x7777u;

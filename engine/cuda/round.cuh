@@ -23,6 +23,10 @@ WEIR_DEVICE void weir_round_block(const struct weir_acts &o, uint64_t row, uint3
     WEIR_UNROLL
     for (int step = 8; step; step >>= 1)
         sum += __shfl_xor_sync(all, sum, step);
+#if defined(WEIR_BUG_40) /* lanes that leave before the others have what they hold */
+    if (lane >= 16 && v == 0.0f)
+        return;
+#endif
     int other = __shfl_xor_sync(all, sum, 16);
     /* bytes from the lowest: each in -128..127, what is over goes up */
     uint32_t bytes = 0;

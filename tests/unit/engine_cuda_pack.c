@@ -53,20 +53,20 @@ static float unpacked(const struct eng_pack *p, const uint8_t *group, uint32_t s
     uint32_t lane = 4 * g + v % 16 / 4, b = v / 32, j = h + v % 32 / 16 * 2, i = 4 * b + j,
              x = v % 4;
     const uint8_t *four = unit + 16 * lane, *sc = unit + y->unit_bytes;
-    uint32_t nibble = bits(four, i / 2 * 32 + 8 * x + 4 * (i & 1), 4);
-    uint32_t seq = bits(four, i / 2 * 32 + 16 * (i & 1) + 4 * x, 4);
-    uint32_t fifth = bits(unit + 512 + 4 * lane, 8 * x + i, 1);
+#define NIBBLE bits(four, i / 2 * 32 + 8 * x + 4 * (i & 1), 4)
+#define SEQ    bits(four, i / 2 * 32 + 16 * (i & 1) + 4 * x, 4)
+#define FIFTH  (bits(unit + 512 + 4 * lane, 8 * x + i, 1) << 4)
     uint32_t s32 = v / 32, s16 = v / 16;
 #define SCALES(each) (sc - 16 * (each) + g * 2 * (each) + h * (each))
     switch (p->form) {
     case ENG_FORM_Q4_0:
-        return (float)is_signed(nibble, 4) * half_of(SCALES(4) + 2 * s32);
+        return (float)is_signed(NIBBLE, 4) * half_of(SCALES(4) + 2 * s32);
     case ENG_FORM_Q4_1:
-        return (float)nibble * half_of(SCALES(8) + 2 * s32) + half_of(SCALES(8) + 4 + 2 * s32);
+        return (float)NIBBLE * half_of(SCALES(8) + 2 * s32) + half_of(SCALES(8) + 4 + 2 * s32);
     case ENG_FORM_Q5_0:
-        return (float)is_signed(nibble | fifth << 4, 5) * half_of(SCALES(4) + 2 * s32);
+        return (float)is_signed(NIBBLE | FIFTH, 5) * half_of(SCALES(4) + 2 * s32);
     case ENG_FORM_Q5_1:
-        return (float)(nibble | fifth << 4) * half_of(SCALES(8) + 2 * s32) +
+        return (float)(NIBBLE | FIFTH) * half_of(SCALES(8) + 2 * s32) +
                half_of(SCALES(8) + 4 + 2 * s32);
     case ENG_FORM_Q8_0:
         return (float)(int8_t)unit[512 * b + 16 * lane + 4 * j + x] * half_of(SCALES(4) + 2 * s32);
@@ -82,23 +82,23 @@ static float unpacked(const struct eng_pack *p, const uint8_t *group, uint32_t s
     case ENG_FORM_Q4_K:
     case ENG_FORM_Q5_K:
         return half_of(super + g * 8 + h * 4) * (float)SCALES(4)[s32] *
-                   (float)(nibble | (p->form == ENG_FORM_Q5_K ? fifth << 4 : 0)) -
+                   (float)(NIBBLE | (p->form == ENG_FORM_Q5_K ? FIFTH : 0)) -
                half_of(super + g * 8 + h * 4 + 2) * (float)SCALES(4)[2 + s32];
     case ENG_FORM_Q6_K:
         return half_of(super + g * 4 + h * 2) * (float)(int8_t)SCALES(4)[s16] *
-               (float)is_signed(nibble | bits(unit + 512 + 8 * lane + 4 * b, 8 * x + 2 * j, 2) << 4,
+               (float)is_signed(NIBBLE | bits(unit + 512 + 8 * lane + 4 * b, 8 * x + 2 * j, 2) << 4,
                                 6);
     case ENG_FORM_IQ4_NL:
-        return half_of(SCALES(4) + 2 * s32) * (float)STEPS[seq];
+        return half_of(SCALES(4) + 2 * s32) * (float)STEPS[SEQ];
     case ENG_FORM_IQ4_XS:
-        return half_of(super + g * 4 + h * 2) * (float)(int8_t)SCALES(2)[s32] * (float)STEPS[seq];
+        return half_of(super + g * 4 + h * 2) * (float)(int8_t)SCALES(2)[s32] * (float)STEPS[SEQ];
     case ENG_FORM_MXFP4: { /* the exponent of f32, for four times the values: twice TWICE */
         uint32_t e = (uint32_t)SCALES(2)[s32] << 23;
         memcpy(&f, &e, 4);
-        return f * 2 * (float)TWICE[seq];
+        return f * 2 * (float)TWICE[SEQ];
     }
     default: /* E4M3 as the bits of a half 256 times smaller; a weight is half of it by TWICE */
-        return eng_f16_to_f32((uint16_t)(SCALES(4)[s16] << 7)) * 128 * (float)TWICE[seq];
+        return eng_f16_to_f32((uint16_t)(SCALES(4)[s16] << 7)) * 128 * (float)TWICE[SEQ];
     }
 }
 
