@@ -450,9 +450,9 @@ static inline unsigned atomicCAS(unsigned *p, unsigned was, unsigned x)
 
 /* ---- tiles ---- */
 
-#define weir_mma_f16(d, a, b)  weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_F16, d, a, b)
-#define weir_mma_bf16(d, a, b) weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_BF16, d, a, b)
-#define weir_mma_s8(d, a, b)   weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_S8, d, a, b)
+#define weir_mma_f16(d, a, b)    weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_F16, d, a, b)
+#define weir_mma_bf16(d, a, b)   weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_BF16, d, a, b)
+#define weir_mma_s8(d, a, b)     weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_S8, d, a, b)
 #define weir_mma_s8_k16(d, a, b) weir_emu_mma_k16(WEIR_HERE, d, a, b)
 template <typename T>
 static inline void weir_emu_mma(weir_emu_here here, weir_emu_op op, T *d, const uint32_t *a,
