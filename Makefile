@@ -170,6 +170,7 @@ cuda-abi:
 # The tagger's model is part of the program (policy/tagger_model.c).
 $(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
 $(BUILD)/obj/policy/signals.o: policy/inject_rows.bin
+$(BUILD)/obj/policy/statement.o: policy/statement_rows.bin
 
 # Kernels unrolled for every weight type: following each variable through them costs the compiler more
 # than compiling them, so they have line numbers only.
@@ -209,6 +210,12 @@ $(1): $(BUILD)/obj/$(patsubst $(BUILD)/%,%,$(1)).o $(or $(LIBS_$(call folder_of,
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach t,$(TOOLS_BIN),$(eval $(call tool_rule,$(t))))
+
+# Learns policy/statement_rows.bin; tools/train_statements.py starts it.
+$(BUILD)/statement_fit: $(BUILD)/obj/tools/statement_fit.o $(LIBS_policy)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD   $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Learns that model; tools/train_tagger.py starts it.
 $(BUILD)/tagger_fit: $(BUILD)/obj/tools/tagger_fit.o $(LIBS_policy)

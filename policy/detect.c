@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "policy/base64.h"
+#include "policy/hints.h"
 #include "policy/signals.h"
 #include "policy/special.h"
 #include "policy/tagger.h"
@@ -245,6 +246,7 @@ enum base_status pol_detector_new(struct pol_detector **out, struct base_err *er
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
     pol_norm_setup();
     pol_special_setup();
+    pol_hints_setup();
     st = pol_tagger_builtin(&d->tagger, err);
     if (st == BASE_OK)
         st = compile_cues(d, err);
@@ -484,12 +486,19 @@ static size_t settle(struct pol_cand *v, size_t n)
 
 #define NAME_TYPES (POL_TYPE_BIT(POL_PERSON) | POL_TYPE_BIT(POL_ORG) | POL_TYPE_BIT(POL_LOCATION))
 
+#define SPECIAL_TYPES                                                                              \
+    (POL_TYPE_BIT(POL_SPECIAL_HEALTH) | POL_TYPE_BIT(POL_SPECIAL_RELIGION) |                       \
+     POL_TYPE_BIT(POL_SPECIAL_ETHNIC) | POL_TYPE_BIT(POL_SPECIAL_POLITICAL) |                      \
+     POL_TYPE_BIT(POL_SPECIAL_UNION) | POL_TYPE_BIT(POL_SPECIAL_ORIENTATION) |                     \
+     POL_TYPE_BIT(POL_SPECIAL_GENETIC) | POL_TYPE_BIT(POL_SPECIAL_BIOMETRIC) |                     \
+     POL_TYPE_BIT(POL_SPECIAL_CRIMINAL))
+
 static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
                             struct pol_scan *sc, bool names)
 {
-    if (names || s->n_terms > 0)
+    if (names)
         pol_scan_names(sc, &d->tagger);
-    if (s->n_terms > 0)
+    if (names)
         pol_scan_special(sc, s->terms, s->n_terms);
     if (s->n_terms > 0)
         pol_scan_use(sc, s->terms, s->n_terms);
@@ -594,7 +603,8 @@ enum base_status pol_scan_types(const struct pol_detector *d, struct pol_scratch
                                 struct base_str text, pol_types types, struct base_arena *a,
                                 struct pol_spans *out, unsigned *classes, struct base_err *err)
 {
-    const bool names = classes || (types & NAME_TYPES);
+    /* statements need the names of who they are on */
+    const bool names = classes || (types & (NAME_TYPES | SPECIAL_TYPES));
     struct pol_scan sc = {0};
     enum base_status st;
     size_t n = 0;

@@ -20,15 +20,14 @@
 #include "policy/special.h"
 
 #include "policy/detect.h"
+#include "policy/hints.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SENTENCE_BEFORE 400
-#define SENTENCE_AFTER  160
-#define CLAUSE_MAX      60
-#define RECORD_BEFORE   1500
-#define RECORD_AFTER    600
+#define CLAUSE_MAX    60
+#define RECORD_BEFORE 1500
+#define RECORD_AFTER  600
 
 /* ---- the small words, as one hash set filled once ---- */
 
@@ -88,7 +87,7 @@ void pol_special_setup(void)
     (void)pthread_once(&set_once, set_fill);
 }
 
-static unsigned word_kind(const struct pol_scan *s, size_t from, size_t to)
+unsigned pol_small_kind(const struct pol_scan *s, size_t from, size_t to)
 {
     const struct small *e = slot(s->p + from, to - from);
 
@@ -111,7 +110,7 @@ static bool abbreviation(const struct pol_scan *s, size_t dot)
     return dot - i < 4 && dot > i && !pol_is_digit(s->p[dot - 1]);
 }
 
-static bool sentence_end(const struct pol_scan *s, size_t i)
+bool pol_sentence_end(const struct pol_scan *s, size_t i)
 {
     char c = s->p[i];
 
@@ -121,21 +120,6 @@ static bool sentence_end(const struct pol_scan *s, size_t i)
         return false;
     return !abbreviation(s, i) &&
            !(i + 2 < s->n && s->p[i + 2] >= 'a' && s->p[i + 2] <= 'z' && s->p[i + 1] == ' ');
-}
-
-struct sentence {
-    size_t a, b;
-};
-
-static struct sentence around(const struct pol_scan *s, size_t from, size_t to)
-{
-    struct sentence o = {from, to};
-
-    while (o.a > 0 && from - o.a < SENTENCE_BEFORE && !sentence_end(s, o.a - 1))
-        o.a--;
-    while (o.b < s->n && o.b - to < SENTENCE_AFTER && !sentence_end(s, o.b))
-        o.b++;
-    return o;
 }
 
 /* ---- who is spoken of ---- */
@@ -184,7 +168,7 @@ static struct survey survey(const struct pol_scan *s, size_t a, size_t b)
             i++;
             continue;
         }
-        kind = word_kind(s, w, i);
+        kind = pol_small_kind(s, w, i);
         if (pending)
             o.subject = o.subject || (kind & WORD_COPULA);
         pending = i - w == 2 && (s->p[w] | 32) != 'e' && (kind & WORD_SUBJECT) &&
@@ -247,7 +231,8 @@ static void label(struct pol_scan *s, const struct pol_cue_hit *h, enum pol_type
         return;
     for (a++; a < s->n && strchr(" *\"'\t", s->p[a]); a++)
         ;
-    for (e = a; e < s->n && e - a < 100 && !strchr("\n|;\"", s->p[e]) && !sentence_end(s, e); e++)
+    for (e = a; e < s->n && e - a < 100 && !strchr("\n|;\"", s->p[e]) && !pol_sentence_end(s, e);
+         e++)
         ;
     while (e > a && (s->p[e - 1] == ' ' || s->p[e - 1] == ','))
         e--;
@@ -259,7 +244,7 @@ static void label(struct pol_scan *s, const struct pol_cue_hit *h, enum pol_type
         pol_found(s, a, e, type, POL_CONTEXT, NULL, 28);
 }
 
-static size_t clause(const struct pol_scan *s, size_t to, size_t end)
+size_t pol_clause_end(const struct pol_scan *s, size_t to, size_t end)
 {
     size_t e = to;
 
@@ -273,18 +258,17 @@ static size_t clause(const struct pol_scan *s, size_t to, size_t end)
     return e;
 }
 
-/* Is the term said of somebody? */
-static bool said(const struct pol_scan *s, unsigned kind, size_t from, size_t to,
-                 const struct sentence *q)
+bool pol_term_said(const struct pol_scan *s, unsigned kind, size_t from, size_t to, size_t a,
+                   size_t b)
 {
-    struct survey before = survey(s, q->a, from), behind;
+    struct survey before = survey(s, a, from), behind;
 
     if (kind == TERM_CLIN && in_record(s, from, to, false))
         return true;
     if (before.wide && !before.named)
         return false;
     if (kind == TERM_PRED)
-        return before.subject || pol_named_within(s, q->a > 250 ? q->a - 250 : 0, q->a, true);
+        return before.subject || pol_named_within(s, a > 250 ? a - 250 : 0, a, true);
     if (kind == TERM_CLIN && !before.named && !before.self)
         return before.subject && before.copula &&
                pol_named_within(s, from > RECORD_BEFORE ? from - RECORD_BEFORE : 0, from, true);
@@ -292,9 +276,9 @@ static bool said(const struct pol_scan *s, unsigned kind, size_t from, size_t to
         return true;
     if (before.owner)
         return true;
-    behind = survey(s, to, q->b); /* "the HIV test of Anna Nowak" */
-    return behind.named && (before.copula || kind == TERM_FACT) && q->b - to > 3 &&
-           pol_named_within(s, to, to + 24 < q->b ? to + 24 : q->b, false);
+    behind = survey(s, to, b); /* "the HIV test of Anna Nowak" */
+    return behind.named && (before.copula || kind == TERM_FACT) && b - to > 3 &&
+           pol_named_within(s, to, to + 24 < b ? to + 24 : b, false);
 }
 
 /* "Lisinopril 10mg": the drug's name and the number stand before the unit. */
@@ -319,33 +303,13 @@ static void dose(struct pol_scan *s, size_t unit, size_t to)
 
 void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n)
 {
-    size_t end = 0;
-
     for (size_t i = 0; i < n; i++) {
         const struct pol_terms *t = &pol_terms[hits[i].what];
-        size_t from = hits[i].from, to = hits[i].to;
-        struct sentence q;
 
-        if (t->kind == TERM_USE)
-            continue;
-        if (t->kind == TERM_DOSE) {
-            dose(s, from, to);
-            continue;
-        }
-        if (t->kind == TERM_LABEL) {
+        if (t->kind == TERM_DOSE)
+            dose(s, hits[i].from, hits[i].to);
+        else if (t->kind == TERM_LABEL)
             label(s, &hits[i], (enum pol_type)t->type);
-            continue;
-        }
-        while (to < s->n && pol_is_alpha(s->p[to])) /* the rest of an inflected word */
-            to++;
-        if (to <= end) /* inside the last finding */
-            continue;
-        q = around(s, from, to);
-        if (!said(s, t->kind, from, to, &q))
-            continue;
-        if (t->kind == TERM_PRED)
-            to = clause(s, to, q.b);
-        pol_found(s, from, to, (enum pol_type)t->type, POL_CONTEXT, NULL, 30);
-        end = to;
     }
+    pol_scan_statements(s, hits, n);
 }

@@ -10,10 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What needs the tagger's pass. */
+/* What needs the tagger's pass: names, attacks, and statements on somebody. */
 #define WITH_TAGGER                                                                                \
     (POL_TYPE_BIT(POL_PERSON) | POL_TYPE_BIT(POL_ORG) | POL_TYPE_BIT(POL_LOCATION) |               \
-     POL_TYPE_BIT(POL_INJECTION))
+     POL_TYPE_BIT(POL_INJECTION) | POL_TYPE_BIT(POL_SPECIAL_HEALTH) |                              \
+     POL_TYPE_BIT(POL_SPECIAL_RELIGION) | POL_TYPE_BIT(POL_SPECIAL_ETHNIC) |                       \
+     POL_TYPE_BIT(POL_SPECIAL_POLITICAL) | POL_TYPE_BIT(POL_SPECIAL_UNION) |                       \
+     POL_TYPE_BIT(POL_SPECIAL_ORIENTATION) | POL_TYPE_BIT(POL_SPECIAL_GENETIC) |                   \
+     POL_TYPE_BIT(POL_SPECIAL_BIOMETRIC) | POL_TYPE_BIT(POL_SPECIAL_CRIMINAL))
 
 static double decide_ns(double seconds, size_t *chosen)
 {
