@@ -72,16 +72,17 @@ static enum base_status on_event(void *ctx, const struct eng_parse_event *ev)
 enum base_status sched_out_begin(struct eng_sched *s, struct eng_request *r, json_t *submit,
                                  struct base_err *err)
 {
+    json_t *calls = json_object_get(submit, "calls"), *tools = json_object_get(submit, "tools");
     struct eng_parse_opts o = {.dialect = eng_template_dialect(s->tpl),
                                .tok = s->tok,
-                               .tools = json_object_get(submit, "tools"),
+                               .tools = calls ? calls : tools,
                                .one_call =
                                    json_is_false(json_object_get(submit, "parallel_tool_calls")),
                                .in_thought = r->in_thought,
                                .event = on_event,
                                .ctx = r};
     r->sched = s;
-    r->no_tools = json_array_size(o.tools) > 0 && !eng_template_takes_tools(s->tpl);
+    r->no_tools = json_array_size(tools) > 0 && !eng_template_takes_tools(s->tpl);
     r->showing = ENG_PARSE_TEXT;
     if (getrandom(&o.seed, sizeof(o.seed), 0) != (ssize_t)sizeof(o.seed))
         return base_err_set(err, BASE_EIO, "the system gives no randomness");

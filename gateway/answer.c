@@ -145,6 +145,7 @@ static void start_attempt(struct gw_request *q)
         .request_id = base_str_c(q->http->id),
         .tenant = base_str_c(q->key.tenant),
         .watermark = gw_obliged(q, "watermark"),
+        .asked = q->oblige.n_tools_removed ? &q->chat : NULL,
         .first_token_ms = first_ms < total_ms ? (uint32_t)first_ms : (uint32_t)total_ms,
         .total_ms = used_ms < total_ms ? (uint32_t)(total_ms - used_ms) : 1,
         .event = on_event,

@@ -90,9 +90,10 @@ static void put_message(struct base_json *j, const struct chat_message *m, struc
     base_json_obj_end(j);
 }
 
-static void put_tools(struct base_json *j, const struct chat_request *r)
+/* key: "tools" are shown to the model, "calls" only tell how its calls are read. */
+static void put_tools(struct base_json *j, const char *key, const struct chat_request *r)
 {
-    base_json_key(j, "tools");
+    base_json_key(j, key);
     base_json_arr(j);
     for (size_t i = 0; i < r->n_tools; i++) {
         const struct chat_tool *t = &r->tools[i];
@@ -222,7 +223,9 @@ bool gw_engine_submit(struct base_buf *out, struct base_buf *dropped,
         put_message(&j, &r->messages[i], &tmp);
     base_json_arr_end(&j);
     if (r->n_tools && r->tool_choice != CHAT_TOOLS_NONE)
-        put_tools(&j, r);
+        put_tools(&j, "tools", r);
+    if (spec->asked && spec->asked->tool_choice != CHAT_TOOLS_NONE)
+        put_tools(&j, "calls", spec->asked);
     if (r->extra.n)
         put_extra(&j, r, dropped);
     name_dropped(r, dropped);

@@ -29,7 +29,10 @@ struct gw_attempt_spec {
                                      the attempt ends */
     struct base_str request_id;
     struct base_str tenant;
-    bool watermark;          /* local models: mark the text */
+    bool watermark; /* local models: mark the text */
+    /* local models: what was asked for where the policy took tools away, else NULL. A model that
+     * calls one of those all the same is understood, so that the guard can cut it off. */
+    const struct chat_request *asked;
     uint32_t first_token_ms; /* deadline until first content: then ERROR (retryable, 504) */
     uint32_t total_ms;
     chat_event_fn event;
