@@ -1,8 +1,9 @@
 /* out.c - tables as text, JSON lines, CSV and HTML.
  *
  * Values come from the log and so, in part, from callers: nothing of them may act on who reads. In
- * text, control characters become '?'; in CSV, what a spreadsheet would run as a formula is made
- * text; in HTML everything is escaped and the page forbids itself scripts and fetches.
+ * text, control characters and marks of direction become '?'; in CSV, what a spreadsheet would run
+ * as a formula is made text; in HTML everything is escaped and the page forbids itself scripts and
+ * fetches.
  */
 #include "audit/out.h"
 
@@ -190,12 +191,30 @@ static int shown(struct base_str s)
     return n;
 }
 
+/* What a terminal may act on: control characters of both sets, and those that turn the direction of
+ * what follows. */
+static bool acts(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0x061c;
+}
+
 static void text_cell(FILE *f, const char *z, int width, bool last)
 {
-    int n = shown(base_str_c(z));
+    struct base_str s = base_str_c(z);
+    int n = shown(s);
 
-    for (; *z; z++)
-        putc((unsigned char)*z < 0x20 || *z == 0x7f ? '?' : *z, f);
+    while (s.n) {
+        uint32_t c = 0xfffd;
+        size_t step = base_utf8_decode(s.p, s.n, &c);
+
+        if (step == 0 || acts(c))
+            putc('?', f);
+        else
+            fwrite(s.p, 1, step, f);
+        step = step ? step : 1;
+        s = base_str_n(s.p + step, s.n - step);
+    }
     for (int pad = n < width ? width - n + 2 : 2; !last && pad > 0; pad--)
         putc(' ', f);
 }

@@ -101,7 +101,9 @@ static const char listing_left[] =
     "reference, expires, retention_days, CASE trains WHEN 0 THEN 'no' WHEN 1 THEN 'yes' END AS "   \
     "trains_on_data, count(DISTINCT req) AS requests, count(*) AS attempts, ts(min(t)) AS first, " \
     "ts(max(t)) AS last FROM sel JOIN attempt a USING(req) WHERE on_premises=0 " where             \
-    " GROUP BY entity, backend, location, basis, reference, expires ORDER BY requests DESC"
+    " GROUP BY entity, backend, location, basis, reference, expires, retention_days, trains, "     \
+    "in_eea "                                                                                      \
+    "ORDER BY requests DESC"
 
 static const char by_class[] = WORDS("data") "SELECT word AS class, count(DISTINCT w.req) AS "
                                              "requests, count(DISTINCT CASE WHEN a.on_premises=0 "

@@ -38,7 +38,7 @@
  *
  * SUBMIT: {"model":NAME,"messages":[{"role","content"}...] (content is a string; tool calls,
  * results and reasoning_content in OpenAI's form),"tools":[...],"parallel_tool_calls":BOOL,
- * "calls":[...] (as "tools": calls of these are read as calls though the model is not told of them),
+ * "calls":[...] (as "tools": what is read as a call though the model is not told of it),
  * "template":{...} (variables for the model's template),"max_tokens","temperature","top_k","top_p",
  * "min_p","presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],
  * "tenant":STRING,"watermark":BOOL}. Absent numbers take the model's recommended or our default

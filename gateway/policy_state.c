@@ -312,10 +312,21 @@ static enum base_status revive_one(struct gw_policy_state *s, const struct gw_st
     return BASE_OK;
 }
 
+/* Shown on terminals. */
+static bool is_line(struct base_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0))
+            return false;
+    }
+    return base_utf8_valid(s);
+}
+
 static bool fits(const struct gw_state_change *c)
 {
     return c->value.n <= 200 && c->reason.n <= GW_STATE_TEXT_MAX && c->by.n <= 200 &&
-           base_utf8_valid(c->value) && base_utf8_valid(c->reason) && base_utf8_valid(c->by);
+           is_line(c->value) && is_line(c->reason) && is_line(c->by);
 }
 
 static uint64_t next_serial(const struct gw_policy_state *s, int64_t wall)
@@ -331,7 +342,8 @@ enum base_status gw_policy_state_change(const char *path, const struct gw_state_
     char now[BASE_RFC3339_MAX];
     int64_t wall = base_wall_us();
     if (!fits(what))
-        return base_err_set(err, BASE_EINVAL, "the reason or the name is too long or not UTF-8");
+        return base_err_set(err, BASE_EINVAL,
+                            "the reason or the name is too long, or not one line of UTF-8 text");
     int fd = base_file_lock(path, err);
     if (fd < 0)
         return BASE_EIO;

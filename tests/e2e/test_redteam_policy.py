@@ -659,3 +659,65 @@ def test_what_check_says_of_rules_is_so(weir):
     count = json.loads(done.stdout)
     assert done.returncode == 0 and count["wrong"] == 0, done.stderr.decode()[:3000]
     assert count["nothing"] > 10 and count["never"] > 3
+
+
+# ---- registers made from the log ----
+
+NASTY = '=HYPERLINK(\\"http://x\\") <script>alert(1)</script> | a,b \\u009b31m \\u202e'
+
+
+def rows(g, report, table):
+    out = g.command("audit", "export", g.audit, "--report", report, "--format", "jsonl").stdout.decode()
+    return [r for r in map(json.loads, out.splitlines()) if r.get("table", "").startswith(table)]
+
+
+def test_registers_agree_with_the_log_and_carry_no_code(tmp_path, weir, eu, us):
+    """What changed between two configurations is two lines, never one with either's word; what a policy's texts
+    hold is text in every format."""
+    text = harness.POLICY.replace("purpose: customer support", f'purpose: "{NASTY}"')
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, policy=text)
+    try:
+        for n, days in ((3, "0"), (2, "30")):
+            with open(g.config, encoding="utf-8") as f:
+                conf = f.read()
+            with open(g.config, "w", encoding="utf-8") as f:
+                f.write(conf.replace("retention_days: 0", f"retention_days: {days}"))
+            reload(g)
+            for _ in range(n):
+                assert g.chat("Hello", headers={"x-weir-use-case": "support"}, max_tokens=2)[0] == 200
+        assert g.chat("Mail anna@example.eu", model="eu/gpt-x", max_tokens=2)[0] == 200
+        assert g.chat("Mail anna@example.eu", model="us/claude-x", max_tokens=2)[0] == 403
+        intents = events(g, "req.intent")
+        for report, table in (("article30", "Transfers"), ("transfers", "Recipients"), ("dpia", "Recipients")):
+            got = {(r["backend"], r["retention_days"]): r["requests"] for r in rows(g, report, table)}
+            want = {}
+            for x in intents:
+                if "to" in x and (report == "dpia" or x["to"]["location"] != ["EU"]):
+                    k = x["to"]["backend"], x["to"]["retention_days"]
+                    want[k] = want.get(k, 0) + 1
+            assert got == want and len([k for k in want if k[0] == "us"]) == 2, (report, got, want)
+        act = {r["activity"]: r for r in rows(g, "article30", "Processing")}
+        assert act["support"]["requests"] == 5 and act["(none declared)"]["requests"] == 2
+        assert [r["requests"] for r in rows(g, "dpia", "Measures: requests refused")] == [1]
+        left = rows(g, "dpia", "Residual risk: personal data that may have left without")
+        assert left == [], left
+        for report in ("article30", "dpia"):
+            for form in ("html", "csv", "text"):
+                out = g.command("audit", "export", g.audit, "--report", report, "--format", form).stdout.decode()
+                assert "<script" not in out or form != "html"
+                assert "\x9b" not in out or form != "text", "an escape sequence of the second control set"
+                assert form != "csv" or ',"=HYPER' not in out
+                assert form != "text" or "\u202e" not in out
+    finally:
+        g.kill()
+
+
+def test_a_reason_is_one_line_of_text(gw):
+    admin = gw.new_key("admin", role="admin")
+    harness.wait_for("the key", lambda: gw.request("GET", "/admin/v1/kill", key=admin, port=gw.admin_port)[0] == 200, 15)
+    for reason in ("a\x1b[2Jb", "two\nlines", "\u009b31m", "x" * 401, "\x7f"):
+        done = policy(gw, "kill", "--backend", "us", "--reason", reason, check=False)
+        assert done.returncode == 2 and off(gw) == set(), reason
+        status, _, _ = gw.request("POST", "/admin/v1/kill", {"backend": "us", "reason": reason}, key=admin,
+                                  port=gw.admin_port)
+        assert status == 400 and off(gw) == set(), reason
