@@ -7,6 +7,10 @@
  *            out (warn); else what a channel holds waits for more of that channel, or for the
  *            finish: what was let out because another channel spoke could be the first half of a
  *            finding, whose second half comes when the first channel goes on.
+ * Seams      what is cut between two channels, or between a channel and a value of a tool call, in
+ *            the order of their arrival, is looked for with POL_SEAM_BYTES of each side
+ *            (policy/seam.c). What of it is still held is acted on, on both sides; what has gone
+ *            out under warn has gone. No byte waits longer for it.
  * Tools      arguments are JSON: they are kept until the call is complete, then examined as a JSON
  *            slot of a request would be (a bare number in quotes is still JSON), and go out whole.
  *            A call of a tool that the policy forbids withholds the rest of the answer.
@@ -16,6 +20,7 @@
  */
 #include "gateway/guard.h"
 #include "base/clock.h"
+#include "policy/seam.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +30,7 @@
 #define WORD_ARENA (4u << 20)
 #define KNOWN_MAX  ((uint64_t)1 << 30)
 
-enum { TEXT, REASONING, REFUSAL, CHANNELS };
+enum { TEXT, REASONING, REFUSAL, CHANNELS, CALL };
 
 static const enum chat_event_kind kind_of[CHANNELS] = {CHAT_EV_TEXT, CHAT_EV_REASONING,
                                                        CHAT_EV_REFUSAL};
@@ -34,6 +39,14 @@ struct gw_guard {
     struct gw_guard_spec spec;
     struct pol_guard *channel[CHANNELS];
     struct base_buf piece, args;
+    int last; /* the channel of the last text; CALL: the arguments of a call; -1: none */
+    char call_tail[POL_SEAM_BYTES]; /* of the last value of the last call */
+    size_t n_call_tail;
+    bool seamed; /* the open call's arguments have been held against the text before */
+    struct {
+        int from; /* the channel that what is being fed stands behind */
+        uint64_t end;
+    } behind[CHANNELS];
     int open;          /* index of the tool call whose arguments are being kept, or -1 */
     uint64_t searched; /* bytes of the request that were looked through for known values */
     const char *withheld;
@@ -76,7 +89,7 @@ struct gw_guard *gw_guard_new(const struct gw_guard_spec *spec)
     if (!g)
         return NULL;
     g->spec = *spec;
-    g->open = -1;
+    g->open = g->last = -1;
     base_buf_init(&g->piece, PIECE_MAX);
     base_buf_init(&g->args, ARGS_MAX);
     const struct pol_guard_spec one = {.detector = spec->detector,
@@ -171,6 +184,99 @@ static enum base_status pass_piece(struct gw_guard *g, int c, const struct chat_
     return out(ctx, &ev);
 }
 
+/* ---- what is cut between two channels ---- */
+
+/* The end of what stands before channel c (or a call, CALL), which is about to go on. */
+static struct base_str tail_before(const struct gw_guard *g, int c)
+{
+    if (g->last < 0 || (g->last == c && c != CALL))
+        return BASE_STR_NULL;
+    if (g->last == CALL)
+        return base_str_n(g->call_tail, g->n_call_tail);
+    return g->channel[g->last] ? pol_guard_tail(g->channel[g->last]) : BASE_STR_NULL;
+}
+
+/* The other half of what channel c found astride is held by the channel before it, if it has not
+ * gone out. */
+static void mark_before(struct gw_guard *g, int c)
+{
+    enum pol_type type;
+    size_t n = g->channel[c] ? pol_guard_astride(g->channel[c], &type) : 0;
+    int from = g->behind[c].from;
+    if (n)
+        g->counts[type]++;
+    if (n && from < CHANNELS && g->channel[from])
+        pol_guard_mark(g->channel[from], g->behind[c].end, n, type);
+}
+
+/* Channel c speaks after another one. */
+static enum base_status turn_to(struct gw_guard *g, int c)
+{
+    struct base_err err;
+    struct base_str before = tail_before(g, c);
+    int from = g->last;
+    g->last = c;
+    if (!g->channel[c] || before.n == 0)
+        return BASE_OK;
+    enum base_status st = pol_guard_behind(g->channel[c], before, &err);
+    mark_before(g, c); /* of an earlier turn */
+    g->behind[c].from = from;
+    g->behind[c].end = from < CHANNELS ? pol_guard_fed(g->channel[from]) : 0;
+    return st;
+}
+
+/* What is cut between the text before the call and one of its values; once for each call, before
+ * what the text's channel holds goes out. */
+static enum base_status seam_call(struct gw_guard *g)
+{
+    struct base_err err;
+    struct base_str text = base_buf_view(&g->args), edited;
+    struct pol_seam_call c = {.before = tail_before(g, CALL),
+                              .types = g->spec.types,
+                              .redact = g->spec.action == POL_GUARD_REDACT,
+                              .known = known,
+                              .ctx = g};
+    if (g->open < 0 || g->seamed || g->args.n == 0 || !g->spec.scan || g->withheld)
+        return BASE_OK;
+    g->seamed = true;
+    struct base_arena *a = base_arena_new(ARENA_MAX);
+    if (!a)
+        return BASE_ENOMEM;
+    enum base_status st =
+        pol_seam_args(g->spec.detector, g->spec.scratch, &c, text, a, &edited, &err);
+    if (st == BASE_OK && c.found) {
+        g->counts[c.seam.type]++;
+        if (g->spec.action == POL_GUARD_WITHHOLD)
+            g->withheld = "answer_withheld";
+        if (g->last < CHANNELS && g->channel[g->last])
+            pol_guard_mark(g->channel[g->last], pol_guard_fed(g->channel[g->last]), c.seam.before,
+                           c.seam.type);
+        if (edited.p != text.p) {
+            base_buf_clear(&g->args);
+            st = base_buf_str(&g->args, edited) ? BASE_OK : BASE_LIMIT;
+        }
+    }
+    g->last = CALL;
+    memcpy(g->call_tail, c.tail, c.n_tail);
+    g->n_call_tail = c.n_tail;
+    base_arena_free(a);
+    return st;
+}
+
+/* Nothing goes out of any channel before all have been judged: a half may be held by another. */
+static enum base_status settle(struct gw_guard *g)
+{
+    struct base_err err;
+    enum base_status st = BASE_OK;
+    for (int c = 0; c < CHANNELS && st == BASE_OK; c++) {
+        if (!g->channel[c])
+            continue;
+        st = pol_guard_settle(g->channel[c], &err);
+        mark_before(g, c);
+    }
+    return st;
+}
+
 static enum base_status flush_channel(struct gw_guard *g, int c, chat_event_fn out, void *ctx)
 {
     struct base_err err;
@@ -185,7 +291,9 @@ static enum base_status text_event(struct gw_guard *g, int c, const struct chat_
                                    chat_event_fn out, void *ctx)
 {
     struct base_err err;
-    enum base_status st = BASE_OK;
+    enum base_status st = g->last == c ? BASE_OK : seam_call(g);
+    if (st == BASE_OK && !g->withheld)
+        st = turn_to(g, c);
     for (int other = 0; other < CHANNELS && st == BASE_OK; other++)
         if (other != c && g->spec.action == POL_GUARD_WARN)
             st = flush_channel(g, other, out, ctx);
@@ -195,6 +303,7 @@ static enum base_status text_event(struct gw_guard *g, int c, const struct chat_
         return out(ctx, ev);
     base_buf_clear(&g->piece);
     st = pol_guard_feed(g->channel[c], ev->text, &g->piece, g->counts, &err);
+    mark_before(g, c);
     return st == BASE_OK ? pass_piece(g, c, ev, out, ctx) : st;
 }
 
@@ -243,15 +352,17 @@ static enum base_status close_call(struct gw_guard *g, chat_event_fn out, void *
     int index = g->open;
     if (index < 0)
         return BASE_OK;
+    enum base_status st = seam_call(g);
     g->open = -1;
-    if (g->args.n == 0)
-        return BASE_OK;
+    g->seamed = false;
+    if (g->args.n == 0 || st != BASE_OK || g->withheld)
+        return st;
     struct base_arena *a = base_arena_new(ARENA_MAX);
     if (!a)
         return BASE_ENOMEM;
     struct chat_event ev = {
         .kind = CHAT_EV_TOOL_ARGS, .index = index, .text = base_buf_view(&g->args)};
-    enum base_status st = judge_args(g, a, &ev.text);
+    st = judge_args(g, a, &ev.text);
     if (st == BASE_OK && !g->withheld)
         st = out(ctx, &ev);
     base_arena_free(a);
@@ -273,6 +384,7 @@ static enum base_status tool_event(struct gw_guard *g, const struct chat_event *
     if (ev->kind == CHAT_EV_TOOL_ARGS) {
         if (ev->index != g->open)
             return BASE_LIMIT; /* fragments of two calls mixed: no source of ours does that */
+        g->seamed = false;
         return base_buf_str(&g->args, ev->text) ? BASE_OK : BASE_LIMIT;
     }
     enum base_status st = close_call(g, out, ctx);
@@ -300,7 +412,9 @@ static enum base_status finish_event(struct gw_guard *g, const struct chat_event
 
 enum base_status gw_guard_end(struct gw_guard *g, chat_event_fn out, void *ctx)
 {
-    enum base_status st = BASE_OK;
+    enum base_status st = seam_call(g);
+    if (st == BASE_OK)
+        st = settle(g);
     for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
         st = flush_channel(g, c, out, ctx);
     return st == BASE_OK && !g->withheld ? close_call(g, out, ctx) : st;
@@ -322,6 +436,10 @@ enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev,
     case CHAT_EV_TOOL_CALL:
     case CHAT_EV_TOOL_ARGS:
     case CHAT_EV_FINISH:
+        if (ev->kind == CHAT_EV_FINISH)
+            st = seam_call(g);
+        if (ev->kind == CHAT_EV_FINISH && st == BASE_OK)
+            st = settle(g);
         for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
             if (ev->kind == CHAT_EV_FINISH || g->spec.action == POL_GUARD_WARN)
                 st = flush_channel(g, c, out, ctx);

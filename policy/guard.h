@@ -48,6 +48,26 @@ enum base_status pol_guard_feed(struct pol_guard *g, struct base_str in, struct 
 enum base_status pol_guard_end(struct pol_guard *g, struct base_buf *out,
                                uint32_t counts[POL_TYPE_COUNT],
                                struct base_err *err) BASE_MUST_CHECK;
+/* ---- what is cut between two streams of one answer ---- */
+
+/* What is fed next stands, for a reader, directly behind `before`, the end of another stream. A
+ * finding that lies astride is acted on here when there is enough of it, or at pol_guard_settle. An
+ * earlier `before` is settled first. */
+enum base_status pol_guard_behind(struct pol_guard *g, struct base_str before,
+                                  struct base_err *err) BASE_MUST_CHECK;
+/* Judges now what stands behind a `before`, with as much of it as there is. */
+enum base_status pol_guard_settle(struct pol_guard *g, struct base_err *err) BASE_MUST_CHECK;
+/* A finding astride has been seen since the last call: how many bytes of it end the other stream.
+ * 0: none. It is the caller's to count. */
+size_t pol_guard_astride(struct pol_guard *g, enum pol_type *type);
+/* The end of what was fed, for another stream's pol_guard_behind; borrowed until the next call. */
+struct base_str pol_guard_tail(const struct pol_guard *g);
+/* How many bytes were fed so far. */
+uint64_t pol_guard_fed(const struct pol_guard *g);
+/* The n bytes before position `end` (as pol_guard_fed counts) are the first part of a finding of
+ * that type, counted elsewhere: what of them has not gone out is acted on. */
+void pol_guard_mark(struct pol_guard *g, uint64_t end, size_t n, enum pol_type type);
+
 /* Nothing more will come out: POL_GUARD_WITHHOLD and something was found, or a finding has no end.
  */
 bool pol_guard_withheld(const struct pol_guard *g);

@@ -7,15 +7,20 @@
  *
  * The parts of a message are scanned once more as the one text that they make: what lies astride
  * two of them is found there, and since no part could be redacted for it, the request is
- * unscannable.
+ * unscannable. So is one with an identifier that is cut between two messages (seam.c).
  *
  * Spans go to a small arena of their own that is emptied after each slot; only counts leave here.
  * `unscannable` is set for opaque parts, for a text past the built-in limits and for the above.
  */
 #include "policy/detect.h"
+
+#include "base/clock.h"
 #include "policy/jsonwalk.h"
+#include "policy/seam.h"
 
 #define SPANS_ARENA_MAX (64u << 20)
+#define SEAM_JSON_MAX   65536 /* a larger one is not taken apart again for its values */
+#define TURN_REACH      8     /* messages until the next one of the same role */
 
 struct scan_ctx {
     const struct pol_detector *d;
@@ -172,6 +177,93 @@ static enum base_status scan_seams(struct scan_ctx *c, const struct chat_message
     return st;
 }
 
+/* ---- what stands astride two messages ---- */
+
+/* The last text of a message (of JSON its last value), or empty. buf holds POL_SEAM_BYTES. */
+static enum base_status last_words(struct scan_ctx *c, const struct chat_message *m, char *buf,
+                                   struct base_str *out)
+{
+    struct pol_seam_call none = {.types = 0};
+    enum base_status st = BASE_OK;
+    struct base_str text = BASE_STR_NULL, same;
+
+    for (size_t i = m->n_parts; i-- > 0 && text.n == 0;)
+        if (m->parts[i].kind != CHAT_PART_OPAQUE)
+            text = m->parts[i].text;
+    struct base_str trimmed = base_str_trim(text);
+    if (trimmed.n && trimmed.n <= SEAM_JSON_MAX &&
+        (trimmed.p[trimmed.n - 1] == '}' || trimmed.p[trimmed.n - 1] == ']')) {
+        st = pol_seam_args(c->d, c->s, &none, trimmed, c->a, &same, c->err);
+        if (none.n_tail)
+            text = base_str_n(none.tail, none.n_tail);
+    }
+    text = pol_seam_tail(text);
+    memcpy(buf, text.p ? text.p : "", text.n);
+    *out = base_str_n(buf, text.n);
+    return st;
+}
+
+static enum base_status between(struct scan_ctx *c, struct base_str before,
+                                const struct chat_message *m)
+{
+    struct pol_seam_call call = {.before = before, .types = ~(pol_types)0};
+    char text[2 * POL_SEAM_BYTES];
+    struct base_str next = BASE_STR_NULL, same;
+    enum base_status st;
+
+    for (size_t i = 0; i < m->n_parts && next.n == 0; i++)
+        if (m->parts[i].kind != CHAT_PART_OPAQUE)
+            next = m->parts[i].text;
+    if (before.n == 0 || next.n == 0)
+        return BASE_OK;
+    if (next.n <= SEAM_JSON_MAX && (next.p[0] == '{' || next.p[0] == '[')) {
+        st = pol_seam_args(c->d, c->s, &call, next, c->a, &same, c->err);
+    } else {
+        size_t n = next.n < POL_SEAM_BYTES ? next.n : POL_SEAM_BYTES;
+        memcpy(text, before.p, before.n);
+        memcpy(text + before.n, next.p, n);
+        if (c->rights)
+            c->out->rights |=
+                conf_rights_in_text(c->rights, base_str_n(text, before.n + n), c->today);
+        st = pol_seam_find(c->d, c->s, before, next, call.types, c->a, &call.seam, &call.found,
+                           c->err);
+    }
+    if (st == BASE_OK && call.found) {
+        c->out->unscannable = true; /* no message's text can be redacted for it */
+        c->out->types |= POL_TYPE_BIT(call.seam.type);
+        c->out->classes |= pol_type_class(call.seam.type);
+        c->count[call.seam.type] += c->count[call.seam.type] == 0;
+    }
+    base_arena_reset(c->a);
+    return st;
+}
+
+/* A message goes on, for a model, where the one before it ended, and where the last one of the same
+ * role ended: two tool results, two turns of the user. */
+static enum base_status scan_turns(struct scan_ctx *c, const struct chat_request *r)
+{
+    char words[POL_SEAM_BYTES];
+    struct base_str before;
+    enum base_status st = BASE_OK;
+
+    for (size_t i = 0; i + 1 < r->n_messages && st == BASE_OK; i++) {
+        size_t k = i + 1;
+
+        st = last_words(c, &r->messages[i], words, &before);
+        base_arena_reset(c->a);
+        if (st == BASE_OK)
+            st = between(c, before, &r->messages[k]);
+        if (r->messages[k].role == r->messages[i].role)
+            continue;
+        while (k < r->n_messages && r->messages[k].role != r->messages[i].role)
+            k++;
+        if (k < r->n_messages && k < i + TURN_REACH && st == BASE_OK)
+            st = between(c, before, &r->messages[k]);
+    }
+    base_wipe(words, sizeof(words));
+    return st;
+}
+
 /* The only number of a request that is wide enough to hold one of somebody's. */
 static enum base_status scan_seed(struct scan_ctx *c, const struct chat_request *r)
 {
@@ -205,6 +297,8 @@ enum base_status pol_scan_request_rights(const struct pol_detector *d, struct po
         st = scan_seed(&c, r);
     for (size_t i = 0; i < r->n_messages && st == BASE_OK; i++)
         st = scan_seams(&c, &r->messages[i]);
+    if (st == BASE_OK)
+        st = scan_turns(&c, r);
     base_arena_free(c.a);
     if (st != BASE_OK)
         return st;

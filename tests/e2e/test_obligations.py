@@ -34,6 +34,8 @@ SECRET = "AKIAIOSFODNN7EXAMPLQ"
 ANSWERS = {
     "iban": f"Please pay to {IBAN} before noon.",
     "secret": f"The deployment key is {SECRET} as you know." + " And so on." * 60,
+    "first-half": f"The account is {IBAN[:14]}",
+    "second-half": f"{IBAN[14:]} as you know.",
     "plain": "Nothing to hide here. " * 40,
     "late": "All is well so far. " * 40 + f"But the key is {SECRET} now. " + "More words. " * 40,
 }
@@ -151,6 +153,22 @@ def test_redact_in_tool_arguments(world):
     _, _, answer = ask(g, "redact", "[[standin: tools,answer=iban]] go", tools=[tool("pay")])
     args = answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
     assert "3704" not in args and json.loads(args)["text"].startswith("Please pay to [IBAN")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_value_cut_between_reasoning_and_text_is_found(world, stream):
+    g, _ = world
+    say = "[[standin: reason,think=first-half,answer=second-half]] go"
+    _, head, answer = ask(g, "redact", say, stream=stream)
+    raw = json.dumps(answer)
+    assert "3704" not in raw and "0532" not in raw and "[IBAN withheld]" in raw, raw
+    assert outcome(g, head)["answer_findings"] == {"IBAN": 1}
+    status, head, answer = ask(g, "withhold", say, stream=stream)
+    raw = json.dumps(answer)
+    assert "3704" not in raw and "0532" not in raw
+    assert outcome(g, head)["status"] == "withheld" and (stream or status == 403)
+    _, head, answer = ask(g, "warn", say, stream=stream)
+    assert "3704" in json.dumps(answer) and outcome(g, head)["answer_findings"] == {"IBAN": 1}
 
 
 @pytest.mark.parametrize("stream", [False, True])

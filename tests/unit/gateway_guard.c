@@ -199,12 +199,164 @@ static void test_mixed_fragments_are_refused(void **state)
     base_buf_release(&out);
 }
 
+/* ---- a value cut between two channels ---- */
+
+struct sides {
+    char first[512], second[512]; /* what came out of either side of the cut */
+    bool is_second[8];            /* by event kind */
+    int calls;
+};
+
+static enum base_status two_sides(void *ctx, const struct chat_event *ev)
+{
+    struct sides *s = ctx;
+    s->calls += ev->kind == CHAT_EV_TOOL_CALL;
+    if (ev->kind == CHAT_EV_FINISH || ev->kind == CHAT_EV_TOOL_CALL)
+        return BASE_OK;
+    bool second =
+        ev->kind == CHAT_EV_TOOL_ARGS && s->is_second[0] ? s->calls > 1 : s->is_second[ev->kind];
+    char *to = second ? s->second : s->first;
+    size_t n = strlen(to);
+    assert_true(n + ev->text.n < sizeof(s->first));
+    memcpy(to + n, ev->text.p, ev->text.n);
+    to[n + ev->text.n] = 0;
+    return BASE_OK;
+}
+
+static void say(struct gw_guard *g, enum chat_event_kind kind, int index, const char *text,
+                size_t step, struct sides *out)
+{
+    char all[600];
+    size_t n = (size_t)snprintf(all, sizeof(all),
+                                kind == CHAT_EV_TOOL_ARGS ? "{\"k\":7,\"to\":\"%s\"}" : "%s", text);
+    if (kind == CHAT_EV_TOOL_ARGS) {
+        const struct chat_event call = {
+            .kind = CHAT_EV_TOOL_CALL, .index = index, .name = BASE_STR("pay")};
+        assert_int_equal(gw_guard_event(g, &call, two_sides, out), BASE_OK);
+    }
+    for (size_t at = 0; at < n; at += step) {
+        const struct chat_event ev = {
+            .kind = kind, .index = index, .text = {all + at, n - at < step ? n - at : step}};
+        assert_int_equal(gw_guard_event(g, &ev, two_sides, out), BASE_OK);
+    }
+}
+
+/* The value, cut at `cut`, ends the first channel and begins the second. */
+static void cut_between(enum chat_event_kind a, enum chat_event_kind b, const char *value,
+                        size_t cut, size_t step, enum pol_guard_action action, const char *pad)
+{
+    const struct gw_guard_spec spec = {.detector = detector,
+                                       .scratch = scratch,
+                                       .scan = true,
+                                       .action = action,
+                                       .types = ~(pol_types)0};
+    struct gw_guard *g = gw_guard_new(&spec);
+    struct sides out = {.is_second = {[CHAT_EV_TEXT] = b == CHAT_EV_TEXT}};
+    const struct chat_event finish = {.kind = CHAT_EV_FINISH};
+    char first[300], second[300], joined[1100];
+    uint32_t found = 0;
+    out.is_second[b] = true;
+    out.is_second[0] = a == CHAT_EV_TOOL_ARGS && b == CHAT_EV_TOOL_ARGS;
+    snprintf(first, sizeof(first), "%sit is: %.*s", pad, (int)cut, value);
+    snprintf(second, sizeof(second), "%s, thanks.%s", value + cut, pad);
+    say(g, a, 0, first, step, &out);
+    say(g, b, 1, second, step, &out);
+    assert_int_equal(gw_guard_event(g, &finish, two_sides, &out), BASE_OK);
+    for (int t = 0; t < POL_TYPE_COUNT; t++)
+        found += gw_guard_counts(g)[t];
+    snprintf(joined, sizeof(joined), "%s%s", out.first, out.second);
+    bool bad = found == 0;
+    /* what a reader could put together is not there: one of the halves at least is gone */
+    char half[300];
+    snprintf(half, sizeof(half), "%.*s", (int)cut, value);
+    bool whole = strstr(out.first, half) && strstr(out.second, value + cut);
+    if (action == POL_GUARD_WITHHOLD)
+        bad = bad || !gw_guard_withheld(g) || whole;
+    if (action == POL_GUARD_REDACT)
+        bad = bad || strstr(joined, value) || (whole && cut > 1 && strlen(value) - cut > 1);
+    if (action == POL_GUARD_WARN)
+        bad = bad || gw_guard_withheld(g) || strstr(joined, "withheld");
+    if (bad)
+        fail_msg("%d|%d %s cut at %zu, step %zu, action %d: found %u: \"%s\" \"%s\"", a, b, value,
+                 cut, step, action, found, out.first, out.second);
+    gw_guard_free(g);
+}
+
+static void test_cut_between_channels(void **state)
+{
+    static const char *const values[] = {"DE89 3704 0044 0532 0130 00", "4111111111111111",
+                                         "erika.mustermann@example.com", "+49 170 1234567",
+                                         "AKIA"
+                                         "IOSFODNN7EXAMPLQ"};
+    static const enum chat_event_kind kinds[] = {CHAT_EV_REASONING, CHAT_EV_TEXT, CHAT_EV_REFUSAL,
+                                                 CHAT_EV_TOOL_ARGS};
+    static const char pad[] = "It was a long day and there is much to tell of it, all of it plain. "
+                              "It was a long day and there is much to tell of it, all of it plain. "
+                              "It was a long day and there is much to tell of it, all plain here. ";
+    (void)state;
+    for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++)
+        for (size_t cut = 1; cut < strlen(values[v]); cut++)
+            for (int pair = 0; pair < 16; pair++) {
+                enum chat_event_kind a = kinds[pair / 4], b = kinds[pair % 4];
+                if (a == b && a != CHAT_EV_TOOL_ARGS)
+                    continue;
+                for (int action = 0; action < 3; action++)
+                    cut_between(a, b, values[v], cut,
+                                pair % 3 == 0   ? 1
+                                : pair % 3 == 1 ? 7
+                                                : 999,
+                                (enum pol_guard_action)action, (cut + (size_t)pair) % 3 ? "" : pad);
+            }
+}
+
+/* What two texts make by chance, and what one of them shows by itself, is not counted. */
+static void test_no_chance_findings_between_channels(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        uint32_t found;
+    } cases[] = {{"so the answer is 42", "17 of them are free", 0},
+                 {"so I call her Anna", "Schmidt is a smith in German", 0},
+                 {"the room is 12", "34567890 people asked", 0},
+                 {"version 1.2", "3.4 is out", 0},
+                 {"done.", "Hello! How are you?", 0},
+                 {"write to a.b@example.com", "now, they say", 1},
+                 {"nothing here", "a.b@example.com", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct gw_guard_spec spec = {.detector = detector,
+                                           .scratch = scratch,
+                                           .scan = true,
+                                           .action = POL_GUARD_WARN,
+                                           .types = ~(pol_types)0 & ~POL_TYPE_BIT(POL_PERSON) &
+                                                    ~POL_TYPE_BIT(POL_ORG) &
+                                                    ~POL_TYPE_BIT(POL_LOCATION)};
+        struct gw_guard *g = gw_guard_new(&spec);
+        struct sides out = {.is_second = {[CHAT_EV_TEXT] = true}};
+        const struct chat_event finish = {.kind = CHAT_EV_FINISH};
+        uint32_t found = 0;
+        say(g, CHAT_EV_REASONING, 0, cases[i].first, 5, &out);
+        say(g, CHAT_EV_TEXT, 0, cases[i].second, 5, &out);
+        assert_int_equal(gw_guard_event(g, &finish, two_sides, &out), BASE_OK);
+        for (int t = 0; t < POL_TYPE_COUNT; t++)
+            found += gw_guard_counts(g)[t];
+        if (found != cases[i].found)
+            fail_msg("\"%s\" + \"%s\": %u", cases[i].first, cases[i].second, found);
+        gw_guard_free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_channels_between),
-        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_forbidden_call),
-        cmocka_unit_test(test_withheld_text), cmocka_unit_test(test_mixed_fragments_are_refused),
+        cmocka_unit_test(test_cut_between_channels),
+        cmocka_unit_test(test_no_chance_findings_between_channels),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_channels_between),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_forbidden_call),
+        cmocka_unit_test(test_withheld_text),
+        cmocka_unit_test(test_mixed_fragments_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -38,6 +38,7 @@ Behaviours are words and word=value pairs, comma separated, from the first of th
                                                                              unanswered
     reason            think first                             long=N         N more pieces
     answer=NAME       say what stands under NAME in --answers (a JSON object), instead of the echo
+    think=NAME        with reason: think what stands under NAME (openai only)
     call=NAME         call a tool of that name, offered or not
 """
 import argparse
@@ -143,6 +144,7 @@ class Question:
                   else "STAND-IN ANSWER: " + self.text)
         if "answer" in self.how:
             answer = answers[self.how["answer"]]
+        self.thought = answers[self.how["think"]] if "think" in self.how else "I am thinking."
         # Pieces of up to 7 characters: words and placeholders get cut, as real tokens do.
         self.pieces = [answer[i:i + 7] for i in range(0, len(answer), 7)]
         self.pieces += ["more "] * int(self.how.get("long", 0))
@@ -185,7 +187,7 @@ class OpenAI:
         message = {"role": "assistant", "content": None if q.tool else "".join(q.pieces),
                    "refusal": None, "annotations": []}
         if "reason" in q.how:
-            message["reasoning_content"] = "I am thinking."
+            message["reasoning_content"] = q.thought
         if q.tool:
             message["tool_calls"] = [{"id": f"call_{n}", "type": "function", "function": {
                 "name": q.tool, "arguments": q.arguments}}]
@@ -210,8 +212,8 @@ class OpenAI:
             return "data: " + json.dumps(c, ensure_ascii=False) + "\n\n"
         yield chunk({"role": "assistant", "content": None if q.tool else "", "refusal": None})
         if "reason" in q.how:
-            yield chunk({"reasoning_content": "I am "})
-            yield chunk({"reasoning_content": "thinking."})
+            yield chunk({"reasoning_content": q.thought[:5]})
+            yield chunk({"reasoning_content": q.thought[5:]})
         if q.tool:
             yield chunk({"tool_calls": [{"index": 0, "id": f"call_{n}", "type": "function",
                                          "function": {"name": q.tool, "arguments": ""}}]})
