@@ -7,6 +7,7 @@
 #include "engine/gguf.h"
 #include "engine/model.h"
 #include "engine/ops.h"
+#include "engine/pages.h"
 #include "engine/threads.h"
 
 #include <math.h>
@@ -249,22 +250,6 @@ struct eng_model {
     size_t probe_row0;    /* of the slice, in its batch */
     struct eng_scratch s; /* the device's memory */
     struct eng_step step; /* the host's, of s.rows tokens */
-};
-
-/* Cells (tokens, or compressed keys) come in pages of ENG_PAGE. Layers that see the same cells form
- * a group and share page numbers: page p of a group is page p in the memory of each of its layers.
- * Cell j of a sequence stands in cell j % ENG_PAGE of page table[seq][j / ENG_PAGE]. */
-#define ENG_PAGE       64
-#define ENG_GROUPS_MAX 8
-struct eng_page_group {
-    uint32_t window, chunk; /* of its layers; both 0: they see everything */
-    uint32_t per;           /* tokens in a cell: 1, or the ratio of compressed keys */
-    uint32_t n_pages;
-    uint32_t max_pages; /* of one sequence: a row of the table */
-    int32_t *table;     /* [n_seq][max_pages], host memory; -1: behind the window, or not there */
-    int32_t *dev_table; /* the device's copy; the table itself if its addresses are the host's */
-    uint32_t dirty0,
-        dirty1; /* elements dirty0.. of the table have changed since the last begin() */
 };
 
 /* A state noted behind some token of a sequence. */

@@ -106,13 +106,12 @@ struct eng_step {
     uint32_t *cell;   /* [n] index of the token in its sequence: what page tables are about */
     uint32_t *pos;    /* [n] its position for RoPE: cell + the position where its sequence began */
     uint32_t *state;  /* [n] slot of its sequence's recurrent state (eng_state) */
-    uint32_t *mark;   /* [n] slot to copy that state to behind this token; ENG_NO_MARK = none */
+    uint32_t *mark;   /* [n] slot to copy that state to behind this token; ENG_NO_MARK (pages.h) = none */
     uint32_t *kept;   /* [n_kept] tokens whose logits are wanted, ascending */
     uint32_t n_kept;  /* for keep() */
     uint32_t n_seqs;  /* different sequences in the slice */
     uint32_t max_len; /* the largest cell + 1 */
 };
-#define ENG_NO_MARK UINT32_MAX
 
 /* ---- the table ---- */
 
