@@ -1,8 +1,8 @@
 /* model.c - opening models, and cutting batches into slices.
  *
  * Owns struct eng_model (mapped file, weights, threads, scratch). The cache is model_cache.c, the
- * forward pass itself model_forward.c. A batch is checked as a whole before anything is written,
- * and nothing can fail after that, so a failed call leaves the cache as it was.
+ * forward pass itself model_forward.c. A batch is checked as a whole before anything is written:
+ * after that only the device can fail, and takes the batch's sequences with it.
  *
  * Scratch is sized at open for slices of SLICE_MAX tokens, fewer where the model is so wide that
  * this would pass SCRATCH_BYTES_MAX.
@@ -290,8 +290,11 @@ static enum base_status check_batch(const struct eng_model *m, const struct eng_
                                     const struct eng_batch *b, struct base_err *err)
 {
     uint32_t len[ENG_SEQ_MAX], base[ENG_SEQ_MAX];
-    memcpy(len, c->len, c->n_seq * sizeof(*len));
-    memcpy(base, c->base, c->n_seq * sizeof(*base));
+    uint32_t more[ENG_SEQ_MAX] = {0};
+    for (uint32_t i = 0; i < c->n_seq; i++) {
+        len[i] = eng_pages_len(c->pages, i);
+        base[i] = eng_pages_base(c->pages, i);
+    }
     for (size_t i = 0; i < b->n; i++) {
         uint32_t seq = b->seqs ? b->seqs[i] : 0;
         if (b->tokens[i] < 0 || (uint32_t)b->tokens[i] >= m->hp.n_vocab)
@@ -310,7 +313,10 @@ static enum base_status check_batch(const struct eng_model *m, const struct eng_
             return base_err_set(err, BASE_EINVAL, "position %u does not follow in sequence %u",
                                 b->pos[i], seq);
         len[seq]++;
+        more[seq]++;
     }
+    if (!eng_pages_fits(c->pages, more))
+        return base_err_set(err, BASE_LIMIT, "the cache has no room for %zu tokens more", b->n);
     return BASE_OK;
 }
 
@@ -324,13 +330,14 @@ static void make_step(struct eng_model *m, struct eng_cache *c, const struct eng
     p->n_kept = p->n_seqs = p->max_len = 0;
     for (uint32_t t = 0; t < n; t++) {
         uint32_t seq = b->seqs ? b->seqs[i + t] : 0;
-        if (b->pos && c->len[seq] == 0)
-            c->base[seq] = b->pos[i + t];
+        if (b->pos && eng_pages_len(c->pages, seq) == 0)
+            eng_pages_begin(c->pages, seq, b->pos[i + t]);
         p->token[t] = b->tokens[i + t];
         p->seq[t] = seq;
-        p->cell[t] = eng_cache_add(c, seq, b->mark && b->mark[i + t], &p->mark[t]);
-        p->pos[t] = c->base[seq] + p->cell[t];
-        p->state[t] = eng_cache_slot(seq, 0);
+        p->cell[t] =
+            eng_cache_add(c, seq, b->tokens[i + t], b->mark && b->mark[i + t], &p->mark[t]);
+        p->pos[t] = eng_pages_base(c->pages, seq) + p->cell[t];
+        p->state[t] = eng_pages_slot(c->pages, seq);
         if (!b->want || b->want[i + t])
             p->kept[p->n_kept++] = t;
         p->n_seqs += !seen[seq];
@@ -351,6 +358,10 @@ enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const str
         make_step(m, c, b, i, (uint32_t)(b->n - i < m->s.rows ? b->n - i : m->s.rows));
         m->probe_row0 = i;
         st = eng_forward_slice(m, c, logits, err);
+        if (st == BASE_OK)
+            eng_cache_commit(c);
+        else
+            eng_cache_drop(c);
         logits += (size_t)m->step.n_kept * m->hp.n_vocab;
     }
     return st;

@@ -89,6 +89,11 @@ const char *eng_model_archs(void);
  * caller's concern. */
 enum base_status eng_cache_new(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
                                struct eng_cache **out, struct base_err *err) BASE_MUST_CHECK;
+/* The same with room for n_tokens in all sequences together (n_ctx at least; 0: n_seq * n_ctx), in
+ * whole pages of 64: then a batch may fail for want of room, see eng_cache_fits. */
+enum base_status eng_cache_new_sized(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx,
+                                     uint64_t n_tokens, struct eng_cache **out,
+                                     struct base_err *err) BASE_MUST_CHECK;
 void eng_cache_free(struct eng_cache *c);
 /* Bytes that such a cache takes. */
 uint64_t eng_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint32_t n_ctx);
@@ -99,7 +104,9 @@ uint32_t eng_cache_len(const struct eng_cache *c, uint32_t seq);
 /* How many of seq's first n tokens can be kept when the rest is forgotten: n, or its length if that
  * is less. A recurrent model (eng_model_info) cannot go back to where its state was not noted:
  * there the answer is the largest such length up to n, or 0; its whole length can always be kept.
- * The last ENG_NOTED noted states of a sequence are kept. */
+ * As many noted states are kept as there are sequences times ENG_NOTED, the last used of all; and
+ * in layers with a window or chunk there is no way back behind what they have let go: the answer is
+ * 0 then. */
 uint32_t eng_cache_keepable(const struct eng_cache *c, uint32_t seq, uint32_t n);
 #define ENG_NOTED 2
 /* Forgets all but the first eng_cache_keepable(c, seq, n) tokens of seq and returns how many that
@@ -108,6 +115,32 @@ uint32_t eng_cache_truncate(struct eng_cache *c, uint32_t seq, uint32_t n);
 /* Makes dst start with the first eng_cache_keepable(c, src, n) tokens of src (dst is overwritten)
  * and returns how many that are. */
 uint32_t eng_cache_copy(struct eng_cache *c, uint32_t dst, uint32_t src, uint32_t n);
+
+/* ---- prefixes (pages.h says how) ---- */
+
+/* Empties seq, gives it to a tenant, and lets it begin with what is cached of these n tokens for
+ * that tenant: returns how many. They need not be fed again; feed tokens[the number ..]. *common:
+ * how many are cached, though they may not be of use (a window let go, a state that was not noted:
+ * worth a mark there). Nothing of another tenant is ever found. */
+uint32_t eng_cache_open(struct eng_cache *c, uint32_t seq, const char *tenant,
+                        const int32_t *tokens, uint32_t n, uint32_t *common);
+/* Empties seq, which eng_cache_open gave to a tenant; what it held stays cached for that tenant
+ * until the room is needed. */
+void eng_cache_close(struct eng_cache *c, uint32_t seq);
+/* Empties all, and forgets what is cached. */
+void eng_cache_forget(struct eng_cache *c);
+/* Whether each sequence s can take more[s] tokens (n_seq of them), cached pages making room. */
+bool eng_cache_fits(const struct eng_cache *c, const uint32_t *more);
+/* Pages of page_tokens each: all, free, cached, used by sequences, by several of them; tokens that
+ * eng_cache_open was asked for, and found; cached pages that made room; pages copied since two went
+ * different ways. */
+struct eng_cache_use {
+    uint32_t pages, free, cached, used, shared, page_tokens;
+    uint64_t asked, hit, evicted, copied;
+};
+void eng_cache_describe_use(const struct eng_cache *c, struct eng_cache_use *out);
+
+/* ---- batches ---- */
 
 struct eng_batch {
     size_t n;              /* tokens in the batch; any number, cut internally to bound memory */
@@ -124,7 +157,8 @@ struct eng_batch {
 /* Appends the batch to its sequences and writes, for every wanted token in batch order, one row of
  * n_vocab float logits to `logits` (room for all wanted rows; owned by the caller). BASE_EINVAL for
  * an id outside the vocabulary, an unknown sequence or a position that does not follow;
- * BASE_LIMIT when a sequence would pass n_ctx; BASE_ENOMEM. On failure the cache is as before. */
+ * BASE_LIMIT when a sequence would pass n_ctx, or the cache has no room; the cache is as before
+ * then. Anything else is the device's failure: the batch's sequences are empty. */
 enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const struct eng_batch *b,
                              float *logits, struct base_err *err) BASE_MUST_CHECK;
 

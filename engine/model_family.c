@@ -336,7 +336,7 @@ enum base_status eng_hparams_read(struct eng_model *m, struct base_err *err)
                             eng_gguf_path(g), BASE_FMT(m->info.arch));
     hp->n_stream = 1;
     struct eng_reader r = {.g = g, .arch = hp->family->arch, .err = err, .st = BASE_OK};
-    hp->n_layer = eng_key_int(&r, "block_count", 1, 1024, UINT32_MAX);
+    hp->n_layer = eng_key_int(&r, "block_count", 1, ENG_LAYERS_MAX, UINT32_MAX);
     if (r.st == BASE_OK) /* blocks behind the last layer that only guess further tokens */
         hp->n_layer -= eng_key_int(&r, "nextn_predict_layers", 0, hp->n_layer - 1, 0);
     hp->n_embd = eng_key_int(&r, "embedding_length", 2, 65536, UINT32_MAX);

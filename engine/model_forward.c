@@ -85,6 +85,7 @@ enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, flo
     struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .step = &m->step, .n = m->step.n};
     f.in = hp->n_stream > 1 ? m->s.in : m->s.x;
     m->ops->begin(&f);
+    eng_cache_clean(c);
     m->ops->embed(&f);
     if (hp->n_side)
         eng_side_inputs(&f);

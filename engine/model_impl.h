@@ -118,8 +118,9 @@ struct eng_rope_set {
     float mscale; /* factor of cos and sin */
     float *freq;  /* [n_rot / 2]; owned by the model */
 };
-#define ENG_ROPES     2
-#define ENG_HEADS_MAX 1024 /* times tokens of a slice: tasks that a pool takes at once */
+#define ENG_ROPES      2
+#define ENG_LAYERS_MAX 1024
+#define ENG_HEADS_MAX  1024 /* times tokens of a slice: tasks that a pool takes at once */
 
 struct eng_hparams {
     const struct eng_family *family;
@@ -252,37 +253,30 @@ struct eng_model {
     struct eng_step step; /* the host's, of s.rows tokens */
 };
 
-/* A state noted behind some token of a sequence. */
-struct eng_noted {
-    uint32_t len;  /* of the sequence then; 0 = none */
-    uint64_t when; /* order of noting */
-};
-
 struct eng_cache {
     const struct eng_model *m;
     uint32_t n_seq, n_ctx;
-    uint32_t *len, *base; /* [n_seq]: tokens held; position of the first */
-    uint32_t n_cells;     /* n_ctx rounded up to whole key blocks */
+    uint32_t n_cells; /* n_ctx rounded up to whole key blocks and words of bits */
+    struct eng_pages *pages;
+    uint32_t n_groups;
+    struct eng_page_group *groups; /* those of pages; groups[0] sees everything, always there */
+    uint8_t *group_of;             /* [n_layer] of the layer's cells */
+    uint8_t *group_more;           /* [n_layer] of its compressed keys */
     /* keys and values, elements of m->kv_bytes whatever the pointers say. Layer l's begin at
      * element k_at[l] and v_at[l]: k [page][n_head_kv][ENG_PAGE][n_dim], v likewise of n_vdim; on
-     * the CPU keys of a page lie in blocks of 16 (cpu/ops.h) */
+     * the CPU keys of a page lie in blocks of 16 (cpu/ops.h). Compressed keys of a layer lie
+     * likewise at more_at[l] and more_v_at[l]. */
     float *k, *v;
-    size_t *k_at, *v_at; /* [n_layer] */
-    uint32_t n_groups;
-    struct eng_page_group groups[ENG_GROUPS_MAX]; /* groups[0] sees everything, always there */
-    uint8_t *group_of;                            /* [n_layer] of the layer's cells */
-    uint8_t *group_more;         /* [n_layer] of its compressed keys, which lie likewise in: */
-    size_t *more_at, *more_v_at; /* [n_layer] elements of k and v where those begin */
-    void *dev;                   /* the table's own scratch for this cache */
+    size_t *k_at, *v_at, *more_at, *more_v_at; /* [n_layer] */
     float *x;         /* keys of indexers: from element x_at[l] on [page][ENG_PAGE][n_dim], as k */
     size_t *x_at;     /* [n_layer]; pages of the layer's compressed keys if it has such */
     uint32_t *picked; /* [rows of a slice][picked_each] bits: the keys that a token sees */
-    size_t picked_each;      /* words; 0 = the model has no indexer */
-    float *state;            /* [n_seq * (1 + ENG_NOTED)][state_each] f32: slots, live or noted */
-    size_t state_each;       /* floats of all layers' states, 0 = the model has none */
-    size_t *state_at;        /* [n_layer] within one of them */
-    struct eng_noted *noted; /* [n_seq][ENG_NOTED] */
-    uint64_t n_notes;
+    size_t picked_each; /* words; 0 = the model has no indexer */
+    float *state;       /* [n_seq * (1 + ENG_NOTED)][state_each] f32: slots, live or noted */
+    size_t state_each;  /* floats of all layers' states, 0 = the model has none */
+    size_t *state_at;   /* [n_layer] within one of them */
+    bool *grown;        /* [n_seq] by the slice */
+    void *dev;          /* the table's own scratch for this cache */
 };
 
 /* Query rows (tokens times heads of a group) that an attention task takes, unless one token has
@@ -447,41 +441,6 @@ static inline uint32_t eng_more_cells(const struct eng_layer *y, uint32_t n_ctx)
     return y->ratio ? eng_cells(n_ctx / y->ratio) : 0;
 }
 
-/* Cells of the indexer's keys. */
-static inline uint32_t eng_index_cells(const struct eng_layer *y, uint32_t n_ctx)
-{
-    if (!y->indexed || y->picks_as_last)
-        return 0;
-    return y->ratio ? eng_more_cells(y, n_ctx) : eng_cells(n_ctx);
-}
-
-/* Where the keys of head h stand that layer l sees of sequence seq; and values. */
-static inline size_t eng_key_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
-{
-    const struct eng_layer *y = &c->m->layers[l];
-    size_t cells = c->n_cells + eng_more_cells(y, c->n_ctx);
-    return c->k_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * cells * y->n_dim;
-}
-
-static inline size_t eng_value_base(const struct eng_cache *c, uint32_t l, uint32_t seq, uint32_t h)
-{
-    const struct eng_layer *y = &c->m->layers[l];
-    size_t cells = c->n_cells + eng_more_cells(y, c->n_ctx);
-    return c->v_at[y->kv_from] + ((size_t)seq * y->n_head_kv + h) * cells * y->n_vdim;
-}
-
-static inline size_t eng_index_base(const struct eng_cache *c, uint32_t l, uint32_t seq)
-{
-    size_t cells = eng_index_cells(&c->m->layers[l], c->n_ctx);
-    return c->x_at[l] + (size_t)seq * cells * c->m->hp.index.n_dim;
-}
-
-/* Slot of a sequence's live state (noted 0), or of one that was noted (1...). */
-static inline uint32_t eng_cache_slot(uint32_t seq, uint32_t noted)
-{
-    return seq * (1 + ENG_NOTED) + noted;
-}
-
 /* Layer l's part of the state in this slot. */
 static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t slot)
 {
@@ -490,6 +449,12 @@ static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t s
 
 /* model_cache.c: the next token of seq comes: its index in the sequence. mark: where to note the
  * state behind it (struct eng_step). */
-uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, bool note, uint32_t *mark);
+uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, int32_t token, bool note, uint32_t *mark);
+/* What was added since the last call is computed. */
+void eng_cache_commit(struct eng_cache *c);
+/* What was added is not computed, and never will be: empties those sequences. */
+void eng_cache_drop(struct eng_cache *c);
+/* The page tables are brought to the device. */
+void eng_cache_clean(struct eng_cache *c);
 
 #endif

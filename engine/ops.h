@@ -100,13 +100,14 @@ struct eng_ffn {
 
 /* A slice as the host knows it; in host memory, from begin() to end() unchanged. */
 struct eng_step {
-    uint32_t n;       /* tokens */
-    int32_t *token;   /* [n] */
-    uint32_t *seq;    /* [n] sequence of each */
-    uint32_t *cell;   /* [n] index of the token in its sequence: what page tables are about */
-    uint32_t *pos;    /* [n] its position for RoPE: cell + the position where its sequence began */
-    uint32_t *state;  /* [n] slot of its sequence's recurrent state (eng_state) */
-    uint32_t *mark;   /* [n] slot to copy that state to behind this token; ENG_NO_MARK (pages.h) = none */
+    uint32_t n;      /* tokens */
+    int32_t *token;  /* [n] */
+    uint32_t *seq;   /* [n] sequence of each */
+    uint32_t *cell;  /* [n] index of the token in its sequence: what page tables are about */
+    uint32_t *pos;   /* [n] its position for RoPE: cell + the position where its sequence began */
+    uint32_t *state; /* [n] slot of its sequence's recurrent state (eng_state) */
+    uint32_t
+        *mark; /* [n] slot to copy that state to behind this token; ENG_NO_MARK (pages.h) = none */
     uint32_t *kept;   /* [n_kept] tokens whose logits are wanted, ascending */
     uint32_t n_kept;  /* for keep() */
     uint32_t n_seqs;  /* different sequences in the slice */

@@ -84,8 +84,11 @@ static void free_page(struct eng_pages *p, uint32_t g, int32_t page)
     struct group *x = &p->groups[g];
     x->pages[page] = (struct page){.older = NONE, .newer = NONE, .owner = NONE};
     x->free[x->n_free++] = page;
-    if (g == 0)
-        pages_drop_notes(p, page, 0);
+    if (g)
+        return;
+    p->nodes[page].life++;
+    p->nodes[page].origin = NONE;
+    pages_drop_notes(p, page, 0);
 }
 
 void pages_hold(struct eng_pages *p, uint32_t g, int32_t page)
@@ -154,13 +157,24 @@ static int32_t take(struct eng_pages *p, uint32_t g)
 
 /* ---- noted states ---- */
 
+bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a)
+{
+    uint32_t cells = (a->len - 1) % ENG_PAGE + 1;
+    while (page != NONE && page != a->page) {
+        const struct node *d = &p->nodes[page];
+        bool same = d->origin != NONE && cells <= d->origin_n;
+        page = same && p->nodes[d->origin].life == d->origin_life ? d->origin : NONE;
+    }
+    return page != NONE && a->page == page;
+}
+
 struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_t n)
 {
     struct note *best = NULL;
     for (uint32_t i = 0; i < p->ask.n_notes; i++) {
         struct note *a = &p->notes[i];
-        if (a->page != NONE && a->len <= n && chain[(a->len - 1) / ENG_PAGE] == a->page &&
-            (!best || a->len > best->len))
+        if (a->page != NONE && a->len <= n && (!best || a->len > best->len) &&
+            pages_noted(p, chain[(a->len - 1) / ENG_PAGE], a))
             best = a;
     }
     return best;
@@ -173,10 +187,10 @@ void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell)
             p->notes[i].page = NONE;
 }
 
-void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to, uint32_t below_cell)
+void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to)
 {
     for (uint32_t i = 0; i < p->ask.n_notes; i++)
-        if (p->notes[i].page == page && (p->notes[i].len - 1) % ENG_PAGE < below_cell)
+        if (p->notes[i].page == page)
             p->notes[i].page = to;
 }
 
@@ -203,6 +217,11 @@ struct note *pages_new_note(struct eng_pages *p, int32_t page, uint32_t len)
 uint32_t eng_pages_len(const struct eng_pages *p, uint32_t seq)
 {
     return p->seqs[seq].len;
+}
+
+uint32_t eng_pages_base(const struct eng_pages *p, uint32_t seq)
+{
+    return p->seqs[seq].base;
 }
 
 uint32_t eng_pages_slot(const struct eng_pages *p, uint32_t seq)
@@ -265,14 +284,18 @@ static void grow(struct eng_pages *p, uint32_t g, uint32_t seq, uint32_t c)
         p->sums.copied++;
         if (g == 0) {
             memcpy(p->nodes[own].tokens, p->nodes[page].tokens, k * sizeof(int32_t));
-            if (all[page].nodes == 0)
-                pages_move_notes(p, page, own, k);
+            p->nodes[own].origin = page;
+            p->nodes[own].origin_life = p->nodes[page].life;
+            p->nodes[own].origin_n = k;
         }
         pages_let_go(p, g, page);
         pages_set(p, g, seq, i, own);
         page = own;
     } else if (g == 0 && k < all[page].written) {
         pages_drop_notes(p, page, k);
+        p->nodes[page].life++; /* copies of it are that no more */
+        if (k < p->nodes[page].origin_n)
+            p->nodes[page].origin_n = k;
     }
     all[page].written = (uint8_t)(k + 1);
 }
@@ -293,7 +316,7 @@ uint32_t eng_pages_add(struct eng_pages *p, uint32_t seq, int32_t token, bool no
     return cell;
 }
 
-uint32_t pages_first(const struct eng_page_group *g, uint32_t base, uint32_t cell)
+uint32_t eng_pages_first(const struct eng_page_group *g, uint32_t base, uint32_t cell)
 {
     if (g->window)
         return cell >= g->window ? cell - g->window + 1 : 0;
@@ -312,7 +335,7 @@ void eng_pages_commit(struct eng_pages *p, uint32_t seq)
     for (uint32_t g = 1; g < p->ask.n_groups; g++) {
         if (!pages_windowed(p, g))
             continue;
-        uint32_t end = pages_first(&p->tables[g], q->base, q->len) / ENG_PAGE;
+        uint32_t end = eng_pages_first(&p->tables[g], q->base, q->len) / ENG_PAGE;
         int32_t *row = pages_row(p, g, seq);
         for (uint32_t *i = &p->groups[g].first[seq]; *i < end; (*i)++)
             if (row[*i] != NONE) {
@@ -335,7 +358,7 @@ static uint32_t usable(const struct eng_pages *p, uint32_t seq, uint32_t n)
             n = a ? a->len : 0;
         }
         for (uint32_t g = 1; n && g < p->ask.n_groups; g++) { /* what is gone is gone from 0 on */
-            uint32_t from = pages_windowed(p, g) ? pages_first(&p->tables[g], q->base, n) : 0;
+            uint32_t from = pages_windowed(p, g) ? eng_pages_first(&p->tables[g], q->base, n) : 0;
             if (from < n && pages_windowed(p, g) && pages_row(p, g, seq)[from / ENG_PAGE] == NONE)
                 n = 0;
         }

@@ -67,7 +67,12 @@ void eng_pages_free(struct eng_pages *p); /* NULL is fine */
 /* [n_groups]; the caller resets dirty0 and dirty1 (to 0) when it has seen them. */
 struct eng_page_group *eng_pages_groups(struct eng_pages *p);
 
+/* The first cell that a token at cell `cell` of a sequence that began at position base sees. */
+uint32_t eng_pages_first(const struct eng_page_group *g, uint32_t base, uint32_t cell);
+
 uint32_t eng_pages_len(const struct eng_pages *p, uint32_t seq);
+/* The position of its first token. */
+uint32_t eng_pages_base(const struct eng_pages *p, uint32_t seq);
 /* The slot of its live state. */
 uint32_t eng_pages_slot(const struct eng_pages *p, uint32_t seq);
 /* Whether every sequence s can grow by more[s] tokens. */

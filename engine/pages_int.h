@@ -34,6 +34,9 @@ struct node {
     int32_t chain;                     /* next in the table of keys */
     int32_t tenant;                    /* NONE: this page is no node */
     uint32_t n;                        /* tokens; ENG_PAGE: full */
+    uint32_t life;                     /* counts how often the page was freed, or written again */
+    int32_t origin; /* the page whose first origin_n cells it was copied from, in that life */
+    uint32_t origin_life, origin_n;
 };
 
 struct tenant {
@@ -95,12 +98,13 @@ void pages_let_go(struct eng_pages *p, uint32_t g, int32_t page);
 /* A node takes the page of another group, which holds `cells` that it relies on; or lets go. */
 void pages_keep(struct eng_pages *p, uint32_t g, int32_t page, int32_t node, uint32_t cells);
 void pages_unkeep(struct eng_pages *p, uint32_t g, int32_t page);
-/* The first cell that a token at cell `cell` sees. */
-uint32_t pages_first(const struct eng_page_group *g, uint32_t base, uint32_t cell);
+/* Whether the note stands on this page of the first group, or on the one that it was copied from.
+ */
+bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a);
 /* Of the notes on this chain of pages, the one with the largest length up to n; NULL: none. */
 struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_t n);
 void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell);
-void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to, uint32_t below_cell);
+void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to);
 /* The note that makes room for another. */
 struct note *pages_new_note(struct eng_pages *p, int32_t page, uint32_t len);
 

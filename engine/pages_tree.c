@@ -213,7 +213,7 @@ static void merge(struct eng_pages *p, uint32_t seq, uint32_t i, int32_t d)
     p->sums.merged++;
     pages_hold(p, 0, d);
     pages_set(p, 0, seq, i, d);
-    pages_move_notes(p, own, d, ENG_PAGE);
+    pages_move_notes(p, own, d);
     pages_let_go(p, 0, own);
     for (uint32_t g = 1; g < p->ask.n_groups; g++) {
         int32_t mine = pages_row(p, g, seq)[i];
@@ -279,7 +279,8 @@ static int32_t nearest(struct eng_pages *p, int32_t tenant, int32_t parent, cons
         uint32_t common = in_common(d->tokens, tokens, n < d->n ? n : d->n), noted = 0;
         for (uint32_t k = 0; k < p->ask.n_notes; k++) {
             const struct note *a = &p->notes[k];
-            if (a->page == i && a->len <= before + common && a->len > noted)
+            if (a->len > before && a->len <= before + common && a->len > noted &&
+                pages_noted(p, i, a))
                 noted = a->len;
         }
         if (common && (noted > best_noted || (noted == best_noted && common > *shared))) {
@@ -327,7 +328,7 @@ static uint32_t usable(const struct eng_pages *p, const int32_t *chain, uint32_t
         for (uint32_t g = 1; n && g < p->ask.n_groups; g++) {
             if (p->tables[g].per > 1)
                 continue;
-            uint32_t from = pages_first(&p->tables[g], 0, n) / ENG_PAGE;
+            uint32_t from = eng_pages_first(&p->tables[g], 0, n) / ENG_PAGE;
             for (uint32_t i = (n + ENG_PAGE - 1) / ENG_PAGE; i > from; i--)
                 if (p->nodes[chain[i - 1]].more[g] == NONE) {
                     n = (i - 1) * ENG_PAGE;
@@ -351,7 +352,7 @@ static void attach(struct eng_pages *p, uint32_t seq, const int32_t *chain, uint
     for (uint32_t g = 1; g < p->ask.n_groups; g++) {
         const struct eng_page_group *t = &p->tables[g];
         uint32_t cells = pages_cells(p, g, n), end = (cells + ENG_PAGE - 1) / ENG_PAGE;
-        uint32_t from = t->per == 1 ? pages_first(t, 0, n) / ENG_PAGE : 0;
+        uint32_t from = t->per == 1 ? eng_pages_first(t, 0, n) / ENG_PAGE : 0;
         for (uint32_t i = from; i < end; i++) { /* of the node at the page's end, or the last */
             uint32_t node = (i + 1) * t->per - 1;
             int32_t page = p->nodes[chain[node < pages ? node : pages - 1]].more[g];

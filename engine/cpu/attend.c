@@ -31,12 +31,24 @@ INLINE void exp_block(float *p, float max)
     *(lanes *)p = (lanes)((~low & (ints)(e * (lanes)((ni + 127) << 23))));
 }
 
+/* Block b of 16 keys. */
+INLINE const float *key_block(const struct eng_cpu_keys *x, uint32_t n_dim, uint32_t b)
+{
+    uint32_t each = ENG_PAGE / L;
+    return x->k + (size_t)x->pages[b / each] * x->k_page + (size_t)(b % each) * n_dim * L;
+}
+
+INLINE const float *value_row(const struct eng_cpu_keys *x, uint32_t n_vdim, uint32_t j)
+{
+    return x->v + (size_t)x->pages[j / ENG_PAGE] * x->v_page + (size_t)(j % ENG_PAGE) * n_vdim;
+}
+
 /* Scaled dot products with the keys of whole blocks around j0..j1; those outside become -INF. */
 INLINE float score(const struct eng_query *a, uint32_t first, uint32_t blocks)
 {
     float max = a->sink ? *a->sink : -INFINITY;
     for (uint32_t b = 0; b < blocks; b++) {
-        const float *k = a->k + (size_t)(first + b) * a->n_dim * L;
+        const float *k = key_block(&a->keys, a->n_dim, first + b);
         lanes s = {0};
         float *p = a->scores + (size_t)b * L;
         for (uint32_t i = 0; i < a->n_dim; i++)
@@ -44,7 +56,7 @@ INLINE float score(const struct eng_query *a, uint32_t first, uint32_t blocks)
         *(lanes *)p = s * a->scale;
         for (uint32_t lane = 0; lane < L; lane++) {
             uint32_t j = (first + b) * L + lane;
-            if (j < a->j0 || j >= a->j1)
+            if (j < a->keys.j0 || j >= a->keys.j1)
                 p[lane] = -INFINITY;
             else if (p[lane] > max)
                 max = p[lane];
@@ -58,11 +70,13 @@ INLINE float score(const struct eng_query *a, uint32_t first, uint32_t blocks)
     do {                                                                                           \
         lanes s[n];                                                                                \
         memset(s, 0, sizeof(s));                                                                   \
-        for (uint32_t j = a->j0; j < a->j1; j++) {                                                 \
-            const float *v = a->v + (size_t)j * a->n_vdim + at;                                    \
-            float w = p[j - from];                                                                 \
-            for (int c = 0; c < (n); c++)                                                          \
-                s[c] += w * *(const lanes *)(v + c * L);                                           \
+        for (uint32_t j = j0; j < j1;) {                                                           \
+            const float *v = value_row(&a->keys, a->n_vdim, j) + at;                               \
+            for (uint32_t end = eng_page_end(j, j1); j < end; j++, v += a->n_vdim) {               \
+                float w = p[j - from];                                                             \
+                for (int c = 0; c < (n); c++)                                                      \
+                    s[c] += w * *(const lanes *)(v + c * L);                                       \
+            }                                                                                      \
         }                                                                                          \
         for (int c = 0; c < (n); c++)                                                              \
             *(lanes *)(a->out + at + c * L) = s[c] * inv;                                          \
@@ -71,7 +85,8 @@ INLINE float score(const struct eng_query *a, uint32_t first, uint32_t blocks)
 
 INLINE void attend(const struct eng_query *a)
 {
-    uint32_t first = a->j0 / L, blocks = (a->j1 + L - 1) / L - first, at = 0;
+    uint32_t j0 = a->keys.j0, j1 = a->keys.j1;
+    uint32_t first = j0 / L, blocks = (j1 + L - 1) / L - first, at = 0;
     float max = score(a, first, blocks);
     lanes sums = {0};
     for (uint32_t b = 0; b < blocks; b++) {
@@ -90,62 +105,59 @@ INLINE void attend(const struct eng_query *a)
         WEIGH(1);
     for (; at < a->n_vdim; at++) {
         float s = 0;
-        for (uint32_t j = a->j0; j < a->j1; j++)
-            s += p[j - from] * a->v[(size_t)j * a->n_vdim + at];
+        for (uint32_t j = j0; j < j1; j++)
+            s += p[j - from] * value_row(&a->keys, a->n_vdim, j)[at];
         a->out[at] = s * inv;
     }
 }
 
 /* ---- some keys only ---- */
 
-/* The keys of a query with bits: scores, after softmax weights, and their indexes, side by side. */
+/* The keys of a query with bits: scores, after softmax weights, and where their values stand, side
+ * by side. */
 struct some {
     float *p;
-    uint32_t *key;
+    uint32_t *key; /* of the second kind: FAR added */
     uint32_t n;
-    float inv;
+    float max, inv;
 };
+#define FAR (1u << 31)
 
 /* Scores of the blocks in which a key counts, one behind another; n: keys, whole blocks. */
-INLINE float score_some(const struct eng_query *a, struct some *x)
+INLINE void score_some(const struct eng_query *a, const struct eng_cpu_keys *keys, uint32_t far,
+                       struct some *x)
 {
-    float max = a->sink ? *a->sink : -INFINITY;
-    for (uint32_t b = a->j0 / L; b * L < a->j1; b++) {
-        if (b * L == a->gap0 && a->gap1 > a->gap0)
-            b = a->gap1 / L;
-        if (b * L >= a->j1)
-            break;
-        uint32_t bits = a->bits[b / 2] >> (b % 2 * L) & 0xffff;
+    for (uint32_t b = keys->j0 / L; b * L < keys->j1; b++) {
+        uint32_t bits = keys->bits[b / 2] >> (b % 2 * L) & 0xffff;
         float *p = x->p + x->n;
         if (!bits)
             continue;
-        const float *k = a->k + (size_t)b * a->n_dim * L;
+        const float *k = key_block(keys, a->n_dim, b);
         lanes s = {0};
         for (uint32_t i = 0; i < a->n_dim; i++)
             s += a->q[i] * *(const lanes *)(k + (size_t)i * L);
         *(lanes *)p = s * a->scale;
         for (uint32_t lane = 0; lane < L; lane++) {
-            x->key[x->n + lane] = b * L + lane;
+            x->key[x->n + lane] = far | (b * L + lane);
             if (!(bits >> lane & 1))
                 p[lane] = -INFINITY;
-            else if (p[lane] > max)
-                max = p[lane];
+            else if (p[lane] > x->max)
+                x->max = p[lane];
         }
         x->n += L;
     }
-    return max;
 }
 
 /* Softmax, and only the keys that count: those of weight 0 add nothing. */
-INLINE void weigh_some(const struct eng_query *a, struct some *x, float max)
+INLINE void weigh_some(const struct eng_query *a, struct some *x)
 {
     lanes sums = {0};
     uint32_t n = 0;
     for (uint32_t i = 0; i < x->n; i += L) {
-        exp_block(x->p + i, max);
+        exp_block(x->p + i, x->max);
         sums += *(const lanes *)(x->p + i);
     }
-    float sum = a->sink ? expf(*a->sink - max) : 0;
+    float sum = a->sink ? expf(*a->sink - x->max) : 0;
     for (uint32_t lane = 0; lane < L; lane++)
         sum += sums[lane];
     x->inv = 1 / sum;
@@ -157,22 +169,31 @@ INLINE void weigh_some(const struct eng_query *a, struct some *x, float max)
     x->n = n;
 }
 
+INLINE const float *some_value(const struct eng_query *a, uint32_t key)
+{
+    return key & FAR ? value_row(&a->more, a->n_vdim, key & ~FAR)
+                     : value_row(&a->keys, a->n_vdim, key);
+}
+
 INLINE void attend_some(const struct eng_query *a)
 {
-    uint32_t room = (a->j1 + L - 1) / L * L, at = 0;
-    struct some x = {.p = a->scores, .key = (uint32_t *)(void *)(a->scores + room)};
-    float max = score_some(a, &x);
-    weigh_some(a, &x, max);
+    uint32_t room = (a->keys.j1 + L - 1) / L * L + (a->more.j1 + L - 1) / L * L, at = 0;
+    struct some x = {.p = a->scores,
+                     .key = (uint32_t *)(void *)(a->scores + room),
+                     .max = a->sink ? *a->sink : -INFINITY};
+    score_some(a, &a->keys, 0, &x);
+    score_some(a, &a->more, FAR, &x);
+    weigh_some(a, &x);
     for (; at + L <= a->n_vdim; at += L) {
         lanes s = {0};
         for (uint32_t j = 0; j < x.n; j++)
-            s += x.p[j] * *(const lanes *)(a->v + (size_t)x.key[j] * a->n_vdim + at);
+            s += x.p[j] * *(const lanes *)(some_value(a, x.key[j]) + at);
         *(lanes *)(a->out + at) = s * x.inv;
     }
     for (; at < a->n_vdim; at++) {
         float s = 0;
         for (uint32_t j = 0; j < x.n; j++)
-            s += x.p[j] * a->v[(size_t)x.key[j] * a->n_vdim + at];
+            s += x.p[j] * some_value(a, x.key[j])[at];
         a->out[at] = s * x.inv;
     }
 }
@@ -182,7 +203,7 @@ ENG_VERSIONS(static, attend_some_keys, attend_some, const struct eng_query)
 
 void eng_attend_query(const struct eng_query *a)
 {
-    if (a->bits)
+    if (a->keys.bits)
         attend_some_keys(a);
     else
         attend_all_keys(a);

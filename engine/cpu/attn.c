@@ -37,6 +37,38 @@ static void rotate(const struct eng_fwd *f, float *x, uint32_t heads, uint32_t t
         eng_rope(x + (size_t)h * y->n_dim + at, set->n_rot, hp->family->neox, cs);
 }
 
+struct eng_cpu_keys eng_cpu_keys(const struct eng_fwd *f, uint32_t seq, uint32_t h, bool more)
+{
+    const struct eng_layer *y = f->y;
+    const struct eng_cache *c = f->c;
+    uint32_t from = y->kv_from, g = more ? c->group_more[from] : c->group_of[from];
+    const struct eng_page_group *t = &c->groups[g];
+    size_t k_head = (size_t)ENG_PAGE * y->n_dim, v_head = (size_t)ENG_PAGE * y->n_vdim;
+    return (struct eng_cpu_keys){.k = c->k + (more ? c->more_at : c->k_at)[from] + h * k_head,
+                                 .v = c->v + (more ? c->more_v_at : c->v_at)[from] + h * v_head,
+                                 .k_page = y->n_head_kv * k_head,
+                                 .v_page = y->n_head_kv * v_head,
+                                 .pages = t->table + (size_t)seq * t->max_pages};
+}
+
+/* Keys and values of token t into the cache. */
+static void store(const struct eng_fwd *f, uint32_t t, const float *k, const float *v)
+{
+    const struct eng_layer *y = f->y;
+    const struct eng_cache *c = f->c;
+    uint32_t cell = f->s->cell[t], in_page = cell % ENG_PAGE;
+    size_t k_head = (size_t)ENG_PAGE * y->n_dim, v_head = (size_t)ENG_PAGE * y->n_vdim;
+    uint32_t g = c->group_of[f->layer], seq = f->s->seq[t], heads = y->n_head_kv;
+    float *kc = c->k + c->k_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * k_head);
+    float *vc = c->v + c->v_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * v_head);
+    for (uint32_t h = 0; h < heads; h++) {
+        for (uint32_t i = 0; i < y->n_dim; i++)
+            kc[h * k_head + eng_key_at(y->n_dim, in_page, i)] = k[(size_t)h * y->n_dim + i];
+        memcpy(vc + h * v_head + (size_t)in_page * y->n_vdim, v + (size_t)h * y->n_vdim,
+               y->n_vdim * sizeof(float));
+    }
+}
+
 /* Token t: norms and rotation of its queries and keys, keys and values into the cache. */
 static void rope_row(void *ctx, uint32_t t)
 {
@@ -63,20 +95,13 @@ static void rope_row(void *ctx, uint32_t t)
         head_norms(f, k, f->m->ones, y->n_head_kv);
     }
     if (y->temp) {
-        float pos = (float)(f->c->base[s->seq[t]] + s->cell[t] + hp->temp_offset);
+        float pos = (float)(s->pos[t] + hp->temp_offset);
         float temp = 1 + hp->temp_scale * logf(floorf(pos / (float)hp->temp_length) + 1);
         for (uint32_t i = 0; i < hp->n_head * y->n_dim; i++)
             q[i] *= temp;
     }
-    for (uint32_t h = 0; y->kv_from == f->layer && h < y->n_head_kv; h++) {
-        float *kc = f->c->k + eng_key_base(f->c, f->layer, s->seq[t], h);
-        float *vc = f->c->v + eng_value_base(f->c, f->layer, s->seq[t], h);
-        const float *kh = k + (size_t)h * y->n_dim;
-        for (uint32_t i = 0; i < y->n_dim; i++)
-            kc[eng_key_at(y->n_dim, s->cell[t], i)] = kh[i];
-        memcpy(vc + (size_t)s->cell[t] * y->n_vdim, v + (size_t)h * y->n_vdim,
-               y->n_vdim * sizeof(float));
-    }
+    if (y->kv_from == f->layer)
+        store(f, t, k, v);
 }
 
 /* Cuts the slice into runs of tokens that follow one another in a sequence, for the kernels. */
@@ -103,9 +128,13 @@ static void attend_task(void *ctx, uint32_t task, uint32_t thread)
     uint32_t end = run + 1 < s->n_runs ? s->run[run + 1] : f->n;
     uint32_t group = hp->n_head / y->n_head_kv;
     size_t row = ((size_t)t * hp->n_head + (size_t)h * group) * y->n_dim;
+    struct eng_cpu_keys keys = eng_cpu_keys(f, s->seq[t], h, false);
     struct eng_attend a = {.q = s->q + row,
-                           .k = f->c->k + eng_key_base(f->c, f->layer, s->seq[t], h),
-                           .v = f->c->v + eng_value_base(f->c, f->layer, s->seq[t], h),
+                           .k = keys.k,
+                           .v = keys.v,
+                           .k_page = keys.k_page,
+                           .v_page = keys.v_page,
+                           .pages = keys.pages,
                            .n_head = group,
                            .n_tok = end - t,
                            .n_kv = s->cell[t] + 1,
@@ -117,19 +146,6 @@ static void attend_task(void *ctx, uint32_t task, uint32_t thread)
     f->m->kernels->attend(&a);
 }
 
-/* The first key that a token at cell `cell` of its sequence sees. */
-static uint32_t first_key(const struct eng_layer *y, uint32_t base, uint32_t cell)
-{
-    uint32_t pos = base + cell;
-    if (y->window)
-        return cell >= y->window ? cell - y->window + 1 : 0;
-    if (y->chunk) {
-        uint32_t start = pos / y->chunk * y->chunk;
-        return start > base ? start - base : 0;
-    }
-    return 0;
-}
-
 /* One token and query head. */
 static void query_task(void *ctx, uint32_t task, uint32_t thread)
 {
@@ -138,26 +154,25 @@ static void query_task(void *ctx, uint32_t task, uint32_t thread)
     const struct eng_layer *y = f->y;
     struct eng_scratch *s = f->s;
     uint32_t t = task / hp->n_head, h = task % hp->n_head, kv = h / (hp->n_head / y->n_head_kv);
-    const uint32_t *bits = NULL;
-    if (y->ratio)
-        bits = f->c->picked + t * f->c->picked_each;
-    else if (y->indexed && s->cell[t] + 1 > hp->index.top_k)
-        bits = f->c->picked + t * f->c->picked_each;
+    uint32_t cell = s->cell[t], base = s->pos[t] - cell;
+    struct eng_page_group sees = {.window = y->window, .chunk = y->chunk};
     struct eng_query a = {.q = s->q + ((size_t)t * hp->n_head + h) * y->n_dim,
-                          .k = f->c->k + eng_key_base(f->c, f->layer, s->seq[t], kv),
-                          .v = f->c->v + eng_value_base(f->c, f->layer, s->seq[t], kv),
-                          .j0 = first_key(y, f->c->base[s->seq[t]], s->cell[t]),
-                          .j1 = y->ratio ? f->c->n_cells + (s->cell[t] + 1) / y->ratio
-                                         : s->cell[t] + 1,
+                          .keys = eng_cpu_keys(f, s->seq[t], kv, false),
                           .n_dim = y->n_dim,
                           .n_vdim = y->n_vdim,
                           .scale = hp->attn_scale,
                           .sink = y->sinks ? y->sinks + h : NULL,
-                          .bits = bits,
-                          .gap0 = y->ratio ? eng_cells(s->cell[t] + 1) : 0,
-                          .gap1 = y->ratio ? f->c->n_cells : 0,
                           .scores = eng_cpu_scores(f->c, thread),
                           .out = s->att + ((size_t)t * hp->n_head + h) * y->n_vdim};
+    a.keys.j0 = eng_pages_first(&sees, base, cell);
+    a.keys.j1 = cell + 1;
+    if (y->ratio || (y->indexed && cell + 1 > hp->index.top_k))
+        a.keys.bits = f->c->picked + t * f->c->picked_each;
+    if (y->ratio) {
+        a.more = eng_cpu_keys(f, s->seq[t], kv, true);
+        a.more.j1 = (cell + 1) / y->ratio;
+        a.more.bits = a.keys.bits + f->c->n_cells / 32;
+    }
     eng_attend_query(&a);
 }
 

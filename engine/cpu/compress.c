@@ -68,10 +68,12 @@ static void squeeze(struct eng_fwd *f, struct ring r, size_t at, bool index)
         uint32_t seq = s->seq[t], cell = s->cell[t] / r.ratio;
         r.at = eng_state(f->c, f->layer, s->state[t]) + at;
         if (take_token(f, &r, t, key)) {
-            float *k = index ? f->c->x + eng_index_base(f->c, f->layer, seq)
-                             : f->c->k + eng_key_base(f->c, f->layer, seq, 0);
-            float *v = f->c->v + eng_value_base(f->c, f->layer, seq, 0);
-            cell += index ? 0 : f->c->n_cells;
+            const struct eng_cache *c = f->c;
+            size_t page =
+                eng_cpu_page(c, c->group_more[f->layer], seq, cell, (size_t)ENG_PAGE * r.length);
+            float *k = (index ? c->x + c->x_at[f->layer] : c->k + c->more_at[f->layer]) + page;
+            float *v = c->v + c->more_v_at[f->layer] + page;
+            cell %= ENG_PAGE;
             for (uint32_t i = 0; i < r.length; i++)
                 k[eng_key_at(r.length, cell, i)] = key[i];
             if (!index)

@@ -28,7 +28,8 @@
 
 struct score_job {
     const float *q, *w; /* [n_head][n_dim], [n_head] */
-    const float *k;     /* blocks of 16 keys, as ops.h says */
+    const float *k;     /* of page 0, blocks of 16 keys, as ops.h says */
+    const int32_t *pages;
     uint32_t n_head, n_dim, n_keys;
     float *out; /* [n_keys rounded up to 16] */
 };
@@ -36,7 +37,8 @@ struct score_job {
 INLINE void score_body(const struct score_job *a)
 {
     for (uint32_t b = 0; b * L < a->n_keys; b++) {
-        const float *k = a->k + (size_t)b * a->n_dim * L;
+        uint32_t each = ENG_PAGE / L;
+        const float *k = a->k + ((size_t)a->pages[b / each] * ENG_PAGE + b % each * L) * a->n_dim;
         lanes sum = {0};
         for (uint32_t h = 0; h < a->n_head; h++) {
             const float *q = a->q + (size_t)h * a->n_dim;
@@ -112,9 +114,12 @@ static void index_row(void *ctx, uint32_t t)
     for (uint32_t i = 0; i < p->n_dim; i++)
         k[i] = (k[i] - mean) * scale * x->k_norm[i] + x->k_norm_bias[i];
     eng_rope(k, set->n_rot, p->neox, cs);
-    float *cache = f->c->x + eng_index_base(f->c, f->layer, f->s->seq[t]);
+    uint32_t cell = f->s->cell[t];
+    float *page = f->c->x + f->c->x_at[f->layer] +
+                  eng_cpu_page(f->c, f->c->group_of[f->layer], f->s->seq[t], cell,
+                               (size_t)ENG_PAGE * p->n_dim);
     for (uint32_t i = 0; i < p->n_dim; i++)
-        cache[eng_key_at(p->n_dim, f->s->cell[t], i)] = k[i];
+        page[eng_key_at(p->n_dim, cell % ENG_PAGE, i)] = k[i];
     for (uint32_t h = 0; h < p->n_head; h++)
         eng_rope(f->s->iq + ((size_t)t * p->n_head + h) * p->n_dim, set->n_rot, p->neox, cs);
 }
@@ -122,9 +127,13 @@ static void index_row(void *ctx, uint32_t t)
 void eng_cpu_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, uint32_t *bits)
 {
     const struct eng_index_params *p = &f->m->hp.index;
+    const struct eng_cache *c = f->c;
+    const struct eng_page_group *g =
+        &c->groups[f->y->ratio ? c->group_more[f->layer] : c->group_of[f->layer]];
     struct score_job j = {.q = f->s->iq + (size_t)t * p->n_head * p->n_dim,
                           .w = f->s->iw + (size_t)t * p->n_head,
-                          .k = f->c->x + eng_index_base(f->c, f->layer, f->s->seq[t]),
+                          .k = c->x + c->x_at[f->layer],
+                          .pages = g->table + (size_t)f->s->seq[t] * g->max_pages,
                           .n_head = p->n_head,
                           .n_dim = p->n_dim,
                           .n_keys = n,

@@ -177,41 +177,46 @@ FN void v_softmax(float *p, uint32_t n, uint32_t padded, float scale)
 }
 
 /* Scores of n rows (a constant) with the keys 0..n_kv rounded up to whole blocks. */
-FN void score_rows(int n, const float *const *q, const float *k, uint32_t n_dim, uint32_t padded,
-                   float *scores)
+FN void score_rows(int n, const float *const *q, const struct eng_attend *a, uint32_t padded)
 {
     for (uint32_t j = 0; j < padded; j += LANES) {
-        const float *kj = k + eng_key_at(n_dim, j, 0);
+        const float *page = a->k + (size_t)a->pages[j / ENG_PAGE] * a->k_page;
+        const float *kj = page + eng_key_at(a->n_dim, j % ENG_PAGE, 0);
         vf s[12];
         UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
-        for (uint32_t i = 0; i < n_dim; i++) {
+        for (uint32_t i = 0; i < a->n_dim; i++) {
             vf key = vf_load(kj + (size_t)i * ENG_KEY_BLOCK);
             UNROLL for (int r = 0; r < n; r++) s[r] = vf_fma(key, vf_set1(q[r][i]), s[r]);
         }
-        UNROLL for (int r = 0; r < n; r++) vf_store(scores + (size_t)r * padded + j, s[r]);
+        UNROLL for (int r = 0; r < n; r++) vf_store(a->scores + (size_t)r * padded + j, s[r]);
     }
 }
 
 /* out rows = scores times values; n rows, a constant. */
-FN void weigh_rows(int n, float *const *out, const float *scores, uint32_t padded, const float *v,
-                   uint32_t n_kv, uint32_t n_dim)
+FN void weigh_rows(int n, float *const *out, const struct eng_attend *a, uint32_t padded,
+                   uint32_t n_kv)
 {
-    uint32_t i = 0;
+    uint32_t i = 0, n_dim = a->n_dim;
     for (; i + LANES <= n_dim; i += LANES) {
         vf s[12];
         UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
-        for (uint32_t j = 0; j < n_kv; j++) {
-            vf val = vf_load(v + (size_t)j * n_dim + i);
-            UNROLL for (int r = 0; r < n; r++) s[r] =
-                vf_fma(val, vf_set1(scores[(size_t)r * padded + j]), s[r]);
+        for (uint32_t j = 0; j < n_kv;) {
+            const float *v = a->v + (size_t)a->pages[j / ENG_PAGE] * a->v_page + i;
+            for (uint32_t end = eng_page_end(j, n_kv); j < end; j++, v += n_dim) {
+                vf val = vf_load(v);
+                UNROLL for (int r = 0; r < n; r++) s[r] =
+                    vf_fma(val, vf_set1(a->scores[(size_t)r * padded + j]), s[r]);
+            }
         }
         UNROLL for (int r = 0; r < n; r++) vf_store(out[r] + i, s[r]);
     }
     for (; i < n_dim; i++)
         for (int r = 0; r < n; r++) {
             float sum = 0;
-            for (uint32_t j = 0; j < n_kv; j++)
-                sum += scores[(size_t)r * padded + j] * v[(size_t)j * n_dim + i];
+            for (uint32_t j = 0; j < n_kv; j++) {
+                const float *page = a->v + (size_t)a->pages[j / ENG_PAGE] * a->v_page;
+                sum += a->scores[(size_t)r * padded + j] * page[(size_t)(j % ENG_PAGE) * n_dim + i];
+            }
             out[r][i] = sum;
         }
 }
@@ -228,11 +233,11 @@ FN void attend_rows(int n, const struct eng_attend *a, uint32_t r0)
         q[i] = a->q + row;
         out[i] = a->out + row;
     }
-    score_rows(n, q, a->k, a->n_dim, padded, a->scores);
+    score_rows(n, q, a, padded);
     for (int i = 0; i < n; i++)
         v_softmax(a->scores + (size_t)i * padded, a->n_kv + (r0 + (uint32_t)i) / a->n_head, padded,
                   a->scale);
-    weigh_rows(n, out, a->scores, padded, a->v, n_kv, a->n_dim);
+    weigh_rows(n, out, a, padded, n_kv);
 }
 
 TARGET static void k_attend(const struct eng_attend *a)

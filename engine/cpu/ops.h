@@ -10,6 +10,7 @@
 #define ENG_CPU_OPS_H
 
 #include "engine/ops.h"
+#include "engine/pages.h"
 
 #define ENG_TILE       16 /* weight rows that a kernel takes at a time */
 #define ENG_PLANES_MAX 2  /* 1: activations of 8 bits, 2: of two bytes and a little more */
@@ -35,12 +36,16 @@ struct eng_mm {
 
 /* Attention of n_tok tokens that follow one another in a sequence, for the n_head query heads that
  * share one key/value head. Token t sees n_kv + t keys. Row r = t * n_head + h of the queries
- * stands at q + t * ldq + h * n_dim, of the outputs likewise. Values lie as [n_kv][n_dim]; keys in
- * blocks of 16, [n_kv / 16][n_dim][16], so that lanes can be keys (eng_key_at). */
+ * stands at q + t * ldq + h * n_dim, of the outputs likewise. Key j is cell j % ENG_PAGE of page
+ * pages[j / ENG_PAGE], which begins at k + page * k_page; values likewise, from v on. In a page
+ * values lie as [ENG_PAGE][n_dim]; keys in blocks of 16, [ENG_PAGE / 16][n_dim][16], so that lanes
+ * can be keys (eng_key_at). */
 #define ENG_KEY_BLOCK 16
 struct eng_attend {
     const float *q;
     const float *k, *v;
+    size_t k_page, v_page; /* floats */
+    const int32_t *pages;
     uint32_t n_head, n_tok, n_kv, n_dim;
     size_t ldq;
     float scale;
@@ -48,10 +53,17 @@ struct eng_attend {
     float *out;
 };
 
-/* Where element i of key j stands. */
+/* Where element i of key j of a page stands. */
 static inline size_t eng_key_at(uint32_t n_dim, uint32_t j, uint32_t i)
 {
     return ((size_t)(j / ENG_KEY_BLOCK) * n_dim + i) * ENG_KEY_BLOCK + j % ENG_KEY_BLOCK;
+}
+
+/* Of a page's cells, those before key `end`. */
+static inline uint32_t eng_page_end(uint32_t j, uint32_t end)
+{
+    uint32_t next = (j / ENG_PAGE + 1) * ENG_PAGE;
+    return next < end ? next : end;
 }
 
 struct eng_kernels {

@@ -49,17 +49,21 @@ static void ref_attend(const struct eng_attend *a)
         const float *q = a->q + row;
         float *out = a->out + row, *p = a->scores;
         for (uint32_t j = 0; j < n_kv; j++) {
+            const float *k = a->k + (size_t)a->pages[j / ENG_PAGE] * a->k_page;
             float dot = 0;
             for (uint32_t i = 0; i < a->n_dim; i++)
-                dot += q[i] * a->k[eng_key_at(a->n_dim, j, i)];
+                dot += q[i] * k[eng_key_at(a->n_dim, j % ENG_PAGE, i)];
             p[j] = dot * a->scale;
         }
         softmax(p, n_kv);
         for (uint32_t i = 0; i < a->n_dim; i++)
             out[i] = 0;
-        for (uint32_t j = 0; j < n_kv; j++)
+        for (uint32_t j = 0; j < n_kv; j++) {
+            const float *v = a->v + (size_t)a->pages[j / ENG_PAGE] * a->v_page +
+                             (size_t)(j % ENG_PAGE) * a->n_dim;
             for (uint32_t i = 0; i < a->n_dim; i++)
-                out[i] += p[j] * a->v[(size_t)j * a->n_dim + i];
+                out[i] += p[j] * v[i];
+        }
     }
 }
 

@@ -64,19 +64,36 @@ void eng_cpu_squeeze(struct eng_fwd *f);
 void eng_cpu_pick(struct eng_fwd *f);
 void eng_cpu_regroup(struct eng_fwd *f);
 
-/* One query over the keys j0 <= j < j1 of a head, where the kernels' attend() does not fit: a first
- * key other than 0, sinks, values of another width than keys. */
+/* Keys and values of one head in the cache: from page 0 on, as in struct eng_attend. */
+struct eng_cpu_keys {
+    const float *k, *v;
+    size_t k_page, v_page;
+    const int32_t *pages;
+    uint32_t j0, j1;      /* the keys j0 <= j < j1 ... */
+    const uint32_t *bits; /* ... whose bit j is set; NULL = all */
+};
+/* Those of head h that layer f->layer sees of sequence seq (j0, j1 and bits are the caller's);
+ * more: the compressed ones. */
+struct eng_cpu_keys eng_cpu_keys(const struct eng_fwd *f, uint32_t seq, uint32_t h, bool more);
+/* Where cell c of seq in a group stands, c's key with n_dim elements: its page, as floats behind
+ * page 0 of `each` floats. */
+static inline size_t eng_cpu_page(const struct eng_cache *c, uint32_t group, uint32_t seq,
+                                  uint32_t cell, size_t each)
+{
+    const struct eng_page_group *t = &c->groups[group];
+    return (size_t)t->table[(size_t)seq * t->max_pages + cell / ENG_PAGE] * each;
+}
+
+/* One query, where the kernels' attend() does not fit: a first key other than 0, sinks, values of
+ * another width than keys, some keys only, compressed ones. */
 struct eng_query {
     const float *q;
-    const float *k, *v; /* as in struct eng_attend, from key 0 on */
-    uint32_t j0, j1;
+    struct eng_cpu_keys keys, more; /* more: with bits only; none if j1 is 0 */
     uint32_t n_dim, n_vdim;
     float scale;
-    const float *sink;    /* or NULL */
-    const uint32_t *bits; /* key j counts only if bit j is set; NULL = all count */
-    uint32_t gap0, gap1;  /* with bits: none of the keys gap0 <= j < gap1 counts; blocks of 32 */
-    float *scores;        /* scratch [j1 - j0 + 32], twice that with bits */
-    float *out;           /* [n_vdim] */
+    const float *sink; /* or NULL */
+    float *scores;     /* scratch [j1 - j0 + 32] of both kinds of keys, twice that with bits */
+    float *out;        /* [n_vdim] */
 };
 void eng_attend_query(const struct eng_query *a);
 

@@ -177,11 +177,13 @@ static void cut_and_copied(struct ways *w, struct eng_model *m, struct eng_cache
     assert_int_equal(eng_cache_truncate(c, 0, 3), states ? 0 : 3);
     continued(w, m, c, 0, states ? 0 : 3);
     assert_int_equal(eng_cache_truncate(c, 0, 0), 0);
-    /* of three marks the first makes room */
+    /* there is room for 3 * ENG_NOTED marks: of eight the first two make room */
     memset(w->marks, 0, sizeof(w->marks));
-    w->marks[2] = w->marks[6] = w->marks[12] = true;
+    w->marks[0] = w->marks[2] = w->marks[6] = w->marks[12] = true;
+    w->marks[7] = w->marks[8] = w->marks[10] = w->marks[11] = true;
     forward(m, c, (struct eng_batch){.n = n, .tokens = w->p.tokens, .mark = w->marks}, w->other);
     assert_int_equal(eng_cache_keepable(c, 0, 5), states ? 0 : 5);
+    assert_int_equal(eng_cache_keepable(c, 0, 7), 7);
     assert_int_equal(eng_cache_truncate(c, 0, 13), 13);
     continued(w, m, c, 0, 13);
     assert_int_equal(eng_cache_truncate(c, 0, 7), 7);

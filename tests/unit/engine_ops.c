@@ -307,21 +307,31 @@ static void activations_rounded_alike(void **state)
         assert_int_equal(rounded(q_ref, 2, j), (int)x[j]);
 }
 
-/* Rows of several tokens and heads, keys in blocks; against the definition in double. */
+/* Rows of several tokens and heads, keys in blocks and those in pages, last page first with one of
+ * noise between two; against the definition in double. */
 static void attention_case(const struct eng_kernels *k, uint32_t d, uint32_t n_kv, uint32_t heads,
                            uint32_t toks)
 {
     uint32_t all = n_kv + toks - 1, padded = (all + 15) / 16 * 16, ldq = heads * d + 8;
-    float *q = need(toks * ldq * 4), *kk = need(padded * d * 4), *vv = need(padded * d * 4);
+    uint32_t n_pages = (all + ENG_PAGE - 1) / ENG_PAGE, page = ENG_PAGE * d,
+             room = 2 * n_pages * page;
+    float *q = need(toks * ldq * 4), *kk = need(room * 4), *vv = need(room * 4);
+    int32_t pages[16];
+    assert_true(n_pages <= 16);
+    for (uint32_t i = 0; i < n_pages; i++)
+        pages[i] = (int32_t)(2 * (n_pages - 1 - i) + 1);
     float *s = need(toks * heads * padded * 4), *out = need(toks * ldq * 4);
     double *p = calloc(all, sizeof(*p));
     assert_non_null(p);
     fill(q, toks * ldq, 3);
-    fill(kk, padded * d, 3); /* also behind the last key: must not matter */
-    fill(vv, padded * d, 1);
+    fill(kk, room, 3); /* also behind the last key: must not matter */
+    fill(vv, room, 1);
     struct eng_attend a = {.q = q,
                            .k = kk,
                            .v = vv,
+                           .k_page = page,
+                           .v_page = page,
+                           .pages = pages,
                            .n_head = heads,
                            .n_tok = toks,
                            .n_kv = n_kv,
@@ -337,13 +347,17 @@ static void attention_case(const struct eng_kernels *k, uint32_t d, uint32_t n_k
         for (uint32_t j = 0; j < n_kv + r / heads; j++) {
             p[j] = 0;
             for (uint32_t i = 0; i < d; i++)
-                p[j] += (double)q[row + i] * (double)kk[eng_key_at(d, j, i)];
+                p[j] +=
+                    (double)q[row + i] *
+                    (double)
+                        kk[(uint32_t)pages[j / ENG_PAGE] * page + eng_key_at(d, j % ENG_PAGE, i)];
             sum += p[j] = exp(p[j] * 0.125);
         }
         for (uint32_t i = 0; i < d; i++) {
             double want = 0;
             for (uint32_t j = 0; j < n_kv + r / heads; j++)
-                want += p[j] / sum * (double)vv[(size_t)j * d + i];
+                want += p[j] / sum *
+                        (double)vv[(uint32_t)pages[j / ENG_PAGE] * page + j % ENG_PAGE * d + i];
             near(out[row + i], (float)want, 2e-5f, "attention", k->name);
         }
     }
@@ -357,7 +371,7 @@ static void attention_case(const struct eng_kernels *k, uint32_t d, uint32_t n_k
 
 static void attention(void **state)
 {
-    static const uint32_t dims[] = {6, 32, 64, 80}, lens[] = {1, 2, 16, 17, 100};
+    static const uint32_t dims[] = {6, 32, 64, 80}, lens[] = {1, 2, 16, 61, 130};
     (void)state;
     for (int v = -1; v < N_VERSIONS; v++) {
         const struct eng_kernels *k = v < 0 ? &eng_kernels_ref : eng_kernels_named(VERSIONS[v]);

@@ -138,7 +138,7 @@ static void check_seq(struct bed *b, uint32_t s)
                 continue;
             uint32_t c = (i + 1) / t->per - 1;
             int32_t page = t->table[s * t->max_pages + c / ENG_PAGE];
-            uint32_t first = t->per == 1 ? pages_first(t, b->base[s], b->len[s]) : 0;
+            uint32_t first = t->per == 1 ? eng_pages_first(t, b->base[s], b->len[s]) : 0;
             if (c < first / ENG_PAGE * ENG_PAGE) { /* behind the window: let go */
                 assert_int_equal(page, -1);
                 continue;
