@@ -15,6 +15,7 @@
     K(weir_side_in)                                                                                \
     K(weir_side_gate)                                                                              \
     K(weir_route)                                                                                  \
+    K(weir_route_group)                                                                            \
     K(weir_group)                                                                                  \
     K(weir_hyper_in)                                                                               \
     K(weir_hyper_out)                                                                              \

@@ -13,7 +13,10 @@
 #define FLAT_THREADS 256u /* of kernels whose threads take one element each */
 #define ROW_THREADS  1024u
 #define ROUTE_WARPS  4u
-#define ROUTE_SHARED (48u << 10) /* bytes that a block may have everywhere */
+#define ROUTE_SHARED (40u << 10) /* bytes: what a block may have everywhere, less its own arrays   \
+                                  */
+#define FEW_TOKENS 16u           /* that one block routes and groups */
+#define FEW_WARPS  8u
 
 static struct eng_cuda_dim dim(uint32_t x, uint32_t y)
 {
@@ -81,12 +84,23 @@ void eng_cuda_side_gate(struct eng_cuda *d, const struct weir_side_gate_args *a)
                     dim(FLAT_THREADS, 1), 0, a, sizeof(*a));
 }
 
+/* Bytes of shared memory that a warp needs for routing. */
+static uint32_t route_room(const struct weir_route_args *a)
+{
+    return (2 * a->n_expert + a->n_group + (a->n_expert + 31) / 32) * 4;
+}
+
+static uint32_t route_warps(const struct weir_route_args *a, uint32_t most)
+{
+    uint32_t fit = ROUTE_SHARED / route_room(a);
+    return fit < most ? fit : most;
+}
+
 void eng_cuda_route(struct eng_cuda *d, const struct weir_route_args *a)
 {
-    uint32_t each = (2 * a->n_expert + a->n_group + (a->n_expert + 31) / 32) * 4;
-    uint32_t warps = ROUTE_SHARED / each < ROUTE_WARPS ? ROUTE_SHARED / each : ROUTE_WARPS;
+    uint32_t warps = route_warps(a, ROUTE_WARPS);
     eng_cuda_launch(d, ENG_CUDA_weir_route, dim(blocks(a->n, warps), 1), dim(warps * LANES, 1),
-                    warps * each, a, sizeof(*a));
+                    warps * route_room(a), a, sizeof(*a));
 }
 
 void eng_cuda_group(struct eng_cuda *d, const struct weir_group_args *a)
@@ -94,6 +108,20 @@ void eng_cuda_group(struct eng_cuda *d, const struct weir_group_args *a)
     uint32_t wide = a->n * a->n_used > a->n_expert ? a->n * a->n_used : a->n_expert;
     eng_cuda_launch(d, ENG_CUDA_weir_group, dim(a->n ? 1 : 0, 1),
                     dim(threads(wide, ROW_THREADS), 1), 0, a, sizeof(*a));
+}
+
+void eng_cuda_route_group(struct eng_cuda *d, const struct weir_route_args *r,
+                          const struct weir_group_args *g)
+{
+    if (r->n > FEW_TOKENS) {
+        eng_cuda_route(d, r);
+        eng_cuda_group(d, g);
+        return;
+    }
+    struct weir_route_group_args a = {*r, *g};
+    uint32_t warps = route_warps(r, r->n < FEW_WARPS ? FEW_WARPS : r->n);
+    eng_cuda_launch(d, ENG_CUDA_weir_route_group, dim(r->n ? 1 : 0, 1), dim(warps * LANES, 1),
+                    warps * route_room(r), &a, sizeof(a));
 }
 
 void eng_cuda_hyper_in(struct eng_cuda *d, const struct weir_hyper_in_args *a)

@@ -64,8 +64,7 @@ WEIR_DEVICE void softmax(float *v, uint32_t n)
 }
 
 /* probs[e]: what a router's logits say of each expert alone. */
-WEIR_DEVICE void probabilities(const struct weir_route_args *a, uint32_t t,
-                                            float *probs)
+WEIR_DEVICE void probabilities(const struct weir_route_args *a, uint32_t t, float *probs)
 {
     const float *logits = a->logits + (uint64_t)t * a->n_expert;
     for (uint32_t e = threadIdx.x % WEIR_LANES; e < a->n_expert; e += WEIR_LANES) {
@@ -82,8 +81,8 @@ WEIR_DEVICE void probabilities(const struct weir_route_args *a, uint32_t t,
 }
 
 /* Leaves the n_group_used groups with the largest sums of their two best scores. */
-WEIR_DEVICE void limit_groups(const struct weir_route_args *a, float *select,
-                                           float *best, uint32_t *taken)
+WEIR_DEVICE void limit_groups(const struct weir_route_args *a, float *select, float *best,
+                              uint32_t *taken)
 {
     uint32_t size = a->n_expert / a->n_group, lane = threadIdx.x % WEIR_LANES;
     for (uint32_t g = lane; g < a->n_group; g += WEIR_LANES) {
@@ -114,8 +113,8 @@ WEIR_DEVICE void limit_groups(const struct weir_route_args *a, float *select,
     __syncwarp(WEIR_ALL_LANES);
 }
 
-WEIR_DEVICE void choose(const struct weir_route_args *a, const float *probs,
-                                     float *select, float *best, uint32_t *taken, uint32_t *ids)
+WEIR_DEVICE void choose(const struct weir_route_args *a, const float *probs, float *select,
+                        float *best, uint32_t *taken, uint32_t *ids)
 {
     uint32_t lane = threadIdx.x % WEIR_LANES;
     for (uint32_t e = lane; e < a->n_expert; e += WEIR_LANES)
@@ -138,8 +137,8 @@ WEIR_DEVICE void choose(const struct weir_route_args *a, const float *probs,
 }
 
 /* weights[k] of ids[k]; one lane alone: n_used is small, and the order is the CPU's. */
-WEIR_DEVICE void weigh(const struct weir_route_args *a, const float *probs,
-                                    const uint32_t *ids, float *weights)
+WEIR_DEVICE void weigh(const struct weir_route_args *a, const float *probs, const uint32_t *ids,
+                       float *weights)
 {
     float max = -INFINITY, sum = 0, f = 1;
     for (uint32_t k = 0; k < a->n_used; k++)
@@ -162,31 +161,36 @@ WEIR_DEVICE void weigh(const struct weir_route_args *a, const float *probs,
         weights[k] *= f;
 }
 
-/* Shared memory a warp: probs and select [n_expert], best [n_group], taken [n_expert / 32]. */
-WEIR_KERNEL(weir_route, struct weir_route_args, ROUTE_THREADS)
+/* Token t by one warp. room: 2 n_expert + n_group + n_expert / 32 floats of its own. */
+WEIR_DEVICE void route_token(const struct weir_route_args *a, uint32_t t, float *room)
 {
-    WEIR_DYNAMIC(float, room);
-    uint32_t warp = threadIdx.x / WEIR_LANES, words = (a.n_expert + 31) / 32;
-    uint32_t t = blockIdx.x * (blockDim.x / WEIR_LANES) + warp;
-    float *probs = room + (uint64_t)warp * (2 * a.n_expert + a.n_group + words);
-    float *select = probs + a.n_expert, *best = select + a.n_expert;
-    uint32_t *taken = (uint32_t *)(best + a.n_group);
-    if (t >= a.n)
-        return; /* the whole warp */
-    if (t >= a.n)
-        return;
-    uint32_t *ids = a.ids + (uint64_t)t * a.n_used;
-    probabilities(&a, t, probs);
-    if (a.given) {
-        const int32_t *given = a.given + (int64_t)a.token[t] * a.n_used;
-        for (uint32_t k = threadIdx.x % WEIR_LANES; k < a.n_used; k += WEIR_LANES)
+    float *probs = room, *select = probs + a->n_expert, *best = select + a->n_expert;
+    uint32_t *taken = (uint32_t *)(best + a->n_group), *ids = a->ids + (uint64_t)t * a->n_used;
+    probabilities(a, t, probs);
+    if (a->given) {
+        const int32_t *given = a->given + (int64_t)a->token[t] * a->n_used;
+        for (uint32_t k = threadIdx.x % WEIR_LANES; k < a->n_used; k += WEIR_LANES)
             ids[k] = (uint32_t)given[k];
     } else {
-        choose(&a, probs, select, best, taken, ids);
+        choose(a, probs, select, best, taken, ids);
     }
     __syncwarp(WEIR_ALL_LANES);
     if (threadIdx.x % WEIR_LANES == 0)
-        weigh(&a, probs, ids, a.weights + (uint64_t)t * a.n_used);
+        weigh(a, probs, ids, a->weights + (uint64_t)t * a->n_used);
+    __syncwarp(WEIR_ALL_LANES);
+}
+
+WEIR_DEVICE uint32_t room_each(const struct weir_route_args *a)
+{
+    return 2 * a->n_expert + a->n_group + (a->n_expert + 31) / 32;
+}
+
+WEIR_KERNEL(weir_route, struct weir_route_args, ROUTE_THREADS)
+{
+    WEIR_DYNAMIC(float, room);
+    uint32_t warp = threadIdx.x / WEIR_LANES, t = blockIdx.x * (blockDim.x / WEIR_LANES) + warp;
+    if (t < a.n) /* the whole warp */
+        route_token(&a, t, room + (uint64_t)warp * room_each(&a));
 }
 
 /* Writes first[e] and lists what has pairs; count[e] is in shared memory. One thread. */
@@ -229,20 +233,38 @@ WEIR_DEVICE void place(const struct weir_group_args *a, uint32_t e)
     }
 }
 
+/* count: WEIR_EXPERTS_MAX words of shared memory. The whole block. */
+WEIR_DEVICE void group_pairs(const struct weir_group_args *a, uint32_t *count)
+{
+    for (uint32_t e = threadIdx.x; e < a->n_expert; e += blockDim.x)
+        count[e] = 0;
+    __syncthreads();
+    for (uint32_t i = threadIdx.x; i < a->n * a->n_used; i += blockDim.x)
+        atomicAdd(&count[a->ids[i]], 1u);
+    __syncthreads();
+    for (uint32_t e = threadIdx.x; a->choices && e < a->n_expert; e += blockDim.x)
+        a->choices[e] += count[e];
+    if (threadIdx.x == 0)
+        add_up(a, count);
+    __syncthreads();
+    for (uint32_t i = threadIdx.x / WEIR_LANES; i < *a->n_active; i += blockDim.x / WEIR_LANES)
+        place(a, a->active[i]);
+}
+
 WEIR_KERNEL(weir_group, struct weir_group_args, GROUP_THREADS)
 {
     WEIR_SHARED(uint32_t, count, WEIR_EXPERTS_MAX);
-    for (uint32_t e = threadIdx.x; e < a.n_expert; e += blockDim.x)
-        count[e] = 0;
+    group_pairs(&a, count);
+}
+
+/* Both, by one block: its warps take the tokens by turns. */
+WEIR_KERNEL(weir_route_group, struct weir_route_group_args, GROUP_THREADS)
+{
+    WEIR_SHARED(uint32_t, count, WEIR_EXPERTS_MAX);
+    WEIR_DYNAMIC(float, room);
+    uint32_t warp = threadIdx.x / WEIR_LANES, warps = blockDim.x / WEIR_LANES;
+    for (uint32_t t = warp; t < a.route.n; t += warps)
+        route_token(&a.route, t, room + (uint64_t)warp * room_each(&a.route));
     __syncthreads();
-    for (uint32_t i = threadIdx.x; i < a.n * a.n_used; i += blockDim.x)
-        atomicAdd(&count[a.ids[i]], 1u);
-    __syncthreads();
-    for (uint32_t e = threadIdx.x; a.choices && e < a.n_expert; e += blockDim.x)
-        a.choices[e] += count[e];
-    if (threadIdx.x == 0)
-        add_up(&a, count);
-    __syncthreads();
-    for (uint32_t i = threadIdx.x / WEIR_LANES; i < *a.n_active; i += blockDim.x / WEIR_LANES)
-        place(&a, a.active[i]);
+    group_pairs(&a.group, count);
 }

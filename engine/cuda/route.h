@@ -46,6 +46,12 @@ struct weir_group_args {
     uint32_t n, n_used, n_expert, rows;
 };
 
+/* Both in one launch. */
+struct weir_route_group_args {
+    struct weir_route_args route;
+    struct weir_group_args group;
+};
+
 /* Tiles that n_pairs pairs can make at most. */
 static inline uint32_t weir_tiles_max(uint32_t n_pairs, uint32_t n_expert, uint32_t rows)
 {
@@ -54,6 +60,10 @@ static inline uint32_t weir_tiles_max(uint32_t n_pairs, uint32_t n_expert, uint3
 }
 
 void eng_cuda_route(struct eng_cuda *d, const struct weir_route_args *a);
+/* r first, then g, of the same tokens: one launch where few tokens make that worth it (a block then
+ * does both), else two. n * n_used at most 2^20. */
+void eng_cuda_route_group(struct eng_cuda *d, const struct weir_route_args *r,
+                          const struct weir_group_args *g);
 /* n * n_used at most 2^20. */
 void eng_cuda_group(struct eng_cuda *d, const struct weir_group_args *a);
 

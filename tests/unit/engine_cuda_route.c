@@ -235,6 +235,78 @@ static void grouping(void)
     group_once(5, 64, 256, 2);
 }
 
+/* One launch for both gives what two give. */
+static void both_once(uint32_t n, uint32_t used, uint32_t experts, bool given)
+{
+    uint32_t slots = n * used;
+    size_t bytes[] = {slots * 4, slots * 4, experts * 4 + 4, slots * 4, slots * 4, experts * 4, 4};
+    float *logits = scores(n * experts, 1);
+    int32_t *table = malloc(4 * used * 4), *token = malloc(n * 4);
+    for (uint32_t i = 0; i < 4 * used; i++)
+        table[i] = (int32_t)(i % experts);
+    for (uint32_t t = 0; t < n; t++)
+        token[t] = (int32_t)(t % 4);
+    void *dl = cuda_put(logits, (size_t)n * experts * 4), *on[2][7];
+    void *dg = cuda_put(table, 4 * used * 4), *dt = cuda_put(token, n * 4);
+    for (int way = 0; way < 2; way++) {
+        for (int i = 0; i < 7; i++)
+            on[way][i] = cuda_put(NULL, bytes[i]);
+        struct weir_route_args r = {.logits = dl,
+                                    .given = given ? dg : NULL,
+                                    .token = dt,
+                                    .ids = on[way][0],
+                                    .weights = on[way][1],
+                                    .n = n,
+                                    .n_expert = experts,
+                                    .n_used = used,
+                                    .gating = ENG_GATE_SOFTMAX,
+                                    .normalise = 1};
+        struct weir_group_args g = {.ids = on[way][0],
+                                    .first = on[way][2],
+                                    .pair_of = on[way][3],
+                                    .pair_row = on[way][4],
+                                    .active = on[way][5],
+                                    .n_active = on[way][6],
+                                    .n = n,
+                                    .n_used = used,
+                                    .n_expert = experts,
+                                    .rows = 8};
+        if (way == 0) {
+            eng_cuda_route(dev, &r);
+            eng_cuda_group(dev, &g);
+        } else {
+            eng_cuda_route_group(dev, &r, &g);
+        }
+    }
+    for (int i = 6; i >= 0; i--) {
+        uint32_t *a = malloc(bytes[i] + 4), *b = malloc(bytes[i] + 4);
+        cuda_get(a, on[0][i], bytes[i]);
+        cuda_get(b, on[1][i], bytes[i]);
+        bytes[5] = i == 6 ? a[0] * 4 : bytes[5]; /* behind the active ones stands nothing */
+        assert_memory_equal(a, b, bytes[i]);
+        free(a);
+        free(b);
+        cuda_drop(on[0][i]);
+        cuda_drop(on[1][i]);
+    }
+    cuda_drop(dl);
+    cuda_drop(dg);
+    cuda_drop(dt);
+    free(logits);
+    free(table);
+    free(token);
+}
+
+static void both(void)
+{
+    both_once(1, 4, 32, false);
+    both_once(3, 8, 128, false);
+    both_once(16, 2, 8, false);
+    both_once(16, 8, 1024, false);
+    both_once(17, 8, 256, false);
+    both_once(5, 3, 40, true);
+}
+
 #define TEST(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -244,11 +316,12 @@ static void grouping(void)
 TEST(routing)
 TEST(no_numbers)
 TEST(grouping)
+TEST(both)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_routing),
-                                       cmocka_unit_test(test_no_numbers),
-                                       cmocka_unit_test(test_grouping)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_routing), cmocka_unit_test(test_no_numbers),
+        cmocka_unit_test(test_grouping), cmocka_unit_test(test_both)};
     return cmocka_run_group_tests(tests, cuda_open, cuda_close);
 }
