@@ -13,11 +13,9 @@
 #define FLAT_THREADS 256u /* of kernels whose threads take one element each */
 #define ROW_THREADS  1024u
 #define ROUTE_WARPS  4u
-#define ROUTE_SHARED                                                                               \
-    (40u << 10)        /* bytes: what a block may have everywhere, less its own arrays             \
-                        */
-#define FEW_TOKENS 16u /* that one block routes and groups */
-#define FEW_WARPS  8u
+#define ROUTE_SHARED (40u << 10) /* bytes of a block beside its own arrays */
+#define FEW_TOKENS   16u         /* that one block routes and groups */
+#define FEW_WARPS    8u
 
 static struct eng_cuda_dim dim(uint32_t x, uint32_t y)
 {

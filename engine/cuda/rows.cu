@@ -5,6 +5,7 @@
  * from memory, and again from the caches: a row is 8 to 32 KiB.
  */
 #include "engine/cuda/reduce.cuh"
+#include "engine/cuda/round.cuh"
 #include "engine/cuda/rows.h"
 
 #define ROW_THREADS 1024 /* at most; launch_rows.c takes fewer for short rows */
@@ -144,10 +145,16 @@ WEIR_KERNEL(weir_join, struct weir_join_args, ROW_THREADS)
     }
     if (!a.next_norm)
         return;
+    /* what a warp rounds at once is a whole block of 32, past the row's end too */
     float inv = inverse_rms(x, a.n_embd, a.eps, room);
-    float *y = a.y + (uint64_t)t * a.n_embd;
-    for (uint32_t i = threadIdx.x; i < a.n_embd; i += blockDim.x)
-        y[i] = x[i] * inv * a.next_norm[i];
+    uint32_t end = a.round.q ? a.round.units * 64 : a.n_embd;
+    for (uint32_t i = threadIdx.x; i < end; i += blockDim.x) {
+        float y = i < a.n_embd ? x[i] * inv * a.next_norm[i] : 0.0f;
+        if (a.y && i < a.n_embd)
+            a.y[(uint64_t)t * a.n_embd + i] = y;
+        if (a.round.q)
+            weir_round_block(a.round, t, i / WEIR_LANES, threadIdx.x % WEIR_LANES, y);
+    }
 }
 
 WEIR_KERNEL(weir_gather, struct weir_gather_args, 256)

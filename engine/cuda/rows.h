@@ -9,6 +9,8 @@
 #ifndef ENG_CUDA_ROWS_H
 #define ENG_CUDA_ROWS_H
 
+#include "engine/cuda/product.h"
+
 #include <stdint.h>
 
 struct eng_cuda;
@@ -48,6 +50,7 @@ struct weir_norm_args {
  *   g = sigmoid(gate_x[t] . gate_w), or 1
  *   x[t][s] += scale * take_s * v + scale * take_s * g * shared[t]
  *   x[t] *= out_scale if that is not 0;  y[t] = rms(x[t]) * next_norm
+ *   round[t] = y[t] in planes of bytes, if round.q is given (ENG_ACTS_INT; y may then be NULL)
  *
  * take_s = take[t * take_step + s] with several streams (scale must then be 1), else 1. out_scale
  * and next_norm only with one stream. v: [n][n_embd] to work in; may be add unless pair_of is
@@ -63,6 +66,7 @@ struct weir_join_args {
     const float *next_norm;
     float *y; /* [n][n_embd] */
     float *v;
+    struct weir_acts round; /* made by weir_acts_at for n rows or more */
     uint32_t n, n_embd, n_stream, n_used, take_step;
     float scale, out_scale, eps;
 };

@@ -237,6 +237,51 @@ static void joins(void)
     join_once(&(struct join){.n = 3, .d = 96, .streams = 1, .used = 1, .with = SHARED | NEXT});
 }
 
+/* Rounding on the way gives the bytes that rounding afterwards gives. */
+static void join_and_round(void)
+{
+    for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++)
+        for (uint32_t planes = 1; planes <= 3; planes++) {
+            uint32_t d = sizes[k], n = 3;
+            size_t bytes = weir_acts_bytes(ENG_ACTS_INT, n, d, planes);
+            float *x = cuda_floats((size_t)n * d, 5), *w = cuda_floats(d, 1);
+            void *dx = cuda_put(x, (size_t)n * d * 4), *da = cuda_put(x, (size_t)n * d * 4);
+            void *dw = cuda_put(w, (size_t)d * 4), *dy = cuda_put(NULL, (size_t)n * d * 4);
+            void *on[2] = {cuda_put(NULL, bytes), cuda_put(NULL, bytes)};
+            uint8_t *got[2] = {malloc(bytes), malloc(bytes)};
+            memset(got[0], 0, bytes);
+            eng_cuda_upload(dev, on[0], got[0], bytes); /* what is only there for alignment */
+            eng_cuda_upload(dev, on[1], got[0], bytes);
+            struct weir_join_args a = {.x = dx,
+                                       .add = da,
+                                       .next_norm = dw,
+                                       .y = dy,
+                                       .round = weir_acts_at(ENG_ACTS_INT, n, d, planes, dy, on[0]),
+                                       .n = n,
+                                       .n_embd = d,
+                                       .n_stream = 1,
+                                       .scale = 0.25f,
+                                       .eps = 1e-3f};
+            eng_cuda_join(dev, &a);
+            struct weir_round_args r = {
+                .x = dy, .out = weir_acts_at(ENG_ACTS_INT, n, d, planes, dy, on[1]), .rows = n};
+            eng_cuda_round(dev, ENG_ACTS_INT, &r);
+            for (int i = 0; i < 2; i++)
+                cuda_get(got[i], on[i], bytes);
+            assert_memory_equal(got[0], got[1], bytes);
+            for (int i = 0; i < 2; i++) {
+                cuda_drop(on[i]);
+                free(got[i]);
+            }
+            cuda_drop(dx);
+            cuda_drop(da);
+            cuda_drop(dw);
+            cuda_drop(dy);
+            free(x);
+            free(w);
+        }
+}
+
 /* ---- the small ones ---- */
 
 static void gather_and_logits(void)
@@ -407,6 +452,7 @@ static void streams(void)
 TEST(embed_and_norm)
 TEST(angles)
 TEST(joins)
+TEST(join_and_round)
 TEST(gather_and_logits)
 TEST(sides)
 TEST(streams)
@@ -414,9 +460,13 @@ TEST(streams)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_embed_and_norm), cmocka_unit_test(test_angles),
-        cmocka_unit_test(test_joins),          cmocka_unit_test(test_gather_and_logits),
-        cmocka_unit_test(test_sides),          cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_embed_and_norm),
+        cmocka_unit_test(test_angles),
+        cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_join_and_round),
+        cmocka_unit_test(test_gather_and_logits),
+        cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, cuda_open, cuda_close);
 }
