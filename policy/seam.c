@@ -62,13 +62,13 @@ static struct base_str head(struct base_str text)
     return text;
 }
 
-/* Does a side by itself show any identifier in [from, to)? */
+/* Does a side by itself show any identifier of that type in [from, to)? */
 static enum base_status shown(const struct pol_detector *d, struct pol_scratch *s,
-                              struct base_str side, size_t from, size_t to, struct base_arena *tmp,
-                              bool *yes, struct base_err *err)
+                              struct base_str side, size_t from, size_t to, pol_types types,
+                              struct base_arena *tmp, bool *yes, struct base_err *err)
 {
     struct pol_spans own;
-    enum base_status st = pol_scan_types(d, s, side, SEAM_TYPES, tmp, &own, NULL, err);
+    enum base_status st = pol_scan_types(d, s, side, types, tmp, &own, NULL, err);
 
     for (size_t i = 0; st == BASE_OK && i < own.n; i++)
         *yes = *yes || (own.v[i].start < to && own.v[i].end > from);
@@ -108,9 +108,9 @@ enum base_status pol_seam_find(const struct pol_detector *d, struct pol_scratch 
 
         if (sp->start >= a.n || sp->end <= a.n || !convincing(sp, joined))
             continue;
-        st = shown(d, s, a, sp->start, a.n, tmp, &known, err);
+        st = shown(d, s, a, sp->start, a.n, POL_TYPE_BIT(sp->type), tmp, &known, err);
         if (st == BASE_OK && !known)
-            st = shown(d, s, b, 0, sp->end - a.n, tmp, &known, err);
+            st = shown(d, s, b, 0, sp->end - a.n, POL_TYPE_BIT(sp->type), tmp, &known, err);
         if (st != BASE_OK || known)
             continue;
         *out = (struct pol_seam){sp->type, a.n - sp->start, sp->end - a.n};
