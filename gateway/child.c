@@ -460,10 +460,10 @@ static void wait_for_stop(struct gw_child *c)
 static bool wait_ended(struct gw_child *c, unsigned n, uint32_t ms)
 {
     struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
+    clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_sec += ms / 1000;
     for (unsigned i = 0; i < n; i++)
-        while (sem_timedwait(&c->answered, &at) != 0)
+        while (sem_clockwait(&c->answered, CLOCK_MONOTONIC, &at) != 0)
             if (errno != EINTR)
                 return false;
     return true;

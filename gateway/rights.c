@@ -18,6 +18,7 @@
 #include "gateway/app.h"
 #include "gateway/keys.h"
 #include "gateway/rights_int.h"
+#include "gateway/watch.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -39,7 +40,7 @@ static struct {
     pthread_t thread;
     bool running, stopping; /* stopping under mu */
     uint64_t told;          /* serial; the thread's, after start */
-} rw = {.mu = PTHREAD_MUTEX_INITIALIZER, .cv = PTHREAD_COND_INITIALIZER};
+} rw = {.mu = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- snapshots ---- */
 
@@ -260,11 +261,7 @@ static void *watch(void *arg)
     bool stop = false;
     free(arg);
     while (!stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += POLL_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        struct timespec until = gw_watch_until(POLL_MS);
         pthread_mutex_lock(&rw.mu);
         if (!rw.asks && !rw.stopping)
             (void)pthread_cond_timedwait(&rw.cv, &rw.mu, &until);
@@ -290,7 +287,8 @@ enum base_status gw_rights_start(struct gw_child *child, const char *log_dir, st
     rw.keeper = NULL;
     rw.dir = strdup(log_dir);
     rw.stopping = false;
-    if (!stamp || !rw.dir || !conf_rights_path(log_dir, path, sizeof path)) {
+    if (!stamp || !rw.dir || !conf_rights_path(log_dir, path, sizeof path) ||
+        !gw_watch_cond_init(&rw.cv)) {
         free(stamp);
         return base_err_set(err, BASE_ENOMEM, "out of memory, or %s is too long", log_dir);
     }

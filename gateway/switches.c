@@ -25,6 +25,7 @@
 #include "gateway/keys.h"
 #include "gateway/policy_seen.h"
 #include "gateway/switches_int.h"
+#include "gateway/watch.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -262,11 +263,7 @@ static void *watch(void *arg)
     bool complained = false, stop = false;
     free(arg);
     while (!stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += POLL_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        struct timespec until = gw_watch_until(POLL_MS);
         pthread_mutex_lock(&sw.mu);
         if (!sw.asks && !sw.stopping)
             (void)pthread_cond_timedwait(&sw.cv, &sw.mu, &until);
@@ -304,19 +301,6 @@ static enum base_status first_look(struct base_err *err)
     return tell_new(sw.now->state, err);
 }
 
-/* Waits by a clock that nobody sets: a wait by the day's clock lasts an hour longer when that is
- * set back by one. */
-static bool make_condition(void)
-{
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    bool good = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&sw.cv, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    return good;
-}
-
 enum base_status gw_switches_start(struct gw_child *child, const char *path, const char *log_dir,
                                    struct aud_log *log, struct base_err *err)
 {
@@ -326,7 +310,7 @@ enum base_status gw_switches_start(struct gw_child *child, const char *path, con
     sw.path = strdup(path);
     sw.log_dir = strdup(log_dir);
     sw.stopping = false;
-    if (!stamp || !sw.path || !sw.log_dir || !make_condition()) {
+    if (!stamp || !sw.path || !sw.log_dir || !gw_watch_cond_init(&sw.cv)) {
         free(stamp);
         return base_err_set(err, BASE_ENOMEM, "out of memory");
     }
