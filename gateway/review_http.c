@@ -150,6 +150,10 @@ bool gw_review_fetch(struct gw_request *q)
         gw_request_fail(q, 403, "policy_denied", "restriction", NULL,
                         "The answer names a person whose data are restricted by now (GDPR Art. "
                         "18), or the lists cannot be read. Who keeps the lists can say more.");
+    } else if (pol_kill_use_case(&q->app->switches->state->kills, item->use_case)) {
+        gw_request_fail(q, 403, "policy_denied", "kill-switch", NULL,
+                        "The use case of this answer is switched off: it is not given out. What to "
+                        "do: wait until it is switched on again; the operator can say more.");
     } else if (deliver(q, item)) {
         return true;
     } else {

@@ -28,7 +28,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define KILLS_MAX 1000
+#define KILLS_MAX          1000
+#define RETENTION_DAYS_MAX 36500 /* as in a configuration */
 
 /* ---- out ---- */
 
@@ -382,7 +383,10 @@ bool pol_residency_parse(const json_t *o, struct base_arena *a, struct conf_resi
     }
     r->on_premises = r->location.n == 1 && strcmp(r->location.v[0], "on_premises") == 0;
     r->entity = opt_str(&in, o, "entity");
-    if (json_is_integer(days) && json_integer_value(days) >= 0)
+    if (days && (!json_is_integer(days) || json_integer_value(days) < 0 ||
+                 json_integer_value(days) > RETENTION_DAYS_MAX))
+        wrong(&in, "%s must be a number of days", "retention_days");
+    else if (days)
         r->retention_days = (int32_t)json_integer_value(days);
     r->trains_on_data = flag(&in, o, "trains_on_data", true);
     r->certifications.v = list(&in, o, "certifications", &r->certifications.n);

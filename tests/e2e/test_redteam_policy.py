@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import harness
@@ -725,3 +726,73 @@ def test_a_reason_is_one_line_of_text(gw):
         status, _, _ = gw.request("POST", "/admin/v1/kill", {"backend": "us", "reason": reason}, key=admin,
                                   port=gw.admin_port)
         assert status == 400 and off(gw) == set(), reason
+
+
+# ---- held answers ----
+
+HELD = """version: 1
+default: { location: [on_premises, EU] }
+use_cases: [ { id: hiring, purpose: h, ai_act: annex3.4, human_review: hold } ]
+rules: [ { id: o, when: { data: [none, personal] }, location: [on_premises, EU, US], basis: [dpa, dpf] } ]
+"""
+
+
+def test_held_answers_are_their_tenants_and_one_verdict_counts(tmp_path, weir, eu, us):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, policy=HELD)
+    try:
+        admin = g.new_key("admin", role="admin")
+        other = g.command("key", "new", "-c", g.config, "--tenant", "else", "--name", "o").stdout.decode().strip()
+
+        def ask(method, path, body=None, key=admin):
+            return g.request(method, "/admin/v1/reviews" + path, body, key=key, port=g.admin_port)[0]
+
+        def fetch(review, key=None):
+            body = {"model": "auto", "messages": [{"role": "user", "content": "x"}]}
+            status, _, raw = g.request("POST", "/v1/chat/completions", body, {"x-weir-review": review}, key=key)
+            return status, json.loads(raw).get("error", {}).get("code")
+        harness.wait_for("the keys", lambda: ask("GET", "") == 200 and g.get("/v1/models", key=other)[0] == 200, 15)
+        head = g.chat("question", headers={"x-weir-use-case": "hiring"})[1]
+        review = head["x-weir-review"]
+        assert fetch(review) == (403, "review_pending") and fetch(review, other) == (404, "unknown_review")
+        assert [ask(m, "/" + review, {"verdict": "approve"}, g.key) for m in ("GET", "POST")] == [401, 401]
+        for bad in (b"", b"[]", b'{"verdict":"approve","verdict":"reject"}', {"verdict": "APPROVE"}, {"verdict": "reject"},
+                    {"verdict": ["approve"]}, {"verdict": "approve", "reason": "x" * 100000}, b"\xff"):
+            assert ask("POST", "/" + review, bad) == 400, bad
+        for path in (review.upper(), review + "/", review[:-1], "a" * 5000, "%2e%2e/kill", "/" + review):
+            assert ask("GET", "/" + path) == 404, path
+        got, threads = [], []
+        for word in ["approve", "reject"] * 6:
+            threads.append(threading.Thread(target=lambda w=word: got.append(
+                ask("POST", "/" + review, {"verdict": w, "reason": "r"}))))
+            threads[-1].start()
+        for t in threads:
+            t.join()
+        assert sorted(got) == [200] + [409] * 11
+        verdicts = [x["ev"] for x in g.leaves() if x["ev"] in ("review.approved", "review.rejected")]
+        assert len(verdicts) == 1 and fetch(review, other)[0] == 404
+        if verdicts == ["review.rejected"]:
+            head = g.chat("question", headers={"x-weir-use-case": "hiring"})[1]
+            review = head["x-weir-review"]
+            assert ask("POST", "/" + review, {"verdict": "approve"}) == 200
+        policy(g, "kill", "--use-case", "hiring", "--reason", "complaint")
+        harness.wait_for("the switch", lambda: g.chat("x", headers={"x-weir-use-case": "hiring"})[2]["error"]["code"]
+                         == "kill-switch", 10)
+        assert fetch(review) == (403, "kill-switch"), "an approved answer of it, too"
+        policy(g, "revive", "--use-case", "hiring", "--reason", "settled")
+        harness.wait_for("the way back", lambda: fetch(review)[0] == 200, 10)
+    finally:
+        g.kill()
+
+
+def test_facts_that_do_not_fit_are_refused(weir, tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(PLAIN)
+    for residency in ({"retention_days": 4294967296}, {"retention_days": -1}, {"retention_days": "0"}, {"location": "EU"},
+                      {"location": ["eu"]}, {"trains_on_data": "no"}, {"transfer": {"basis": "dpa", "expires": "soon"}},
+                      {"transfer": {"basis": "DPA"}}, {"unknown": 1}, []):
+        facts = {"today": "2026-11-22", "candidates": [{"backend": "b/x", "residency": dict({"location": ["EU"]}, **residency)
+                                                        if residency else residency}]}
+        for text in (json.dumps(facts), json.dumps(facts)[:-1], json.dumps(dict(facts, today="2026-02-30"))):
+            done = subprocess.run([weir, "policy", "eval", "--policy", str(path)], input=text.encode(),
+                                  capture_output=True, check=False)
+            assert done.returncode == 2 and b"line 1" in done.stderr and not done.stdout, (residency, done)
