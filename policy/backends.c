@@ -294,7 +294,8 @@ static bool dpf_place(struct judged *j, struct pol_step *s, const char *place)
     return false;
 }
 
-/* Every place outside the EEA, of the back end and then of its sub-processors, holds by `fn`. */
+/* Every place of the back end outside the EEA holds by `fn`. Its sub-processors' are bounded by
+ * location and region alone. */
 static bool each_third_country(struct judged *j, struct pol_step *s,
                                bool (*fn)(struct judged *, struct pol_step *, const char *))
 {
