@@ -148,10 +148,11 @@ WEIR_DEVICE float delta_token(float s[R], const float *k, const float *q, float 
 template <int R>
 WEIR_DEVICE void delta_copy(const float s[R], float *to, uint32_t row0, uint32_t dk, uint32_t dv)
 {
+    to += (uint64_t)row0 * dv;
     WEIR_UNROLL
-    for (int i = 0; i < R; i++)
+    for (int i = 0; i < R; i++, to += dv)
         if (row0 + i < dk)
-            to[(uint64_t)(row0 + i) * dv] = s[i];
+            *to = s[i];
 }
 
 /* The columns of blockIdx.y of head h through a run. */
@@ -168,13 +169,15 @@ WEIR_DEVICE void delta_head(const struct weir_delta_args &a, uint32_t run, uint3
                   (uint64_t)a.channels * (a.conv - 1) + (uint64_t)h * a.dk * a.dv + col;
     bool there = col < a.dv, fresh = a.cell[first] == 0;
     float s[R], scale = 1.0f / sqrtf((float)a.dk);
+    const float *from = live + (uint64_t)(part * R) * a.dv;
     WEIR_UNROLL
-    for (int i = 0; i < R; i++)
-        s[i] = there && !fresh && part * R + i < a.dk ? live[(uint64_t)(part * R + i) * a.dv] : 0;
+    for (int i = 0; i < R; i++, from += a.dv)
+        s[i] = there && !fresh && part * R + i < a.dk ? *from : 0;
     for (uint32_t i = threadIdx.x; i < 2 * 2 * 4 * (R + 4); i += THREADS)
         kq[i] = 0;
     __syncthreads();
     delta_stage<R>(a, first, key, kq);
+    WEIR_NO_UNROLL
     for (uint32_t e = entry; e < past; e++) {
         const float *k = kq + (e - entry) % 2 * 8 * (R + 4) + part * (R + 4);
         uint32_t t = a.order.token[e], mark = a.states.mark[t];
@@ -208,11 +211,6 @@ template <int R> WEIR_DEVICE void delta_step(const struct weir_delta_args &a)
     uint32_t c = block * THREADS + threadIdx.x;
     if (c < a.channels)
         delta_keep(a, blockIdx.z, c);
-}
-
-WEIR_KERNEL(weir_delta_step_32, struct weir_delta_args, THREADS)
-{
-    delta_step<8>(a);
 }
 
 WEIR_KERNEL(weir_delta_step_128, struct weir_delta_args, THREADS)

@@ -29,7 +29,6 @@
     K(weir_compress_ring)                                                                          \
     K(weir_turn_back)                                                                              \
     K(weir_delta_conv)                                                                             \
-    K(weir_delta_step_32)                                                                          \
     K(weir_delta_step_128)                                                                         \
     K(weir_delta_step_256)                                                                         \
     K(weir_delta_step_512)                                                                         \

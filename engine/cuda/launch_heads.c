@@ -115,8 +115,7 @@ void eng_cuda_turn_back(struct eng_cuda *d, const struct weir_turn_back_args *a)
 
 void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a)
 {
-    enum eng_cuda_kernel k = a->dk <= 32    ? ENG_CUDA_weir_delta_step_32
-                             : a->dk <= 128 ? ENG_CUDA_weir_delta_step_128
+    enum eng_cuda_kernel k = a->dk <= 128   ? ENG_CUDA_weir_delta_step_128
                              : a->dk <= 256 ? ENG_CUDA_weir_delta_step_256
                                             : ENG_CUDA_weir_delta_step_512;
     uint32_t columns = blocks(a->dv, WEIR_DELTA_COLUMNS);
