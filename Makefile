@@ -88,26 +88,31 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/.have-libraries
 
 # ---- CUDA ----
 # One fat binary for each .cu: compiled once to PTX of the oldest architecture, and from that to machine
-# code of each; linked into the program as bytes. Without nvcc, with CUDA=no and in sanitizer builds
-# there are none, and the program says so when it is asked for a device.
+# code of each; linked into the program as bytes. They take minutes to compile, so CUDA=auto makes them
+# only where they can be used (nvcc and a driver are there); CUDA=yes anywhere with nvcc, CUDA=no
+# nowhere. A program without them says so when it is asked for a device.
 
 CU := $(wildcard engine/cuda/*.cu)
 CUH := $(wildcard engine/cuda/*.cuh engine/cuda/*.h)
 CUDA_ARCHS := 80 86 89 90 100 120
 CUDA ?= auto
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_DRIVER := $(wildcard /proc/driver/nvidia/version /usr/lib/wsl/lib/libcuda.so.1)
 ifeq ($(CUDA),no)
 CUDA_WHY := it was made with CUDA=no
 else ifdef SANFLAGS
 CUDA_WHY := it is a sanitizer build
-else
-NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
-CUDA_WHY := $(if $(NVCC),,nvcc was not found)
+else ifeq ($(NVCC),)
+CUDA_WHY := nvcc was not found
+else ifneq ($(CUDA),yes)
+CUDA_WHY := $(if $(CUDA_DRIVER),,it was made where there is no NVIDIA driver (make CUDA=yes makes them anywhere))
 endif
 CUDA_SAYS = $(if $(CUDA_WHY),CPU engine only: $(CUDA_WHY),with kernels for CUDA)
 NVCC_FLAGS := -std=c++17 -O3 -I. -Xptxas -v,-warn-spills,-warn-lmem-usage -Werror all-warnings \
               $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_80,code=sm_$(a)) \
               -gencode arch=compute_80,code=compute_80
-FATBINS := $(if $(CUDA_WHY),,$(CU:engine/cuda/%.cu=$(BUILD)/cuda/%.fatbin))
+FATBINS := $(CU:engine/cuda/%.cu=$(BUILD)/cuda/%.fatbin)
+EMBEDDED := $(if $(CUDA_WHY),,$(FATBINS))
 
 # What ptxas says of registers and memory stays beside it for tools/cuda_report.py.
 $(BUILD)/cuda/%.fatbin: engine/cuda/%.cu
@@ -116,15 +121,19 @@ $(BUILD)/cuda/%.fatbin: engine/cuda/%.cu
 	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MF $(@:.fatbin=.d) -MT $@ -fatbin -o $@ $< > $(@:.fatbin=.ptxas) 2>&1 \
 	  || { grep -v '^ptxas info' $(@:.fatbin=.ptxas) >&2; rm -f $@; exit 1; }
 .PHONY: cuda
-cuda: $(FATBINS)
-	@echo "$(if $(CUDA_WHY),no CUDA images: $(CUDA_WHY),$(words $(FATBINS)) CUDA images)"
+cuda: $(if $(NVCC),$(FATBINS))
+	@echo "$(if $(NVCC),$(words $(FATBINS)) CUDA images,no CUDA images: nvcc was not found)"
 
-$(BUILD)/obj/engine/cuda/images.o: $(BUILD)/cuda/images.c $(FATBINS)
+$(BUILD)/obj/engine/cuda/images.o: $(BUILD)/cuda/images.c $(EMBEDDED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
-$(BUILD)/cuda/images.c: tools/cuda_images.py Makefile $(CU) $(NVCC)
+$(BUILD)/cuda/images.c: tools/cuda_images.py Makefile $(CU) $(BUILD)/cuda/.$(if $(CUDA_WHY),none,some)
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) tools/cuda_images.py --out $@ --nvcc '$(NVCC)' --why '$(CUDA_WHY)' $(FATBINS)
+	$(Q)$(PYTHON) tools/cuda_images.py --out $@ --nvcc '$(NVCC)' --why '$(CUDA_WHY)' $(EMBEDDED)
+$(BUILD)/cuda/.none $(BUILD)/cuda/.some:
+	@mkdir -p $(@D)
+	@rm -f $(BUILD)/cuda/.none $(BUILD)/cuda/.some
+	@touch $@
 $(call lib,engine): $(BUILD)/obj/engine/cuda/images.o
 
 # The emulator: the same .cu files as C++, and a libcuda of our own (docs/cuda.md).
@@ -334,7 +343,7 @@ help:
 	@echo "make test       unit, end-to-end and fault tests; last line: N passed, N failed"
 	@echo "make run        serve with conf/weir.yaml"
 	@echo "make check      style and structure rules"
-	@echo "make cuda       the CUDA images alone; CUDA=no: a build without them, as where there is no nvcc"
+	@echo "make cuda       the CUDA images alone (nvcc, minutes); CUDA=yes|no: a program with or without them"
 	@echo "make emulator   the emulated CUDA device for tests and --device emulated (docs/cuda.md)"
 	@echo "make bench      benchmarks (docs/benchmarks.md)"
 	@echo "make fuzz       libFuzzer targets, FUZZ_S seconds each"
