@@ -95,6 +95,8 @@ const struct pol_cue pol_cues_contact[] = {
     {"account no", CUE_ACCOUNT, 0},
     {"acct", CUE_ACCOUNT, 0},
     {"account", CUE_ACCOUNT, 0},
+    {"ifsc", CUE_ACCOUNT, 0},
+    {"ifsc code", CUE_ACCOUNT, 0},
     {"a/c", CUE_ACCOUNT, 0},
     {"cuenta", CUE_ACCOUNT, 0},
     {"compte", CUE_ACCOUNT, 0},

@@ -24,6 +24,8 @@ const struct pol_cue pol_cues_ids[] = {
     {"aadhaar", CUE_NATID, 0},
     {"aadhar", CUE_NATID, 0},
     {"pan card", CUE_TAX, 0},
+    {"pan number", CUE_TAX, 0},
+    {"pan", CUE_TAX, 0},
     {"pesel*", CUE_NATID, IN_PL},
     {"bsn", CUE_NATID, IN_NL},
     {"burgerservicenummer", CUE_NATID, IN_NL},

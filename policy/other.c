@@ -387,6 +387,7 @@ static const struct keyed keyed_types[] = {
     {CUE_HEALTH, POL_HEALTH_ID, 4, 5, 20, 1, false},
     {CUE_EMPLOYEE, POL_EMPLOYEE_ID, 3, 4, 16, 0, false},
     {CUE_ACCOUNT, POL_BANK_ACCOUNT, 7, 7, 60, 30, false},
+    {CUE_CARD, POL_CREDIT_CARD, 0, 8, 28, 4, false},
     {CUE_NATID, POL_NATIONAL_ID, 6, 6, 18, 1, true},
     {CUE_TAX, POL_TAX_ID, 6, 8, 18, 1, true},
     {CUE_VAT, POL_VAT_ID, 6, 8, 18, 0, true},
@@ -403,6 +404,33 @@ static size_t word_end(const struct pol_scan *s, size_t i)
     return i;
 }
 
+/* "4532********7890", "987-XX-XXXX": hidden in part, still somebody's. */
+static bool masked(struct pol_scan *s, const struct keyed *k, size_t a)
+{
+    size_t i = a, digits = 0, marks = 0, run = 0;
+
+    while (a > 0 && a - 1 < i && s->p[a - 1] == '*') /* the filler took them for emphasis */
+        a--;
+    for (i = a; i < s->n && i - a < 28; i++) {
+        char c = s->p[i];
+
+        if (pol_is_digit(c))
+            digits++;
+        else if (c == '*' || c == 'X' || c == 'x')
+            marks++;
+        else if (!(strchr(" -", c) && i > a && i + 1 < s->n &&
+                   (pol_is_digit(s->p[i + 1]) || strchr("*Xx", s->p[i + 1]))))
+            break;
+        else
+            run++;
+    }
+    if (digits < 3 || marks < 3 || run > 4 || digits + marks < 8 || i - a >= 28 ||
+        (i < s->n && pol_is_word(s->p[i])))
+        return false;
+    pol_found(s, a, i, k->type, POL_SHAPE, "masked", 41);
+    return true;
+}
+
 static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const struct keyed *k)
 {
     bool sign = false;
@@ -411,8 +439,12 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
 
     if (i < s->n && s->p[i] == '@' && k->cue == CUE_USER)
         i++;
-    if (i > 0 && k->cue == CUE_USER && strchr("'\"", s->p[i - 1]))
+    if (i > 0 && strchr("'\"", s->p[i - 1]))
         sign = true;
+    if ((k->cue & (CUE_CARD | CUE_NATID | CUE_ACCOUNT)) && masked(s, k, a))
+        return;
+    if (k->cue == CUE_CARD)
+        return; /* whole ones: bank.c */
     while (i < s->n && i - a <= k->most) {
         char ch = s->p[i];
 
@@ -420,6 +452,9 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
             digits += pol_is_digit(ch);
             slips += ch == 'l' || ch == 'O' || ch == 'I' || ch == 'o';
             lower += ch >= 'a' && ch <= 'z' && ch != 'l' && ch != 'o';
+        } else if (ch == '\n' && k->cue == CUE_IDCARD && i - a < 10 && digits > 0 && i + 3 < s->n &&
+                   pol_is_digit(s->p[i + 1]) && pol_is_digit(s->p[i + 2])) {
+            spaces++; /* a scan broke the line in it */
         } else if (ch == ' ' && spaces < k->spaces && i + 1 < s->n &&
                    (pol_is_digit(s->p[i + 1]) ||
                     (s->p[i + 1] >= 'A' && s->p[i + 1] <= 'Z' && i + 2 < s->n &&
@@ -435,6 +470,10 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
         digits += slips;
         sign = sign || digits >= 9;
     }
+    /* "PAN: ABPCJ4567R": capitals and digits in one piece, announced as a value */
+    if (digits >= 3 && lower == 0 && i - a >= 9 && spaces == 0 && sign &&
+        (k->cue & (CUE_TAX | CUE_ACCOUNT)))
+        digits = k->digits;
     if (i - a > k->most || i - a < k->least || digits < k->digits || (k->needs_sign && !sign) ||
         (i < s->n && pol_is_word(s->p[i])) || (i < s->n && s->p[i] == '@' && k->cue != CUE_USER))
         return;
@@ -457,7 +496,36 @@ void pol_scan_keyed(struct pol_scan *s)
     }
 }
 
+/* A login name in an address: "?user=jane77". */
+static void login(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t i = to;
+
+    (void)from;
+    while (i < s->n && i - to < 64 &&
+           (pol_is_word(s->p[i]) || s->p[i] == '.' || s->p[i] == '-' || s->p[i] == '%'))
+        i++;
+    if (i > to + 2 && i - to < 64)
+        pol_found(s, to, i, p->type, POL_CONTEXT, NULL, 43);
+}
+
+/* India's payment addresses: name@bank without a domain. */
+static void upi(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t i = from;
+
+    while (i > 0 && from - i < 64 &&
+           (pol_is_word(s->p[i - 1]) || s->p[i - 1] == '.' || s->p[i - 1] == '-'))
+        i--;
+    if (from - i >= 3)
+        pol_found(s, i, to, p->type, POL_SHAPE, p->subtype, 60);
+}
+
 const struct pol_pat pol_pats_other[] = {
+    {"[?&](?:user|username|user_name|userid|user_id|login|account)=", PAT_CASELESS, login,
+     POL_USERNAME, NULL, 0, 0},
+    {"@(?:ok(?:sbi|axis|icici|hdfcbank)|ybl|paytm|upi|apl|ibl|axl)\\b", PAT_SOM | PAT_CASELESS, upi,
+     POL_BANK_ACCOUNT, "upi", 0, 0},
     {"<<", 0, mrz, POL_PASSPORT_MRZ, NULL, 0, 0},
     {"\\.[0-9]{3,10} ?[,;/ ] ?[-+]?[0-9]{1,3}\\.[0-9]{3}", 0, gps, POL_GPS, NULL, 0, 0},
 };

@@ -141,6 +141,18 @@ static void url(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
         pol_found(s, a, end, POL_URL, POL_SHAPE, NULL, 5);
 }
 
+/* "${VAR}", "$(cat file)", "$VAR": not "$kTjdOX$c5JH". */
+static bool variable(const char *p, size_t n)
+{
+    if (n == 0 || p[0] == '{' || p[0] == '(' || p[0] == '$')
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        if (!pol_is_alpha(p[i]) && !pol_is_digit(p[i]) && p[i] != '_')
+            return false;
+    }
+    return !pol_is_digit(p[0]);
+}
+
 static bool placeholder(const char *p, size_t n)
 {
     static const char *const words[] = {"your",        "example", "changeme", "placeholder",
@@ -149,7 +161,8 @@ static bool placeholder(const char *p, size_t n)
                                         "false",       "xxxx",    "****"};
     bool same = true;
 
-    if (strchr("$<%{*[(", p[0]))
+    if (strchr("<{*[(", p[0]) || (p[0] == '$' && variable(p + 1, n - 1)) ||
+        (p[0] == '%' && (n < 4 || p[n - 1] == '%' || p[1] == '(' || p[1] == '{')))
         return true;
     for (size_t i = 1; i < n; i++)
         same = same && p[i] == p[0];
@@ -199,6 +212,41 @@ static void assigned(struct pol_scan *s, const struct pol_pat *p, size_t from, s
     pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 88);
 }
 
+static bool password_like(const char *p, size_t n)
+{
+    size_t lower = 0, upper = 0, digits = 0, others = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        lower += p[i] >= 'a' && p[i] <= 'z';
+        upper += p[i] >= 'A' && p[i] <= 'Z';
+        digits += pol_is_digit(p[i]);
+        others += !pol_is_alpha(p[i]) && !pol_is_digit(p[i]);
+    }
+    return n >= 8 && n < 32 && digits && lower && upper + others > 0 && !placeholder(p, n);
+}
+
+static size_t password_end(const struct pol_scan *s, size_t a)
+{
+    size_t b = a;
+
+    while (b < s->n && b - a < 64 && (unsigned char)s->p[b] > ' ' && !strchr("\"'`,;<>/|", s->p[b]))
+        b++;
+    while (b > a && strchr(".?):", s->p[b - 1]))
+        b--;
+    return b;
+}
+
+/* "his password !Open4Dayz", "anna@example.eu / W!nter2024": no sign says that a value follows, so
+ * it must look like a password itself. */
+static void said_password(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t a = to - 1, b = password_end(s, a);
+
+    (void)from;
+    if (password_like(s->p + a, b - a))
+        pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 70);
+}
+
 #define TOK(expr, sub, set, bits)                                                                  \
     {                                                                                              \
         expr, PAT_SOM, token, POL_SECRET, sub, set, bits                                           \
@@ -217,7 +265,7 @@ const struct pol_pat pol_pats_secret[] = {
     TOK("\\bxox[abeoprs]-[A-Za-z0-9-]{10}", "slack_token", 1, 25),
     TOK("\\bxapp-[0-9]-[A-Za-z0-9-]{10}", "slack_token", 1, 25),
     TOK("\\bhooks\\.slack\\.com/services/[A-Za-z0-9+/]{20}", "slack_webhook", 2, 25),
-    TOK("\\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16}", "stripe_key", 0, 25),
+    TOK("\\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{12}", "stripe_key", 0, 25),
     TOK("\\bwhsec_[A-Za-z0-9+/]{24}", "stripe_webhook_secret", 2, 25),
     TOK("\\bsk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{20}", "anthropic_key", 1, 25),
     TOK("\\bsk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20}", "openai_key", 1, 25),
@@ -265,9 +313,13 @@ const struct pol_pat pol_pats_secret[] = {
     {"(?:password|passwd|passwort|kennwort|mot de "
      "passe|contrasena|haslo|wachtwoord|senha|passphrase"
      "|losenord|salasana|\\bidentified by|(?:\\b|_)(?:pwd|pass|pin))[\"'*]{0,3} ?(?:[:=]| "
-     "(?:is|ist|est|es|to|jest)[: ] "
+     "(?:is|was|ist|war|lautet|est|es|era|to|jest|is:|set to|reset to)[: ] "
      "?| [\"'])",
      PAT_CASELESS, assigned, POL_SECRET, "password", 0, 0},
+    {"(?:password|passwort|kennwort|mot de passe|contrasena|haslo|wachtwoord|senha) [!-~]",
+     PAT_CASELESS, said_password, POL_SECRET, "password", 0, 0},
+    {"@[a-z0-9.-]{3,60}\\.[a-z]{2,8}(?: ?/ ?| ?\\| ?|:|; ?)[!-~]", PAT_CASELESS, said_password,
+     POL_SECRET, "password", 0, 0},
     {"(?:api.?key|apikey|secret.?key|client.?secret|access.?key|access.?key.?id|auth.?token|access."
      "?token|"
      "refresh.?token|private.?key|signing.?key|encryption.?key|\\bsecret|\\btoken|credential|"
