@@ -67,6 +67,8 @@ struct pol_scratch {
     size_t n_terms, cap_terms;
     struct pol_cand *cands;
     size_t cap_cands;
+    char *shadow; /* the text with slips mended; numbers.c */
+    size_t cap_shadow;
     struct pol_b64 b64;
     struct pol_scratch *inner; /* for what b64 decoded; made when first needed */
     bool truncated;
@@ -301,6 +303,9 @@ void pol_scratch_free(struct pol_scratch *s)
     free(s->cues);
     free(s->terms);
     free(s->cands);
+    if (s->shadow)
+        base_wipe(s->shadow, s->cap_shadow);
+    free(s->shadow);
     free(s);
 }
 
@@ -508,6 +513,10 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
         p->fn(sc, p, s->hits[i].from, s->hits[i].to);
     }
     pol_scan_numbers(sc);
+    if (!grow((void **)&s->shadow, &s->cap_shadow, sc->n, 1))
+        sc->truncated = true;
+    else
+        pol_scan_slips(sc, s->shadow);
     pol_scan_address(sc);
     pol_scan_keyed(sc);
 }

@@ -66,6 +66,8 @@ struct pol_tagger;
 void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t);
 /* Every run of digits and separators in the text: national numbers, cards, telephones. */
 void pol_scan_numbers(struct pol_scan *s);
+/* Once more for numbers with letters that look like digits; shadow: s->n bytes of the caller's. */
+void pol_scan_slips(struct pol_scan *s, char *shadow);
 /* Streets with house numbers, postal codes. */
 void pol_scan_address(struct pol_scan *s);
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */

@@ -16,6 +16,8 @@
  *                                                       a person's name near
  * Grouping that is not canonical counts only when announced. Windows have at most GROUPS_MAX
  * groups, more than PLAIN_GROUPS only where a cue is near: a table of small numbers costs little.
+ *
+ * A second pass (pol_scan_slips) reads numbers in which a scanner took digits for letters.
  */
 #include "policy/checks.h"
 #include "policy/detect.h"
@@ -29,6 +31,7 @@
 #define PLAIN_GROUPS 7
 #define CHAIN_MAX    256 /* groups looked at in one go; a longer chain is cut */
 #define DIGITS_MAX   19
+#define IBAN_MAX     34
 
 struct group {
     uint32_t at;
@@ -63,6 +66,12 @@ static void judge(struct pol_scan *s, const struct pol_scheme *c, const struct w
                       c->strength == POL_NO_CHECK ? 60 : 80 - (unsigned)c->strength);
         else if (canonical && pol_cue_leads(s, w->from, c->cues, 24))
             pol_found(s, w->from, w->to, c->type, POL_SHAPE, c->subtype, 45);
+        return;
+    }
+    if (holds && !canonical && c->strength != POL_NO_CHECK && w->n >= 9 &&
+        strstr(w->sig + 1, "-") == NULL && pol_stands_alone(s, w->from, w->to) &&
+        pol_cue_leads(s, w->from, CUE_GENERIC, 24) && pol_person_near(s, w->from, w->to)) {
+        pol_found(s, w->from, w->to, c->type, POL_SHAPE, c->subtype, 40); /* broken in a scan */
         return;
     }
     if (!holds || !canonical || c->strength == POL_NO_CHECK ||
@@ -168,6 +177,12 @@ static size_t chain(struct pol_scan *s, size_t i)
             g[n - 1].sep = s->p[i++];
             continue;
         }
+        if (i + 2 < s->n && separates(s->p[i]) && open_sep(s->p[i + 1]) &&
+            pol_is_digit(s->p[i + 2])) { /* "7.0.0.1.\n1.0": a line broken in it */
+            g[n - 1].sep = '\n';
+            i += 2;
+            continue;
+        }
         if (i + 1 < s->n && (s->p[i] == '-' || s->p[i] == '/' || s->p[i] == '_') &&
             pol_is_word(s->p[i + 1]))
             g[n - 1].sep = 'x'; /* goes on as something else */
@@ -202,6 +217,122 @@ static size_t next_start(const char *p, size_t i, size_t n)
     while (i < n && !starts[(unsigned char)p[i]])
         i++;
     return i;
+}
+
+/* ---- slips of scanners ---- */
+
+/* What a letter inside a number was: the digit, or 0. */
+static const char slips[256] = {['O'] = '0', ['o'] = '0', ['l'] = '1', ['I'] = '1',
+                                ['S'] = '5', ['B'] = '8', ['Z'] = '2', ['b'] = '6'};
+
+/* The run of letters and digits at i: its end; *wrong letters that are slips, *right digits;
+ * -1 in *wrong if another letter is in it. */
+static size_t slip_run(const char *p, size_t i, size_t n, int *wrong, size_t *right)
+{
+    *wrong = 0;
+    *right = 0;
+    for (; i < n && pol_is_word(p[i]); i++) {
+        if (pol_is_digit(p[i]))
+            ++*right;
+        else if (slips[(unsigned char)p[i]] && *wrong >= 0)
+            ++*wrong;
+        else
+            *wrong = -1;
+    }
+    return i;
+}
+
+/* The groups from i on that could be one number: its end. Digits and slips are counted. */
+static size_t slip_chain(const char *p, size_t i, size_t n, size_t prefix, size_t *wrong,
+                         size_t *right)
+{
+    size_t end = i;
+
+    *wrong = *right = 0;
+    for (size_t g = 0; g < GROUPS_MAX && i < n; g++) {
+        size_t digits;
+        int bad;
+        size_t e = slip_run(p, i + (g == 0 ? prefix : 0), n, &bad, &digits);
+
+        if (e == i || bad < 0 || (digits == 0 && e - i > 1) || e - i > IBAN_MAX)
+            break;
+        *wrong += (size_t)bad;
+        *right += digits;
+        end = e;
+        if (e + 1 >= n || !separates(p[e]))
+            break;
+        i = e + 1;
+    }
+    return end;
+}
+
+/* "DE", "PL" in front of a VAT number or an IBAN. */
+static size_t country_prefix(const struct pol_scan *s, size_t i)
+{
+    return i + 4 < s->n && s->p[i] >= 'A' && s->p[i] <= 'Z' && s->p[i + 1] >= 'A' &&
+                   s->p[i + 1] <= 'Z' && (pol_is_digit(s->p[i + 2]) || pol_is_digit(s->p[i + 3]))
+               ? 2
+               : 0;
+}
+
+static void again(struct pol_scan *t, size_t i, size_t prefix)
+{
+    if (prefix) {
+        pol_iban_at(t, i);
+        pol_ids_at(t, i);
+        return;
+    }
+    (void)pol_phone_at(t, i > 0 && t->p[i - 1] == '+' ? i - 1 : i);
+    (void)chain(t, i);
+}
+
+/* "83b7649715", "6.4.8.3.7.2.l.5.9.3": read once more with the letters as the digits that they
+ * look like. Only what is announced, or stands by somebody's name, counts, and what needs neither.
+ */
+void pol_scan_slips(struct pol_scan *s, char *shadow)
+{
+    bool copied = false;
+
+    for (size_t i = 0; i < s->n;) {
+        size_t wrong, right, e, had = s->n_v, prefix;
+
+        if (!pol_is_word(s->p[i]) || (i > 0 && pol_is_word(s->p[i - 1]))) {
+            i++;
+            continue;
+        }
+        prefix = country_prefix(s, i);
+        if (!prefix && !pol_is_digit(s->p[i]) && !slips[(unsigned char)s->p[i]]) {
+            while (i < s->n && pol_is_word(s->p[i]))
+                i++;
+            continue;
+        }
+        e = slip_chain(s->p, i, s->n, prefix, &wrong, &right);
+        if (wrong > 0 && wrong * 2 <= right + 1 && right >= 5 && wrong + right >= 8) {
+            struct pol_scan t = *s;
+
+            if (!copied)
+                memcpy(shadow, s->p, s->n);
+            copied = true;
+            for (size_t k = i + prefix; k < e; k++) {
+                if (slips[(unsigned char)shadow[k]])
+                    shadow[k] = slips[(unsigned char)shadow[k]];
+            }
+            t.p = shadow;
+            again(&t, i, prefix);
+            s->v = t.v;
+            s->cap = t.cap;
+            s->truncated = t.truncated;
+            for (size_t k = had; k < t.n_v; k++) {
+                if (t.v[k].level == POL_CONTEXT || t.v[k].type == POL_IBAN ||
+                    t.v[k].type == POL_PHONE || pol_person_near(s, t.v[k].from, t.v[k].to))
+                    s->v[had++] = t.v[k];
+            }
+            s->n_v = had;
+        }
+        i = e > i ? e : i + 1;
+        while (i < s->n && pol_is_word(s->p[i]))
+            i++;
+    }
 }
 
 void pol_scan_numbers(struct pol_scan *s)
