@@ -5,7 +5,7 @@
  * From each the name and the house number are read in the order that the language uses; without a
  * number it is no address but a place. What was read is then extended over a flat number, a postal
  * code and a town, in either order, over at most one line end. A postal code alone counts behind a
- * word for it.
+ * word for it, beside a town that the tagger found, and in the forms that nothing else has.
  *
  * An address is personal data (somebody lives or works there). Wrong ones are mostly addresses of
  * firms, which this does not tell apart.
@@ -205,9 +205,55 @@ static size_t extend(const struct pol_scan *s, size_t end)
 
 /* ---- streets ---- */
 
+static bool already(const struct pol_scan *s, size_t from, size_t to)
+{
+    for (size_t i = s->n_v; i-- > s->n_names;) {
+        if (s->v[i].from < to && from < s->v[i].to)
+            return true;
+    }
+    return pol_named_within(s, from, to, true);
+}
+
+/* The lines below an address that hold nothing but capitalised words: a town, a country. */
+static void block(struct pol_scan *s, size_t end)
+{
+    for (int line = 0; line < 4; line++) {
+        size_t i = end, e;
+
+        while (i < s->n && i - end < 4 && strchr(" ,;", s->p[i]))
+            i++;
+        if (i >= s->n || s->p[i] != '\n')
+            return;
+        for (i++; i < s->n && i - end < 16 && s->p[i] == ' ';)
+            i++;
+        if ((e = unit(s, i)) > i || (e = postal(s, i)) > i) {
+            end = e;
+            continue;
+        }
+        e = town(s, i);
+        if (e == i || (e < s->n && s->p[e] != '\n' && s->p[e] != ','))
+            return;
+        if (!already(s, i, e))
+            pol_found(s, i, e, POL_LOCATION, POL_SHAPE, NULL, 12);
+        end = e;
+    }
+}
+
 static void found(struct pol_scan *s, size_t from, size_t to)
 {
-    pol_found(s, from, extend(s, to), POL_ADDRESS, POL_CONTEXT, NULL, 44);
+    size_t end = extend(s, to);
+
+    pol_found(s, from, end, POL_ADDRESS, POL_CONTEXT, NULL, 44);
+    block(s, end);
+}
+
+/* "moved here from Fortaleza", "zamieszkala w Sremie". */
+static void lives(struct pol_scan *s, const struct pol_cue_hit *c)
+{
+    size_t i = spaces(s, c->to), e = town(s, i);
+
+    if (e > i + 2 && i > c->to && i - c->to < 3 && !pol_named_within(s, i, e, true))
+        pol_found(s, i, e, POL_LOCATION, POL_SHAPE, NULL, 12);
 }
 
 /* The number right before "rue": where it begins, or SIZE_MAX. */
@@ -355,8 +401,85 @@ static void postal_code(struct pol_scan *s, const struct pol_cue_hit *c)
         pol_found(s, i, e, POL_POSTAL_CODE, POL_CONTEXT, NULL, 43);
 }
 
+/* Four or five digits ("43015", "840 24") that a place's name stands beside: no year. */
+static bool plain_code(const struct pol_scan *s, size_t a, size_t e)
+{
+    size_t digits = 0;
+
+    for (size_t i = a; i < e; i++)
+        digits += pol_is_digit(s->p[i]);
+    if (digits == 4 && e - a == 4 &&
+        ((s->p[a] == '1' && s->p[a + 1] == '9') || (s->p[a] == '2' && s->p[a + 1] == '0')))
+        return false;
+    return digits >= 4 && pol_stands_alone(s, a, e);
+}
+
+/* "10115 Berlin", "Costamezzana 43015": a code with the town that the tagger found beside it. */
+static void beside_town(struct pol_scan *s, const struct pol_cand *town)
+{
+    size_t a = town->from, e;
+
+    if (a > 4 && s->p[a - 1] == ' ') {
+        for (a--; a > 0 && town->from - a < 9 &&
+                  (pol_is_digit(s->p[a - 1]) || strchr(" -", s->p[a - 1]));)
+            a--;
+        while (a < town->from && !pol_is_digit(s->p[a]))
+            a++;
+        e = postal(s, a);
+        if (e > a && e + 1 == town->from && plain_code(s, a, e)) {
+            pol_found(s, a, e, POL_POSTAL_CODE, POL_SHAPE, NULL, 14);
+            return;
+        }
+    }
+    a = town->to + 1;
+    if (a + 3 < s->n && s->p[a - 1] == ' ' && pol_is_digit(s->p[a])) {
+        e = postal(s, a);
+        if (e > a && plain_code(s, a, e))
+            pol_found(s, a, e, POL_POSTAL_CODE, POL_SHAPE, NULL, 14);
+    }
+}
+
+static bool capital_word(const struct pol_scan *s, size_t i)
+{
+    return upper_at(s, i) && i + 2 < s->n && s->p[i + 1] >= 'a' && s->p[i + 1] <= 'z';
+}
+
+/* Forms that are nothing else: "1012 AB Utrecht", "00-950 Warszawa", "SW1A 1AA". */
+void pol_postal_at(struct pol_scan *s, size_t at)
+{
+    size_t e = at, k = 0;
+
+    if (pol_is_digit(s->p[at])) {
+        e = postal(s, at);
+        if (e > at + 5 && e + 1 < s->n && s->p[e] == ' ' && capital_word(s, e + 1) &&
+            pol_stands_alone(s, at, e) &&
+            (s->p[at + 2] == '-' || s->p[at + 4] == '-' ||
+             (s->p[at + 4] == ' ' && upper_at(s, at + 5))))
+            pol_found(s, at, e, POL_POSTAL_CODE, POL_SHAPE, NULL, 14);
+        return;
+    }
+    while (k < 2 && upper_at(s, e))
+        k++, e++;
+    if (k == 0 || e >= s->n || !pol_is_digit(s->p[e]))
+        return;
+    e++;
+    if (e < s->n && (pol_is_digit(s->p[e]) || upper_at(s, e)))
+        e++;
+    if (e + 4 > s->n || s->p[e] != ' ' || !pol_is_digit(s->p[e + 1]) || !upper_at(s, e + 2) ||
+        !upper_at(s, e + 3) || strchr("CIKMOV", s->p[e + 2]) || strchr("CIKMOV", s->p[e + 3]))
+        return;
+    if (pol_stands_alone(s, at, e + 4))
+        pol_found(s, at, e + 4, POL_POSTAL_CODE, POL_SHAPE, NULL, 14);
+}
+
 void pol_scan_address(struct pol_scan *s)
 {
+    for (size_t i = 0; i < s->n_names; i++) {
+        const struct pol_cand town = s->v[i];
+
+        if (town.type == POL_LOCATION)
+            beside_town(s, &town);
+    }
     for (size_t i = 0; i < s->n_cues; i++) {
         const struct pol_cue_hit *c = &s->cues[i];
 
@@ -368,5 +491,7 @@ void pol_scan_address(struct pol_scan *s)
             name_precedes(s, c);
         if (c->what & CUE_POSTAL)
             postal_code(s, c);
+        if (c->what & CUE_LIVES)
+            lives(s, c);
     }
 }

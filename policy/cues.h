@@ -37,7 +37,8 @@ enum {
     CUE_STREET_PRE = 1u << 24,  /* a street's name follows: rue, via, ul. */
     CUE_STREET_END = 1u << 25,  /* the end of a street's name, its number follows: -strasse */
     CUE_STREET_POST = 1u << 26, /* a street's name precedes: Street, Road */
-    CUE_POSTAL = 1u << 27       /* a postal code follows */
+    CUE_POSTAL = 1u << 27,      /* a postal code follows */
+    CUE_LIVES = 1u << 28        /* a town or country follows: where somebody lives or comes from */
 };
 
 enum {

@@ -68,6 +68,8 @@ void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t);
 void pol_scan_numbers(struct pol_scan *s);
 /* Once more for numbers with letters that look like digits; shadow: s->n bytes of the caller's. */
 void pol_scan_slips(struct pol_scan *s, char *shadow);
+/* A postal code in a form of its own, at the token that begins at `at` and holds a digit. */
+void pol_postal_at(struct pol_scan *s, size_t at);
 /* Streets with house numbers, postal codes. */
 void pol_scan_address(struct pol_scan *s);
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */

@@ -292,20 +292,21 @@ static void again(struct pol_scan *t, size_t i, size_t prefix)
 void pol_scan_slips(struct pol_scan *s, char *shadow)
 {
     bool copied = false;
+    size_t i = 0;
 
-    for (size_t i = 0; i < s->n;) {
-        size_t wrong, right, e, had = s->n_v, prefix;
+    for (;;) {
+        size_t wrong, right, e, had = s->n_v, prefix, least = i;
 
-        if (!pol_is_word(s->p[i]) || (i > 0 && pol_is_word(s->p[i - 1]))) {
+        i = next_start(s->p, i, s->n);
+        if (i >= s->n)
+            return;
+        if (!pol_is_digit(s->p[i])) {
             i++;
             continue;
         }
+        while (i > least && pol_is_word(s->p[i - 1])) /* the token's beginning */
+            i--;
         prefix = country_prefix(s, i);
-        if (!prefix && !pol_is_digit(s->p[i]) && !slips[(unsigned char)s->p[i]]) {
-            while (i < s->n && pol_is_word(s->p[i]))
-                i++;
-            continue;
-        }
         e = slip_chain(s->p, i, s->n, prefix, &wrong, &right);
         if (wrong > 0 && wrong * 2 <= right + 1 && right >= 5 && wrong + right >= 8) {
             struct pol_scan t = *s;
@@ -352,8 +353,10 @@ void pol_scan_numbers(struct pol_scan *s)
         }
         for (run = i; run > 0 && pol_is_word(s->p[run - 1]); run--)
             ;
-        if ((unsigned char)s->p[run] < 0x80 && s->p[run] != '_')
+        if ((unsigned char)s->p[run] < 0x80 && s->p[run] != '_') {
             pol_ids_at(s, run);
+            pol_postal_at(s, run);
+        }
         if (run < i) {
             while (i < s->n && pol_is_word(s->p[i]))
                 i++;

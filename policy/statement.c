@@ -37,7 +37,7 @@ extern const int16_t pol_statement_rows[];
 
 #define KEY_BYTES 6 /* of a word that the model sees */
 
-enum { NAME_NO, NAME_PERSON, NAME_OTHER };
+enum { NAME_NO, NAME_PERSON, NAME_ORG, NAME_PLACE };
 
 struct word {
     uint32_t from, to;
@@ -105,7 +105,9 @@ static unsigned name_at(const struct pol_scan *s, size_t from, size_t to, size_t
         ++*at;
     for (size_t k = *at; k < s->n_names && s->v[k].from < to; k++) {
         if (s->v[k].to > from)
-            return s->v[k].type == POL_PERSON ? NAME_PERSON : NAME_OTHER;
+            return s->v[k].type == POL_PERSON ? NAME_PERSON
+                   : s->v[k].type == POL_ORG  ? NAME_ORG
+                                              : NAME_PLACE;
     }
     return NAME_NO;
 }
@@ -325,6 +327,8 @@ static void hints_of(const struct pol_scan *s, struct clause *c)
             continue;
         n = pol_hints_at(s, from, found);
         for (size_t k = 0; k < n; k++) {
+            if (found[k].type == POL_SPECIAL_ETHNIC && c->w[i].name == NAME_PLACE)
+                continue; /* Turku is no Turk */
             keep(c, (struct hit){.from = (uint32_t)from,
                                  .to = found[k].to,
                                  .id = found[k].id,
