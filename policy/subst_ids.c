@@ -5,6 +5,14 @@
  * looks for last digits with which the scheme's own check holds. A scheme without such a part has
  * no recipe: a number that passes its check might be somebody's, so its values get placeholders.
  * Pure functions; the caller supplies the randomness.
+ *
+ * Where each part comes from. By the scheme's own rule: PESEL (centuries), EGN, CNP, isikukood and
+ * matricule (years far off), NINO (Q is no first letter), SSN (areas from 900 on; tax numbers there
+ * have groups from 50 on). Published for tests: NHS numbers from 999 on (nhs-number's
+ * documentation), fodselsnummer with months + 80 (Skatteetaten, as in NoCommons' releases), hetu
+ * from 900 on (kept for temporary use), Steuer-ID beginning with 0 (ELSTER's check digit document,
+ * as in rechtlogisch/steuer-id). Not confirmed by a published source: the BSN's 9999, and that no
+ * department 00 exists.
  */
 #include "policy/checks.h"
 #include "policy/detect.h"

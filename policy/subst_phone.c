@@ -1,7 +1,14 @@
 /* subst_phone.c - telephone numbers that ring nowhere.
  *
- * From the ranges that regulators keep for films and examples: Bundesnetzagentur (DE), Ofcom (GB),
- * Arcep (FR), ComReg (IE), PTS (SE), ACMA (AU), NANPA's 555-01xx (US, CA). The country code and
+ * From the ranges that regulators keep for films and examples. Read on 2026-11-22, each in a source
+ * other than this program's authors' memory:
+ *   DE  Bundesnetzagentur, Amtsblatt 7/2021, Mitteilung 148/2021, as reported by teltarif.de 84487
+ *   GB  Ofcom, numbers for drama: 01632 960xxx, 020 7946 0xxx, 07700 900xxx, as used for examples
+ *       all over gov.uk's services
+ *   FR  Arcep, decision 2018-0881: 01 99 00, 02 61 91, 03 53 01, 04 65 71, 05 36 49, 06 39 98
+ *   IE  ComReg: 020 91, SE PTS: 08-465 004 00 to 99 and 070-174 06 05 to 99, press of 2020-09-07
+ *   AU  02 5550 xxxx, US and CA 555-0100 to 0199: style guides for documentation
+ * Others that are said to exist could not be confirmed and are not used. The country code and
  * the separators stay as written; where the range's numbers are shorter or longer, the end is cut
  * or continued. A country without such a range has no substitute here. Pure functions.
  */
@@ -22,9 +29,8 @@ static const struct range ranges[] = {
     {"44", "1632960", 3, false}, {"44", "7700900", 3, true},  {"33", "19900", 4, false},
     {"33", "26191", 4, false},   {"33", "35301", 4, false},   {"33", "46571", 4, false},
     {"33", "53649", 4, false},   {"33", "63998", 4, true},    {"353", "2091", 5, false},
-    {"46", "8465004", 2, false}, {"46", "3139006", 2, false}, {"46", "4062804", 2, false},
-    {"61", "25550", 4, false},   {"61", "37010", 4, false},   {"61", "75550", 4, false},
-    {"61", "87010", 4, false},   {"1", "20255501", 2, false}, {"1", "30355501", 2, false},
+    {"46", "8465004", 2, false}, {"46", "70174063", 1, true}, {"46", "70174067", 1, true},
+    {"61", "25550", 4, false},   {"1", "20255501", 2, false}, {"1", "30355501", 2, false},
     {"1", "40455501", 2, false}, {"1", "51255501", 2, false}, {"1", "61755501", 2, false},
 };
 
@@ -110,8 +116,9 @@ bool pol_subst_phone(struct base_str original, struct pol_subst_rand *r, char ou
     if (!country)
         return false;
     bool trunk = digits[at] == '0', spelled = at > 0;
-    bool mobile = (strcmp(country, "44") == 0 && digits[at + trunk] == '7') ||
-                  (strcmp(country, "33") == 0 && strchr("67", digits[at + trunk]));
+    bool mobile =
+        ((strcmp(country, "44") == 0 || strcmp(country, "46") == 0) && digits[at + trunk] == '7') ||
+        (strcmp(country, "33") == 0 && strchr("67", digits[at + trunk]));
     range = choose(country, mobile, r);
     if (!range)
         return false;
