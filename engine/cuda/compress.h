@@ -15,20 +15,21 @@ struct weir_order {
     uint32_t n, n_run;
 };
 
-/* Where a layer's states are: copy `noted` of sequence s begins at s seq_step + noted noted_step
- * floats; copy 0 is the live one. */
+/* Where a layer's states are: slot i begins i step floats behind `at`. */
 struct weir_states {
     float *at;
-    uint64_t seq_step, noted_step;
-    const uint32_t *mark; /* [tokens] to which copy the state behind a token goes, 0: to none */
+    uint64_t step;
+    const uint32_t *slot; /* [tokens] of the state of a token's sequence */
+    const uint32_t *mark; /* [tokens] slot to which that state goes behind a token, or NO_MARK */
 };
+#define WEIR_NO_MARK 0xffffffffu
 
 /* One of the rings of a layer: of the keys, or of the indexer's. Its state: [size][u, g][width]. */
 struct weir_ring {
     const float *u, *g; /* [tokens][width] */
     const float *place; /* [ratio][width] */
     const float *norm;  /* [length] */
-    float *state;       /* states.at and the ring's place in a state */
+    float *state;       /* slot 0, at the ring's place in it */
     void *pages;        /* [page][WEIR_PAGE][length] */
     const int32_t *table;
     uint32_t stride, length, width; /* width: length, or twice that where keys overlap */

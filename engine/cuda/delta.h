@@ -19,7 +19,7 @@ struct weir_delta_args {
     float *out;                /* [tokens][n_value][dv] */
     struct weir_order order;
     struct weir_states states;
-    const uint32_t *seq, *cell;
+    const uint32_t *cell;
     uint32_t n_key, n_value, dk, dv, conv, channels;
     uint32_t tiled;     /* value head h has key head h % n_key; else h / (n_value / n_key) */
     uint32_t gate_each; /* 0: beta and alpha are [tokens][n_value]. Else beta
@@ -38,8 +38,10 @@ struct weir_delta_gate_args {
 
 #define WEIR_DELTA_COLUMNS 32 /* of a state, that a block takes */
 
-/* launch_heads.c. Convolution and steps: two launches; then the gated norm: one. */
-void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a);
+/* launch_heads.c. x to u; then, with x, u and the states still as they were, u to out, and the
+ * states; then the gated norm. One launch each. */
+void eng_cuda_delta_conv(struct eng_cuda *d, const struct weir_delta_args *a);
+void eng_cuda_delta_step(struct eng_cuda *d, const struct weir_delta_args *a);
 void eng_cuda_delta_gate(struct eng_cuda *d, const struct weir_delta_gate_args *a, uint32_t n_tok);
 
 #endif

@@ -14,23 +14,27 @@
 
 /* A batch: sequence of every token, and where its state is noted. */
 struct batch {
-    uint32_t n, seq[80], mark[80];
+    uint32_t n, seq[80], mark[80]; /* mark: 1 or 2, 0 = not */
 };
 
 /* What every test has on the device. */
 struct work {
-    uint32_t cell[80], *d_seq, *d_cell, *d_mark, *d_token, *d_run, *d_first, n_run;
+    uint32_t cell[80], *d_slot, *d_seq, *d_cell, *d_mark, *d_token, *d_run, *d_first, n_run;
 };
 
 static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 {
-    uint32_t token[80], run[80], first[81];
-    for (uint32_t t = 0; t < b->n; t++)
+    uint32_t token[80], run[80], first[81], slot[80], mark[80];
+    for (uint32_t t = 0; t < b->n; t++) {
         w->cell[t] = len[b->seq[t]]++;
+        slot[t] = b->seq[t] * COPIES;
+        mark[t] = b->mark[t] ? slot[t] + b->mark[t] : WEIR_NO_MARK;
+    }
     w->n_run = eng_cuda_order(b->seq, b->n, token, run, first);
     w->d_seq = cuda_put(b->seq, b->n * 4);
     w->d_cell = cuda_put(w->cell, b->n * 4);
-    w->d_mark = cuda_put(b->mark, b->n * 4);
+    w->d_slot = cuda_put(slot, b->n * 4);
+    w->d_mark = cuda_put(mark, b->n * 4);
     w->d_token = cuda_put(token, b->n * 4);
     w->d_run = cuda_put(run, b->n * 4);
     w->d_first = cuda_put(first, (w->n_run + 1) * 4);
@@ -38,7 +42,8 @@ static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 
 static void work_free(struct work *w)
 {
-    uint32_t *drop[] = {w->d_seq, w->d_cell, w->d_mark, w->d_token, w->d_run, w->d_first};
+    uint32_t *drop[] = {w->d_slot,  w->d_seq, w->d_cell, w->d_mark,
+                        w->d_token, w->d_run, w->d_first};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         cuda_drop(drop[i]);
 }
@@ -206,8 +211,7 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
                                 .decay = d_w[2],
                                 .out = cuda_put(NULL, (size_t)b->n * wide * 4),
                                 .order = order_of(&k, b),
-                                .states = {d_state, COPIES * each, each, k.d_mark},
-                                .seq = k.d_seq,
+                                .states = {d_state, each, k.d_slot, k.d_mark},
                                 .cell = k.d_cell,
                                 .n_key = p->n_key,
                                 .n_value = p->n_value,
@@ -224,7 +228,8 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
                                      .n_value = p->n_value,
                                      .dv = p->dv,
                                      .eps = 1e-6f};
-    eng_cuda_delta(dev, &a);
+    eng_cuda_delta_conv(dev, &a);
+    eng_cuda_delta_step(dev, &a);
     eng_cuda_delta_gate(dev, &g, b->n);
     cuda_get(got, a.out, (size_t)b->n * wide * 4);
     for (size_t i = 0; i < (size_t)b->n * wide; i++)
@@ -382,7 +387,7 @@ static void squeeze_batch(struct squeezed *q, const struct batch *b, uint32_t le
     }
     struct weir_compress_args a = {.ring = {q->ring[0], q->ring[1]},
                                    .order = order_of(&k, b),
-                                   .states = {NULL, COPIES * q->each, q->each, k.d_mark},
+                                   .states = {NULL, q->each, k.d_slot, k.d_mark},
                                    .seq = k.d_seq,
                                    .cell = k.d_cell,
                                    .freq = q->d_freq,
