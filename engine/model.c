@@ -354,15 +354,19 @@ enum base_status eng_forward(struct eng_model *m, struct eng_cache *c, const str
     enum base_status st = check_batch(m, c, b, err);
     if (st != BASE_OK)
         return st;
+    struct eng_sampler *const *who = b->who;
+    int32_t *picked = b->picked;
     for (size_t i = 0; i < b->n && st == BASE_OK; i += m->s.rows) {
         make_step(m, c, b, i, (uint32_t)(b->n - i < m->s.rows ? b->n - i : m->s.rows));
         m->probe_row0 = i;
-        st = eng_forward_slice(m, c, logits, err);
+        st = eng_forward_slice(m, c, logits, who, picked, err);
         if (st == BASE_OK)
             eng_cache_commit(c);
         else
             eng_cache_drop(c);
         logits += (size_t)m->step.n_kept * m->hp.n_vocab;
+        who = who ? who + m->step.n_kept : NULL;
+        picked = who ? picked + m->step.n_kept : NULL;
     }
     return st;
 }

@@ -142,6 +142,9 @@ void eng_cache_describe_use(const struct eng_cache *c, struct eng_cache_use *out
 
 /* ---- batches ---- */
 
+#define ENG_PICK_ROW (-2)
+struct eng_sampler;
+
 struct eng_batch {
     size_t n;              /* tokens in the batch; any number, cut internally to bound memory */
     const int32_t *tokens; /* [n] token ids */
@@ -150,8 +153,13 @@ struct eng_batch {
                               sequence positions go up by one; the first token of an empty sequence
                               may start anywhere */
     const bool *want;      /* [n] which tokens' logits to return; NULL = all */
-    const bool *mark;      /* [n] behind which tokens to note the state, for eng_cache_keepable;
-                              NULL = none. Ignored by models that are not recurrent */
+    /* [wanted rows] who picks a token of the row, and the token; NULL: nobody picks. A device that
+     * does not pick a row says ENG_PICK_ROW, and the row of logits is there; of rows that it did
+     * pick it is not. The CPU always leaves that to its caller. */
+    struct eng_sampler *const *who;
+    int32_t *picked;
+    const bool *mark; /* [n] behind which tokens to note the state, for eng_cache_keepable;
+                         NULL = none. Ignored by models that are not recurrent */
 };
 
 /* Appends the batch to its sequences and writes, for every wanted token in batch order, one row of

@@ -49,7 +49,13 @@ static void head(struct eng_fwd *f, float *logits)
         uint32_t n = all - r < most ? all - r : most;
         struct eng_acts a = m->ops->prepare(f, f->in + (size_t)r * hp->n_embd, m->output_norm,
                                             f->s->xn, n, hp->n_embd, eng_wants_ints(&m->output));
+        if (f->who && m->ops->draw) {
+            m->ops->draw(f, &a, n, f->who + r, f->picked + r, logits + (size_t)r * hp->n_vocab);
+            continue;
+        }
         m->ops->head(f, &a, n, logits + (size_t)r * hp->n_vocab);
+        for (uint32_t i = r; f->who && i < r + n; i++)
+            f->picked[i] = ENG_PICK_ROW;
     }
 }
 
@@ -79,10 +85,12 @@ static enum base_status layers(struct eng_fwd *f, struct base_err *err)
 }
 
 enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, float *logits,
+                                   struct eng_sampler *const *who, int32_t *picked,
                                    struct base_err *err)
 {
     const struct eng_hparams *hp = &m->hp;
-    struct eng_fwd f = {.m = m, .c = c, .s = &m->s, .step = &m->step, .n = m->step.n};
+    struct eng_fwd f = {
+        .m = m, .c = c, .s = &m->s, .step = &m->step, .n = m->step.n, .who = who, .picked = picked};
     f.in = hp->n_stream > 1 ? m->s.in : m->s.x;
     m->ops->begin(&f);
     eng_cache_clean(c);

@@ -346,12 +346,16 @@ struct eng_fwd {
     const struct eng_step *step;
     const struct eng_layer *y;
     uint32_t layer;
-    uint32_t n; /* tokens */
-    float *in;  /* [n][n_embd] what a half of the layer sees: s->x, or s->in */
+    uint32_t n;                     /* tokens */
+    float *in;                      /* [n][n_embd] what a half of the layer sees: s->x, or s->in */
+    struct eng_sampler *const *who; /* [n_kept] or NULL: eng_batch */
+    int32_t *picked;
 };
 
-/* model_forward.c: the slice that m->step describes. Writes the logits of the kept tokens. */
+/* model_forward.c: the slice that m->step describes. Writes the logits of the kept tokens; or, with
+ * who, what was picked of them (eng_batch). */
 enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, float *logits,
+                                   struct eng_sampler *const *who, int32_t *picked,
                                    struct base_err *err) BASE_MUST_CHECK;
 
 /* Whether products of w take rounded activations. */

@@ -30,6 +30,7 @@ struct eng_cache;
 struct eng_fwd;
 struct eng_hyper;
 struct eng_model;
+struct eng_sampler;
 
 /* ---- what operators are given ---- */
 
@@ -187,6 +188,12 @@ struct eng_ops {
      * them, divided by logit_scale, then c tanh(. / c) with c = logit_softcap if that is not 0.
      * Filled when end() has returned. */
     void (*head)(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits);
+    /* NULL: the host picks. Else the same as head(), but tokens come back and not logits: row r's
+     * is picked[r], as who[r] would pick it, and who[r] knows (eng_sampler_took); -1: no finite
+     * logit; ENG_PICK_ROW where the device does not pick (or who[r] is NULL): then the row stands
+     * in logits, penalised already if who[r] was asked (eng_sampler_ask). Waits for the device. */
+    void (*draw)(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
+                 struct eng_sampler *const *who, int32_t *picked, float *logits);
 
     /* -- rows -- */
 

@@ -352,7 +352,9 @@ static void advance(struct eng_sched *s, uint32_t i)
     struct slot *k = &s->slots[i];
     struct eng_request *r = k->r;
     struct base_err err;
-    int32_t id = eng_sampler_pick(r->sampler, s->logits + r->row * s->n_vocab);
+    int32_t id = s->picked[r->row];
+    if (id == ENG_PICK_ROW)
+        id = eng_sampler_pick(r->sampler, s->logits + r->row * s->n_vocab);
     if (id < 0) {
         base_error("engine", "%s gives no finite scores", s->mc->name);
         fail_slot(s, i, "the model gives no finite scores");
@@ -384,8 +386,16 @@ void eng_sched_step(struct eng_sched *s)
     if (b.n == 0)
         return;
     uint64_t t0 = base_mono_us();
-    struct eng_batch batch = {
-        .n = b.n, .tokens = s->tokens, .seqs = s->seqs, .want = s->want, .mark = s->mark};
+    struct eng_batch batch = {.n = b.n,
+                              .tokens = s->tokens,
+                              .seqs = s->seqs,
+                              .want = s->want,
+                              .mark = s->mark,
+                              .who = s->who,
+                              .picked = s->picked};
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].r && s->slots[i].r->fed && s->slots[i].r->row != SIZE_MAX)
+            s->who[s->slots[i].r->row] = s->slots[i].r->sampler;
     enum base_status st = eng_forward(s->model, s->cache, &batch, s->logits, &err);
     adapt(s, &b, base_mono_us() - t0);
     if (st != BASE_OK)

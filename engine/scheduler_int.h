@@ -63,6 +63,8 @@ struct eng_sched {
     uint32_t chunk;
     double request_ms; /* smoothed duration of requests */
     float *logits;
+    struct eng_sampler **who; /* [n_slots] of the rows of logits, */
+    int32_t *picked;          /* and what a device picked of them (eng_batch) */
     int32_t *tokens;
     uint32_t *seqs;
     bool *want, *mark;

@@ -63,7 +63,10 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
     s->seqs = malloc(batch * sizeof(*s->seqs));
     s->want = malloc(batch * sizeof(*s->want));
     s->mark = malloc(batch * sizeof(*s->mark));
-    if (!s->slots || !s->logits || !s->tokens || !s->seqs || !s->want || !s->mark)
+    s->who = calloc(s->n_slots, sizeof(struct eng_sampler *));
+    s->picked = calloc(s->n_slots, sizeof(*s->picked));
+    if (!s->who || !s->picked || !s->slots || !s->logits || !s->tokens || !s->seqs || !s->want ||
+        !s->mark)
         return base_err_set(err, BASE_ENOMEM, "no memory for %u slots", s->n_slots);
     for (uint32_t i = 0; i < s->n_slots; i++)
         s->slots[i].held.max = s->n_ctx;
@@ -133,6 +136,8 @@ void eng_sched_free(struct eng_sched *s)
     }
     free(s->slots);
     free(s->logits);
+    free((void *)s->who);
+    free(s->picked);
     free(s->tokens);
     free(s->seqs);
     free(s->want);
