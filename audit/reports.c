@@ -105,6 +105,18 @@ static const char listing_left[] =
     "in_eea "                                                                                      \
     "ORDER BY requests DESC"
 
+/* Of the recipients above, as the configurations of the time name them. */
+static const char sub_processors[] =
+    "SELECT json_extract(e.detail,'$.backend') AS backend, "
+    "json_extract(e.detail,'$.residency.entity') AS entity, "
+    "json_extract(s.value,'$.name') AS sub_processor, "
+    "(SELECT group_concat(p.value,' ') FROM json_each(s.value,'$.location') p) AS places, "
+    "ts(min(e.t)) AS configured_first, ts(max(e.t)) AS configured_last "
+    "FROM event e, json_each(e.detail,'$.residency.sub_processors') s "
+    "WHERE e.ev='conf.backend' AND json_extract(e.detail,'$.backend') IN "
+    "(SELECT a.backend FROM sel JOIN attempt a USING(req) WHERE a.on_premises=0) "
+    "GROUP BY 1,2,3,4 ORDER BY 1,3,4";
+
 static const char by_class[] = WORDS("data") "SELECT word AS class, count(DISTINCT w.req) AS "
                                              "requests, count(DISTINCT CASE WHEN a.on_premises=0 "
                                              "THEN w.req END) AS may_have_left FROM w "
@@ -180,6 +192,7 @@ static const struct table article30[] = {
      "a.entity, a.location ORDER BY requests DESC"},
     {"Transfers to third countries and their safeguards (Art. 30(1)(e))",
      RECIPIENTS("AND coalesce(in_eea,0)=0")},
+    {"Sub-processors of the recipients, as configured (Art. 28(2), 30(1)(d), (e))", sub_processors},
     {"Kinds of personal data that were found", BY_TYPE("findings")},
     {"Security measures seen at work (Art. 30(1)(g)): identifiers replaced before sending",
      BY_TYPE("redacted")},
@@ -232,6 +245,7 @@ static const struct table access_[] = {
 static const struct table transfers[] = {
     {"Recipients with a place outside the EEA, or of which that is not recorded (Art. 44 to 49)",
      RECIPIENTS("AND coalesce(in_eea,0)=0")},
+    {"Sub-processors of all recipients, as configured (Art. 28(2), 44)", sub_processors},
     {"Data classes that may have gone there",
      "SELECT coalesce(a.entity,'not recorded') AS entity, trim(a.location) AS places, a.basis, "
      "a.reference, trim(r.data) AS data, count(DISTINCT a.req) AS requests, sum(a.redact IS NOT "

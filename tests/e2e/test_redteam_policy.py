@@ -682,11 +682,13 @@ def test_registers_agree_with_the_log_and_carry_no_code(tmp_path, weir, eu, us):
     text = harness.POLICY.replace("purpose: customer support", f'purpose: "{NASTY}"')
     g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING, policy=text)
     try:
-        for n, days in ((3, "0"), (2, "30")):
+        for n, days in ((3, "1"), (2, "30")):
             with open(g.config, encoding="utf-8") as f:
                 conf = f.read()
             with open(g.config, "w", encoding="utf-8") as f:
-                f.write(conf.replace("retention_days: 0", f"retention_days: {days}"))
+                f.write(conf.replace("retention_days: 0" if n == 3 else "retention_days: 1", f"retention_days: {days}").replace(
+                    "      transfer: { basis: dpf", "      sub_processors: [ { name: Cloud AG, location: [US, DE] } ]\n"
+                    "      transfer: { basis: dpf", n == 3))
             reload(g)
             for _ in range(n):
                 assert g.chat("Hello", headers={"x-weir-use-case": "support"}, max_tokens=2)[0] == 200
@@ -701,6 +703,9 @@ def test_registers_agree_with_the_log_and_carry_no_code(tmp_path, weir, eu, us):
                     k = x["to"]["backend"], x["to"]["retention_days"]
                     want[k] = want.get(k, 0) + 1
             assert got == want and len([k for k in want if k[0] == "us"]) == 2, (report, got, want)
+        for report in ("article30", "transfers"):
+            subs = rows(g, report, "Sub-processors")
+            assert [(r["backend"], r["sub_processor"], r["places"]) for r in subs] == [("us", "Cloud AG", "US DE")], subs
         act = {r["activity"]: r for r in rows(g, "article30", "Processing")}
         assert act["support"]["requests"] == 5 and act["(none declared)"]["requests"] == 2
         assert [r["requests"] for r in rows(g, "dpia", "Measures: requests refused")] == [1]
