@@ -283,8 +283,10 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
         st = gw_event_reload(app.log, old->conf, now ? now->conf : NULL, why, err);
     if (st == BASE_OK && now)
         st = aud_keeper_configure(app.keeper, &now->conf->audit.content, err);
-    if (st == BASE_OK && now)
+    if (st == BASE_OK && now) {
         aud_log_record_days(app.log, record_days(now->conf));
+        gw_switches_warn(now->conf);
+    }
     return st;
 }
 

@@ -66,45 +66,6 @@ static struct conf *open_conf(const char *verb, const char *file)
     return c;
 }
 
-static bool known_model(const struct conf *c, struct base_str name)
-{
-    struct conf_target t;
-    return conf_target_find(c, name, &t) == BASE_OK;
-}
-
-static bool known_backend(const struct conf *c, struct base_str name)
-{
-    for (size_t i = 0; i < c->n_backends; i++)
-        if (c->backends[i].name && base_str_is(name, c->backends[i].name))
-            return true;
-    return base_str_is(name, "local");
-}
-
-static bool known_basis(struct base_str name)
-{
-    for (int b = CONF_BASIS_NONE + 1; b <= CONF_BASIS_LAST; b++)
-        if (base_str_is(name, conf_basis_name((enum conf_basis)b)))
-            return true;
-    return false;
-}
-
-static bool known(const struct conf *c, enum pol_kill_kind kind, struct base_str v)
-{
-    switch (kind) {
-    case POL_KILL_BACKEND:
-        return known_backend(c, v);
-    case POL_KILL_MODEL:
-        return known_model(c, v);
-    case POL_KILL_COUNTRY:
-        return conf_place_known(v) && !base_str_is(v, "on_premises");
-    case POL_KILL_BASIS:
-        return known_basis(v);
-    case POL_KILL_USE_CASE:
-        return conf_use_case_known(c, v);
-    }
-    return false;
-}
-
 /* Exactly one of the options that say what; false after telling. */
 static bool one_target(const char *verb, const struct args *a, struct gw_state_change *ch)
 {
@@ -138,7 +99,7 @@ static int change(const char *verb, int argc, char **argv, enum gw_state_act act
     ch.by = base_str_c(a.by ? a.by : a.who);
     int status = GW_CLI_BAD;
     enum base_status st;
-    if (act == GW_STATE_KILL && !known(c, ch.kind, ch.value)) {
+    if (act == GW_STATE_KILL && !gw_policy_state_names(c, ch.kind, ch.value)) {
         gw_cli_fail("%s: no %s is called \"%.*s\": the switch would stop nothing", verb,
                     pol_kill_kind_name(ch.kind), BASE_FMT(ch.value));
     } else if ((st = gw_policy_state_change(c->policy_state, &ch, &err)) == BASE_OK) {
@@ -163,7 +124,7 @@ int gw_cli_policy_revive(int argc, char **argv)
     return change("policy revive", argc, argv, GW_STATE_REVIVE);
 }
 
-static void show(const struct gw_policy_state *s, bool json)
+static void show(const struct conf *c, const struct gw_policy_state *s, bool json)
 {
     struct base_buf b;
     struct base_json j;
@@ -178,9 +139,12 @@ static void show(const struct gw_policy_state *s, bool json)
     if (s->kills.n == 0)
         puts("nothing is switched off");
     for (size_t i = 0; i < s->kills.n; i++)
-        printf("%-8s  %-24.*s  since %.*s  %.*s\n", pol_kill_kind_name(s->kills.v[i].kind),
+        printf("%-8s  %-24.*s  since %.*s  %.*s%s\n", pol_kill_kind_name(s->kills.v[i].kind),
                BASE_FMT(s->kills.v[i].value), BASE_FMT(s->kills.v[i].since),
-               BASE_FMT(s->kills.v[i].reason));
+               BASE_FMT(s->kills.v[i].reason),
+               gw_policy_state_names(c, s->kills.v[i].kind, s->kills.v[i].value)
+                   ? ""
+                   : "  (stops nothing: the configuration has none of that name)");
 }
 
 int gw_cli_policy_kills(int argc, char **argv)
@@ -193,12 +157,15 @@ int gw_cli_policy_kills(int argc, char **argv)
     struct conf *c = open_conf("policy list", a.file);
     if (!c)
         return GW_CLI_BAD;
-    enum base_status st = gw_policy_state_load(c->policy_state, &s, &err);
-    conf_free(c);
-    if (st != BASE_OK)
-        return gw_cli_fail("policy list: %s", err.text);
-    show(s, a.json);
+    int status = 0;
+    if (gw_policy_state_load(c->policy_state, &s, &err) != BASE_OK)
+        status = gw_cli_fail("policy list: %s", err.text);
+    else
+        show(c, s, a.json);
     gw_policy_state_free(s);
+    conf_free(c);
+    if (status)
+        return status;
     return fflush(stdout) == 0 ? 0 : GW_CLI_BAD;
 }
 

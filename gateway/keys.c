@@ -260,7 +260,7 @@ enum base_status gw_keys_load(const char *path, struct gw_keys **out, struct bas
     /* ENOENT is looked for here, before the read: a file that comes and goes is read when it is
      * there, and the next change tells. */
     if (access(path, F_OK) == 0)
-        st = base_file_read(path, &text, err);
+        st = base_file_read_regular(path, &text, err);
     else if (errno == ENOENT)
         base_buf_z(&text, "{\"version\":1,\"keys\":[]}");
     else

@@ -112,6 +112,29 @@ static enum base_status all_allowed(const struct conf *c, const struct gw_policy
     return st;
 }
 
+bool gw_policy_state_names(const struct conf *c, enum pol_kill_kind kind, struct base_str value)
+{
+    struct conf_target t;
+    bool found = false;
+    switch (kind) {
+    case POL_KILL_BACKEND:
+        for (size_t i = 0; i < c->n_backends && !found; i++)
+            found = c->backends[i].name && base_str_is(value, c->backends[i].name);
+        return found || base_str_is(value, "local");
+    case POL_KILL_MODEL:
+        return conf_target_find(c, value, &t) == BASE_OK;
+    case POL_KILL_COUNTRY:
+        return conf_place_known(value) && !base_str_is(value, "on_premises");
+    case POL_KILL_BASIS:
+        for (int b = CONF_BASIS_NONE + 1; b <= CONF_BASIS_LAST && !found; b++)
+            found = base_str_is(value, conf_basis_name((enum conf_basis)b));
+        return found;
+    case POL_KILL_USE_CASE:
+        return conf_use_case_known(c, value);
+    }
+    return false;
+}
+
 enum base_status gw_policy_state_allows(const struct conf *c, struct base_err *err)
 {
     struct gw_policy_state *s = NULL;

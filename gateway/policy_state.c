@@ -155,7 +155,7 @@ enum base_status gw_policy_state_load(const char *path, struct gw_policy_state *
         goto out;
     }
     s->arena = a;
-    st = base_file_read(path, &b, &why);
+    st = base_file_read_regular(path, &b, &why); /* a pipe would stop the watcher for good */
     if (st != BASE_OK && why.sys == ENOENT) {
         st = BASE_OK;
         goto out;

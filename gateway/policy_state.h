@@ -66,6 +66,8 @@ bool gw_policy_state_lost(const struct gw_policy_state *s, const struct pol_kill
 /* Writes those back into the file (also where there is none), each with an event. */
 enum base_status gw_policy_state_restore(const char *path, const struct pol_kills *known,
                                          uint64_t serial, struct base_err *err) BASE_MUST_CHECK;
+/* Whether the configuration has anything that such a switch would stop. */
+bool gw_policy_state_names(const struct conf *c, enum pol_kill_kind kind, struct base_str value);
 /* The revision of a file below which nothing is taken, from the state file and from what the log's
  * folder remembers of it (policy_seen.h). 0: none. */
 enum base_status gw_policy_state_floor(const struct conf *c, enum gw_governed of,

@@ -145,6 +145,20 @@ static void publish(struct gw_switches_ref *s)
     gw_switches_unref(old);
 }
 
+void gw_switches_warn(const struct conf *c)
+{
+    struct gw_switches_ref *s = gw_switches_now();
+    for (size_t i = 0; i < s->state->kills.n; i++) {
+        const struct pol_kill *k = &s->state->kills.v[i];
+        if (!gw_policy_state_names(c, k->kind, k->value))
+            base_warn("policy",
+                      "the kill switch on %s %.*s stops nothing: the configuration has "
+                      "none of that name",
+                      pol_kill_kind_name(k->kind), BASE_FMT(k->value));
+    }
+    gw_switches_unref(s);
+}
+
 /* ---- records ---- */
 
 static enum base_status tell(const struct gw_state_change *e, size_t kills, struct base_err *err)

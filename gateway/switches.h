@@ -25,6 +25,9 @@ void gw_switches_stop(void);
 /* The newest snapshot, with a reference for the caller. Any thread, between start and stop. */
 struct gw_switches_ref *gw_switches_now(void);
 
+/* After a reload: tells which switches have lost what they were about (a back end renamed). */
+void gw_switches_warn(const struct conf *c);
+
 /* The admin side: /admin/v1/kill. Loop 0. */
 void gw_switches_admin(struct gw_server_request *r, struct base_str rest);
 

@@ -64,31 +64,6 @@ static bool member(const json_t *o, const char *key, char *out, size_t max)
     return true;
 }
 
-static bool backend_known(const struct conf *c, const struct gw_state_change *w)
-{
-    struct conf_target t;
-    struct base_str v = w->value;
-    switch (w->kind) {
-    case POL_KILL_BACKEND:
-        for (size_t i = 0; i < c->n_backends; i++)
-            if (base_str_is(v, c->backends[i].name))
-                return true;
-        return base_str_is(v, "local");
-    case POL_KILL_MODEL:
-        return conf_target_find(c, v, &t) == BASE_OK;
-    case POL_KILL_COUNTRY:
-        return conf_place_known(v) && !base_str_is(v, "on_premises");
-    case POL_KILL_BASIS:
-        for (int b = CONF_BASIS_NONE + 1; b <= CONF_BASIS_LAST; b++)
-            if (base_str_is(v, conf_basis_name((enum conf_basis)b)))
-                return true;
-        return false;
-    case POL_KILL_USE_CASE:
-        return conf_use_case_known(c, v);
-    }
-    return false;
-}
-
 static bool fill(struct gw_switches_ask *a, struct gw_server_request *r, const json_t *o)
 {
     int n = 0;
@@ -110,7 +85,8 @@ static bool fill(struct gw_switches_ask *a, struct gw_server_request *r, const j
         return false;
     }
     a->what.reason = base_str_c(a->reason);
-    if (a->what.act == GW_STATE_KILL && !backend_known(r->gen->conf, &a->what)) {
+    if (a->what.act == GW_STATE_KILL &&
+        !gw_policy_state_names(r->gen->conf, a->what.kind, a->what.value)) {
         gw_admin_error(r, 400, "invalid_request_error",
                        "no %s is called %s: the switch would stop nothing",
                        pol_kill_kind_name(a->what.kind), a->value);

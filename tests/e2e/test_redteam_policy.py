@@ -127,6 +127,37 @@ def test_a_key_revoked_while_no_file_can_be_opened_is_revoked(gw):
     harness.wait_for("the revocation", lambda: gw.chat("Hello", key=key, max_tokens=2)[0] == 401, 5)
 
 
+def test_a_pipe_or_a_folder_in_place_of_the_file_stops_nothing_else(gw):
+    policy(gw, "kill", "--backend", "us", "--reason", "now")
+    harness.wait_for("the switch", lambda: route(gw) == "eu/gpt-x", 15)
+    os.rename(state_of(gw), state_of(gw) + ".away")
+    for make in (os.mkfifo, os.mkdir):
+        if os.path.isdir(state_of(gw)):
+            os.rmdir(state_of(gw))
+        elif os.path.lexists(state_of(gw)):
+            os.unlink(state_of(gw))     # the gateway has put it back already
+        make(state_of(gw))
+        time.sleep(0.5)
+        assert route(gw) == "eu/gpt-x"
+    os.rmdir(state_of(gw))
+    os.rename(state_of(gw) + ".away", state_of(gw))
+    policy(gw, "revive", "--backend", "us", "--reason", "over")
+    harness.wait_for("the way back", lambda: route(gw) == "us/claude-x", 15)
+
+
+def test_a_switch_that_has_lost_its_object_is_told(gw):
+    """A back end that gets another name sheds its switch: the reload and the list say so."""
+    policy(gw, "kill", "--backend", "us", "--reason", "now")
+    harness.wait_for("the switch", lambda: route(gw) == "eu/gpt-x", 15)
+    with open(gw.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(gw.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("name: us\n", "name: us2\n").replace("us/claude-x", "us2/claude-x"))
+    reload(gw)
+    harness.wait_for("the word", lambda: "backend us stops nothing" in log_text(gw), 5)
+    assert b"stops nothing" in policy(gw, "list").stdout
+
+
 CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
