@@ -102,6 +102,11 @@ static void check_rest(const struct one *o)
 
     if (t->expect_outcome && strcmp(t->expect_outcome, outcome) != 0)
         FAIL(o, "outcome: expected %s, but: %s", t->expect_outcome, o->d.reason);
+    else if (t->expect_outcome && !o->d.routed && strcmp(o->d.deny_rule, "no-candidate") == 0 &&
+             !(t->expect_rule && strcmp(t->expect_rule, "no-candidate") == 0))
+        FAIL(o, "outcome: %s",
+             "denied only because there is no back end to ask: give the test "
+             "backends, or the file test_backends");
     if (t->expect_tier && strcmp(t->expect_tier, tier) != 0)
         FAIL(o, "tier: expected %s, got %s", t->expect_tier, tier);
     for (size_t i = 0; i < o->d.n_rules; i++)

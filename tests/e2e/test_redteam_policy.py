@@ -680,6 +680,21 @@ def test_a_byte_order_mark_is_no_text(weir, tmp_path):
     assert code == 0, said
 
 
+def test_a_denial_for_want_of_a_back_end_proves_nothing(weir, tmp_path):
+    """A policy that lets everything out, and a test that says it does not."""
+    text = """version: 1
+rules: [ { id: open, when: { data: [none, personal] }, location: [on_premises, EU, US], basis: [dpa] } ]
+"""
+    for test in ("{ text: hello, expect: { outcome: deny } }", "{ text: x, backends: [], expect: { outcome: deny } }"):
+        code, said, _ = check(weir, tmp_path, text + f"tests: [ {test} ]\n")
+        assert code == 1 and "no back end to ask" in said, said
+    for test in ("{ text: x, expect: { outcome: deny, rule: no-candidate } }",
+                 "{ text: x, backends: [ { name: a/b, location: [CN], transfer: { basis: dpa, reference: R } } ], "
+                 "expect: { outcome: deny, rule: open } }"):
+        code, said, _ = check(weir, tmp_path, text + f"tests: [ {test} ]\n")
+        assert code == 0, said
+
+
 def test_a_policy_without_tests_is_told(weir, tmp_path):
     code, said, _ = check(weir, tmp_path, PLAIN.split("tests:")[0])
     assert code == 0 and "the policy has rules and no tests" in said
