@@ -4,7 +4,7 @@
  * Pages: WEIR_PAGE cells each. Keys of a layer stand as [page][n_head_kv][WEIR_PAGE][n_dim], values
  * as [page][n_head_kv][WEIR_PAGE][n_vdim]; elements are halves or floats. A table names, per
  * sequence, the page of its cells 64 i to 64 i + 63; -1 where there is none, and such a page is
- * never touched. Cell j of a sequence is its token j, whose position is j more than the first's.
+ * never touched. Cell j of a sequence is its token j; base[seq] is the position of cell 0.
  *
  * A token at cell c sees the cells first(c) <= j <= c: all, those of its window, or those of its
  * chunk of positions; or, with a list, the cells that the list names. Behind them it may see cells
@@ -50,9 +50,9 @@ struct weir_attend_args {
     struct weir_cells near, far; /* far.k NULL: none */
     const float *q;              /* head h of token t at q + t q_token + h q_head */
     const struct weir_tile *tile;
-    const uint32_t *seq, *cell, *pos; /* [tokens]; pos: only for n_chunk_pos */
-    const float *sinks;               /* [n_head] or NULL */
-    const float *gate;                /* outputs are multiplied by its sigmoid; or NULL */
+    const uint32_t *seq, *cell, *base; /* [tokens], [tokens], [n_seq] */
+    const float *sinks;                /* [n_head] or NULL */
+    const float *gate;                 /* outputs are multiplied by its sigmoid; or NULL */
     float *out;
     float *part;    /* [chunks][tiles][n_head_kv][rows_pad][n_vdim], not yet divided; or unused */
     float *part_ml; /* [chunks][tiles][n_head_kv][rows_pad][2]: largest score, sum of weights */

@@ -55,7 +55,8 @@ WEIR_DEVICE uint32_t attend_first(const struct weir_attend_args &a, uint32_t t)
         return cell >= a.window ? cell - a.window + 1 : 0;
 #endif
     if (a.n_chunk_pos) {
-        uint32_t pos = a.pos[t], base = pos - cell, start = pos / a.n_chunk_pos * a.n_chunk_pos;
+        uint32_t base = a.base[a.seq[t]];
+        uint32_t start = (base + cell) / a.n_chunk_pos * a.n_chunk_pos;
         return start > base ? start - base : 0;
     }
     return 0;

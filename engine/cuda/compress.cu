@@ -109,7 +109,7 @@ template <typename T> WEIR_DEVICE void make_key(const struct weir_compress_args 
     uint32_t entry = a.order.first[a.order.run[blockIdx.x]];
     uint32_t first_cell = a.cell[a.order.token[entry]];
     uint32_t n = pos + 1 < a.size ? pos + 1 : a.size, from = pos + 1 - n;
-    const float *state = r.state + (uint64_t)a.states.slot[t] * a.states.step;
+    const float *state = r.state + a.states.slot[t] * a.states.each;
     for (uint32_t i = threadIdx.x; i < n; i += THREADS)
         rows[i] = key_row(a, entry, first_cell, from + i);
     __syncthreads();
@@ -179,10 +179,10 @@ WEIR_KERNEL(weir_compress_ring, struct weir_compress_args, THREADS)
         return;
     uint32_t entry = a.order.first[blockIdx.x], past = a.order.first[blockIdx.x + 1];
     uint32_t first = a.order.token[entry], first_cell = a.cell[first];
-    float *live = r.state + (uint64_t)a.states.slot[first] * a.states.step, x;
+    float *live = r.state + a.states.slot[first] * a.states.each, x;
     for (uint32_t e = entry; e < past; e++) {
         uint32_t mark = a.states.mark[a.order.token[e]];
-        float *copy = r.state + (uint64_t)mark * a.states.step;
+        float *copy = r.state + mark * a.states.each;
         for (uint32_t slot = 0; mark != WEIR_NO_MARK && slot < a.size; slot++)
             if (ring_slot(a, r, live, entry, first_cell, first_cell + e - entry, slot, i, &x))
                 copy[(uint64_t)slot * 2 * r.width + i] = x;

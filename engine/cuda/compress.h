@@ -15,21 +15,21 @@ struct weir_order {
     uint32_t n, n_run;
 };
 
-/* Where a layer's states are: slot i begins i step floats behind `at`. */
+/* Where a layer's states are: slot i begins at i * each floats. */
+#define WEIR_NO_MARK 0xffffffffu /* to none */
 struct weir_states {
     float *at;
-    uint64_t step;
-    const uint32_t *slot; /* [tokens] of the state of a token's sequence */
-    const uint32_t *mark; /* [tokens] slot to which that state goes behind a token, or NO_MARK */
+    uint64_t each;        /* floats of a slot */
+    const uint32_t *slot; /* [tokens] of the live state of the token's sequence */
+    const uint32_t *mark; /* [tokens] the slot to which the state behind a token is copied, or */
 };
-#define WEIR_NO_MARK 0xffffffffu
 
 /* One of the rings of a layer: of the keys, or of the indexer's. Its state: [size][u, g][width]. */
 struct weir_ring {
     const float *u, *g; /* [tokens][width] */
     const float *place; /* [ratio][width] */
     const float *norm;  /* [length] */
-    float *state;       /* slot 0, at the ring's place in it */
+    float *state;       /* states.at and the ring's place in a state */
     void *pages;        /* [page][WEIR_PAGE][length] */
     const int32_t *table;
     uint32_t stride, length, width; /* width: length, or twice that where keys overlap */

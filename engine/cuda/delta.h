@@ -38,10 +38,8 @@ struct weir_delta_gate_args {
 
 #define WEIR_DELTA_COLUMNS 32 /* of a state, that a block takes */
 
-/* launch_heads.c. x to u; then, with x, u and the states still as they were, u to out, and the
- * states; then the gated norm. One launch each. */
-void eng_cuda_delta_conv(struct eng_cuda *d, const struct weir_delta_args *a);
-void eng_cuda_delta_step(struct eng_cuda *d, const struct weir_delta_args *a);
+/* launch_heads.c. Convolution and steps: two launches; then the gated norm: one. */
+void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a);
 void eng_cuda_delta_gate(struct eng_cuda *d, const struct weir_delta_gate_args *a, uint32_t n_tok);
 
 #endif

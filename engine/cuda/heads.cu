@@ -88,7 +88,7 @@ WEIR_DEVICE void head_scale(const struct weir_heads_args &a, const struct weir_h
     if (p.post_norm)
         by = head_rms(x, p.n, a.eps);
     if (p.temp) {
-        float at = (float)(a.pos[t] + a.temp_offset);
+        float at = (float)(a.base[a.seq[t]] + a.cell[t] + a.temp_offset);
         by *= 1.0f + a.temp_scale * logf(floorf(at / (float)a.temp_length) + 1.0f);
     }
     __syncwarp(0xffffffffu);

@@ -32,7 +32,7 @@ struct weir_head_kind {
 struct weir_heads_args {
     struct weir_head_kind q, k, v;
     const float *cs; /* [tokens][n_rot] cosine and sine of every pair */
-    const uint32_t *seq, *cell, *pos;
+    const uint32_t *seq, *cell, *base;
     const int32_t *table; /* [n_seq][stride], of the pages */
     uint32_t stride, neox;
     float eps, layer_eps;              /* of RMS norms, of WEIR_NORM_LAYER */

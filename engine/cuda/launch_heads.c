@@ -113,18 +113,14 @@ void eng_cuda_turn_back(struct eng_cuda *d, const struct weir_turn_back_args *a)
     launch(d, ENG_CUDA_weir_turn_back, a->n_tok, blocks(a->n_head, WARPS), 1, 0, a, sizeof(*a));
 }
 
-void eng_cuda_delta_conv(struct eng_cuda *d, const struct weir_delta_args *a)
-{
-    uint32_t values = blocks(a->n_value * a->dv, THREADS);
-    launch(d, ENG_CUDA_weir_delta_conv, a->order.n, 2 * a->n_key + values, 1, 0, a, sizeof(*a));
-}
-
-void eng_cuda_delta_step(struct eng_cuda *d, const struct weir_delta_args *a)
+void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a)
 {
     enum eng_cuda_kernel k = a->dk <= 128   ? ENG_CUDA_weir_delta_step_128
                              : a->dk <= 256 ? ENG_CUDA_weir_delta_step_256
                                             : ENG_CUDA_weir_delta_step_512;
     uint32_t columns = blocks(a->dv, WEIR_DELTA_COLUMNS);
+    uint32_t values = blocks(a->n_value * a->dv, THREADS);
+    launch(d, ENG_CUDA_weir_delta_conv, a->order.n, 2 * a->n_key + values, 1, 0, a, sizeof(*a));
     launch(d, k, a->n_value + blocks(blocks(a->channels, THREADS), columns), columns,
            a->order.n_run, 0, a, sizeof(*a));
 }

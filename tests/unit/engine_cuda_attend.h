@@ -37,8 +37,7 @@ struct pool {
 struct world {
     const struct shape *s;
     struct pool near, far;
-    uint32_t n, seq[600], cell[600], pos[600], base[RUNS],
-        first[RUNS]; /* first: of a run's tokens */
+    uint32_t n, seq[600], cell[600], base[RUNS], first[RUNS]; /* first: of a run's tokens */
     uint32_t n_head;
     float *q, *gate, *sinks;
     uint64_t q_token, q_head;
@@ -159,7 +158,6 @@ static inline void world_new(struct world *w, const struct shape *s)
             assert_true(w->n < 600);
             w->seq[w->n] = r;
             w->cell[w->n] = s->run[r].from + i;
-            w->pos[w->n] = w->base[r] + w->cell[w->n];
         }
     }
     if (s->pick_near)
@@ -302,7 +300,7 @@ static inline float *on_device(const struct world *w)
               .tile = cuda_put(tile, all * sizeof *tile),
               .seq = cuda_put(w->seq, w->n * sizeof *w->seq),
               .cell = cuda_put(w->cell, w->n * sizeof *w->cell),
-              .pos = cuda_put(w->pos, w->n * sizeof *w->pos),
+              .base = cuda_put(w->base, sizeof w->base),
               .sinks = w->sinks ? cuda_put(w->sinks, w->n_head * sizeof *w->sinks) : NULL,
               .gate = w->gate ? q + s->n_dim : NULL,
               .out = cuda_put(NULL, n_out * sizeof *out),
@@ -339,7 +337,7 @@ static inline float *on_device(const struct world *w)
                    swapped + t * p.a.out_token + h * p.a.out_head, s->n_vdim * sizeof *out);
     drop_cells(&p.a.near);
     drop_cells(&p.a.far);
-    const void *drop[] = {q, p.a.tile, p.a.seq, p.a.cell, p.a.pos, p.a.sinks, p.a.out, p.scratch};
+    const void *drop[] = {q, p.a.tile, p.a.seq, p.a.cell, p.a.base, p.a.sinks, p.a.out, p.scratch};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         if (drop[i])
             cuda_drop(drop[i]);

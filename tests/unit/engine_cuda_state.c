@@ -14,12 +14,12 @@
 
 /* A batch: sequence of every token, and where its state is noted. */
 struct batch {
-    uint32_t n, seq[80], mark[80]; /* mark: 1 or 2, 0 = not */
+    uint32_t n, seq[80], mark[80];
 };
 
 /* What every test has on the device. */
 struct work {
-    uint32_t cell[80], *d_slot, *d_seq, *d_cell, *d_mark, *d_token, *d_run, *d_first, n_run;
+    uint32_t cell[80], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
 };
 
 static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
@@ -42,8 +42,8 @@ static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 
 static void work_free(struct work *w)
 {
-    uint32_t *drop[] = {w->d_slot,  w->d_seq, w->d_cell, w->d_mark,
-                        w->d_token, w->d_run, w->d_first};
+    uint32_t *drop[] = {w->d_seq,   w->d_cell, w->d_slot, w->d_mark,
+                        w->d_token, w->d_run,  w->d_first};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         cuda_drop(drop[i]);
 }
@@ -228,8 +228,7 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
                                      .n_value = p->n_value,
                                      .dv = p->dv,
                                      .eps = 1e-6f};
-    eng_cuda_delta_conv(dev, &a);
-    eng_cuda_delta_step(dev, &a);
+    eng_cuda_delta(dev, &a);
     eng_cuda_delta_gate(dev, &g, b->n);
     cuda_get(got, a.out, (size_t)b->n * wide * 4);
     for (size_t i = 0; i < (size_t)b->n * wide; i++)
