@@ -40,7 +40,9 @@ struct eng_cuda {
     uint32_t max_dynamic[ENG_CUDA_N_KERNELS];
     enum base_status st; /* the first error since the last sync */
     struct base_err err;
-    bool lost;
+    bool lost, muted;
+    eng_cu_event fences[ENG_CUDA_FENCES];
+    bool fenced[ENG_CUDA_FENCES];
 };
 
 static const char *const kernel_names[] = {
@@ -86,7 +88,7 @@ static bool fail(struct eng_cuda *d, eng_cu_result r, const char *what)
 /* Whether work may be asked for; makes the context the thread's. */
 static bool ready(struct eng_cuda *d)
 {
-    return d->st == BASE_OK && !fail(d, d->cu.ctx_set(d->ctx), "taking the device");
+    return !d->muted && d->st == BASE_OK && !fail(d, d->cu.ctx_set(d->ctx), "taking the device");
 }
 
 /* ---- the library ---- */
@@ -213,7 +215,9 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
         return no_answer(d, r, d->info.name, err);
     }
     size_t total;
-    if ((r = d->cu.ctx_set(d->ctx)) ||
+    for (size_t i = 0; i < ENG_CUDA_FENCES && r == ENG_CU_OK; i++)
+        r = d->cu.event_create(&d->fences[i], ENG_CU_EVENT_NO_TIMING);
+    if (r || (r = d->cu.ctx_set(d->ctx)) ||
         (r = d->cu.stream_create(&d->stream, ENG_CU_STREAM_NON_BLOCKING)) ||
         (r = d->cu.mem_info(&d->info.memory_free, &total)))
         return no_answer(d, r, d->info.name, err);
@@ -333,6 +337,9 @@ void eng_cuda_close(struct eng_cuda *d)
         (void)d->cu.ctx_set(d->ctx);
         for (size_t i = 0; i < d->n_modules; i++)
             (void)d->cu.module_unload(d->modules[i]);
+        for (size_t i = 0; i < ENG_CUDA_FENCES; i++)
+            if (d->fences[i])
+                (void)d->cu.event_destroy(d->fences[i]);
         if (d->stream)
             (void)d->cu.stream_destroy(d->stream);
         (void)d->cu.ctx_release(d->dev);
@@ -429,10 +436,64 @@ void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda
                kernel_names[k]);
 }
 
-enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err)
+void eng_cuda_fence(struct eng_cuda *d, uint32_t which)
+{
+    if (ready(d) && !fail(d, d->cu.event_record(d->fences[which], d->stream), "marking a place"))
+        d->fenced[which] = true;
+}
+
+void eng_cuda_fence_wait(struct eng_cuda *d, uint32_t which)
+{
+    if (d->fenced[which] && ready(d))
+        (void)fail(d, d->cu.event_sync(d->fences[which]), "waiting for a place");
+}
+
+void eng_cuda_graph_begin(struct eng_cuda *d)
+{
+    if (ready(d))
+        (void)fail(d, d->cu.capture_begin(d->stream, ENG_CU_CAPTURE_THREAD_LOCAL), "recording");
+}
+
+eng_cu_graph_exec eng_cuda_graph_end(struct eng_cuda *d)
+{
+    eng_cu_graph g = NULL;
+    eng_cu_graph_exec x = NULL;
+    /* also after a failure: a capture that stays open would spoil the stream */
+    if (fail(d, d->cu.capture_end(d->stream, &g), "recording") || !g)
+        return NULL;
+    if (d->st == BASE_OK && fail(d, d->cu.graph_instantiate(&x, g, 0), "making a graph"))
+        x = NULL;
+    (void)fail(d, d->cu.graph_free(g), "making a graph");
+    return x;
+}
+
+void eng_cuda_graph_run(struct eng_cuda *d, eng_cu_graph_exec g)
+{
+    if (ready(d))
+        (void)fail(d, d->cu.graph_launch(g, d->stream), "running a graph");
+}
+
+void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g)
+{
+    if (g && d->cu.ctx_set(d->ctx) == ENG_CU_OK)
+        (void)fail(d, d->cu.graph_exec_free(g), "freeing a graph");
+}
+
+void eng_cuda_mute(struct eng_cuda *d, bool on)
+{
+    d->muted = on;
+}
+
+bool eng_cuda_wait(struct eng_cuda *d)
 {
     if (ready(d))
         (void)fail(d, d->cu.stream_sync(d->stream), "waiting for the device");
+    return d->st == BASE_OK;
+}
+
+enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err)
+{
+    (void)eng_cuda_wait(d);
     enum base_status st = d->st;
     if (st && err)
         *err = d->err;

@@ -74,9 +74,27 @@ struct eng_cuda_dim {
 void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda_dim grid,
                      struct eng_cuda_dim block, uint32_t shared, const void *args, size_t size);
 
+/* Marks this place in the work; which < ENG_CUDA_FENCES. Waiting for a mark that was never set does
+ * nothing. */
+#define ENG_CUDA_FENCES 4
+void eng_cuda_fence(struct eng_cuda *d, uint32_t which);
+void eng_cuda_fence_wait(struct eng_cuda *d, uint32_t which);
+
+/* Between begin and end launches and copies (pinned memory only) are recorded and not done; the
+ * graph, which run() does again and again with the same arguments, is the caller's. NULL after a
+ * failure, which sticks. */
+void eng_cuda_graph_begin(struct eng_cuda *d);
+eng_cu_graph_exec eng_cuda_graph_end(struct eng_cuda *d);
+void eng_cuda_graph_run(struct eng_cuda *d, eng_cu_graph_exec g);
+void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g);
+/* While on, launches, copies and fills are ignored: what they ask for is in a graph. */
+void eng_cuda_mute(struct eng_cuda *d, bool on);
+
 /* Waits until all work is done. The first error since the last call: then nothing of the work since
  * can be relied on. */
 enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err) BASE_MUST_CHECK;
+/* Waits as eng_cuda_sync does, but leaves an error where it is; false if there is one. */
+bool eng_cuda_wait(struct eng_cuda *d);
 /* Whether an error has made the device unusable for this process. */
 bool eng_cuda_lost(const struct eng_cuda *d);
 

@@ -1,0 +1,278 @@
+/* ops_product.c - CUDA's products: activations made ready for them, dense and by head, and the
+ * feed-forward halves of layers.
+ *
+ * prepare() only notes what it was given: which rounding is wanted depends on the forms of the
+ * weights that follow (pack.h), of which there may be several. The first product that needs one
+ * launches norm and rounding together. Experts' products take tiles of pairs that the device itself
+ * lists (route.h): the host does not know how many there are, only how many there can be.
+ */
+#include "engine/cuda/table.h"
+
+/* ---- activations ---- */
+
+struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *norm, float *y,
+                                uint32_t n_rows, uint32_t n_in, bool rounded)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    (void)rounded;
+    /* what the shared expert sees is no part of what is put off */
+    if (x != f->s->xn)
+        eng_gpu_settle(f);
+    g->a = (struct eng_gpu_acts){.x = x, .norm = norm, .y = y, .n_rows = n_rows, .n_in = n_in};
+    return (struct eng_acts){.x = norm ? y : x, .n_in = n_in};
+}
+
+void eng_gpu_normed(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    struct eng_gpu_acts *a = &g->a;
+    if (!a->norm)
+        return;
+    struct weir_norm_args n = {.x = a->x,
+                               .w = a->norm,
+                               .y = a->y,
+                               .n = a->n_rows,
+                               .n_in = a->n_in,
+                               .eps = f->m->hp.rms_eps};
+    eng_cuda_norm(g->d, &n);
+    a->x = a->y;
+    a->norm = NULL;
+}
+
+/* The table's own rows, so many to a token: room for a whole slice of them. */
+static struct weir_acts acts_room(struct eng_fwd *f, struct eng_gpu_buffer *b,
+                                  enum eng_pack_acts kind, const float *x, uint32_t n_rows,
+                                  uint32_t n_in)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    uint32_t all = (n_rows + f->n - 1) / f->n * f->s->rows;
+    void *p = eng_gpu_room(g, b, weir_acts_bytes(kind, all, n_in, f->m->planes));
+    return weir_acts_at(kind, n_rows, n_in, f->m->planes, x, p);
+}
+
+/* What prepare() was given, as products of this kind take it. */
+static struct weir_acts acts_of(struct eng_fwd *f, enum eng_pack_acts kind)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    struct eng_gpu_acts *a = &g->a;
+    if (kind == ENG_ACTS_F32) {
+        eng_gpu_normed(f);
+        return weir_acts_at(kind, a->n_rows, a->n_in, 0, a->x, NULL);
+    }
+    const float *rows = a->norm ? a->y : a->x;
+    struct weir_acts out = acts_room(f, &g->acts[kind], kind, rows, a->n_rows, a->n_in);
+    if (a->made[kind] || g->st != BASE_OK)
+        return out;
+    struct weir_round_args r = {.x = a->x,
+                                .norm = a->norm,
+                                .y = a->norm ? a->y : NULL,
+                                .out = out,
+                                .rows = a->n_rows,
+                                .eps = f->m->hp.rms_eps};
+    eng_cuda_round(g->d, kind, &r);
+    a->made[kind] = true;
+    a->x = rows;
+    a->norm = NULL;
+    return out;
+}
+
+/* ---- dense products, and one matrix a head ---- */
+
+static enum eng_pack_acts kind_of(const struct eng_gpu_weight *x)
+{
+    return eng_pack_layout(x->p.form)->acts;
+}
+
+static struct weir_mat mat_of(const struct eng_weight *w, float *y, uint64_t ldy)
+{
+    const struct eng_gpu_weight *x = w->dev;
+    struct weir_mat m = {.bias = w->bias, .scale = w->scale, .bias_step = w->n_out, .y = y, .ldy = ldy};
+    weir_mat_from(&m, &x->p, x->mem);
+    return m;
+}
+
+void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t count,
+                    const struct eng_weight *const *w, float *const *y)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    bool done[3] = {false};
+    (void)a;
+    for (uint32_t i = 0; i < count; i++) {
+        enum eng_pack_form form = ((const struct eng_gpu_weight *)w[i]->dev)->p.form;
+        if (done[i])
+            continue;
+        struct weir_mm_args mm = {.mode = WEIR_MM_DENSE, .n_rows = n_rows};
+        mm.acts = acts_of(f, kind_of(w[i]->dev));
+        for (uint32_t k = i; k < count; k++)
+            if (((const struct eng_gpu_weight *)w[k]->dev)->p.form == form) {
+                mm.mat[mm.n_mats++] = mat_of(w[k], y[k], w[k]->n_out);
+                done[k] = true;
+            }
+        eng_cuda_mm(g->d, form, &mm, n_rows, 1);
+    }
+}
+
+void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
+                         const struct eng_weight *w, float *y, size_t ldy, size_t step)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_gpu_weight *x = w->dev;
+    struct weir_mm_args mm = {.mode = WEIR_MM_EACH, .n_mats = 1, .n_rows = n_rows};
+    (void)a;
+    mm.acts = acts_of(f, kind_of(x));
+    mm.mat[0] = mat_of(w, y, ldy);
+    mm.mat[0].step = step;
+    eng_cuda_mm(g->d, x->p.form, &mm, n_rows, w->n_mat);
+}
+
+/* ---- routing ---- */
+
+void eng_gpu_route(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_moe_params *p = &f->m->hp.moe;
+    struct weir_route_args a = {.logits = f->s->router,
+                                .bias = f->y->router_bias,
+                                .given = f->y->hash,
+                                .token = g->token,
+                                .ids = f->s->ids,
+                                .weights = f->s->weights,
+                                .n = f->n,
+                                .n_expert = p->n_expert,
+                                .n_used = p->n_used,
+                                .n_group = p->n_group,
+                                .n_group_used = p->n_group_used,
+                                .gating = p->gating,
+                                .normalise = p->normalise,
+                                .scale = p->scale};
+    eng_cuda_route(g->d, &a);
+}
+
+void eng_gpu_group(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_moe_params *p = &f->m->hp.moe;
+    struct eng_scratch *s = f->s;
+    size_t tiles = weir_tiles_max(s->pairs, p->n_expert, WEIR_MV_ROWS);
+    uint32_t *own = eng_gpu_room(g, &g->group_buf,
+                                 (s->pairs + p->n_expert + 2 * tiles + 8) * sizeof(uint32_t));
+    if (!own)
+        return;
+    g->grouped = (struct weir_group_args){.ids = s->ids,
+                                          .first = s->group_at,
+                                          .pair_of = s->pair_of,
+                                          .pair_row = s->pair_row,
+                                          .pair_weight = (float *)own,
+                                          .weights = s->weights,
+                                          .active = own + s->pairs,
+                                          .n_active = own + s->pairs + p->n_expert,
+                                          .n_tiles = own + s->pairs + p->n_expert + 1,
+                                          .tile_expert = own + s->pairs + p->n_expert + 8,
+                                          .tile_first = own + s->pairs + p->n_expert + 8 + tiles,
+                                          .n = f->n,
+                                          .n_used = p->n_used,
+                                          .n_expert = p->n_expert,
+                                          .rows = weir_mm_rows(f->n)};
+    if (g->choices)
+        g->grouped.choices = g->choices + (size_t)f->layer * p->n_expert;
+    eng_cuda_group(g->d, &g->grouped);
+}
+
+/* ---- feed forward ---- */
+
+/* The fields of a product over the pairs of experts, or over all tokens. */
+static struct weir_mm_args ffn_args(struct eng_fwd *f, const struct eng_ffn *j, uint32_t *slots)
+{
+    const struct weir_group_args *p = &eng_gpu_of(f)->grouped;
+    struct weir_mm_args mm = {.mode = WEIR_MM_DENSE, .n_mats = 1, .n_rows = j->n_rows};
+    *slots = 1;
+    if (!j->routed)
+        return mm;
+    mm.mode = WEIR_MM_EXPERT;
+    mm.tile_expert = p->tile_expert;
+    mm.tile_first = p->tile_first;
+    mm.n_tiles = p->n_tiles;
+    mm.pair_first = p->first;
+    *slots = weir_tiles_max(j->n_rows, p->n_expert, p->rows);
+    return mm;
+}
+
+/* gate and up packed as one: the activation function is the product's own. out: where to round what
+ * comes of it; without, it goes to s->hg. */
+static void gate_up_pair(struct eng_fwd *f, const struct eng_ffn *j, const struct weir_acts *out)
+{
+    const struct eng_gpu_weight *x = j->gate->dev;
+    const struct eng_weight *up = j->gate->half ? j->gate : j->up;
+    uint32_t slots;
+    struct weir_mm_args mm = ffn_args(f, j, &slots);
+    mm.acts = acts_of(f, kind_of(x));
+    mm.pair_row = j->routed ? f->s->pair_row : NULL;
+    mm.in_weight = j->weigh_input ? eng_gpu_of(f)->grouped.pair_weight : NULL;
+    mm.mat[0] = mat_of(j->gate, out ? NULL : f->s->hg, j->n_ff);
+    mm.mat[0].bias_up = !up->bias ? NULL : up->half ? up->bias + up->half : up->bias;
+    mm.mat[0].scale_up = up->scale;
+    mm.pair = 1;
+    mm.act = (uint32_t)f->m->hp.family->act;
+    mm.clamp = j->clamp;
+    if (out)
+        mm.round = *out;
+    eng_cuda_mm(eng_gpu_of(f)->d, x->p.form, &mm, f->n, slots);
+}
+
+static void gate_up_apart(struct eng_fwd *f, const struct eng_ffn *j)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_weight *w[2] = {j->gate, j->up};
+    float *y[2] = {f->s->hg, f->s->hu};
+    for (int i = 0; i < 2; i++) {
+        const struct eng_gpu_weight *x = w[i]->dev;
+        uint32_t slots;
+        struct weir_mm_args mm = ffn_args(f, j, &slots);
+        mm.acts = acts_of(f, kind_of(x));
+        mm.pair_row = j->routed ? f->s->pair_row : NULL;
+        mm.mat[0] = mat_of(w[i], y[i], j->n_ff);
+        eng_cuda_mm(g->d, x->p.form, &mm, f->n, slots);
+    }
+    struct weir_glu_args a = {.g = f->s->hg,
+                              .u = f->s->hu,
+                              .in_weight = j->weigh_input ? g->grouped.pair_weight : NULL,
+                              .rows = j->n_rows,
+                              .clamp = j->clamp,
+                              .n = j->n_ff,
+                              .act = (uint32_t)f->m->hp.family->act};
+    eng_cuda_glu(g->d, &a);
+}
+
+/* Where the outputs go: beside the experts' as long as those have not joined the stream. */
+static float *ffn_out(struct eng_fwd *f, const struct eng_ffn *j)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    if (j->routed || !g->join_now.target)
+        return f->s->hy;
+    return eng_gpu_room(g, &g->shared, (size_t)f->s->rows * f->m->hp.n_embd * sizeof(float));
+}
+
+void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_gpu_weight *gate = j->gate->dev, *down = j->down->dev;
+    enum eng_pack_acts kind = kind_of(down);
+    float *y = ffn_out(f, j);
+    uint32_t slots;
+    struct weir_acts h = acts_room(f, &g->hidden, kind, f->s->hg, j->n_rows, j->n_ff);
+    if (!y || g->st != BASE_OK)
+        return;
+    bool pair = gate->p.pair, round = pair && kind == ENG_ACTS_INT;
+    if (pair)
+        gate_up_pair(f, j, round ? &h : NULL);
+    else
+        gate_up_apart(f, j);
+    if (!round && kind != ENG_ACTS_F32) {
+        struct weir_round_args r = {.x = f->s->hg, .out = h, .rows = j->n_rows};
+        eng_cuda_round(g->d, kind, &r);
+    }
+    struct weir_mm_args mm = ffn_args(f, j, &slots);
+    mm.acts = h;
+    mm.mat[0] = mat_of(j->down, y, j->down->n_out);
+    eng_cuda_mm(g->d, down->p.form, &mm, f->n, slots);
+}

@@ -1,0 +1,376 @@
+/* ops_step.c - a step on CUDA: what the host brings, embedding, logits, and graphs.
+ *
+ * Everything that the host knows of a slice goes to the device in one copy (struct eng_gpu_words):
+ * tokens, cells, sequences, which tokens are kept, tiles for attention, runs for states, and the
+ * tokens' rows of the tables that stay in the host's memory. Page tables go apart, when they changed.
+ *
+ * Graphs. A decode step (every token of another sequence, all wanted) makes the same launches with
+ * the same arguments whatever the tokens are: what differs stands in device memory. The first step of
+ * so many sequences runs as it is, so that all scratch is there; the second is recorded; from then on
+ * the forward pass still calls every operator, but the device ignores them (eng_cuda_mute) until
+ * end() starts the graph. Logits go to pinned memory there. When scratch has to grow, all graphs go.
+ */
+#include "engine/cuda/table.h"
+
+#include <string.h>
+
+#define LOGITS_BYTES ((size_t)64 << 20)
+
+uint32_t eng_gpu_head_rows(const struct eng_model *m)
+{
+    size_t rows = LOGITS_BYTES / sizeof(float) / m->hp.n_vocab;
+    return rows < 1 ? 1 : rows < m->s.rows ? (uint32_t)rows : m->s.rows;
+}
+
+/* ---- memory ---- */
+
+static void graphs_free(struct eng_gpu *g, const struct eng_cache *c)
+{
+    for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++)
+        if (g->graphs[i].c && (!c || g->graphs[i].c == c)) {
+            eng_cuda_graph_free(g->d, g->graphs[i].exec);
+            g->graphs[i] = (struct eng_gpu_graph){0};
+        }
+}
+
+void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c)
+{
+    graphs_free(g, c);
+}
+
+void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
+{
+    if (g->st != BASE_OK)
+        return NULL;
+    if (n <= b->n && b->p)
+        return b->p;
+    if (g->graph) {
+        g->st = base_err_set(&g->err, BASE_EBUG, "scratch of %zu bytes where %zu were enough", n,
+                             b->n);
+        return NULL;
+    }
+    graphs_free(g, NULL);
+    eng_cuda_free(g->d, b->p);
+    b->n = 0;
+    b->p = eng_cuda_alloc(g->d, n ? n : 1);
+    if (!b->p) {
+        g->st = base_err_set(&g->err, BASE_ENOMEM, "%s: out of device memory for scratch (%zu MiB)",
+                             eng_cuda_get_info(g->d)->name, n >> 20);
+        return NULL;
+    }
+    b->n = n;
+    return b->p;
+}
+
+void eng_gpu_step_free(struct eng_gpu *g)
+{
+    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned, &g->part,   &g->keep, &g->join,
+                                    &g->shared, &g->group_buf, &g->scores, &g->pick};
+    graphs_free(g, NULL);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        eng_cuda_free(g->d, all[i]->p);
+    for (int i = 0; i < ENG_ACTS_KINDS; i++)
+        eng_cuda_free(g->d, g->acts[i].p);
+    eng_cuda_free(g->d, g->words);
+    eng_cuda_free(g->d, g->logits);
+    eng_cuda_free(g->d, g->choices);
+    eng_cuda_host_free(g->d, g->host);
+    eng_cuda_host_free(g->d, g->host_logits);
+}
+
+/* ---- the block ---- */
+
+static struct eng_gpu_words words_of(const struct eng_gpu *g, size_t n, size_t n_seq)
+{
+    const struct eng_hparams *hp = &g->m->hp;
+    struct eng_gpu_words w = {0};
+    size_t *const per_token[] = {&w.token, &w.kept_token,  &w.seq,       &w.cell, &w.pos, &w.slot,
+                                 &w.mark,  &w.order_token, &w.order_run, &w.kept};
+    size_t at = 0;
+#define PART(field, words)                                                                         \
+    do {                                                                                           \
+        (field) = at;                                                                              \
+        at = (at + (words) + 63) / 64 * 64;                                                        \
+    } while (0)
+    for (size_t i = 0; i < sizeof(per_token) / sizeof(per_token[0]); i++)
+        PART(*per_token[i], n);
+    PART(w.order_first, n + 1);
+    PART(w.base, n_seq);
+    for (uint32_t i = 0; i < ENG_GPU_LISTS; i++)
+        PART(w.tiles[i], i < g->n_groups || i >= ENG_GPU_GROUPS ? 2 * n : 0);
+    PART(w.rows, n * hp->n_embd);
+    PART(w.side, n * hp->n_layer * hp->n_side);
+#undef PART
+    w.total = at;
+    return w;
+}
+
+/* The different numbers of query heads to a key head. */
+static void groups_of(struct eng_gpu *g)
+{
+    const struct eng_hparams *hp = &g->m->hp;
+    g->n_groups = 0;
+    for (uint32_t l = 0; l < hp->n_layer; l++) {
+        const struct eng_layer *y = &g->m->layers[l];
+        uint32_t group = y->mixer == ENG_MIX_DELTA ? 0 : hp->n_head / y->n_head_kv, i = 0;
+        while (i < g->n_groups && g->group[i] != group)
+            i++;
+        if (group == 0 || i < g->n_groups)
+            continue;
+        if (i == ENG_GPU_GROUPS) {
+            g->st = base_err_set(&g->err, BASE_EINVAL,
+                                 "layers with more than %d ratios of query heads to key heads",
+                                 ENG_GPU_GROUPS);
+            return;
+        }
+        g->group[g->n_groups++] = group;
+    }
+}
+
+/* Memory of a step, when the first one comes. */
+static void step_open(struct eng_gpu *g)
+{
+    const struct eng_model *m = g->m;
+    groups_of(g);
+    size_t most = words_of(g, m->s.rows, ENG_SEQ_MAX).total * sizeof(uint32_t);
+    size_t logits = (size_t)eng_gpu_head_rows(m) * m->hp.n_vocab * sizeof(float);
+    g->words = eng_cuda_alloc(g->d, most);
+    g->host = eng_cuda_host_alloc(g->d, most);
+    g->logits = eng_cuda_alloc(g->d, logits);
+    g->host_logits = eng_cuda_host_alloc(g->d, logits);
+    size_t counters = (size_t)m->hp.n_layer * m->hp.moe.n_expert * sizeof(uint64_t);
+    if (counters) {
+        g->choices = eng_cuda_alloc(g->d, counters);
+        if (g->choices)
+            eng_cuda_fill(g->d, g->choices, 0, counters);
+    }
+    if (!g->words || !g->host || !g->logits || !g->host_logits || (counters && !g->choices))
+        g->st = base_err_set(&g->err, BASE_ENOMEM, "%s: out of memory for steps",
+                             eng_cuda_get_info(g->d)->name);
+}
+
+static void put_rows(const struct eng_weight *w, const struct eng_step *p, uint32_t *out)
+{
+    for (uint32_t t = 0; t < p->n; t++)
+        eng_dequant_row(w->type, w->data + (uint64_t)p->token[t] * w->row_bytes,
+                        (float *)(void *)(out + (size_t)t * w->n_in), w->n_in);
+}
+
+static void put_tiles(struct eng_gpu *g, const struct eng_step *p)
+{
+    for (uint32_t i = 0; i <= ENG_GPU_GROUPS; i++) {
+        struct weir_tile *out = (struct weir_tile *)(void *)(g->host + g->at.tiles[i]);
+        bool alone = i == ENG_GPU_GROUPS;
+        g->n_tile[i] = g->n_few[i] = 0;
+        if (i < g->n_groups || alone)
+            g->n_tile[i] = eng_cuda_tiles(p->seq, p->cell, p->n, alone ? g->group[0] : g->group[i],
+                                          alone, out, &g->n_few[i]);
+    }
+    struct weir_tile *each = (struct weir_tile *)(void *)(g->host + g->at.tiles[ENG_GPU_EACH]);
+    for (uint32_t t = 0; t < p->n; t++)
+        each[t] = (struct weir_tile){t, 1};
+}
+
+static void put(struct eng_gpu *g, size_t at, const void *from, size_t n)
+{
+    if (n)
+        memcpy(g->host + at, from, n * sizeof(uint32_t));
+}
+
+static void fill_block(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_step *p = f->step;
+    g->at = words_of(g, p->n, f->c->n_seq);
+    put(g, g->at.token, p->token, p->n);
+    put(g, g->at.seq, p->seq, p->n);
+    put(g, g->at.cell, p->cell, p->n);
+    put(g, g->at.pos, p->pos, p->n);
+    put(g, g->at.slot, p->state, p->n);
+    put(g, g->at.mark, p->mark, p->n);
+    put(g, g->at.kept, p->kept, p->n_kept);
+    for (uint32_t i = 0; i < p->n_kept; i++)
+        g->host[g->at.kept_token + i] = (uint32_t)p->token[p->kept[i]];
+    memset(g->host + g->at.base, 0, f->c->n_seq * sizeof(uint32_t));
+    for (uint32_t t = 0; t < p->n; t++)
+        g->host[g->at.base + p->seq[t]] = p->pos[t] - p->cell[t];
+    put_tiles(g, p);
+    g->n_run = eng_cuda_order(p->seq, p->n, g->host + g->at.order_token, g->host + g->at.order_run,
+                              g->host + g->at.order_first);
+    put_rows(&f->m->embd, p, g->host + g->at.rows);
+    if (f->m->hp.n_side)
+        put_rows(&f->m->side_embd, p, g->host + g->at.side);
+    eng_cuda_upload(g->d, g->words, g->host, g->at.total * sizeof(uint32_t));
+}
+
+static void put_tables(struct eng_fwd *f)
+{
+    for (uint32_t i = 0; i < f->c->n_groups; i++) {
+        const struct eng_page_group *p = &f->c->groups[i];
+        if (p->dirty1 > p->dirty0)
+            eng_cuda_upload(eng_gpu_of(f)->d, p->dev_table + p->dirty0, p->table + p->dirty0,
+                            (p->dirty1 - p->dirty0) * sizeof(int32_t));
+    }
+    eng_cache_clean(f->c);
+}
+
+/* ---- graphs ---- */
+
+static bool fits_graph(const struct eng_fwd *f)
+{
+    const struct eng_step *p = f->step;
+    return p->n <= ENG_GPU_GRAPHS && p->n_seqs == p->n && p->n_kept == p->n && !f->m->probe &&
+           p->n <= eng_gpu_head_rows(f->m);
+}
+
+/* The graph of steps like this one, or a place for it. */
+static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    struct eng_gpu_graph *place = NULL;
+    for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++) {
+        struct eng_gpu_graph *x = &g->graphs[i];
+        if (x->c == f->c && x->n == f->step->n)
+            return x;
+        if (!x->c && !place)
+            place = x;
+    }
+    if (!place) { /* many caches: begin again */
+        graphs_free(g, NULL);
+        place = &g->graphs[0];
+    }
+    *place = (struct eng_gpu_graph){.c = f->c, .n = f->step->n};
+    return place;
+}
+
+void eng_gpu_begin(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    g->join_now = (struct eng_gpu_join){0};
+    g->a = (struct eng_gpu_acts){0};
+    g->out = NULL;
+    g->graph = NULL;
+    g->replaying = false;
+    if (!g->words && g->st == BASE_OK)
+        step_open(g);
+    if (g->st != BASE_OK)
+        return;
+    fill_block(f);
+    put_tables(f);
+    g->token = (const int32_t *)(void *)eng_gpu_word(g, g->at.token);
+    g->kept = false;
+    if (!fits_graph(f))
+        return;
+    struct eng_gpu_graph *x = graph_of(f);
+    if (x->seen++ == 0)
+        return;
+    g->graph = x;
+    g->replaying = x->exec != NULL;
+    if (g->replaying)
+        eng_cuda_mute(g->d, true);
+    else
+        eng_cuda_graph_begin(g->d);
+}
+
+enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    eng_gpu_settle(f);
+    if (g->replaying)
+        eng_cuda_mute(g->d, false);
+    else if (g->graph)
+        g->graph->exec = eng_cuda_graph_end(g->d);
+    if (g->graph && g->graph->exec)
+        eng_cuda_graph_run(g->d, g->graph->exec);
+    enum base_status st = eng_cuda_sync(g->d, err);
+    if (st == BASE_OK && g->out)
+        memcpy(g->out, g->host_logits, g->out_floats * sizeof(float));
+    if (st == BASE_OK && g->st != BASE_OK) {
+        st = g->st;
+        if (err)
+            *err = g->err;
+    }
+    if (st != BASE_OK)
+        graphs_free(g, NULL);
+    g->graph = NULL;
+    g->st = BASE_OK;
+    return st;
+}
+
+/* ---- the ends of the forward pass ---- */
+
+void eng_gpu_embed(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_hparams *hp = &f->m->hp;
+    struct weir_embed_args a = {.rows = (const float *)(void *)eng_gpu_word(g, g->at.rows),
+                                .x = f->s->x,
+                                .n = f->n,
+                                .n_embd = hp->n_embd,
+                                .n_stream = hp->n_stream,
+                                .scale = hp->embedding_scale};
+    if (g->st != BASE_OK)
+        return;
+    eng_cuda_embed(g->d, &a);
+    for (int k = 0; k < ENG_ROPES; k++) {
+        const struct eng_rope_set *set = &hp->rope[k];
+        struct weir_angles_args b = {.pos = eng_gpu_word(g, g->at.pos),
+                                     .freq = set->freq,
+                                     .cs = f->s->cs[k],
+                                     .n = f->n,
+                                     .n_rot = set->n_rot,
+                                     .mscale = set->mscale};
+        if (set->n_rot)
+            eng_cuda_angles(g->d, &b);
+    }
+}
+
+/* The kept rows of x to the front, by way of other memory. */
+static void gather(struct eng_fwd *f, float *x, uint32_t n_in)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    size_t bytes = (size_t)f->step->n_kept * n_in * sizeof(float);
+    struct weir_gather_args a = {.src = (const uint32_t *)(const void *)x,
+                                 .index = eng_gpu_word(g, g->at.kept),
+                                 .n = f->step->n_kept,
+                                 .n_in = n_in};
+    a.dst = eng_gpu_room(g, &g->keep, (size_t)f->s->rows * n_in * sizeof(float));
+    if (!a.dst || !n_in)
+        return;
+    eng_cuda_gather(g->d, &a);
+    eng_cuda_copy(g->d, x, a.dst, bytes);
+}
+
+void eng_gpu_keep(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_hparams *hp = &f->m->hp;
+    eng_gpu_settle(f);
+    g->token = (const int32_t *)(void *)eng_gpu_word(g, g->at.kept_token);
+    if (f->step->n_kept == f->step->n)
+        return;
+    gather(f, f->s->x, hp->n_stream * hp->n_embd);
+    if (hp->n_side)
+        gather(f, f->s->inputs, hp->n_layer * hp->n_side);
+}
+
+void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_hparams *hp = &f->m->hp;
+    const struct eng_weight *w = &f->m->output;
+    size_t floats = (size_t)n_rows * hp->n_vocab;
+    if (g->st != BASE_OK)
+        return;
+    eng_gpu_linear(f, a, n_rows, 1, &w, &g->logits);
+    struct weir_logits_args l = {.x = g->logits,
+                                 .n = n_rows,
+                                 .n_vocab = hp->n_vocab,
+                                 .divide = hp->logit_scale,
+                                 .softcap = hp->logit_softcap};
+    if (hp->logit_scale != 1 || hp->logit_softcap != 0)
+        eng_cuda_logits(g->d, &l);
+    eng_cuda_download(g->d, g->graph ? g->host_logits : logits, g->logits, floats * sizeof(float));
+    g->out = g->graph ? logits : NULL;
+    g->out_floats = floats;
+}

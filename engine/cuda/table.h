@@ -1,0 +1,184 @@
+/* table.h - what the files of CUDA's table of operators share; nobody else includes it.
+ *
+ * An operator of engine/ops.h becomes launches of kernels, none or several: eng_gpu_NAME. All of
+ * them run on the thread that calls the table, ask for work and return; what the device makes of it
+ * is waited for in end(). Three things are put off until what follows is known, so that one launch
+ * does it all: the norm and rounding of prepare() (until a product says which rounding it takes),
+ * what joins the residual stream (struct eng_gpu_join), and what attention's neighbours do to heads
+ * (ungate, gate, latent_split, latent_gather move nothing: the launches read and write where the
+ * table's definition says the result stands next).
+ */
+#ifndef ENG_CUDA_TABLE_H
+#define ENG_CUDA_TABLE_H
+
+#include "engine/cuda/attend.h"
+#include "engine/cuda/compress.h"
+#include "engine/cuda/delta.h"
+#include "engine/cuda/driver.h"
+#include "engine/cuda/heads.h"
+#include "engine/cuda/hyper.h"
+#include "engine/cuda/index.h"
+#include "engine/cuda/pack.h"
+#include "engine/cuda/product.h"
+#include "engine/cuda/route.h"
+#include "engine/cuda/rows.h"
+#include "engine/model_impl.h"
+
+/* A weight on the device (eng_weight.dev). */
+struct eng_gpu_weight {
+    struct eng_pack p;
+    void *mem;    /* NULL: it is the second of a pair, or waits for it */
+    bool waiting; /* a gate whose `up` has not come yet */
+    bool in_pair; /* an `up` that is packed with its gate */
+};
+
+/* Device memory that grows as it is asked for. */
+struct eng_gpu_buffer {
+    void *p;
+    size_t n;
+};
+
+/* What joins the residual stream, put together from several operators (ops_rows.c). */
+struct eng_gpu_join {
+    struct weir_join_args a;
+    const float *target; /* where the operators believe the sum to stand; NULL: nothing is put off */
+    int stage;           /* norms so far: 0 none, 1 norm_a, 2 side, 3 norm_b */
+    bool complete;       /* residual() has come */
+};
+
+/* Rows that prepare() was given, and what was made of them. */
+struct eng_gpu_acts {
+    const float *x;    /* as they are; or, once normed, y */
+    const float *norm; /* not applied yet, or NULL */
+    float *y;
+    uint32_t n_rows, n_in;
+    bool made[ENG_ACTS_KINDS];
+};
+
+/* Lists of tiles: one for each number of query heads to a key head that layers have, one of tiles
+ * for attention with lists (a token each), one of a token each in their order. */
+#define ENG_GPU_GROUPS 6
+#define ENG_GPU_EACH   (ENG_GPU_GROUPS + 1)
+#define ENG_GPU_LISTS  (ENG_GPU_GROUPS + 2)
+#define ENG_GPU_GRAPHS 64
+
+/* What the host brings to the device for a step, in one block: word offsets into it. */
+struct eng_gpu_words {
+    size_t token, kept_token, seq, cell, pos, slot, mark, kept, base;
+    size_t tiles[ENG_GPU_LISTS]; /* of weir_tile */
+    size_t order_token, order_run, order_first;
+    size_t rows, side; /* embedded rows, floats */
+    size_t total;
+};
+
+
+/* A decode step as a graph: of so many tokens, each of another sequence, all wanted. */
+struct eng_gpu_graph {
+    eng_cu_graph_exec exec;
+    const struct eng_cache *c;
+    uint32_t n, seen; /* steps of this shape so far */
+};
+
+struct eng_gpu {
+    struct eng_cuda *d;
+    struct eng_model *m;
+    uint64_t weights; /* bytes planned */
+    /* step */
+    uint32_t *host, *words; /* the block, pinned and on the device */
+    struct eng_gpu_words at;
+    uint32_t n_groups, group[ENG_GPU_GROUPS];
+    uint32_t n_tile[ENG_GPU_LISTS], n_few[ENG_GPU_LISTS], n_run;
+    const int32_t *token; /* of the rows as they are now: words + token, or kept_token */
+    bool kept;            /* keep() has come */
+    float *logits;        /* [head_rows][n_vocab] on the device, and pinned */
+    float *host_logits;
+    float *out; /* where end() puts the pinned ones; NULL: nowhere */
+    size_t out_floats;
+    /* scratch of the table's own */
+    struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
+        scores, pick;
+    struct eng_gpu_acts a;
+    struct eng_gpu_join join_now;
+    uint64_t *choices; /* [n_layer][n_expert] on the device */
+    struct weir_group_args grouped;
+    struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
+    struct eng_gpu_graph *graph; /* of this step */
+    bool replaying;
+    struct base_err err; /* of the table itself: memory */
+    enum base_status st;
+};
+
+static inline struct eng_gpu *eng_gpu_of(const struct eng_fwd *f)
+{
+    return f->m->dev;
+}
+
+static inline uint32_t *eng_gpu_word(const struct eng_gpu *g, size_t at)
+{
+    return g->words + at;
+}
+
+/* At least n bytes; content is lost when it grows. NULL after a failure, which sticks. */
+void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n);
+/* Launches what was put off of the residual stream: before anything that reads it. */
+void eng_gpu_settle(struct eng_fwd *f);
+
+/* ops_weight.c */
+enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err);
+void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w);
+/* Bytes that the weights of the file take on the device, about. */
+uint64_t eng_gpu_weights_planned(const struct eng_model *m);
+
+/* ops_step.c */
+void eng_gpu_begin(struct eng_fwd *f);
+enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err);
+void eng_gpu_step_free(struct eng_gpu *g);
+void eng_gpu_embed(struct eng_fwd *f);
+void eng_gpu_keep(struct eng_fwd *f);
+void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits);
+uint32_t eng_gpu_head_rows(const struct eng_model *m);
+/* Forgets the graphs of a cache. */
+void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c);
+
+/* ops_rows.c */
+void eng_gpu_scale(struct eng_fwd *f, float *x, uint64_t values, float factor);
+void eng_gpu_norm(struct eng_fwd *f, float *x, const float *w, uint32_t n_rows, uint32_t n_in);
+void eng_gpu_assign(struct eng_fwd *f, float *dst, const float *src, uint64_t values);
+void eng_gpu_add(struct eng_fwd *f, float *dst, const float *src, uint64_t values);
+void eng_gpu_residual(struct eng_fwd *f, const float *add);
+void eng_gpu_combine(struct eng_fwd *f);
+void eng_gpu_shared(struct eng_fwd *f);
+void eng_gpu_hyper_in(struct eng_fwd *f, const struct eng_hyper *h);
+void eng_gpu_hyper_out(struct eng_fwd *f, const struct eng_hyper *h);
+void eng_gpu_side_inputs(struct eng_fwd *f);
+void eng_gpu_side_gate(struct eng_fwd *f);
+
+/* ops_product.c */
+struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *norm, float *y,
+                                uint32_t n_rows, uint32_t n_in, bool rounded);
+/* The norm that prepare() put off, before anybody else reads its rows. */
+void eng_gpu_normed(struct eng_fwd *f);
+void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t count,
+                    const struct eng_weight *const *w, float *const *y);
+void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
+                         const struct eng_weight *w, float *y, size_t ldy, size_t step);
+void eng_gpu_route(struct eng_fwd *f);
+void eng_gpu_group(struct eng_fwd *f);
+void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+
+/* ops_attn.c, ops_index.c */
+void eng_gpu_nothing(struct eng_fwd *f);
+void eng_gpu_heads(struct eng_fwd *f);
+void eng_gpu_attend(struct eng_fwd *f);
+void eng_gpu_latent_split(struct eng_fwd *f);
+void eng_gpu_index(struct eng_fwd *f);
+void eng_gpu_squeeze(struct eng_fwd *f);
+void eng_gpu_pick(struct eng_fwd *f);
+void eng_gpu_regroup(struct eng_fwd *f);
+void eng_gpu_delta_step(struct eng_fwd *f);
+void eng_gpu_delta_gate(struct eng_fwd *f);
+/* What all launches over heads share. */
+struct weir_heads_args eng_gpu_heads_args(const struct eng_fwd *f, int rope, bool neox);
+void *eng_gpu_pages(const struct eng_fwd *f, const float *base, size_t at);
+
+#endif
