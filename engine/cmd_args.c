@@ -37,18 +37,28 @@ bool eng_args_tokens(const char *z, struct eng_ids *ids)
     return ids->n > before;
 }
 
+static const char *const names[] = {"cpu", "ref", "cuda", "emulated"}; /* of enum eng_device */
+
+const char *eng_args_device_name(enum eng_device d)
+{
+    return names[d];
+}
+
+bool eng_args_kv(const char *z, bool *f32)
+{
+    *f32 = base_str_is(base_str_c(z), "f32");
+    return *f32 || base_str_is(base_str_c(z), "f16");
+}
+
 bool eng_args_device(const char *verb, const char *z, enum eng_device *out)
 {
-    struct base_str s = base_str_c(z);
-    if (base_str_is(s, "cpu") || base_str_is(s, "ref")) {
-        *out = base_str_is(s, "ref") ? ENG_DEVICE_REF : ENG_DEVICE_CPU;
-        return true;
-    }
-    if (base_str_is(s, "cuda") || base_str_is(s, "emulated"))
-        fprintf(stderr, "weir model %s: this build has no device \"%s\"; take cpu or ref\n", verb,
-                z);
-    else
-        fprintf(stderr, "weir model %s: there is no device \"%s\"; take cpu or ref\n", verb, z);
+    for (int i = 0; i < 4; i++)
+        if (base_str_is(base_str_c(z), names[i])) {
+            *out = (enum eng_device)i;
+            return true;
+        }
+    fprintf(stderr, "weir model %s: there is no device \"%s\"; take cpu, ref, cuda or emulated\n",
+            verb, z);
     return false;
 }
 

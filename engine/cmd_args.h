@@ -15,8 +15,11 @@
 bool eng_args_u32(const char *z, uint32_t max, uint32_t *out);
 /* "1,2, 3": appended to ids; false for anything else and at ids->max. */
 bool eng_args_tokens(const char *z, struct eng_ids *ids);
-/* "cpu" or "ref"; else false, having said what there is. */
+/* "cpu", "ref", "cuda" or "emulated"; else false, having said what there is. */
 bool eng_args_device(const char *verb, const char *z, enum eng_device *out);
+const char *eng_args_device_name(enum eng_device d);
+/* "f16" or "f32". */
+bool eng_args_kv(const char *z, bool *f32);
 
 /* The prompts of a run that looks inside a model: token ids as they are, or texts. Texts become the
  * user's message in the model's own chat template, or stay as they are when `raw`. */

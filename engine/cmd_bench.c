@@ -7,6 +7,7 @@
  * average beside it so that a reader can judge. tok_cpu_s are tokens a second of processor time
  * (waiting of threads for one another included): with -t 1 about what an idle machine would give.
  */
+#include "engine/cmd_args.h"
 #include "engine/commands.h"
 #include "engine/model.h"
 
@@ -28,7 +29,7 @@ struct times {
 struct bench {
     const char *file;
     uint32_t threads, pp, tg, parallel, reps;
-    enum eng_activations activations;
+    struct eng_model_opts opts;
     struct eng_model *m;
     struct eng_cache *c;
     float *logits;
@@ -40,7 +41,8 @@ struct bench {
 
 static const char USAGE[] =
     "usage: weir model bench FILE.gguf [-t 2] [--pp 512] [--tg 128] "
-    "[--parallel 1] [--reps 3]\n                        [--activations auto|int8|int16]\n";
+    "[--parallel 1] [--reps 3]\n                        [--activations auto|int8|int16]\n"
+    "                        [--device cpu|ref|cuda|emulated] [--kv f16|f32]\n";
 
 static bool parse_args(int argc, char **argv, struct bench *b)
 {
@@ -63,7 +65,14 @@ static bool parse_args(int argc, char **argv, struct bench *b)
             b->file = argv[i];
         }
         if (base_str_is(base_str_c(argv[i]), "--activations") && i + 1 < argc)
-            ok = eng_activations_parse(base_str_c(argv[++i]), &b->activations);
+            ok = eng_activations_parse(base_str_c(argv[++i]), &b->opts.activations);
+        else if (base_str_is(base_str_c(argv[i]), "--kv") && i + 1 < argc)
+            ok = eng_args_kv(argv[++i], &b->opts.kv_f32);
+        else if (base_str_is(base_str_c(argv[i]), "--device") && i + 1 < argc) {
+            if (!eng_args_device("bench", argv[++i], &b->opts.device))
+                return false;
+            ok = true;
+        }
         for (size_t o = 0; !ok && o < sizeof(opts) / sizeof(opts[0]); o++) {
             if (!base_str_is(base_str_c(argv[i]), opts[o].name) || i + 1 == argc)
                 continue;
@@ -197,8 +206,8 @@ int eng_cmd_bench(int argc, char **argv)
     enum base_status st;
     if (!parse_args(argc, argv, &b))
         return 2;
-    struct eng_model_opts opts = {ENG_DEVICE_CPU, (int)b.threads, b.activations};
-    st = eng_model_open(b.file, &opts, &b.m, &err);
+    b.opts.n_threads = (int)b.threads;
+    st = eng_model_open(b.file, &b.opts, &b.m, &err);
     if (st == BASE_OK)
         st = eng_cache_new(b.m, b.parallel, b.pp + b.tg, &b.c, &err);
     if (st == BASE_OK) {

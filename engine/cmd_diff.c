@@ -225,7 +225,7 @@ static void put_side(struct base_json *j, const char *key, const struct side *s)
     base_json_obj(j);
     base_json_kz(j, "file", s->file);
     base_json_kz(j, "quantisation", eng_model_get_info(s->m)->quant);
-    base_json_kz(j, "device", s->opts.device == ENG_DEVICE_REF ? "ref" : "cpu");
+    base_json_kz(j, "device", eng_args_device_name(s->opts.device));
     base_json_kz(j, "kernels", eng_model_kernels(s->m));
     base_json_kz(j, "activations", eng_model_activations(s->m));
     base_json_obj_end(j);

@@ -22,7 +22,8 @@ struct logits_args {
 
 static const char USAGE[] =
     "usage: weir model logits FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
-    "                         [--device cpu|ref] [-t THREADS] [--activations auto|int8|int16]\n";
+    "                         [--device cpu|ref|cuda|emulated] [--kv f16|f32] [-t THREADS]\n"
+    "                         [--activations auto|int8|int16]\n";
 
 static bool parse_args(int argc, char **argv, struct logits_args *a)
 {
@@ -37,6 +38,8 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
         } else if (base_str_is(s, "--device")) {
             if (!eng_args_device("logits", argv[++i], &a->opts.device))
                 return false;
+        } else if (base_str_is(s, "--kv")) {
+            ok = eng_args_kv(argv[++i], &a->opts.kv_f32);
         } else if (base_str_is(s, "--activations")) {
             ok = eng_activations_parse(base_str_c(argv[++i]), &a->opts.activations);
         } else if (base_str_is(s, "--tokens")) {

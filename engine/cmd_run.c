@@ -19,13 +19,13 @@
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
-    "           [--device cpu|ref] [--activations auto|int8|int16]\n"
+    "           [--device cpu|ref|cuda|emulated] [--kv f16|f32] [--activations auto|int8|int16]\n"
     "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]";
 
 struct opts {
     const char *file, *prompt, *system, *stop, *key;
     uint32_t n, threads;
-    bool raw;
+    bool raw, kv_f32;
     enum eng_device device;
     enum eng_activations activations;
     struct eng_sampling s;
@@ -58,10 +58,10 @@ static bool option(struct opts *o, struct base_str name, const char *z)
         o->mark.gamma = (float)v;
     else if (base_str_is(name, "--delta") && (ok = number(z, 0.01, 20, &v)))
         o->mark.delta = (float)v;
-    else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "cpu"))
-        o->device = ENG_DEVICE_CPU;
-    else if (base_str_is(name, "--device") && base_str_is(base_str_c(z), "ref"))
-        o->device = ENG_DEVICE_REF;
+    else if (base_str_is(name, "--device"))
+        ok = eng_args_device("run", z, &o->device);
+    else if (base_str_is(name, "--kv") && (ok = eng_args_kv(z, &o->kv_f32)))
+        ;
     else if (base_str_is(name, "--activations"))
         ok = eng_activations_parse(base_str_c(z), &o->activations);
     else if (base_str_is(name, "-n") && (ok = number(z, 1, 1 << 20, &v)))
@@ -190,6 +190,7 @@ static enum base_status run(struct gen *g, struct base_err *err)
     const struct opts *o = g->o;
     struct eng_model_opts mo = {
         .device = o->device, .n_threads = (int)o->threads, .activations = o->activations};
+    mo.kv_f32 = o->kv_f32;
     enum base_status st = eng_model_open(o->file, &mo, &g->m, err);
     if (st == BASE_OK)
         st = eng_tok_from_gguf(eng_model_gguf(g->m), &g->tok, err);

@@ -214,7 +214,7 @@ static uint32_t planes_of(enum eng_activations a, const struct eng_model_info *i
 enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
                                 struct eng_model **out, struct base_err *err)
 {
-    static const struct eng_model_opts defaults = {ENG_DEVICE_CPU, 0, ENG_ACTIVATIONS_AUTO};
+    static const struct eng_model_opts defaults = {.device = ENG_DEVICE_CPU};
     *out = NULL;
     if (!opts)
         opts = &defaults;
@@ -222,7 +222,9 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     if (!m)
         return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
     m->device = opts->device;
-    m->ops = &eng_ops_cpu;
+    m->kv_f32 = opts->kv_f32;
+    m->ops = opts->device == ENG_DEVICE_CUDA || opts->device == ENG_DEVICE_EMULATED ? &eng_ops_cuda
+                                                                                    : &eng_ops_cpu;
     m->kernels = opts->device == ENG_DEVICE_REF ? &eng_kernels_ref : eng_kernels_best();
     enum base_status st = eng_gguf_open(path, &m->gguf, err);
     if (st == BASE_OK)
@@ -276,7 +278,7 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m)
 
 const char *eng_model_kernels(const struct eng_model *m)
 {
-    return m->kernels->name;
+    return m->ops->host ? m->kernels->name : m->device == ENG_DEVICE_CUDA ? "cuda" : "emulated";
 }
 
 const char *eng_model_activations(const struct eng_model *m)

@@ -19,8 +19,10 @@ struct eng_model;
 struct eng_cache;
 
 enum eng_device {
-    ENG_DEVICE_CPU, /* fast kernels: quantised weights times rounded activations, see below */
-    ENG_DEVICE_REF  /* the textbook operators of cpu/ops_ref.c: weights widened to f32; slow */
+    ENG_DEVICE_CPU,     /* fast kernels: quantised weights times rounded activations, see below */
+    ENG_DEVICE_REF,     /* the textbook operators of cpu/ops_ref.c: weights widened to f32; slow */
+    ENG_DEVICE_CUDA,    /* a GPU, through its driver (engine/cuda/driver.h) */
+    ENG_DEVICE_EMULATED /* the same kernels and host code on tests/emu's device; very slow */
 };
 
 /* How the fast kernels round the activations that meet quantised weights, each 32 by their largest:
@@ -40,7 +42,8 @@ bool eng_activations_parse(struct base_str s, enum eng_activations *out);
 struct eng_model_opts {
     enum eng_device device;
     int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
-    enum eng_activations activations; /* of ENG_DEVICE_CPU */
+    enum eng_activations activations; /* not of ENG_DEVICE_REF */
+    bool kv_f32; /* CUDA and emulated: keys and values in the cache as 32-bit floats, not halves */
 };
 
 /* What the file says about itself. Strings borrow from the model. */

@@ -232,6 +232,7 @@ struct eng_model {
     enum eng_device device;
     const struct eng_ops *ops;
     void *dev;         /* the table's own state of the device */
+    bool kv_f32;       /* of the options */
     uint32_t kv_bytes; /* of an element of cached keys and values */
     uint32_t planes;   /* of activations (ops.h) */
     const struct eng_kernels *kernels;

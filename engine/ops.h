@@ -314,6 +314,8 @@ struct eng_ops {
 
 /* The CPU's; of both enum eng_device CPU and REF. */
 extern const struct eng_ops eng_ops_cpu;
+/* A CUDA device's; of CUDA and EMULATED. */
+extern const struct eng_ops eng_ops_cuda;
 
 /* Gives the mapped file's pages that only this tensor covers back to the system; they are read
  * again if ever needed. */

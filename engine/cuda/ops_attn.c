@@ -1,5 +1,5 @@
-/* ops_attn.c - CUDA's operators of attention: from what the matrices gave to heads in the cache, and
- * over the cache.
+/* ops_attn.c - CUDA's operators of attention: from what the matrices gave to heads in the cache,
+ * and over the cache.
  *
  * Attention's launches take strides, so what the table's definition moves about is not moved:
  * queries behind one another's gates are read where they stand, gates are applied by attention,

@@ -86,7 +86,8 @@ static enum eng_pack_acts kind_of(const struct eng_gpu_weight *x)
 static struct weir_mat mat_of(const struct eng_weight *w, float *y, uint64_t ldy)
 {
     const struct eng_gpu_weight *x = w->dev;
-    struct weir_mat m = {.bias = w->bias, .scale = w->scale, .bias_step = w->n_out, .y = y, .ldy = ldy};
+    struct weir_mat m = {
+        .bias = w->bias, .scale = w->scale, .bias_step = w->n_out, .y = y, .ldy = ldy};
     weir_mat_from(&m, &x->p, x->mem);
     return m;
 }
@@ -154,8 +155,8 @@ void eng_gpu_group(struct eng_fwd *f)
     const struct eng_moe_params *p = &f->m->hp.moe;
     struct eng_scratch *s = f->s;
     size_t tiles = weir_tiles_max(s->pairs, p->n_expert, WEIR_MV_ROWS);
-    uint32_t *own = eng_gpu_room(g, &g->group_buf,
-                                 (s->pairs + p->n_expert + 2 * tiles + 8) * sizeof(uint32_t));
+    uint32_t *own =
+        eng_gpu_room(g, &g->group_buf, (s->pairs + p->n_expert + 2 * tiles + 8) * sizeof(uint32_t));
     if (!own)
         return;
     g->grouped = (struct weir_group_args){.ids = s->ids,

@@ -2,13 +2,15 @@
  *
  * Everything that the host knows of a slice goes to the device in one copy (struct eng_gpu_words):
  * tokens, cells, sequences, which tokens are kept, tiles for attention, runs for states, and the
- * tokens' rows of the tables that stay in the host's memory. Page tables go apart, when they changed.
+ * tokens' rows of the tables that stay in the host's memory. Page tables go apart, when they
+ * changed.
  *
  * Graphs. A decode step (every token of another sequence, all wanted) makes the same launches with
- * the same arguments whatever the tokens are: what differs stands in device memory. The first step of
- * so many sequences runs as it is, so that all scratch is there; the second is recorded; from then on
- * the forward pass still calls every operator, but the device ignores them (eng_cuda_mute) until
- * end() starts the graph. Logits go to pinned memory there. When scratch has to grow, all graphs go.
+ * the same arguments whatever the tokens are: what differs stands in device memory. The first step
+ * of so many sequences runs as it is, so that all scratch is there; the second is recorded; from
+ * then on the forward pass still calls every operator, but the device ignores them (eng_cuda_mute)
+ * until end() starts the graph. Logits go to pinned memory there. When scratch has to grow, all
+ * graphs go.
  */
 #include "engine/cuda/table.h"
 
@@ -45,8 +47,8 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
     if (n <= b->n && b->p)
         return b->p;
     if (g->graph) {
-        g->st = base_err_set(&g->err, BASE_EBUG, "scratch of %zu bytes where %zu were enough", n,
-                             b->n);
+        g->st =
+            base_err_set(&g->err, BASE_EBUG, "scratch of %zu bytes where %zu were enough", n, b->n);
         return NULL;
     }
     graphs_free(g, NULL);
@@ -64,7 +66,7 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
 
 void eng_gpu_step_free(struct eng_gpu *g)
 {
-    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned, &g->part,   &g->keep, &g->join,
+    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
                                     &g->shared, &g->group_buf, &g->scores, &g->pick};
     graphs_free(g, NULL);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -84,8 +86,8 @@ static struct eng_gpu_words words_of(const struct eng_gpu *g, size_t n, size_t n
 {
     const struct eng_hparams *hp = &g->m->hp;
     struct eng_gpu_words w = {0};
-    size_t *const per_token[] = {&w.token, &w.kept_token,  &w.seq,       &w.cell, &w.pos, &w.slot,
-                                 &w.mark,  &w.order_token, &w.order_run, &w.kept};
+    size_t *const per_token[] = {&w.token, &w.kept_token, &w.seq,         &w.cell,      &w.pos,
+                                 &w.slot,  &w.mark,       &w.order_token, &w.order_run, &w.kept};
     size_t at = 0;
 #define PART(field, words)                                                                         \
     do {                                                                                           \

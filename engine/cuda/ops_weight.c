@@ -35,7 +35,8 @@ static void pack_task(void *ctx, uint32_t task, uint32_t thread)
 }
 
 /* Packs all matrices into mem. A row group is at most 16 rows of 2^24 values: PIECE grows to it. */
-static enum base_status pack_all(struct eng_gpu *g, struct job *j, uint8_t *mem, struct base_err *err)
+static enum base_status pack_all(struct eng_gpu *g, struct job *j, uint8_t *mem,
+                                 struct base_err *err)
 {
     const struct eng_pack *p = j->p;
     size_t piece = p->group_bytes > PIECE ? p->group_bytes : PIECE;
@@ -43,7 +44,8 @@ static enum base_status pack_all(struct eng_gpu *g, struct job *j, uint8_t *mem,
     uint32_t threads = eng_pool_threads(g->m->pool);
     uint8_t *pinned = eng_cuda_host_alloc(g->d, 2 * piece);
     if (!pinned)
-        return base_err_set(err, BASE_ENOMEM, "no pinned memory for weights (%zu bytes)", 2 * piece);
+        return base_err_set(err, BASE_ENOMEM, "no pinned memory for weights (%zu bytes)",
+                            2 * piece);
     for (uint64_t mat = 0; mat < p->n_mat; mat++)
         for (uint32_t at = 0; at < p->groups; at += each, turn ^= 1) {
             j->mat = (uint32_t)mat;
@@ -90,7 +92,8 @@ static enum base_status make(struct eng_model *m, struct eng_weight *w, struct e
     x->waiting = false;
     x->mem = eng_cuda_alloc(g->d, x->p.bytes);
     if (!x->mem)
-        return base_err_set(err, BASE_ENOMEM, "%s: out of device memory for weights (%llu MiB more)",
+        return base_err_set(err, BASE_ENOMEM,
+                            "%s: out of device memory for weights (%llu MiB more)",
                             eng_cuda_get_info(g->d)->name, (unsigned long long)(x->p.bytes >> 20));
     st = pack_all(g, &j, x->mem, err);
     m->info.weight_bytes += x->p.bytes;

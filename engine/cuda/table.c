@@ -34,7 +34,8 @@ static enum base_status check_lengths(const struct eng_model *m, struct base_err
             why = eng_cuda_index_cannot(m->hp.index.n_dim, f32);
         if (why)
             return base_err_set(err, BASE_EINVAL,
-                                "this model does not run on a CUDA device: layer %u has %s", l, why);
+                                "this model does not run on a CUDA device: layer %u has %s", l,
+                                why);
     }
     return BASE_OK;
 }
@@ -72,6 +73,7 @@ static void gpu_close(struct eng_model *m)
     if (g->d)
         eng_gpu_step_free(g);
     eng_cuda_close(g->d);
+    free(g->taken);
     free(g);
     m->dev = NULL;
 }
@@ -81,8 +83,20 @@ static void gpu_close(struct eng_model *m)
 static enum base_status gpu_take(const struct eng_model *m, uint64_t bytes, void **out,
                                  struct base_err *err)
 {
-    *out = eng_cuda_alloc(gpu(m)->d, bytes ? bytes : 1);
-    if (!*out)
+    struct eng_gpu *g = gpu(m);
+    *out = NULL;
+    if (g->n_taken == g->cap_taken) {
+        size_t cap = g->cap_taken ? 2 * g->cap_taken : 256;
+        void **more = realloc(g->taken, cap * sizeof(*more));
+        if (!more)
+            return base_err_set(err, BASE_ENOMEM, "out of memory for a list of %zu pieces", cap);
+        g->taken = more;
+        g->cap_taken = cap;
+    }
+    *out = eng_cuda_alloc(g->d, bytes ? bytes : 1);
+    if (*out)
+        g->taken[g->n_taken++] = *out;
+    else
         return base_err_set(err, BASE_ENOMEM, "%s: out of device memory (%llu bytes)",
                             eng_cuda_get_info(gpu(m)->d)->name, (unsigned long long)bytes);
     return BASE_OK;
@@ -90,8 +104,14 @@ static enum base_status gpu_take(const struct eng_model *m, uint64_t bytes, void
 
 static void gpu_give(const struct eng_model *m, void *p)
 {
-    if (p)
-        eng_cuda_free(gpu(m)->d, p);
+    struct eng_gpu *g = gpu(m);
+    for (size_t i = g ? g->n_taken : 0; p && i-- > 0;)
+        if (g->taken[i] == p) {
+            g->taken[i] = g->taken[--g->n_taken];
+            eng_cuda_free(g->d, p);
+            return;
+        }
+    free(p); /* a vector that never became the device's */
 }
 
 static void gpu_upload(const struct eng_model *m, void *dst, const void *src, uint64_t bytes)

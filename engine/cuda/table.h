@@ -41,9 +41,10 @@ struct eng_gpu_buffer {
 /* What joins the residual stream, put together from several operators (ops_rows.c). */
 struct eng_gpu_join {
     struct weir_join_args a;
-    const float *target; /* where the operators believe the sum to stand; NULL: nothing is put off */
-    int stage;           /* norms so far: 0 none, 1 norm_a, 2 side, 3 norm_b */
-    bool complete;       /* residual() has come */
+    const float
+        *target;   /* where the operators believe the sum to stand; NULL: nothing is put off */
+    int stage;     /* norms so far: 0 none, 1 norm_a, 2 side, 3 norm_b */
+    bool complete; /* residual() has come */
 };
 
 /* Rows that prepare() was given, and what was made of them. */
@@ -71,7 +72,6 @@ struct eng_gpu_words {
     size_t total;
 };
 
-
 /* A decode step as a graph: of so many tokens, each of another sequence, all wanted. */
 struct eng_gpu_graph {
     eng_cu_graph_exec exec;
@@ -83,6 +83,8 @@ struct eng_gpu {
     struct eng_cuda *d;
     struct eng_model *m;
     uint64_t weights; /* bytes planned */
+    void **taken;     /* by take(), so that give() knows the device's memory from the host's */
+    size_t n_taken, cap_taken;
     /* step */
     uint32_t *host, *words; /* the block, pinned and on the device */
     struct eng_gpu_words at;
