@@ -65,22 +65,33 @@ static bool answer(struct run *r, const json_t *line, struct base_err *err)
     return false;
 }
 
+/* The next line; of one that is too long the first LINE_BYTES_MAX + 1 bytes. False at the end. */
+static bool next_line(char *line, size_t *n)
+{
+    int c = 0;
+    *n = 0;
+    while ((c = getc_unlocked(stdin)) != EOF && c != '\n') {
+        if (*n <= LINE_BYTES_MAX)
+            line[(*n)++] = (char)c;
+    }
+    return c != EOF || *n;
+}
+
 /* False if a line does not hold. */
 static bool each_line(struct run *r)
 {
-    char *line = NULL;
-    size_t cap = 0, number = 0;
-    ssize_t n;
-    bool good = true;
-    while ((n = getline(&line, &cap, stdin)) > 0) {
+    char *line = malloc(LINE_BYTES_MAX + 1);
+    size_t number = 0, n;
+    bool good = line != NULL;
+    if (!line)
+        gw_cli_fail("policy eval: not enough memory");
+    while (line && next_line(line, &n)) {
         struct base_err err = {0};
         json_error_t e;
         number++;
-        if (base_str_trim(base_str_n(line, (size_t)n)).n == 0)
+        if (base_str_trim(base_str_n(line, n)).n == 0)
             continue;
-        json_t *v = (size_t)n > LINE_BYTES_MAX
-                        ? NULL
-                        : json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, &e);
+        json_t *v = n > LINE_BYTES_MAX ? NULL : json_loadb(line, n, JSON_REJECT_DUPLICATES, &e);
         if (!v)
             gw_cli_fail("policy eval: line %zu is no JSON object of at most %u bytes", number,
                         LINE_BYTES_MAX);

@@ -847,3 +847,13 @@ def test_facts_that_do_not_fit_are_refused(weir, tmp_path):
             done = subprocess.run([weir, "policy", "eval", "--policy", str(path)], input=text.encode(),
                                   capture_output=True, check=False)
             assert done.returncode == 2 and b"line 1" in done.stderr and not done.stdout, (residency, done)
+
+
+def test_a_line_of_facts_without_end_is_one_error(weir, tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(PLAIN)
+    good = json.dumps({"id": 7, "today": "2026-11-22", "candidates": [{"backend": "local/m"}]}).encode()
+    done = subprocess.run([weir, "policy", "eval", "--policy", str(path)], capture_output=True, check=False,
+                          input=good + b"\n" + b"[" * (40 << 20) + b"\n\n" + good)
+    assert done.returncode == 2 and b"line 2 is no JSON object" in done.stderr
+    assert [json.loads(x)["id"] for x in done.stdout.splitlines()] == [7, 7]
