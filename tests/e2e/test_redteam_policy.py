@@ -508,6 +508,33 @@ def test_a_shadow_policy_cannot_refuse_anything(tmp_path, weir, eu, us):
         g.kill()
 
 
+def test_a_record_that_only_the_shadow_overfills_is_written_without_it(tmp_path, weir, eu, us):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING)
+
+    def answers(n, more=""):
+        configure(g, more)
+        with open(os.path.join(g.folder, "policy.yaml"), "w", encoding="utf-8") as f:
+            f.write("version: 1\nrules:\n" + "".join(
+                f'  - {{ id: {"r" * 55}{i:03d}, when: {{ data: [none] }}, location: [EU, US], basis: [dpa, dpf] }}\n'
+                for i in range(n)))
+        reload(g)
+        return g.chat("Hello", max_tokens=2)[0] == 200
+    try:
+        fits, too_many = 300, 700
+        assert answers(fits) and not answers(too_many)
+        while too_many - fits > 1:
+            n = (fits + too_many) // 2
+            fits, too_many = (n, too_many) if answers(n) else (fits, n)
+        with open(os.path.join(g.folder, "next.yaml"), "w", encoding="utf-8") as f:
+            f.write("version: 1\nrules: [ { id: no, deny: " + "x" * 500 + " } ]\n")
+        assert answers(fits, "policy_shadow: next.yaml\n"), fits
+        assert "shadow" not in events(g, "req.intent")[-1]
+        assert answers(300, "policy_shadow: next.yaml\n")
+        assert events(g, "req.intent")[-1]["shadow"]["code"] == "no"
+    finally:
+        g.kill()
+
+
 def test_many_switches_with_long_reasons_refuse_what_they_are_about(tmp_path, weir, eu, us):
     """A thousand in force: a request that none of them stops is answered, and recorded."""
     countries = "AF AL AM AO AR AU AZ BA BD BH BO BR BW BY CA CH CL CN CO CR CU DO DZ EC EG".split()
