@@ -63,8 +63,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t h = 14695981039346656037u;
     for (size_t i = 0; i < size; i += 97)
         h = (h ^ data[i]) * 1099511628211u;
-    struct eng_model_opts opts = {h & 64 ? ENG_DEVICE_CPU : ENG_DEVICE_REF, 1,
-                                  h & 128 ? ENG_ACTIVATIONS_INT8 : ENG_ACTIVATIONS_INT16};
+    struct eng_model_opts opts = {.device = h & 64 ? ENG_DEVICE_CPU : ENG_DEVICE_REF,
+                                  .n_threads = 1,
+                                  .activations =
+                                      h & 128 ? ENG_ACTIVATIONS_INT8 : ENG_ACTIVATIONS_INT16};
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (write(fd, data, size) == (ssize_t)size) {
         enum base_status st = eng_model_open(path, &opts, &m, &err);

@@ -112,7 +112,8 @@ static inline struct eng_model *open_model(const struct fixture *f, enum eng_dev
     char path[400];
     struct eng_model *m;
     struct base_err err = {0};
-    struct eng_model_opts opts = {device, threads, activations};
+    struct eng_model_opts opts = {
+        .device = device, .n_threads = threads, .activations = activations};
     snprintf(path, sizeof(path), "%s.gguf", f->base);
     if (eng_model_open(path, &opts, &m, &err) != BASE_OK)
         fail_msg("%s", err.text);

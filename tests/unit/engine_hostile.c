@@ -62,7 +62,7 @@ static void try(const char *bytes, size_t n, const char *seed, const char *what)
     struct eng_model *m = NULL;
     struct eng_cache *c = NULL;
     struct base_err err = {0};
-    struct eng_model_opts opts = {ENG_DEVICE_REF, 1, ENG_ACTIVATIONS_AUTO};
+    struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     assert_int_equal(base_write_all(fd, bytes, n, &err), BASE_OK);

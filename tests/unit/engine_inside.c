@@ -58,7 +58,8 @@ static void counters_of(const char *dir, const char *name, enum eng_device devic
     for (size_t i = 0; i < n; i++)
         ids[i] = (int32_t)json_integer_value(json_array_get(tokens, i));
     snprintf(path, sizeof(path), "%s/%s.gguf", dir, name);
-    struct eng_model_opts opts = {device, 2, ENG_ACTIVATIONS_INT16};
+    struct eng_model_opts opts = {
+        .device = device, .n_threads = 2, .activations = ENG_ACTIVATIONS_INT16};
     enum base_status st = eng_model_open(path, &opts, &m, &err);
     if (st != BASE_OK)
         fail_msg("%s", err.text);
@@ -243,7 +244,7 @@ static void heat_map(void **state)
     struct base_err err = {0};
     struct eng_model *m;
     struct eng_cache *c;
-    struct eng_model_opts opts = {ENG_DEVICE_REF, 1, ENG_ACTIVATIONS_AUTO};
+    struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     assert_int_equal(eng_model_open(MOE, &opts, &m, &err), BASE_OK);
     float *logits = malloc(eng_model_get_info(m)->n_vocab * sizeof(float));
     assert_int_equal(eng_cache_new(m, 1, 8, &c, &err), BASE_OK);

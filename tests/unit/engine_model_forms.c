@@ -20,7 +20,8 @@ static void path_of(char out[160], const char *name)
 static float *logits_of(const char *path, enum eng_device device, const struct prompt *p,
                         uint32_t n_vocab)
 {
-    struct eng_model_opts opts = {device, 1, ENG_ACTIVATIONS_INT8};
+    struct eng_model_opts opts = {
+        .device = device, .n_threads = 1, .activations = ENG_ACTIVATIONS_INT8};
     struct eng_model *m;
     struct base_err err = {0};
     if (eng_model_open(path, &opts, &m, &err) != BASE_OK)
@@ -362,7 +363,7 @@ static void quantise(struct rewrite *w)
 static float *quantised_logits(const char *path, enum eng_device device, enum eng_activations a,
                                const struct prompt *p, uint32_t n_vocab, bool alone)
 {
-    struct eng_model_opts opts = {device, 2, a};
+    struct eng_model_opts opts = {.device = device, .n_threads = 2, .activations = a};
     struct eng_model *m;
     struct base_err err = {0};
     if (eng_model_open(path, &opts, &m, &err) != BASE_OK)

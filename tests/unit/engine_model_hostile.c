@@ -66,7 +66,7 @@ static void with(struct victim *v, const void *at, const void *to, size_t n, con
                  bool must)
 {
     off_t where = (const char *)at - (const char *)v->file.p;
-    struct eng_model_opts opts = {ENG_DEVICE_REF, 1, ENG_ACTIVATIONS_AUTO};
+    struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     struct eng_model *m;
     struct base_err err = {0};
     assert_true(where >= 0 && (size_t)where + n <= v->file.n);

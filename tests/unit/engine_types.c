@@ -145,7 +145,7 @@ static float *logits_of(const char *path, enum eng_device device, enum eng_activ
     struct eng_model *m;
     struct eng_cache *c;
     int32_t tokens[N_TOK];
-    struct eng_model_opts opts = {device, 2, act};
+    struct eng_model_opts opts = {.device = device, .n_threads = 2, .activations = act};
     if (eng_model_open(path, &opts, &m, &err) != BASE_OK)
         fail_msg("%s", err.text);
     for (int i = 0; i < N_TOK; i++)
