@@ -12,10 +12,10 @@
  * or those that a list names.
  *
  * Work: tiles, each of tokens that follow one another in one sequence (weir_tile). Tiles of few
- * rows (rows: tokens times query heads of a key head) are cut along the keys, too, in chunks at
- * multiples of `chunk` cells, and a second launch joins the parts in ascending order. Where a chunk
- * begins depends on the token alone, so a token's result does not depend on what else is in the
- * batch; it does depend, in the last bits, on whether its run was long or short, and on `chunk`.
+ * rows (rows: tokens times query heads of a key head) are cut along the keys, too, in up to about
+ * `parts` chunks of at least `chunk` cells, and a second launch joins them in ascending order.
+ * Where a chunk begins depends on the tile alone, so a token's result does not depend on what else
+ * is in the batch; it does depend, in the last bits, on whether its run was long or short.
  *
  * Halves whose rows are multiples of 16 bytes go through tensor cores (attend_mma.cuh): queries are
  * rounded to halves, each row scaled by a power of two first; weights of the softmax as well; sums
@@ -61,9 +61,9 @@ struct weir_attend_args {
     uint32_t n_head_kv, group; /* group: query heads of a key head */
     uint32_t n_dim, n_vdim;
     uint32_t window, n_chunk_pos, ratio; /* 0: none; ratio of far cells without a list */
-    uint32_t chunk;                      /* cells, a multiple of 64; 0: rows are not cut */
+    uint32_t chunk;                      /* cells at least, a multiple of 64; 0: rows not cut */
     /* what eng_cuda_attend fills in: */
-    uint32_t n_tile, rows_pad, row_blocks;
+    uint32_t n_tile, rows_pad, row_blocks, parts;
     uint32_t ld_k, ld_v;                      /* elements between rows in shared memory */
     uint32_t at_k, at_v, at_p, stage, stages; /* bytes: stages, values in one, weights */
     uint32_t lanes_k, lanes_v;                /* that load a row */
@@ -87,7 +87,8 @@ struct eng_cuda_attend {
     struct weir_attend_args a; /* all up to `chunk`, part and part_ml excepted */
     bool f32;                  /* cells are floats, else halves */
     uint32_t n_few, n_many;    /* tiles */
-    uint32_t n_cells;          /* no sequence of the batch has more; n_ctx will do */
+    uint32_t n_cells;          /* no sequence of the batch has more: bounds the launch's grid and
+                                  the scratch, changes no result; n_ctx will do */
     void *scratch;             /* device memory of eng_cuda_attend_scratch bytes */
 };
 

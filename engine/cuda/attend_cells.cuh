@@ -113,11 +113,14 @@ WEIR_DEVICE bool attend_begin(const struct weir_attend_args &a, uint32_t rows_ea
     w->far_lo = 0;
     w->far_hi = attend_far_end(a, last);
     if (a.chunk) {
-        uint32_t near = attend_chunk(&w->near_lo, &w->near_hi, blockIdx.z, a.chunk);
+        uint32_t span = w->near_hi - w->near_lo + w->far_hi;
+        uint32_t chunk = (span / a.parts + WEIR_PAGE) / WEIR_PAGE * WEIR_PAGE;
+        chunk = chunk > a.chunk ? chunk : a.chunk;
+        uint32_t near = attend_chunk(&w->near_lo, &w->near_hi, blockIdx.z, chunk);
         if (blockIdx.z < near)
             w->far_hi = 0;
         else
-            (void)attend_chunk(&w->far_lo, &w->far_hi, blockIdx.z - near, a.chunk);
+            (void)attend_chunk(&w->far_lo, &w->far_hi, blockIdx.z - near, chunk);
     }
     return true;
 }

@@ -12,7 +12,8 @@
 
 #define FEW_ROWS    16u
 #define MANY_ROWS   64u
-#define CHUNK       256u  /* cells at least */
+#define ENDS        3u    /* of a near and a far range */
+#define CHUNK       256u  /* cells, where there are many */
 #define MMA_KEYS    32u   /* KT of attend_mma.cuh */
 #define FMA_KEYS    16u   /* of attend_fma.cuh */
 #define STATIC_ROOM 2048u /* bytes of shared memory that kernels have beside the dynamic part */
@@ -58,7 +59,15 @@ uint32_t eng_cuda_tiles(const uint32_t *seq, const uint32_t *cell, uint32_t n, u
 
 uint32_t eng_cuda_attend_chunk(uint32_t n_ctx)
 {
-    return larger(CHUNK, up((n_ctx + 31) / 32, WEIR_PAGE));
+    uint32_t n = up(n_ctx / 16 + 1, WEIR_PAGE);
+    return n < CHUNK ? n : CHUNK;
+}
+
+/* Into how many chunks long rows are cut, but for ENDS: where a range begins and ends within one.
+ */
+static uint32_t parts_of(uint32_t group)
+{
+    return group > FEW_ROWS ? 16 : 32;
 }
 
 /* Chunks that a row of few can have. */
@@ -74,7 +83,8 @@ static uint32_t chunks_of(const struct eng_cuda_attend *p)
     near = near < all ? near : all;
     if (a->far.k)
         far = ((a->far.pick ? a->far.pick_each : p->n_cells / a->ratio) + a->chunk - 1) / a->chunk;
-    return larger(near + far, 1);
+    uint32_t most = parts_of(a->group) + ENDS;
+    return near + far < 1 ? 1 : near + far < most ? near + far : most;
 }
 
 /* ---- kernels ---- */
@@ -157,6 +167,7 @@ static struct kernel kernel_of(struct weir_attend_args *a, bool own, bool f32, b
     }
     a->row_blocks = (larger(few ? FEW_ROWS : MANY_ROWS, a->group) + k.rows - 1) / k.rows;
     a->rows_pad = a->row_blocks * k.rows;
+    a->parts = parts_of(a->group);
     return k;
 }
 

@@ -178,7 +178,9 @@ static void far_cells(void **state)
 static void batches(void **state)
 {
     (void)state;
-    for (uint32_t n = 1; n <= 8; n++) {
+    static const uint32_t sizes[] = {1, 2, 3, 5, 8, 16, 33, 64};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint32_t n = sizes[i];
         struct shape s = {.name = "batch",
                           .n_head_kv = 2,
                           .group = 4,
@@ -188,13 +190,23 @@ static void batches(void **state)
                           .f32 = n % 2};
         for (uint32_t r = 0; r < n; r++) {
             s.run[r].from = cuda_rnd() % 200;
-            s.run[r].n = 1 + (cuda_rnd() % 3 == 0) * (cuda_rnd() % 30);
+            s.run[r].n = 1 + (cuda_rnd() % 3 == 0) * (cuda_rnd() % (n > 8 ? 8 : 30));
         }
         check_shape(&s);
     }
 }
 
-/* 64 sequences of one token: more than a world has, so without cells of their own. */
+static void distant_pages(void **state)
+{
+    static const struct shape all[] = {
+        {"distant", 2, 4, 64, 64, .own = true, .distant = true, .run = {{100, 1}, {30, 20}}},
+        {"distant, floats", 2, 4, 32, 32, .own = true, .f32 = true, .distant = true,
+         .run = {{100, 1}, {30, 20}}}};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_shape(&all[i]);
+}
+
 static void same_bits_in_any_batch(void **state)
 {
     static const struct shape alone[] = {
@@ -270,8 +282,8 @@ static void tiles(void **state)
     assert_int_equal(eng_cuda_tiles(seq, cell, 13, 30, false, t, &few), 9);
     assert_int_equal(few, 4);
     assert_int_equal(eng_cuda_tiles(seq, cell, 0, 4, false, t, &few), 0);
-    assert_int_equal(eng_cuda_attend_chunk(4096), 256);
-    assert_int_equal(eng_cuda_attend_chunk(1 << 20), 32768);
+    assert_int_equal(eng_cuda_attend_chunk(100), 64);
+    assert_int_equal(eng_cuda_attend_chunk(1 << 20), 256);
     assert_non_null(eng_cuda_attend_cannot(1040, 16, true, true));
     assert_non_null(eng_cuda_attend_cannot(1024, 1024, true, false));
     assert_non_null(eng_cuda_attend_cannot(64, 128, false, false));
@@ -290,6 +302,7 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(far_cells),
         cmocka_unit_test(batches),
+        cmocka_unit_test(distant_pages),
         cmocka_unit_test(same_bits_in_any_batch),
         cmocka_unit_test(schedules),
         cmocka_unit_test(tiles),

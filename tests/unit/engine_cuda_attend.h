@@ -8,7 +8,8 @@
 
 #include "engine/cuda/attend.h"
 
-#define RUNS 8
+#define RUNS    64
+#define DISTANT (1 << 23) /* pages */
 
 struct shape {
     const char *name;
@@ -20,6 +21,7 @@ struct shape {
     uint32_t pick_near, pick_far; /* lists of so many cells; 0 = none */
     bool sinks, gate, by_head;    /* by_head: outputs [head][token] */
     uint32_t chunk;
+    bool distant; /* pages stand more than 2^33 elements behind the beginning of the pool */
     struct {
         uint32_t from, n; /* tokens at cells from..; the sequence holds those before */
     } run[RUNS];
@@ -268,7 +270,16 @@ static inline struct weir_cells put_pool(const struct world *w, const struct poo
     c.k = put_cells(s, p->k, rows * s->n_dim);
     if (s->own)
         c.v = put_cells(s, p->v, rows * s->n_vdim);
+    if (s->distant) {
+        uintptr_t each = (uintptr_t)s->n_head_kv * WEIR_PAGE * (s->f32 ? 4 : 2);
+        for (uint32_t i = 0; i < RUNS * p->stride; i++)
+            p->table[i] += p->table[i] < 0 ? 0 : DISTANT;
+        c.k = (const void *)((uintptr_t)c.k - DISTANT * each * s->n_dim);
+        c.v = (const void *)((uintptr_t)c.v - DISTANT * each * s->n_vdim);
+    }
     c.table = cuda_put(p->table, RUNS * p->stride * sizeof *p->table);
+    for (uint32_t i = 0; s->distant && i < RUNS * p->stride; i++)
+        p->table[i] -= p->table[i] < 0 ? 0 : DISTANT;
     if (p->pick) {
         c.pick = cuda_put(p->pick, (size_t)w->n * p->pick_each * sizeof *p->pick);
         c.n_pick = cuda_put(p->n_pick, w->n * sizeof *p->n_pick);
@@ -276,9 +287,13 @@ static inline struct weir_cells put_pool(const struct world *w, const struct poo
     return c;
 }
 
-static inline void drop_cells(const struct weir_cells *c)
+static inline void drop_cells(const struct shape *s, const struct weir_cells *c)
 {
-    const void *p[] = {c->k, c->v, c->table, c->pick, c->n_pick};
+    uintptr_t by =
+        s->distant ? (uintptr_t)DISTANT * s->n_head_kv * WEIR_PAGE * (s->f32 ? 4 : 2) : 0;
+    const void *p[] = {c->k ? (const void *)((uintptr_t)c->k + by * s->n_dim) : NULL,
+                       c->v ? (const void *)((uintptr_t)c->v + by * s->n_vdim) : NULL, c->table,
+                       c->pick, c->n_pick};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         if (p[i])
             cuda_drop(p[i]);
@@ -335,8 +350,8 @@ static inline float *on_device(const struct world *w)
         for (uint32_t h = 0; h < w->n_head; h++)
             memcpy(out + ((size_t)t * w->n_head + h) * s->n_vdim,
                    swapped + t * p.a.out_token + h * p.a.out_head, s->n_vdim * sizeof *out);
-    drop_cells(&p.a.near);
-    drop_cells(&p.a.far);
+    drop_cells(s, &p.a.near);
+    drop_cells(s, &p.a.far);
     const void *drop[] = {q, p.a.tile, p.a.seq, p.a.cell, p.a.base, p.a.sinks, p.a.out, p.scratch};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         if (drop[i])
