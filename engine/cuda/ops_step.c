@@ -73,6 +73,7 @@ void eng_gpu_step_free(struct eng_gpu *g)
         eng_cuda_free(g->d, all[i]->p);
     for (int i = 0; i < ENG_ACTS_KINDS; i++)
         eng_cuda_free(g->d, g->acts[i].p);
+    eng_gpu_draw_free(g);
     eng_cuda_free(g->d, g->words);
     eng_cuda_free(g->d, g->logits);
     eng_cuda_free(g->d, g->choices);
@@ -232,7 +233,7 @@ static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
     struct eng_gpu_graph *place = NULL;
     for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++) {
         struct eng_gpu_graph *x = &g->graphs[i];
-        if (x->c == f->c && x->n == f->step->n)
+        if (x->c == f->c && x->n == f->step->n && x->drawn == (f->who != NULL))
             return x;
         if (!x->c && !place)
             place = x;
@@ -241,7 +242,7 @@ static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
         graphs_free(g, NULL);
         place = &g->graphs[0];
     }
-    *place = (struct eng_gpu_graph){.c = f->c, .n = f->step->n};
+    *place = (struct eng_gpu_graph){.c = f->c, .n = f->step->n, .drawn = f->who != NULL};
     return place;
 }
 
@@ -251,6 +252,7 @@ void eng_gpu_begin(struct eng_fwd *f)
     g->join_now = (struct eng_gpu_join){0};
     g->a = (struct eng_gpu_acts){0};
     g->out = NULL;
+    g->drawing.n_rows = 0;
     g->graph = NULL;
     g->replaying = false;
     if (!g->words && g->st == BASE_OK)
@@ -284,6 +286,8 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
         g->graph->exec = eng_cuda_graph_end(g->d);
     if (g->graph && g->graph->exec)
         eng_cuda_graph_run(g->d, g->graph->exec);
+    if (g->drawing.n_rows)
+        eng_gpu_draw_rows(g, &g->drawing);
     enum base_status st = eng_cuda_sync(g->d, err);
     if (st == BASE_OK && g->out)
         memcpy(g->out, g->host_logits, g->out_floats * sizeof(float));
@@ -356,12 +360,11 @@ void eng_gpu_keep(struct eng_fwd *f)
         gather(f, f->s->inputs, hp->n_layer * hp->n_side);
 }
 
-void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits)
+void eng_gpu_logits(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_hparams *hp = &f->m->hp;
     const struct eng_weight *w = &f->m->output;
-    size_t floats = (size_t)n_rows * hp->n_vocab;
     if (g->st != BASE_OK)
         return;
     eng_gpu_linear(f, a, n_rows, 1, &w, &g->logits);
@@ -372,6 +375,15 @@ void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, 
                                  .softcap = hp->logit_softcap};
     if (hp->logit_scale != 1 || hp->logit_softcap != 0)
         eng_cuda_logits(g->d, &l);
+}
+
+void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    size_t floats = (size_t)n_rows * f->m->hp.n_vocab;
+    eng_gpu_logits(f, a, n_rows);
+    if (g->st != BASE_OK)
+        return;
     eng_cuda_download(g->d, g->graph ? g->host_logits : logits, g->logits, floats * sizeof(float));
     g->out = g->graph ? logits : NULL;
     g->out_floats = floats;

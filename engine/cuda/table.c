@@ -225,6 +225,7 @@ const struct eng_ops eng_ops_cuda = {
     .keep = eng_gpu_keep,
     .scale = eng_gpu_scale,
     .head = eng_gpu_head,
+    .draw = eng_gpu_draw,
     .prepare = eng_gpu_prepare,
     .norm = eng_gpu_norm,
     .linear = eng_gpu_linear,

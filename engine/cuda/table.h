@@ -77,6 +77,21 @@ struct eng_gpu_graph {
     eng_cu_graph_exec exec;
     const struct eng_cache *c;
     uint32_t n, seen; /* steps of this shape so far */
+    bool drawn;       /* tokens are picked on the device, logits stay there */
+};
+
+/* What samplers ask for, on the host and on the device (ops_draw.c). */
+struct eng_gpu_draw {
+    unsigned char *host, *dev;
+    size_t n; /* bytes of each */
+};
+
+/* Rows of g->logits to pick from; as eng_ops.draw. */
+struct eng_gpu_drawing {
+    struct eng_sampler *const *who;
+    int32_t *picked;
+    float *logits;
+    uint32_t n_rows;
 };
 
 struct eng_gpu {
@@ -101,7 +116,9 @@ struct eng_gpu {
         scores, pick;
     struct eng_gpu_acts a;
     struct eng_gpu_join join_now;
-    uint64_t *choices; /* [n_layer][n_expert] on the device */
+    struct eng_gpu_draw draw;
+    struct eng_gpu_drawing drawing; /* behind the graph; n_rows 0: nothing */
+    uint64_t *choices;              /* [n_layer][n_expert] on the device */
     struct weir_group_args grouped;
     struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
     struct eng_gpu_graph *graph; /* of this step */
@@ -138,9 +155,18 @@ void eng_gpu_step_free(struct eng_gpu *g);
 void eng_gpu_embed(struct eng_fwd *f);
 void eng_gpu_keep(struct eng_fwd *f);
 void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, float *logits);
+/* g->logits alone. */
+void eng_gpu_logits(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows);
 uint32_t eng_gpu_head_rows(const struct eng_model *m);
 /* Forgets the graphs of a cache. */
 void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c);
+
+/* ops_draw.c */
+void eng_gpu_draw(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
+                  struct eng_sampler *const *who, int32_t *picked, float *logits);
+/* Picks now and waits; a failure sticks in g. */
+void eng_gpu_draw_rows(struct eng_gpu *g, const struct eng_gpu_drawing *j);
+void eng_gpu_draw_free(struct eng_gpu *g);
 
 /* ops_rows.c */
 void eng_gpu_scale(struct eng_fwd *f, float *x, uint64_t values, float factor);
