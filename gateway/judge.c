@@ -54,6 +54,11 @@ bool gw_request_decide(struct gw_request *q)
         .ready_ctx = q->http->loop->engine,
     };
     struct base_err err;
+    if (!gw_request_people_again(q)) {
+        gw_request_fail(q, 400, "invalid_request_error", "not_scannable", NULL,
+                        "The request could not be examined for personal data, so it goes nowhere.");
+        return false;
+    }
     enum base_status st = gw_plan(q->http->gen->conf, &ask, &q->plan, &err);
     if (st == BASE_ENOENT) {
         gw_request_fail(q, 404, "invalid_request_error", "model_not_found", "model", "%s",

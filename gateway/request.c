@@ -147,6 +147,7 @@ static bool scan(struct gw_request *q)
     enum base_status st = pol_scan_request_rights(q->app->detector, q->app->scratch, lists->lists,
                                                   today, &q->chat, &q->facts.findings, &err);
     if (st == BASE_OK) {
+        q->rights_serial = conf_rights_serial(lists->lists);
         unsigned *rights = &q->facts.findings.rights;
         *rights |= conf_rights_in_text(lists->lists, q->subject, today);
         for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
@@ -161,6 +162,27 @@ static bool scan(struct gw_request *q)
     gw_request_fail(q, 400, "invalid_request_error", "not_scannable", NULL,
                     "The request could not be examined for personal data, so it goes nowhere.");
     return false;
+}
+
+bool gw_request_people_again(struct gw_request *q)
+{
+    const struct gw_rights_ref *lists = q->app->rights;
+    bool unreadable = atomic_load(&lists->unreadable);
+    int64_t today = base_wall_us() / 86400000000;
+    struct pol_findings now = {0};
+    struct base_err err;
+
+    if (unreadable)
+        q->facts.findings.rights |= CONF_RIGHTS_UNREADABLE;
+    if (q->rights_serial == conf_rights_serial(lists->lists))
+        return true;
+    if (pol_scan_request_rights(q->app->detector, q->app->scratch, lists->lists, today, &q->chat,
+                                &now, &err) != BASE_OK)
+        return false;
+    q->rights_serial = conf_rights_serial(lists->lists);
+    q->facts.findings.rights = now.rights | conf_rights_in_text(lists->lists, q->subject, today) |
+                               (unreadable ? CONF_RIGHTS_UNREADABLE : 0);
+    return true;
 }
 
 /* The configuration and its upstreams, as they are now, are this request's until its end: a reload

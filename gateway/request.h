@@ -14,5 +14,8 @@ void gw_request_drained(struct gw_server_request *r);
 struct gw_request;
 /* Ends q with q->error and one req.refused leaf: nothing of it is on record yet. */
 void gw_request_refuse(struct gw_request *q);
+/* Before another decision of a request under way: looks again for people on the lists, if these
+ * have changed since it was scanned. False: it could not be examined. */
+bool gw_request_people_again(struct gw_request *q);
 
 #endif

@@ -93,6 +93,7 @@ struct gw_request {
     struct gw_score score;
     bool scored;
     struct gw_plan plan;
+    uint64_t rights_serial; /* of the lists of people that the facts were found with */
     struct pol_facts facts;
     struct pol_decision decision;
     bool decided;

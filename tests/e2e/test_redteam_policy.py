@@ -884,3 +884,21 @@ def test_a_line_of_facts_without_end_is_one_error(weir, tmp_path):
                           input=good + b"\n" + b"[" * (40 << 20) + b"\n\n" + good)
     assert done.returncode == 2 and b"line 2 is no JSON object" in done.stderr
     assert [json.loads(x)["id"] for x in done.stdout.splitlines()] == [7, 7]
+
+
+# ---- people on a list ----
+
+def test_a_fallback_is_decided_by_the_lists_of_its_own_time(gw, eu, us):
+    """An objection that arrives while the first back end is being waited for: the second gets nothing."""
+    before, got = len(eu.received()), []
+    ask = threading.Thread(target=lambda: got.append(gw.chat(
+        "[[standin: delay=2,status=500]] Write to KD-2024-00817", headers={"x-weir-tier": "hard"})))
+    ask.start()
+    time.sleep(0.7)
+    gw.command("rights", "add", "-c", gw.config, "--list", "restricted", "--reason", "x", "--approver", "dpo",
+               stdin=b"KD-2024-00817")
+    ask.join()
+    assert len(eu.received()) == before, "it went to the next one"
+    assert got[0][0] != 200 and not events(gw, "req.fallback"), got
+    assert gw.chat("[[standin: delay=1,status=500]] Write to KD-2024-00818", headers={"x-weir-tier": "hard"})[0] != 403
+    assert len(eu.received()) == before + 1 and events(gw, "req.fallback"), "others fall back as before"
