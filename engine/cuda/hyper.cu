@@ -1,9 +1,9 @@
 /* hyper.cu - the kernels of hyper.h: a block a token.
  *
- * The few numbers that say how streams mix are made by one thread (an 8 x 8 matrix at most, its rows
- * and columns normed by turns: each step needs the last) and lie in shared memory; then every thread
- * takes whole columns of the streams: what it reads of all streams it writes to all of them, so the
- * mixing needs no second copy.
+ * The few numbers that say how streams mix are made by one thread (an 8 x 8 matrix at most, its
+ * rows and columns normed by turns: each step needs the last) and lie in shared memory; then every
+ * thread takes whole columns of the streams: what it reads of all streams it writes to all of them,
+ * so the mixing needs no second copy.
  */
 #include "engine/cuda/hyper.h"
 #include "engine/cuda/reduce.cuh"
@@ -63,7 +63,7 @@ WEIR_KERNEL(weir_hyper_in, struct weir_hyper_in_args, 1024)
     __syncthreads();
     for (uint32_t i = threadIdx.x; i < a.n_embd; i += blockDim.x) {
         float old[WEIR_STREAMS_MAX], in = 0;
-WEIR_UNROLL
+        WEIR_UNROLL
         for (uint32_t s = 0; s < WEIR_STREAMS_MAX; s++) {
             old[s] = s < n ? x[(uint64_t)s * a.n_embd + i] : 0;
             in += s < n ? give[s] * old[s] : 0;
@@ -71,7 +71,7 @@ WEIR_UNROLL
         a.in[(uint64_t)t * a.n_embd + i] = in;
         for (uint32_t to = 0; to < n; to++) {
             float sum = 0;
-WEIR_UNROLL
+            WEIR_UNROLL
             for (uint32_t s = 0; s < WEIR_STREAMS_MAX; s++)
                 sum += s < n ? m[2 * n + s * n + to] * old[s] : 0;
             x[(uint64_t)to * a.n_embd + i] = sum;
@@ -85,9 +85,9 @@ WEIR_KERNEL(weir_hyper_out, struct weir_hyper_out_args, 1024)
     uint32_t t = blockIdx.x, n = a.n_stream;
     const float *x = a.x + (uint64_t)t * n * a.n_embd;
     if (threadIdx.x < n)
-        give[threadIdx.x] = sigmoid(a.mix[(uint64_t)t * n + threadIdx.x] * a.scale[0] +
-                                    a.base[threadIdx.x]) +
-                            a.eps;
+        give[threadIdx.x] =
+            sigmoid(a.mix[(uint64_t)t * n + threadIdx.x] * a.scale[0] + a.base[threadIdx.x]) +
+            a.eps;
     __syncthreads();
     for (uint32_t i = threadIdx.x; i < a.n_embd; i += blockDim.x) {
         float in = 0;

@@ -155,7 +155,8 @@ void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_
         block.x = b.warps * WEIR_MV_SPLIT * 32;
     }
     for (uint32_t i = 0; i < b.n_mats; i++) {
-        b.mat[i].blocks = ceil_div(b.mat[i].groups, b.warps);
+        b.mat[i].blocks =
+            form == ENG_FORM_F32 ? b.mat[i].groups * 4 : ceil_div(b.mat[i].groups, b.warps);
         grid.x += b.mat[i].blocks;
     }
     eng_cuda_launch(d, KERNELS[form][tile], grid, block, shared, &b, sizeof(b));

@@ -11,9 +11,9 @@
  *
  * weir_tile (64 rows): a block's warps share the activations of a unit, which cp.async brings three
  * stages deep in the order of the B fragments (a lane's 16 bytes beside those of the next lane: no
- * bank conflict and no padding). Weights come straight from memory into registers, a unit ahead,
- * and are decoded once for all 64 columns. Columns past the tile's rows cost nothing: groups of 8
- * that are empty are left out.
+ * bank conflict and no padding). Weights come straight from memory into registers, one or two
+ * units ahead, and are decoded once for all 64 columns. Columns past the tile's rows cost nothing:
+ * groups of 8 that are empty are left out.
  */
 #pragma once
 
@@ -481,12 +481,19 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         weir_cp_async_commit();
     }
     const uint8_t *w = weir_group_at(a, j, live ? group : j.group);
-    typename F::raw raw, raw_next;
-    F::load(raw_next, w, 0, units, lane);
+    typename F::raw raw, ahead[F::tile_ahead] = {};
+    WEIR_UNROLL
+    for (uint32_t d = 0; d < F::tile_ahead; d++)
+        if (d < units)
+            F::load(ahead[d], w, d, units, lane);
     float acc[COLS][4] = {};
     for (uint32_t u = 0; u < units; u++) {
-        raw = raw_next;
-        F::load(raw_next, w, u + 1 < units ? u + 1 : u, units, lane);
+        raw = ahead[0];
+        WEIR_UNROLL
+        for (uint32_t d = 1; d < F::tile_ahead; d++)
+            ahead[d - 1] = ahead[d];
+        if (u + F::tile_ahead < units)
+            F::load(ahead[F::tile_ahead - 1], w, u + F::tile_ahead, units, lane);
         weir_cp_async_wait(WEIR_TILE_STAGES - 2);
 #if !defined(WEIR_BUG_42)
         __syncthreads(); /* the stage is there for all, and none still reads the one filled next */

@@ -105,6 +105,9 @@ template <int C, int S> struct weir_form {
                                           ? 2
                                           : 3;
 
+    static constexpr uint32_t tile_ahead =
+        code_words + scale_words + super_words + one + 2 * two <= 6 && span == 32 ? 2 : 1;
+
     struct raw {
         uint32_t c[code_words];
         uint32_t more[2];
@@ -220,7 +223,7 @@ template <bool B> struct weir_form_half {
     static constexpr uint32_t unit_bytes = 1024;
     static constexpr float factor = 1.0f;
     static constexpr bool acts_ahead = true;
-    static constexpr uint32_t ahead = 2;
+    static constexpr uint32_t ahead = 2, tile_ahead = 1;
     struct raw {
         uint32_t c[8];
     };

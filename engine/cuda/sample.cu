@@ -36,8 +36,8 @@ WEIR_DEVICE uint32_t key_of(float v)
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
-WEIR_DEVICE void penalise(const struct weir_sample_args *a,
-                                       const struct weir_sampling *p, float *row)
+WEIR_DEVICE void penalise(const struct weir_sample_args *a, const struct weir_sampling *p,
+                          float *row)
 {
     for (uint32_t i = p->seen0 + threadIdx.x; i < p->seen1; i += blockDim.x) {
         float x = row[a->seen_id[i]];
@@ -85,8 +85,7 @@ WEIR_DEVICE void likeliest(const float *row, uint32_t n, struct room *r)
 }
 
 /* How many keys are at least `key`. */
-WEIR_DEVICE uint32_t count_from(const float *row, uint32_t n, uint32_t key,
-                                             struct room *r)
+WEIR_DEVICE uint32_t count_from(const float *row, uint32_t n, uint32_t key, struct room *r)
 {
     uint32_t c = 0;
     if (threadIdx.x == 0)
@@ -134,7 +133,7 @@ WEIR_DEVICE uint32_t kth_key(const float *row, uint32_t n, uint32_t k, struct ro
 /* The tokens with keys above `key`, and the first `left` of those with that key, by rising id.
  * Returns how many. Each warp takes a stretch of the row: it counts, all add up, it writes. */
 WEIR_DEVICE uint32_t collect(const float *row, uint32_t n, uint32_t key, uint32_t left,
-                                          struct room *r)
+                             struct room *r)
 {
     uint32_t warps = blockDim.x / WEIR_LANES, warp = threadIdx.x / WEIR_LANES;
     uint32_t lane = threadIdx.x % WEIR_LANES, below = (1u << lane) - 1;
@@ -164,7 +163,8 @@ WEIR_DEVICE uint32_t collect(const float *row, uint32_t n, uint32_t key, uint32_
         uint32_t k = i + lane < to ? key_of(v) : 0;
         uint32_t same = __ballot_sync(WEIR_ALL_LANES, k == key);
         bool take = k > key || (k == key && (uint32_t)__popc(same & below) < mine);
-        uint32_t who = __ballot_sync(WEIR_ALL_LANES, take), place = at + (uint32_t)__popc(who & below);
+        uint32_t who = __ballot_sync(WEIR_ALL_LANES, take),
+                 place = at + (uint32_t)__popc(who & below);
         if (take && place < WEIR_SAMPLE_MAX) {
             r->logit[place] = v;
             r->id[place] = i + lane;
@@ -177,7 +177,8 @@ WEIR_DEVICE uint32_t collect(const float *row, uint32_t n, uint32_t key, uint32_
     return total < WEIR_SAMPLE_MAX ? total : WEIR_SAMPLE_MAX;
 }
 
-/* Falling logits, rising ids among equals: a bitonic sort of WEIR_SAMPLE_MAX places, one a thread. */
+/* Falling logits, rising ids among equals: a bitonic sort of WEIR_SAMPLE_MAX places, one a thread.
+ */
 WEIR_DEVICE void sort(struct room *r, uint32_t n)
 {
     uint32_t i = threadIdx.x;

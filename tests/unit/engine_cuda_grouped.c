@@ -228,9 +228,11 @@ static void mixture(struct mix m)
     drop_weights(&down);
 }
 
-static void every_type(void **state)
+/* Five schedules: few tokens in some, a tile of them in others. */
+static uint32_t turn;
+
+static void type_once(void)
 {
-    (void)state;
     for (size_t i = 0; i < N_TYPES; i++) {
         uint32_t block = eng_type_info(TYPES[i])->block_values;
         struct mix m = {.type = TYPES[i],
@@ -243,15 +245,20 @@ static void every_type(void **state)
                                                : 96,
                         .n_expert = 5,
                         .n_used = 2,
+                        .n_tok = (turn + i) % 2 ? 3
+                                 : block == 256 ? 9
+                                                : 20,
                         .act = (uint32_t)i % 3,
                         .bias = i & 1};
-        m.n_tok = 3;
         mixture(m);
-        if (block < 256) {
-            m.n_tok = 20;
-            mixture(m);
-        }
     }
+    turn++;
+}
+
+static void every_type(void **state)
+{
+    (void)state;
+    cuda_seeds(5, type_once);
 }
 
 /* Every activation with and without what goes around it, over few and many tokens. */
