@@ -107,6 +107,15 @@ WEIR_DEVICE void weir_mma_s8(int32_t d[4], const uint32_t a[4], const uint32_t b
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/* The same with d = 0 before, which costs nothing here. */
+WEIR_DEVICE void weir_mma_s8_new(int32_t d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(0));
+}
+
 /* d[16][8] += a[16][16] b[16][8] of signed bytes: m16n8k16, the first halves of those fragments. */
 WEIR_DEVICE void weir_mma_s8_k16(int32_t d[4], const uint32_t a[2], uint32_t b)
 {
@@ -114,6 +123,14 @@ WEIR_DEVICE void weir_mma_s8_k16(int32_t d[4], const uint32_t a[2], uint32_t b)
                  "{%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
                  : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(b));
+}
+
+WEIR_DEVICE void weir_mma_s8_k16_new(int32_t d[4], const uint32_t a[2], uint32_t b)
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5}, {%6}, {%7,%7,%7,%7};"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b), "r"(0));
 }
 
 /* Four bytes picked out of those of x (0 to 3) and y (4 to 7) by the low three bits of the four

@@ -6,7 +6,7 @@
  * 2t + 1.
  *
  * weir_mv (up to 8 rows): no shared memory and no barrier until the end. Four warps share a row
- * group, each every fourth unit, with two or three more units of weights and one of activations on
+ * group, each every fourth unit, with two or four more units of weights and one of activations on
  * their way into registers while one is worked on; the four sums are added in order.
  *
  * weir_tile (64 rows): a block's warps share the activations of a unit, which cp.async brings three
@@ -103,7 +103,7 @@ WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::
                            const struct weir_unit &x, uint32_t planes, int s)
 {
     constexpr bool wide = F::span == 32;
-    int32_t sum[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
+    int32_t sum[4], low[4];
 #if defined(WEIR_BUG_45) /* the scale of the other block */
     const int b = wide ? 2 * s : s, block = wide ? 1 - s : s / 2;
 #else
@@ -119,12 +119,16 @@ WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::
             WEIR_UNROLL
             for (int i = 0; i < 4; i++)
                 sum[i] *= 256;
+            if constexpr (wide)
+                weir_mma_s8(sum, w + 4 * s, q);
+            else
+                weir_mma_s8_k16(sum, w + 2 * s, q[0]);
+        } else {
+            if constexpr (wide)
+                weir_mma_s8_new(p ? low : sum, w + 4 * s, q);
+            else
+                weir_mma_s8_k16_new(p ? low : sum, w + 2 * s, q[0]);
         }
-        int32_t *to = p == 2 ? low : sum;
-        if constexpr (wide)
-            weir_mma_s8(to, w + 4 * s, q);
-        else
-            weir_mma_s8_k16(to, w + 2 * s, q[0]);
     }
     F::scales(r, s, d, m);
     WEIR_UNROLL
@@ -265,51 +269,48 @@ WEIR_DEVICE void weir_round_outputs(const struct weir_mm_args &a, const struct w
 
 /* ---- up to 8 rows ---- */
 
-struct weir_lane_acts { /* where a lane finds its activations */
+struct weir_lane_acts { /* where a lane finds the activations of its next unit */
     const uint8_t *q;
-    uint64_t at[2]; /* units before those of columns 2t, 2t + 1 */
-    bool there[2];
+    const float4 *info[2];
+    const float2 *half[2];
 };
 
+/* Columns that are not there are the last one again: loads need no condition and no zeros, and take
+ * no bytes that are not taken anyway. */
 template <class F>
 WEIR_DEVICE void weir_lane_find(const struct weir_mm_args &a, const struct weir_job &j,
-                                unsigned lane, struct weir_lane_acts *x)
+                                unsigned lane, uint32_t unit, struct weir_lane_acts *x)
 {
-    const unsigned g = lane / 4, t = lane % 4;
+    const uint32_t last = j.n - 1, g = lane / 4, t = lane % 4;
     const uint64_t units = a.acts.units;
-    x->q = nullptr;
-    if (g < j.n)
-        x->q = a.acts.q + weir_act_row(a, j, g) * units * a.acts.planes * 64 + t * 16;
+    x->q = a.acts.q +
+           (weir_act_row(a, j, g < last ? g : last) * units + unit) * (a.acts.planes * 64) + t * 16;
     WEIR_UNROLL
     for (uint32_t i = 0; i < 2; i++) {
-        x->there[i] = 2 * t + i < j.n;
-        x->at[i] = x->there[i] ? weir_act_row(a, j, 2 * t + i) * units : 0;
+        uint32_t c = 2 * t + i < last ? 2 * t + i : last;
+        uint64_t at = weir_act_row(a, j, c) * units + unit;
+        x->info[i] = reinterpret_cast<const float4 *>(a.acts.info) + at;
+        x->half[i] = reinterpret_cast<const float2 *>(a.acts.half) + at;
     }
 }
 
+/* Takes them and goes on to the warp's next unit. */
 template <class F>
-WEIR_DEVICE void weir_lane_load(const struct weir_mm_args &a, const struct weir_lane_acts &x,
-                                uint32_t unit, struct weir_unit *u)
+WEIR_DEVICE void weir_lane_load(struct weir_lane_acts &x, uint32_t planes, struct weir_unit *u)
 {
-    const uint32_t planes = a.acts.planes;
     WEIR_UNROLL
-    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++) {
-        u->q[p] = make_uint4(0, 0, 0, 0);
-        if (p < planes && x.q)
-            u->q[p] =
-                __ldg(reinterpret_cast<const uint4 *>(x.q + ((uint64_t)unit * planes + p) * 64));
-    }
+    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++)
+        if (p < planes)
+            u->q[p] = __ldg(reinterpret_cast<const uint4 *>(x.q + p * 64));
+    x.q += WEIR_MV_SPLIT * 64 * planes;
     if constexpr (!F::floats) {
         WEIR_UNROLL
         for (uint32_t i = 0; i < 2; i++) {
-            u->info[i] = make_float4(0, 0, 0, 0);
-            if (x.there[i])
-                u->info[i] = __ldg(reinterpret_cast<const float4 *>(a.acts.info) + x.at[i] + unit);
+            u->info[i] = __ldg(x.info[i]);
+            x.info[i] += WEIR_MV_SPLIT;
             if constexpr (F::min && F::span == 16) {
-                u->half[i] = make_float2(0, 0);
-                if (x.there[i])
-                    u->half[i] =
-                        __ldg(reinterpret_cast<const float2 *>(a.acts.half) + x.at[i] + unit);
+                u->half[i] = __ldg(x.half[i]);
+                x.half[i] += WEIR_MV_SPLIT;
             }
         }
     }
@@ -347,18 +348,21 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
     const bool live = group < a.mat[j.which].groups;
     float acc[4] = {0, 0, 0, 0};
     if (live && split < units) {
-        const uint8_t *w = weir_group_at(a, j, group);
+        constexpr uint32_t step = WEIR_MV_SPLIT * F::unit_bytes;
+        const uint8_t *w = weir_group_at(a, j, group), *super = w + (uint64_t)units * F::unit_bytes;
         struct weir_lane_acts x;
-        struct weir_unit now, next = {};
+        struct weir_unit unit[2] = {};
         typename F::raw ahead[F::ahead] = {};
-        weir_lane_find<F>(a, j, lane, &x);
+        w += split * F::unit_bytes;
+        weir_lane_find<F>(a, j, lane, split, &x);
         WEIR_UNROLL
         for (uint32_t d = 0; d < F::ahead; d++)
             if (split + d * WEIR_MV_SPLIT < units)
-                F::load(ahead[d], w, split + d * WEIR_MV_SPLIT, units, lane);
-        if constexpr (F::acts_ahead)
-            weir_lane_load<F>(a, x, split, &now);
+                F::load(ahead[d], w + d * step, super + d * F::super_bytes, lane);
+        weir_lane_load<F>(x, planes, &unit[0]);
         for (uint32_t u0 = split; u0 < units; u0 += F::ahead * WEIR_MV_SPLIT) {
+            w += F::ahead * step;
+            super += F::ahead * F::super_bytes;
             WEIR_UNROLL
             for (uint32_t d = 0; d < F::ahead; d++) {
                 uint32_t u = u0 + d * WEIR_MV_SPLIT, code[8];
@@ -370,15 +374,11 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
                     break;
                 typename F::raw raw = ahead[d];
                 if (u + F::ahead * WEIR_MV_SPLIT < units)
-                    F::load(ahead[d], w, u + F::ahead * WEIR_MV_SPLIT, units, lane);
-                if constexpr (!F::acts_ahead)
-                    weir_lane_load<F>(a, x, u, &now);
-                else if (u + WEIR_MV_SPLIT < units)
-                    weir_lane_load<F>(a, x, u + WEIR_MV_SPLIT, &next);
+                    F::load(ahead[d], w + d * step, super + d * F::super_bytes, lane);
+                if (u + WEIR_MV_SPLIT < units)
+                    weir_lane_load<F>(x, planes, &unit[(d + 1) % 2]);
                 F::decode(raw, code);
-                weir_work<F>(acc, code, raw, now, planes);
-                if constexpr (F::acts_ahead)
-                    now = next;
+                weir_work<F>(acc, code, raw, unit[d % 2], planes);
             }
         }
     }
@@ -481,11 +481,12 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         weir_cp_async_commit();
     }
     const uint8_t *w = weir_group_at(a, j, live ? group : j.group);
+    const uint8_t *super = w + (uint64_t)units * F::unit_bytes;
     typename F::raw raw, ahead[F::tile_ahead] = {};
     WEIR_UNROLL
     for (uint32_t d = 0; d < F::tile_ahead; d++)
         if (d < units)
-            F::load(ahead[d], w, d, units, lane);
+            F::load(ahead[d], w + d * F::unit_bytes, super, lane);
     float acc[COLS][4] = {};
     for (uint32_t u = 0; u < units; u++) {
         raw = ahead[0];
@@ -493,7 +494,9 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         for (uint32_t d = 1; d < F::tile_ahead; d++)
             ahead[d - 1] = ahead[d];
         if (u + F::tile_ahead < units)
-            F::load(ahead[F::tile_ahead - 1], w, u + F::tile_ahead, units, lane);
+            F::load(ahead[F::tile_ahead - 1], w + F::tile_ahead * F::unit_bytes,
+                    super + (u + F::tile_ahead) / 4 * F::super_bytes, lane);
+        w += F::unit_bytes;
         weir_cp_async_wait(WEIR_TILE_STAGES - 2);
 #if !defined(WEIR_BUG_42)
         __syncthreads(); /* the stage is there for all, and none still reads the one filled next */

@@ -97,16 +97,12 @@ template <int C, int S> struct weir_form {
                                     : S == WEIR_SC_E4 ? 64.0f
                                                       : 1.0f;
 
-    /* Whether activations of the next unit are on their way in weir_mv, and how many units of
-     * weights: what registers allow. */
-    static constexpr bool acts_ahead = S != WEIR_SC_KM16;
-    static constexpr uint32_t ahead = S == WEIR_SC_KM16 ? 1
-                                      : code_words + scale_words + super_words + one + 2 * two >= 8
-                                          ? 2
-                                          : 3;
-
-    static constexpr uint32_t tile_ahead =
-        code_words + scale_words + super_words + one + 2 * two <= 6 && span == 32 ? 2 : 1;
+    static constexpr uint32_t super_bytes = 32 * super_words;
+    /* Units of weights that a warp has on their way, in weir_mv (an even number) and in weir_tile:
+     * what registers allow. */
+    static constexpr int words = code_words + scale_words + super_words + one + 2 * two;
+    static constexpr uint32_t ahead = words <= 6 && span == 32 ? 4 : 2;
+    static constexpr uint32_t tile_ahead = words <= 6 && span == 32 ? 2 : 1;
 
     struct raw {
         uint32_t c[code_words];
@@ -115,11 +111,11 @@ template <int C, int S> struct weir_form {
         uint32_t sup[2];
     };
 
-    /* group: of the row group; its units; n: how many those are. */
-    static __device__ __forceinline__ void load(raw &r, const uint8_t *group, uint32_t unit,
-                                                uint32_t n, unsigned lane)
+    /* unit: where it begins; super: what its four units have in common. */
+    static __device__ __forceinline__ void load(raw &r, const uint8_t *unit, const uint8_t *super,
+                                                unsigned lane)
     {
-        const uint8_t *p = group + (uint64_t)unit * unit_bytes;
+        const uint8_t *p = unit;
         if constexpr (code_words == 2) {
             weir_load_words<2>(r.c, p + 8 * lane);
         } else {
@@ -135,9 +131,7 @@ template <int C, int S> struct weir_form {
         p += one * 128 + two * 256;
         weir_load_words<scale_words>(r.sc, p + lane / 4 * (4 * scale_words));
         if constexpr (super_words > 0)
-            weir_load_words<super_words>(r.sup, group + (uint64_t)n * unit_bytes +
-                                                    (uint64_t)(unit / 4) * (32 * super_words) +
-                                                    lane / 4 * (4 * super_words));
+            weir_load_words<super_words>(r.sup, super + lane / 4 * (4 * super_words));
     }
 
     static __device__ __forceinline__ void decode(const raw &r, uint32_t a[8])
@@ -220,20 +214,18 @@ template <int C, int S> struct weir_form {
 template <bool B> struct weir_form_half {
     static constexpr bool floats = true, bf16 = B, min = false;
     static constexpr int span = 32;
-    static constexpr uint32_t unit_bytes = 1024;
+    static constexpr uint32_t unit_bytes = 1024, super_bytes = 0;
     static constexpr float factor = 1.0f;
-    static constexpr bool acts_ahead = true;
     static constexpr uint32_t ahead = 2, tile_ahead = 1;
     struct raw {
         uint32_t c[8];
     };
-    static __device__ __forceinline__ void load(raw &r, const uint8_t *group, uint32_t unit,
-                                                uint32_t n, unsigned lane)
+    static __device__ __forceinline__ void load(raw &r, const uint8_t *unit, const uint8_t *super,
+                                                unsigned lane)
     {
-        const uint8_t *p = group + (uint64_t)unit * unit_bytes;
-        (void)n;
-        weir_load4(r.c, p + 16 * lane);
-        weir_load4(r.c + 4, p + 512 + 16 * lane);
+        (void)super;
+        weir_load4(r.c, unit + 16 * lane);
+        weir_load4(r.c + 4, unit + 512 + 16 * lane);
     }
     static __device__ __forceinline__ void decode(const raw &r, uint32_t a[8])
     {

@@ -454,6 +454,10 @@ static inline unsigned atomicCAS(unsigned *p, unsigned was, unsigned x)
 #define weir_mma_bf16(d, a, b)   weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_BF16, d, a, b)
 #define weir_mma_s8(d, a, b)     weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_S8, d, a, b)
 #define weir_mma_s8_k16(d, a, b) weir_emu_mma_k16(WEIR_HERE, d, a, b)
+#define weir_mma_s8_new(d, a, b)                                                                   \
+    (memset(d, 0, 4 * sizeof *(d)), weir_emu_mma(WEIR_HERE, WEIR_OP_MMA_S8, d, a, b))
+#define weir_mma_s8_k16_new(d, a, b)                                                               \
+    (memset(d, 0, 4 * sizeof *(d)), weir_emu_mma_k16(WEIR_HERE, d, a, b))
 template <typename T>
 static inline void weir_emu_mma(weir_emu_here here, weir_emu_op op, T *d, const uint32_t *a,
                                 const uint32_t *b)
