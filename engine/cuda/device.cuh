@@ -177,6 +177,13 @@ WEIR_DEVICE void weir_cp_async_commit()
 /* Until at most N of this thread's groups are still under way. */
 #define weir_cp_async_wait(N) asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory")
 
+/* Hides from the compiler how p came about: an address that goes on through a loop stays in
+ * registers and is not worked out anew from the loop's count each time. */
+template <typename T> WEIR_DEVICE void weir_hide(T *&p)
+{
+    asm volatile("" : "+l"(p));
+}
+
 /* For loops that must stay loops, or must not. */
 #define WEIR_UNROLL    _Pragma("unroll")
 #define WEIR_NO_UNROLL _Pragma("unroll 1")

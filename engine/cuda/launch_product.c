@@ -11,7 +11,9 @@
 
 static uint32_t planes_of(enum eng_pack_acts kind, uint32_t planes)
 {
-    return kind == ENG_ACTS_INT ? planes : kind == ENG_ACTS_F16 ? 2 : kind == ENG_ACTS_BF16 ? 3 : 0;
+    if (kind == ENG_ACTS_INT)
+        return planes < 2 ? 2 : planes > WEIR_PLANES_MAX ? WEIR_PLANES_MAX : planes;
+    return kind == ENG_ACTS_F16 ? 2 : kind == ENG_ACTS_BF16 ? 3 : 0;
 }
 
 static size_t padded(size_t n)

@@ -96,47 +96,65 @@ WEIR_DEVICE float weir_word(const float4 &v, int i)
     return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
-/* acc += sums of one span of values times scales. w: words of its A fragment (4, or 2 of a span of
- * 16) from `at` on; b: word of a plane's 16 bytes where its B fragment begins. */
+/* Scales and minima of a unit, by span: of rows g and g + 8. */
+template <class F> struct weir_scaled {
+    float d[F::spans ? F::spans : 1][2], m[F::spans ? F::spans : 1][2];
+};
+
+template <class F> WEIR_DEVICE void weir_scale(struct weir_scaled<F> &k, const typename F::raw &r)
+{
+    if constexpr (!F::floats) {
+        WEIR_UNROLL
+        for (int s = 0; s < F::spans; s++)
+            F::scales(r, s, k.d[s], k.m[s]);
+    }
+}
+
+/* acc += sums of span s times scales. w: the unit's A fragments. */
 template <class F>
-WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::raw &r,
-                           const struct weir_unit &x, uint32_t planes, int s)
+WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const struct weir_scaled<F> &k,
+                           const struct weir_unit &x, bool three, int s)
 {
     constexpr bool wide = F::span == 32;
-    int32_t sum[4], low[4];
 #if defined(WEIR_BUG_45) /* the scale of the other block */
     const int b = wide ? 2 * s : s, block = wide ? 1 - s : s / 2;
 #else
     const int b = wide ? 2 * s : s, block = wide ? s : s / 2;
 #endif
-    float f[4], d[2], m[2];
+    int32_t sum[4], low[4];
+    float f[4];
+    uint32_t q[WEIR_PLANES_MAX][2];
     WEIR_UNROLL
     for (int p = 0; p < WEIR_PLANES_MAX; p++) {
-        if ((uint32_t)p >= planes)
-            break;
-        uint32_t q[2] = {weir_word(x.q[p], b), wide ? weir_word(x.q[p], b + 1) : 0};
-        if (p == 1) {
-            WEIR_UNROLL
-            for (int i = 0; i < 4; i++)
-                sum[i] *= 256;
-            if constexpr (wide)
-                weir_mma_s8(sum, w + 4 * s, q);
-            else
-                weir_mma_s8_k16(sum, w + 2 * s, q[0]);
-        } else {
-            if constexpr (wide)
-                weir_mma_s8_new(p ? low : sum, w + 4 * s, q);
-            else
-                weir_mma_s8_k16_new(p ? low : sum, w + 2 * s, q[0]);
-        }
+        q[p][0] = weir_word(x.q[p], b);
+        q[p][1] = wide ? weir_word(x.q[p], b + 1) : 0;
     }
-    F::scales(r, s, d, m);
+    if constexpr (wide)
+        weir_mma_s8_new(sum, w + 4 * s, q[0]);
+    else
+        weir_mma_s8_k16_new(sum, w + 2 * s, q[0][0]);
+    WEIR_UNROLL
+    for (int i = 0; i < 4; i++)
+        sum[i] *= 256;
+    if constexpr (wide)
+        weir_mma_s8(sum, w + 4 * s, q[1]);
+    else
+        weir_mma_s8_k16(sum, w + 2 * s, q[1][0]);
+    WEIR_UNROLL
+    for (int i = 0; i < 4; i++)
+        f[i] = (float)sum[i];
+    if (three) {
+        if constexpr (wide)
+            weir_mma_s8_new(low, w + 4 * s, q[2]);
+        else
+            weir_mma_s8_k16_new(low, w + 2 * s, q[2][0]);
+        WEIR_UNROLL
+        for (int i = 0; i < 4; i++)
+            f[i] += (float)low[i] * 0.00390625f;
+    }
     WEIR_UNROLL
     for (int i = 0; i < 4; i++) {
-        f[i] = (float)sum[i];
-        if (planes == 3)
-            f[i] += (float)low[i] * 0.00390625f;
-        acc[i] += d[i / 2] * weir_word(x.info[i % 2], block) * f[i];
+        acc[i] += k.d[s][i / 2] * weir_word(x.info[i % 2], block) * f[i];
         if constexpr (F::min) {
             float total = weir_word(x.info[i % 2], 2 + block);
             if constexpr (!wide) {
@@ -147,34 +165,43 @@ WEIR_DEVICE void weir_span(float acc[4], const uint32_t w[8], const typename F::
                 total = s % 2 ? total - first : first;
 #endif
             }
-            acc[i] += m[i / 2] * total;
+            acc[i] += k.m[s][i / 2] * total;
         }
     }
 }
 
 template <class F>
-WEIR_DEVICE void weir_work(float acc[4], const uint32_t w[8], const typename F::raw &r,
-                           const struct weir_unit &x, uint32_t planes)
+WEIR_DEVICE void weir_work(float acc[4], const uint32_t w[8], const struct weir_scaled<F> &k,
+                           const struct weir_unit &x, bool three)
 {
     if constexpr (F::floats) {
+        (void)k;
+        (void)three;
         WEIR_UNROLL
-        for (int p = 0; p < WEIR_PLANES_MAX; p++) {
-            if ((uint32_t)p >= planes)
-                break;
+        for (uint32_t p = 0; p < F::planes; p++) {
             WEIR_UNROLL
-            for (int k = 0; k < 2; k++) {
-                uint32_t q[2] = {weir_word(x.q[p], 2 * k), weir_word(x.q[p], 2 * k + 1)};
+            for (int h = 0; h < 2; h++) {
+                uint32_t q[2] = {weir_word(x.q[p], 2 * h), weir_word(x.q[p], 2 * h + 1)};
                 if constexpr (F::bf16)
-                    weir_mma_bf16(acc, w + 4 * k, q);
+                    weir_mma_bf16(acc, w + 4 * h, q);
                 else
-                    weir_mma_f16(acc, w + 4 * k, q);
+                    weir_mma_f16(acc, w + 4 * h, q);
             }
         }
     } else {
         WEIR_UNROLL
-        for (int s = 0; s < 64 / F::span; s++)
-            weir_span<F>(acc, w, r, x, planes, s);
+        for (int s = 0; s < F::spans; s++)
+            weir_span<F>(acc, w, k, x, three, s);
     }
+}
+
+/* Planes that activations have: fixed for floats. */
+template <class F> WEIR_DEVICE uint32_t weir_planes_of(const struct weir_mm_args &a)
+{
+    if constexpr (F::floats)
+        return F::planes;
+    else
+        return a.acts.planes;
 }
 
 /* ---- the end of a product ---- */
@@ -298,16 +325,18 @@ WEIR_DEVICE void weir_lane_find(const struct weir_mm_args &a, const struct weir_
 template <class F>
 WEIR_DEVICE void weir_lane_load(struct weir_lane_acts &x, uint32_t planes, struct weir_unit *u)
 {
-    WEIR_UNROLL
-    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++)
-        if (p < planes)
-            u->q[p] = __ldg(reinterpret_cast<const uint4 *>(x.q + p * 64));
+    u->q[0] = __ldg(reinterpret_cast<const uint4 *>(x.q));
+    u->q[1] = __ldg(reinterpret_cast<const uint4 *>(x.q + 64));
+    if (planes == 3)
+        u->q[2] = __ldg(reinterpret_cast<const uint4 *>(x.q + 128));
     x.q += WEIR_MV_SPLIT * 64 * planes;
+    weir_hide(x.q);
     if constexpr (!F::floats) {
         WEIR_UNROLL
         for (uint32_t i = 0; i < 2; i++) {
             u->info[i] = __ldg(x.info[i]);
             x.info[i] += WEIR_MV_SPLIT;
+            weir_hide(x.info[i]);
             if constexpr (F::min && F::span == 16) {
                 u->half[i] = __ldg(x.half[i]);
                 x.half[i] += WEIR_MV_SPLIT;
@@ -340,7 +369,7 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
     WEIR_SHARED(float, room, WEIR_MV_ROWS *WEIR_MV_GROUPS * 8);
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const unsigned own = warp / WEIR_MV_SPLIT, split = warp % WEIR_MV_SPLIT;
-    const uint32_t units = a.acts.units, planes = a.acts.planes;
+    const uint32_t units = a.acts.units, planes = weir_planes_of<F>(a);
     struct weir_job j;
     if (!weir_find(a, WEIR_MV_ROWS, &j))
         return;
@@ -348,38 +377,42 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
     const bool live = group < a.mat[j.which].groups;
     float acc[4] = {0, 0, 0, 0};
     if (live && split < units) {
-        constexpr uint32_t step = WEIR_MV_SPLIT * F::unit_bytes;
-        const uint8_t *w = weir_group_at(a, j, group), *super = w + (uint64_t)units * F::unit_bytes;
+        const uint8_t *w = weir_group_at(a, j, group);
+        typename F::place at;
+        typename F::raw ahead[F::ahead] = {};
         struct weir_lane_acts x;
         struct weir_unit unit[2] = {};
-        typename F::raw ahead[F::ahead] = {};
-        w += split * F::unit_bytes;
+        uint32_t left = (units - split + WEIR_MV_SPLIT - 1) / WEIR_MV_SPLIT; /* of this warp */
+        F::find(at, w + split * F::unit_bytes, w + (uint64_t)units * F::unit_bytes, lane);
         weir_lane_find<F>(a, j, lane, split, &x);
         WEIR_UNROLL
         for (uint32_t d = 0; d < F::ahead; d++)
-            if (split + d * WEIR_MV_SPLIT < units)
-                F::load(ahead[d], w + d * step, super + d * F::super_bytes, lane);
+            if (d < left)
+                F::load(ahead[d], at, d * WEIR_MV_SPLIT, d);
         weir_lane_load<F>(x, planes, &unit[0]);
-        for (uint32_t u0 = split; u0 < units; u0 += F::ahead * WEIR_MV_SPLIT) {
-            w += F::ahead * step;
-            super += F::ahead * F::super_bytes;
+        for (;;) {
+            F::advance(at, F::ahead * WEIR_MV_SPLIT, F::ahead);
             WEIR_UNROLL
             for (uint32_t d = 0; d < F::ahead; d++) {
-                uint32_t u = u0 + d * WEIR_MV_SPLIT, code[8];
+                struct weir_scaled<F> scaled;
+                uint32_t code[8];
+                if (d + 1 < left)
+                    weir_lane_load<F>(x, planes, &unit[(d + 1) % 2]);
+                F::decode(ahead[d], code);
+                weir_scale<F>(scaled, ahead[d]);
+                if (d + F::ahead < left)
+                    F::load(ahead[d], at, d * WEIR_MV_SPLIT, d);
+                weir_work<F>(acc, code, scaled, unit[d % 2], planes == 3);
 #if defined(WEIR_BUG_41) /* the last unit of a row left out */
-                if (u + 1 >= units && u)
+                if (d + 2 >= left)
                     break;
 #endif
-                if (u >= units)
+                if (d + 1 >= left)
                     break;
-                typename F::raw raw = ahead[d];
-                if (u + F::ahead * WEIR_MV_SPLIT < units)
-                    F::load(ahead[d], w + d * step, super + d * F::super_bytes, lane);
-                if (u + WEIR_MV_SPLIT < units)
-                    weir_lane_load<F>(x, planes, &unit[(d + 1) % 2]);
-                F::decode(raw, code);
-                weir_work<F>(acc, code, raw, unit[d % 2], planes);
             }
+            if (left <= F::ahead)
+                break;
+            left -= F::ahead;
         }
     }
     if (split)
@@ -416,7 +449,7 @@ template <class F>
 WEIR_DEVICE void weir_stage_fill(const struct weir_mm_args &a, const uint32_t *rows, uint32_t n,
                                  uint32_t unit, uint8_t *stage)
 {
-    const uint32_t planes = a.acts.planes;
+    const uint32_t planes = weir_planes_of<F>(a);
     const uint64_t units = a.acts.units;
     for (uint32_t i = threadIdx.x; i < WEIR_TILE_ROWS * 4; i += blockDim.x) {
         uint32_t c = i / 4;
@@ -436,12 +469,14 @@ WEIR_DEVICE void weir_stage_load(const struct weir_mm_args &a, const uint32_t *r
                                  uint32_t unit, const uint8_t *stage, uint32_t k, unsigned lane,
                                  struct weir_unit *u)
 {
-    const uint32_t planes = a.acts.planes;
-    WEIR_UNROLL
-    for (uint32_t p = 0; p < WEIR_PLANES_MAX; p++)
-        if (p < planes)
-            u->q[p] = *reinterpret_cast<const uint4 *>(stage + p * (WEIR_TILE_ROWS * 64) + k * 512 +
-                                                       lane * 16);
+    const uint32_t planes = weir_planes_of<F>(a);
+    const uint8_t *q = stage + k * 512 + lane * 16;
+    u->q[0] = *reinterpret_cast<const uint4 *>(q);
+    u->q[1] = *reinterpret_cast<const uint4 *>(q + WEIR_TILE_ROWS * 64);
+    if (planes == 3)
+        u->q[2] = *reinterpret_cast<const uint4 *>(q + 2 * (WEIR_TILE_ROWS * 64));
+    else
+        u->q[2] = make_uint4(0, 0, 0, 0);
     if constexpr (!F::floats) {
         WEIR_UNROLL
         for (uint32_t i = 0; i < 2; i++) {
@@ -465,7 +500,7 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
     WEIR_SHARED(uint32_t, rows, WEIR_TILE_ROWS);
     constexpr int COLS = WEIR_TILE_ROWS / 8;
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const uint32_t units = a.acts.units, planes = a.acts.planes;
+    const uint32_t units = a.acts.units, planes = weir_planes_of<F>(a);
     const uint32_t stage_bytes = WEIR_TILE_ROWS * (planes * 64 + (F::floats ? 0 : 16));
     struct weir_job j;
     if (!weir_find(a, WEIR_TILE_ROWS, &j))
@@ -481,22 +516,25 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         weir_cp_async_commit();
     }
     const uint8_t *w = weir_group_at(a, j, live ? group : j.group);
-    const uint8_t *super = w + (uint64_t)units * F::unit_bytes;
-    typename F::raw raw, ahead[F::tile_ahead] = {};
+    typename F::place at;
+    typename F::raw ahead[F::tile_ahead] = {};
+    F::find(at, w, w + (uint64_t)units * F::unit_bytes, lane);
     WEIR_UNROLL
     for (uint32_t d = 0; d < F::tile_ahead; d++)
         if (d < units)
-            F::load(ahead[d], w + d * F::unit_bytes, super, lane);
+            F::load(ahead[d], at, d, 0);
     float acc[COLS][4] = {};
     for (uint32_t u = 0; u < units; u++) {
-        raw = ahead[0];
+        struct weir_scaled<F> scaled;
+        uint32_t code[8];
+        F::decode(ahead[0], code);
+        weir_scale<F>(scaled, ahead[0]);
         WEIR_UNROLL
         for (uint32_t d = 1; d < F::tile_ahead; d++)
             ahead[d - 1] = ahead[d];
         if (u + F::tile_ahead < units)
-            F::load(ahead[F::tile_ahead - 1], w + F::tile_ahead * F::unit_bytes,
-                    super + (u + F::tile_ahead) / 4 * F::super_bytes, lane);
-        w += F::unit_bytes;
+            F::load(ahead[F::tile_ahead - 1], at, F::tile_ahead, (u + F::tile_ahead) / 4);
+        F::advance(at, 1, 0);
         weir_cp_async_wait(WEIR_TILE_STAGES - 2);
 #if !defined(WEIR_BUG_42)
         __syncthreads(); /* the stage is there for all, and none still reads the one filled next */
@@ -509,8 +547,6 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         if (fill < units)
             weir_stage_fill<F>(a, rows, j.n, fill, stages + fill % WEIR_TILE_STAGES * stage_bytes);
         weir_cp_async_commit();
-        uint32_t code[8];
-        F::decode(raw, code);
         WEIR_UNROLL
         for (int k = 0; k < COLS; k++) {
             if ((uint32_t)k * 8 >= j.n)
@@ -518,7 +554,7 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
             struct weir_unit x;
             weir_stage_load<F>(a, rows, j.n, u, stages + u % WEIR_TILE_STAGES * stage_bytes,
                                (uint32_t)k, lane, &x);
-            weir_work<F>(acc[k], code, raw, x, planes);
+            weir_work<F>(acc[k], code, scaled, x, planes == 3);
         }
     }
     const bool rounds = a.pair && a.round.q;

@@ -7,7 +7,7 @@
  * nothing is launched.
  *
  * Numbers. Activations are rounded once, in blocks of 32 with a scale each, into `planes` bytes a
- * value (ENG_ACTS_INT): 1: 127 steps, 2: 32512, 3: 2^23 or so, which is all that an f32 holds.
+ * value (ENG_ACTS_INT): 2: 32512 steps, 3: 256 times as many, which is all that an f32 holds.
  * Products of codes with them are summed as integers over the block (16 values where weights have a
  * scale every 16), exactly; scales are applied in f32 and blocks summed in f32, along the row. F16
  * weights meet two planes of halves (22 bits), BF16 weights three of bfloat16 (24 bits), F32
@@ -123,8 +123,8 @@ struct weir_mm_args {
 
 /* ---- host ---- */
 
-/* Bytes of a buffer for `rows` rounded rows of n_in values; kind F32: 0. planes 1 to 3, of INT; the
- * others have their own number. */
+/* Bytes of a buffer for `rows` rounded rows of n_in values; kind F32: 0. planes: 2 or 3, of INT (1
+ * counts as 2); the others have their own number. */
 size_t weir_acts_bytes(enum eng_pack_acts kind, uint32_t rows, uint32_t n_in, uint32_t planes);
 /* Rows in such a buffer (device memory, aligned to 256 bytes). x: the rows as they are, or NULL. */
 struct weir_acts weir_acts_at(enum eng_pack_acts kind, uint32_t rows, uint32_t n_in,

@@ -78,6 +78,7 @@ template <int C, int S> struct weir_form {
     static constexpr int codes = C;
     static constexpr bool floats = false;
     static constexpr int span = S == WEIR_SC_E4 || S == WEIR_SC_I16 || S == WEIR_SC_KM16 ? 16 : 32;
+    static constexpr int spans = 64 / span;
     static constexpr bool min = S == WEIR_SC_HM || S == WEIR_SC_K || S == WEIR_SC_KM16;
     static constexpr int code_words = C == WEIR_S8 ? 8 : C == WEIR_U2 || C == WEIR_S3 ? 2 : 4;
     static constexpr bool one = C == WEIR_S5 || C == WEIR_U5 || C == WEIR_S3; /* a bit more */
@@ -111,27 +112,50 @@ template <int C, int S> struct weir_form {
         uint32_t sup[2];
     };
 
-    /* unit: where it begins; super: what its four units have in common. */
-    static __device__ __forceinline__ void load(raw &r, const uint8_t *unit, const uint8_t *super,
+    /* Where a lane's parts of a unit are. */
+    struct place {
+        const uint8_t *code, *more, *scale, *super;
+    };
+    static __device__ __forceinline__ void find(place &p, const uint8_t *unit, const uint8_t *super,
                                                 unsigned lane)
     {
-        const uint8_t *p = unit;
-        if constexpr (code_words == 2) {
-            weir_load_words<2>(r.c, p + 8 * lane);
-        } else {
-            weir_load4(r.c, p + 16 * lane);
-            if constexpr (code_words == 8)
-                weir_load4(r.c + 4, p + 512 + 16 * lane);
-        }
-        p += code_words * 128;
-        if constexpr (one)
-            weir_load_words<1>(r.more, p + 4 * lane);
-        if constexpr (two)
-            weir_load_words<2>(r.more, p + 8 * lane);
-        p += one * 128 + two * 256;
-        weir_load_words<scale_words>(r.sc, p + lane / 4 * (4 * scale_words));
+        p.code = unit + lane * (code_words == 2 ? 8 : 16);
+        p.more = unit + code_words * 128 + lane * (two ? 8 : 4);
+        p.scale = unit + unit_bytes - 32 * scale_words + lane / 4 * (4 * scale_words);
+        p.super = super + lane / 4 * (4 * super_words);
+    }
+    static __device__ __forceinline__ void advance(place &p, uint32_t units, uint32_t supers)
+    {
+        p.code += units * unit_bytes;
+        p.more += units * unit_bytes;
+        p.scale += units * unit_bytes;
+        p.super += supers * super_bytes;
+        weir_hide(p.code);
+        weir_hide(p.scale);
+        if constexpr (one || two)
+            weir_hide(p.more);
         if constexpr (super_words > 0)
-            weir_load_words<super_words>(r.sup, super + lane / 4 * (4 * super_words));
+            weir_hide(p.super);
+    }
+    /* The unit so many units, and supers, behind p. */
+    static __device__ __forceinline__ void load(raw &r, const place &p, uint32_t units,
+                                                uint32_t supers)
+    {
+        const uint32_t at = units * unit_bytes;
+        if constexpr (code_words == 2) {
+            weir_load_words<2>(r.c, p.code + at);
+        } else {
+            weir_load4(r.c, p.code + at);
+            if constexpr (code_words == 8)
+                weir_load4(r.c + 4, p.code + at + 512);
+        }
+        if constexpr (one)
+            weir_load_words<1>(r.more, p.more + at);
+        if constexpr (two)
+            weir_load_words<2>(r.more, p.more + at);
+        weir_load_words<scale_words>(r.sc, p.scale + at);
+        if constexpr (super_words > 0)
+            weir_load_words<super_words>(r.sup, p.super + supers * super_bytes);
     }
 
     static __device__ __forceinline__ void decode(const raw &r, uint32_t a[8])
@@ -213,19 +237,35 @@ template <int C, int S> struct weir_form {
 /* F16 and BF16: the A fragments of two m16n8k16 as they are. */
 template <bool B> struct weir_form_half {
     static constexpr bool floats = true, bf16 = B, min = false;
-    static constexpr int span = 32;
+    static constexpr int span = 32, spans = 0;
+    static constexpr uint32_t planes = B ? 3 : 2;
     static constexpr uint32_t unit_bytes = 1024, super_bytes = 0;
     static constexpr float factor = 1.0f;
     static constexpr uint32_t ahead = 2, tile_ahead = 1;
     struct raw {
         uint32_t c[8];
     };
-    static __device__ __forceinline__ void load(raw &r, const uint8_t *unit, const uint8_t *super,
+    struct place {
+        const uint8_t *code;
+    };
+    static __device__ __forceinline__ void find(place &p, const uint8_t *unit, const uint8_t *super,
                                                 unsigned lane)
     {
         (void)super;
-        weir_load4(r.c, unit + 16 * lane);
-        weir_load4(r.c + 4, unit + 512 + 16 * lane);
+        p.code = unit + 16 * lane;
+    }
+    static __device__ __forceinline__ void advance(place &p, uint32_t units, uint32_t supers)
+    {
+        (void)supers;
+        p.code += units * unit_bytes;
+        weir_hide(p.code);
+    }
+    static __device__ __forceinline__ void load(raw &r, const place &p, uint32_t units,
+                                                uint32_t supers)
+    {
+        (void)supers;
+        weir_load4(r.c, p.code + units * unit_bytes);
+        weir_load4(r.c + 4, p.code + units * unit_bytes + 512);
     }
     static __device__ __forceinline__ void decode(const raw &r, uint32_t a[8])
     {

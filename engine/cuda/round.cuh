@@ -17,7 +17,7 @@ WEIR_DEVICE void weir_round_block(const struct weir_acts &o, uint64_t row, uint3
     const uint32_t planes = o.planes, unit = block / 2, b = block % 2;
     float max = weir_warp_max(fabsf(v));
     /* so small that the factor would overflow: nothing is lost by calling it zero */
-    float most = planes == 1 ? 127.0f : 32512.0f, fine = planes == 3 ? 256.0f : 1.0f;
+    const float most = 32512.0f, fine = planes == 3 ? 256.0f : 1.0f;
     float inv = max > 1e-30f ? most / max : 0.0f, d = inv > 0.0f ? max / most : 0.0f;
     int q = (int)rintf(v * inv * fine), sum = q;
     WEIR_UNROLL

@@ -499,6 +499,9 @@ static inline void weir_emu_copy16(void *shared, const void *global, bool valid)
     *static_cast<uint4 *>(shared) = valid ? *static_cast<const uint4 *>(global) : uint4{0, 0, 0, 0};
 }
 #define weir_cp_async16(shared, global, valid) weir_emu_cp16(WEIR_HERE, shared, global, valid)
+template <typename T> static inline void weir_hide(T *&)
+{
+}
 static inline void weir_emu_cp16(weir_emu_here here, void *shared, const void *global, bool valid)
 {
     if (!weir_emu_async(here, shared, global, valid)) {

@@ -202,7 +202,7 @@ static inline double dot(const struct weights *w, int h, uint32_t m, uint32_t o,
 /* Of each |w|: one half of a step, and sums. */
 static inline double slack_of(uint32_t planes)
 {
-    return planes == 1 ? 4.0e-3 : planes == 2 ? 1.7e-5 : 1.5e-6;
+    return planes == 2 ? 1.7e-5 : 1.5e-6;
 }
 
 /* Activations on the device, rounded as `type` wants them. */
