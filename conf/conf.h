@@ -65,6 +65,7 @@ struct conf_local_model {
     struct conf_pos pos;
     const char *name, *file;
     uint32_t context, slots;
+    uint32_t cache_tokens; /* of all slots together; 0: slots * context */
     bool has_price; /* of running it at home, for the report; default 0 */
     double price_input, price_output;
 };

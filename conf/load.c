@@ -148,7 +148,7 @@ static const char defaults_yaml[] =
     "  device: auto\n"
     "  threads: auto                 # one a core\n"
     "  queue: 64                     # waiting requests a model\n"
-    "  # of each model: context: 4096, slots: 4, price: { input: 0, output: 0 }\n"
+    "  # of each model: context: 4096, slots: 4, cache_tokens: 16384, price: { input: 0, output: 0 }\n"
     "backends: []\n"
     "  # of each: residency: { trains_on_data: true, transfer: { basis: none } }\n"
     "  # of each model: price: { input: 0, output: 0 }\n"

@@ -152,6 +152,11 @@ static void load_models(struct conf_loader *l, const struct conf_node *n, void *
          .offset = AT(conf_local_model, slots),
          .min = 1,
          .max = 256},
+        {.name = "cache_tokens",
+         .kind = CONF_UINT,
+         .offset = AT(conf_local_model, cache_tokens),
+         .min = 64,
+         .max = 268435456},
         {.name = "price", .kind = CONF_SUB, .fn = load_local_price},
     };
     struct conf_engine *e = dst;

@@ -171,7 +171,7 @@ bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a)
 struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_t n)
 {
     struct note *best = NULL;
-    for (uint32_t i = 0; i < p->ask.n_notes; i++) {
+    for (uint32_t i = 0; i < p->n_slots; i++) {
         struct note *a = &p->notes[i];
         if (a->page != NONE && a->len <= n && (!best || a->len > best->len) &&
             pages_noted(p, chain[(a->len - 1) / ENG_PAGE], a))
@@ -180,36 +180,52 @@ struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_
     return best;
 }
 
+static void drop_note(struct eng_pages *p, struct note *a)
+{
+    a->page = NONE;
+    p->slots[p->n_free_slots++] = a->slot;
+}
+
 void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell)
 {
-    for (uint32_t i = 0; i < p->ask.n_notes; i++)
+    for (uint32_t i = 0; i < p->n_slots; i++)
         if (p->notes[i].page == page && (p->notes[i].len - 1) % ENG_PAGE >= from_cell)
-            p->notes[i].page = NONE;
+            drop_note(p, &p->notes[i]);
 }
 
 void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to)
 {
-    for (uint32_t i = 0; i < p->ask.n_notes; i++)
+    for (uint32_t i = 0; i < p->n_slots; i++)
         if (p->notes[i].page == page)
             p->notes[i].page = to;
 }
 
-struct note *pages_new_note(struct eng_pages *p, int32_t page, uint32_t len)
+uint32_t pages_take_slot(struct eng_pages *p)
 {
-    struct note *best = &p->notes[0];
-    for (uint32_t i = 0; i < p->ask.n_notes; i++) {
+    struct note *oldest = NULL;
+    for (uint32_t i = 0; p->n_free_slots == 0 && i < p->n_slots; i++) {
         struct note *a = &p->notes[i];
-        if (a->page == page && a->len == len) {
-            best = a; /* the same once more */
-            break;
-        }
-        if (best->page != NONE && (a->page == NONE || a->when < best->when))
-            best = a;
+        if (a->page != NONE && (!oldest || a->when < oldest->when))
+            oldest = a;
     }
-    best->page = page;
-    best->len = len;
-    best->when = ++p->clock;
-    return best;
+    if (oldest)
+        drop_note(p, oldest);
+    BASE_BUG_ON(p->n_free_slots == 0);
+    return p->slots[--p->n_free_slots];
+}
+
+/* A state in this slot is that behind token len, which is in this page. */
+static struct note *add_note(struct eng_pages *p, int32_t page, uint32_t len, uint32_t slot)
+{
+    struct note *a = p->notes;
+    for (uint32_t i = 0; i < p->n_slots; i++) /* not the same twice */
+        if (p->notes[i].page == page && p->notes[i].len == len)
+            drop_note(p, &p->notes[i]);
+    while (a->page != NONE) /* there are as many as slots */
+        a++;
+    *a =
+        (struct note){.page = page, .len = len, .slot = slot, .when = ++p->clock, .fresh_of = NONE};
+    return a;
 }
 
 /* ---- growing ---- */
@@ -300,19 +316,43 @@ static void grow(struct eng_pages *p, uint32_t g, uint32_t seq, uint32_t c)
     all[page].written = (uint8_t)(k + 1);
 }
 
+/* Slots that this step writes are not written twice but by one sequence, in order: of more notes
+ * than there is room for, the sequence's own oldest goes. */
+static bool room_to_note(struct eng_pages *p, uint32_t seq)
+{
+    struct note *oldest = NULL;
+    if (p->fresh < p->ask.n_notes)
+        return true;
+    for (uint32_t i = 0; i < p->n_slots; i++) {
+        struct note *a = &p->notes[i];
+        if (a->page != NONE && a->fresh_of == (int32_t)seq && (!oldest || a->when < oldest->when))
+            oldest = a;
+    }
+    if (!oldest)
+        return false;
+    drop_note(p, oldest);
+    p->fresh--;
+    return true;
+}
+
 uint32_t eng_pages_add(struct eng_pages *p, uint32_t seq, int32_t token, bool note, uint32_t *mark)
 {
     struct seq *q = &p->seqs[seq];
     uint32_t cell = q->len;
     *mark = ENG_NO_MARK;
+    if (cell == 0 && p->n_slots)
+        q->slot = pages_take_slot(p);
     for (uint32_t g = 0; g < p->ask.n_groups; g++)
         if ((cell + 1) % p->tables[g].per == 0)
             grow(p, g, seq, (cell + 1) / p->tables[g].per - 1);
     int32_t page = pages_row(p, 0, seq)[cell / ENG_PAGE];
     p->nodes[page].tokens[cell % ENG_PAGE] = token;
     q->len++;
-    if (note && p->ask.n_notes)
-        *mark = pages_new_note(p, page, q->len)->slot;
+    if (note && p->n_slots && room_to_note(p, seq)) {
+        *mark = pages_take_slot(p);
+        add_note(p, page, q->len, *mark)->fresh_of = (int32_t)seq;
+        p->fresh++;
+    }
     return cell;
 }
 
@@ -330,6 +370,9 @@ uint32_t eng_pages_first(const struct eng_page_group *g, uint32_t base, uint32_t
 void eng_pages_commit(struct eng_pages *p, uint32_t seq)
 {
     struct seq *q = &p->seqs[seq];
+    for (uint32_t i = 0; p->fresh && i < p->n_slots; i++)
+        p->notes[i].fresh_of = NONE;
+    p->fresh = 0;
     while (q->tenant != NONE && (q->known + 1) * ENG_PAGE <= q->len)
         pages_learn(p, seq, q->known++);
     for (uint32_t g = 1; g < p->ask.n_groups; g++) {
@@ -353,7 +396,7 @@ static uint32_t usable(const struct eng_pages *p, uint32_t seq, uint32_t n)
     const struct seq *q = &p->seqs[seq];
     for (;;) {
         uint32_t before = n;
-        if (n && p->ask.n_notes) {
+        if (n && p->n_slots) {
             const struct note *a = pages_note(p, pages_row(p, 0, seq), n);
             n = a ? a->len : 0;
         }
@@ -392,6 +435,9 @@ static void shorten(struct eng_pages *p, uint32_t seq, uint32_t n)
         q->known = n / ENG_PAGE;
     if (n)
         return;
+    if (q->slot != ENG_NO_MARK)
+        p->slots[p->n_free_slots++] = q->slot;
+    q->slot = ENG_NO_MARK;
     q->base = 0;
     if (q->tenant != NONE)
         pages_tenant_release(p, q->tenant);
@@ -402,7 +448,7 @@ uint32_t eng_pages_truncate(struct eng_pages *p, uint32_t seq, uint32_t n)
 {
     struct seq *q = &p->seqs[seq];
     uint32_t kept = eng_pages_keepable(p, seq, n);
-    if (kept && kept < q->len && p->ask.n_notes) {
+    if (kept && kept < q->len && p->n_slots) {
         struct note *a = pages_note(p, pages_row(p, 0, seq), kept);
         a->when = ++p->clock;
         p->ask.copy_state(p->ask.ctx, q->slot, a->slot);
@@ -427,9 +473,13 @@ uint32_t eng_pages_share(struct eng_pages *p, uint32_t dst, uint32_t src, uint32
             }
         p->groups[g].first[dst] = kept ? p->groups[g].first[src] : 0;
     }
-    if (kept && p->ask.n_notes) {
+    if (kept && p->n_slots) {
         struct note *a = kept < from->len ? pages_note(p, pages_row(p, 0, src), kept) : NULL;
-        p->ask.copy_state(p->ask.ctx, q->slot, a ? a->slot : from->slot);
+        uint32_t slot = a ? a->slot : from->slot;
+        if (a)
+            a->when = ++p->clock;
+        q->slot = pages_take_slot(p); /* that of the note itself if there is no other */
+        p->ask.copy_state(p->ask.ctx, q->slot, slot);
     }
     q->len = kept;
     q->base = kept ? from->base : 0;
@@ -443,12 +493,9 @@ void eng_pages_close(struct eng_pages *p, uint32_t seq)
         if (q->len % ENG_PAGE)
             pages_learn_tail(p, seq);
         int32_t last = pages_row(p, 0, seq)[(q->len - 1) / ENG_PAGE];
-        if (p->ask.n_notes &&
-            p->groups[0].pages[last].nodes) { /* the live state is noted as it is */
-            struct note *a = pages_new_note(p, last, q->len);
-            uint32_t slot = a->slot;
-            a->slot = q->slot;
-            q->slot = slot;
+        if (p->n_slots && p->groups[0].pages[last].nodes) { /* the live state is noted as it is */
+            (void)add_note(p, last, q->len, q->slot);
+            q->slot = ENG_NO_MARK;
         }
     }
     shorten(p, seq, 0);
@@ -489,13 +536,17 @@ static bool take_all(struct eng_pages *p)
     p->keys = malloc(p->n_keys * sizeof(*p->keys));
     p->tenants = calloc(ENG_TENANTS_MAX, sizeof(*p->tenants));
     p->seqs = calloc(a->n_seq, sizeof(*p->seqs));
-    p->notes = calloc(a->n_notes + 1, sizeof(*p->notes));
-    if (!p->nodes || !p->keys || !p->tenants || !p->seqs || !p->notes)
+    p->n_slots = a->n_notes ? a->n_seq + a->n_notes : 0;
+    p->notes = calloc(p->n_slots + 1, sizeof(*p->notes));
+    p->slots = calloc(p->n_slots + 1, sizeof(*p->slots));
+    if (!p->nodes || !p->keys || !p->tenants || !p->seqs || !p->notes || !p->slots)
         return false;
-    for (uint32_t i = 0; i < a->n_notes; i++)
-        p->notes[i] = (struct note){.page = NONE, .slot = a->n_seq + i};
+    for (uint32_t i = 0; i < p->n_slots; i++) {
+        p->notes[i].page = NONE;
+        p->slots[p->n_free_slots++] = p->n_slots - 1 - i;
+    }
     for (uint32_t i = 0; i < a->n_seq; i++)
-        p->seqs[i] = (struct seq){.slot = i, .tenant = NONE};
+        p->seqs[i] = (struct seq){.slot = ENG_NO_MARK, .tenant = NONE};
     for (uint32_t i = 0; i < p->n_keys; i++)
         p->keys[i] = NONE;
     for (uint32_t i = 0; i < n; i++)
@@ -543,6 +594,7 @@ void eng_pages_free(struct eng_pages *p)
     free(p->tenants);
     free(p->seqs);
     free(p->notes);
+    free(p->slots);
     free(p);
 }
 

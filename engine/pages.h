@@ -48,10 +48,11 @@ struct eng_pages_ask {
     uint32_t n_groups;
     const struct eng_page_group
         *groups;      /* window, chunk, per, n_pages; the first sees everything */
-    uint32_t n_notes; /* states that can be noted; 0: sequences have no state */
+    uint32_t n_notes; /* slots of states beyond one a sequence; 0: sequences have no state */
     /* The first n cells of page src of a group to page dst. */
     void (*copy)(void *ctx, uint32_t group, uint32_t dst, uint32_t src, uint32_t n);
-    /* The state in slot src to slot dst. Slots: n_seq + n_notes. */
+    /* The state in slot src to slot dst. Slots: n_seq + n_notes; those that no sequence needs hold
+     * noted states, the last used of all. */
     void (*copy_state)(void *ctx, uint32_t dst, uint32_t src);
     void *ctx;
 };
@@ -73,7 +74,7 @@ uint32_t eng_pages_first(const struct eng_page_group *g, uint32_t base, uint32_t
 uint32_t eng_pages_len(const struct eng_pages *p, uint32_t seq);
 /* The position of its first token. */
 uint32_t eng_pages_base(const struct eng_pages *p, uint32_t seq);
-/* The slot of its live state. */
+/* The slot of its live state; of a sequence that is not empty. */
 uint32_t eng_pages_slot(const struct eng_pages *p, uint32_t seq);
 /* Whether every sequence s can grow by more[s] tokens. */
 bool eng_pages_fits(const struct eng_pages *p, const uint32_t *more);
@@ -81,7 +82,8 @@ bool eng_pages_fits(const struct eng_pages *p, const uint32_t *more);
  * shared later. */
 void eng_pages_begin(struct eng_pages *p, uint32_t seq, uint32_t base);
 /* One token more; returns its cell. note: its state is to be noted, into slot *mark (else
- * ENG_NO_MARK). Pages are there then, their content is the caller's to compute. */
+ * ENG_NO_MARK; also when n_notes are noted already since the last eng_pages_commit, all of other
+ * sequences). Pages are there then, their content is the caller's to compute. */
 uint32_t eng_pages_add(struct eng_pages *p, uint32_t seq, int32_t token, bool note, uint32_t *mark);
 /* What was added to seq is computed: full pages may be shared, those behind windows go. */
 void eng_pages_commit(struct eng_pages *p, uint32_t seq);

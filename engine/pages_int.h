@@ -46,7 +46,8 @@ struct tenant {
 };
 
 struct seq {
-    uint32_t len, base, slot;
+    uint32_t len, base;
+    uint32_t slot;  /* of its state; ENG_NO_MARK: none */
     uint32_t known; /* pages from the beginning on that are nodes */
     int32_t tenant;
 };
@@ -55,6 +56,7 @@ struct seq {
 struct note {
     int32_t page; /* of the first group; NONE: free */
     uint32_t len, slot;
+    int32_t fresh_of; /* the sequence that has noted it since the last commit */
     uint64_t when;
 };
 
@@ -68,7 +70,10 @@ struct eng_pages {
     struct tenant *tenants;
     uint32_t n_tenants; /* ever used */
     struct seq *seqs;
-    struct note *notes;
+    struct note *notes; /* [n_slots] */
+    uint32_t *slots;    /* free ones, a stack */
+    uint32_t n_slots, n_free_slots;
+    uint32_t fresh; /* notes since the last commit */
     uint64_t clock;
     uint64_t salt[2];
     struct eng_pages_sums sums;
@@ -105,8 +110,8 @@ bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a);
 struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_t n);
 void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell);
 void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to);
-/* The note that makes room for another. */
-struct note *pages_new_note(struct eng_pages *p, int32_t page, uint32_t len);
+/* A slot for a state, if need be that of the note that was used longest ago. */
+uint32_t pages_take_slot(struct eng_pages *p);
 
 /* ---- pages_tree.c ---- */
 

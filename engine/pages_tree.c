@@ -277,7 +277,7 @@ static int32_t nearest(struct eng_pages *p, int32_t tenant, int32_t parent, cons
          i = p->nodes[i].next, seen++) {
         const struct node *d = &p->nodes[i];
         uint32_t common = in_common(d->tokens, tokens, n < d->n ? n : d->n), noted = 0;
-        for (uint32_t k = 0; k < p->ask.n_notes; k++) {
+        for (uint32_t k = 0; k < p->n_slots; k++) {
             const struct note *a = &p->notes[k];
             if (a->len > before && a->len <= before + common && a->len > noted &&
                 pages_noted(p, i, a))
@@ -303,7 +303,7 @@ void pages_learn_tail(struct eng_pages *p, uint32_t seq)
         return;
     if (x->tenant == NONE) {
         (void)nearest(p, q->tenant, parent, x->tokens, n, 0, &common);
-        if (common == n && p->ask.n_notes == 0)
+        if (common == n && p->n_slots == 0)
             return; /* another has that already */
         link_node(p, page, q->tenant, parent);
         pages_keep(p, 0, page, page, n);
@@ -321,7 +321,7 @@ static uint32_t usable(const struct eng_pages *p, const int32_t *chain, uint32_t
 {
     for (;;) {
         uint32_t before = n;
-        if (n && p->ask.n_notes) {
+        if (n && p->n_slots) {
             const struct note *a = pages_note(p, chain, n);
             n = a ? a->len : 0;
         }
@@ -362,10 +362,12 @@ static void attach(struct eng_pages *p, uint32_t seq, const int32_t *chain, uint
         }
         p->groups[g].first[seq] = from < end ? from : end;
     }
-    if (n && p->ask.n_notes) {
+    if (n && p->n_slots) {
         struct note *a = pages_note(p, chain, n);
+        uint32_t slot = a->slot;
         a->when = ++p->clock;
-        p->ask.copy_state(p->ask.ctx, q->slot, a->slot);
+        q->slot = pages_take_slot(p); /* that of the note itself if there is no other */
+        p->ask.copy_state(p->ask.ctx, q->slot, slot);
     }
     q->len = n;
     q->known = n / ENG_PAGE;

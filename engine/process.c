@@ -204,6 +204,13 @@ static void send_status(struct engine *e)
         base_json_kint(&j, "queued", s.queued);
         base_json_kint(&j, "context", s.context);
         base_json_kint(&j, "expected_wait_ms", s.expected_wait_ms);
+        base_json_kint(&j, "cache_tokens", (int64_t)s.cache_tokens);
+        base_json_kint(&j, "cache_used", (int64_t)s.cache_used);
+        base_json_kint(&j, "cache_kept", (int64_t)s.cache_kept);
+        base_json_kint(&j, "prefix_asked", (int64_t)s.prefix_asked);
+        base_json_kint(&j, "prefix_hit", (int64_t)s.prefix_hit);
+        base_json_kint(&j, "evicted", (int64_t)s.evicted);
+        base_json_kint(&j, "preempted", (int64_t)s.preempted);
         if (s.reason)
             base_json_kz(&j, "reason", s.reason);
         base_json_obj_end(&j);

@@ -10,7 +10,9 @@
  *     CANCEL    empty: the client has gone; no more frames with this id follow the engine's FINISH
  *   engine -> gateway
  *     STATUS    JSON, on connect, on change, and at least once a second while busy: {"models":[
- *               {"name","ready","slots","active","queued","context","expected_wait_ms"}]}
+ *               {"name","ready","slots","active","queued","context","expected_wait_ms",
+ *               "cache_tokens","cache_used","cache_kept","prefix_asked","prefix_hit","evicted",
+ *               "preempted"}]}; scheduler.h says what they are
  *
  *     START     JSON: {"model","prompt_tokens","dropped"}: prompt accepted, prefill begins; dropped
  *               names what the model's template has no use for ("tools"), or is missing

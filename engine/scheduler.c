@@ -2,18 +2,24 @@
  *
  * A request is tokenized when it comes, waits in a bounded queue, gets a slot (a sequence of the
  * model's cache), takes in its prompt piece by piece, and generates. Each step's batch holds one
- * token for every generating slot and, shared out evenly among the slots that still take in their
- * prompt, a number of prompt tokens that keeps the step near ENG_STEP_TARGET_MS: nobody's
- * stream stands still for a newcomer's long prompt, and a cancel waits for one step at most.
+ * token for every generating slot and, shared out among tenants (scheduler_fair.c), a number of
+ * prompt tokens that keeps the step near ENG_STEP_TARGET_MS: nobody's stream stands still for a
+ * newcomer's long prompt, and a cancel waits for one step at most.
  *
- * A slot remembers what its cache holds and for which tenant. A new request of the same tenant
- * takes the free slot that shares the longest beginning with its prompt and skips that part;
- * another tenant's tokens are never kept, so nobody can time what others asked.
+ * What a sequence held stays in the cache for its tenant when it ends (pages.h). A new request
+ * begins with the longest beginning of its prompt that its tenant has there, from whichever slot;
+ * another tenant's tokens are never found, so nobody can time what others asked.
  *
- * A recurrent model cannot be cut back to any length, only to where its state was noted
- * (eng_cache_keepable). Prompts note it at two places: before their last token, where the same
- * conversation goes on next time, and where they part from what the slot held, the end of what
- * conversations have in common (a system prompt, say).
+ * A recurrent model cannot begin anywhere, only where its state was noted. Prompts note it at two
+ * places: before their last token, where the same conversation goes on next time, and where they
+ * part from what the cache holds, the end of what conversations have in common (a system prompt,
+ * say).
+ *
+ * Room: a request starts when the cache has room for its whole prompt beside those that are still
+ * being taken in; until then it waits, and so do those behind it. Generating may still run out:
+ * then the request that came last gives up its slot and waits again. What it had stays cached while
+ * there is room, what is lost is computed anew, and its answer goes on where it stopped. The oldest
+ * is never set back, so all come to an end.
  *
  * Failure of the forward pass ends the requests of that step with a 500 and clears their slots.
  */
@@ -32,57 +38,70 @@ static uint32_t active(const struct eng_sched *s)
     return n;
 }
 
-static size_t shared_prefix(const struct slot *k, const struct eng_request *r)
+bool sched_runs(const struct eng_sched *s, const struct slot *k)
 {
-    size_t n = 0, max = r->prompt.n - 1; /* the last token must run, for its logits */
-    if (strcmp(k->tenant, r->tenant) != 0)
-        return 0;
-    while (n < max && n < k->held.n && k->held.v[n] == r->prompt.v[n])
-        n++;
-    return n;
+    return k->r && !s->ev.paused(k->r->owner);
 }
 
-/* Gives the request the free slot of which most can be kept; the least recently used among
- * equals. */
-static void seat(struct eng_sched *s, struct eng_request *r)
+/* Whether the cache has room for the prompts of all that are in slots, and a token more of each. */
+static bool prompts_fit(const struct eng_sched *s)
 {
-    struct slot *best = NULL;
-    uint32_t best_n = 0, common = 0;
-    for (uint32_t i = 0; i < s->n_slots; i++) {
-        struct slot *k = &s->slots[i];
-        if (k->r)
-            continue;
-        uint32_t shared = (uint32_t)shared_prefix(k, r);
-        uint32_t n = eng_cache_keepable(s->cache, i, shared);
-        common = shared > common ? shared : common;
-        if (best == NULL || n > best_n || (n == best_n && k->used_us < best->used_us)) {
-            best = k;
-            best_n = n;
-        }
+    uint32_t more[SLOTS_MAX] = {0};
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].r)
+            more[i] = (uint32_t)s->slots[i].r->ids.n - s->slots[i].r->taken + 1;
+    for (uint32_t i = 0; i < s->n_slots; i++) /* nobody grows beyond its context */
+        if (more[i] && eng_cache_len(s->cache, i) + more[i] > s->n_ctx)
+            more[i] = s->n_ctx - eng_cache_len(s->cache, i);
+    return eng_cache_fits(s->cache, more);
+}
+
+/* Gives the request a free slot; false if there is no room for its prompt now. */
+static bool seat(struct eng_sched *s, struct eng_request *r)
+{
+    uint32_t i = 0, common, shared = (uint32_t)r->ids.n - 1; /* the last must run, for its logits */
+    while (s->slots[i].r)
+        i++;
+    r->taken = eng_cache_open(s->cache, i, r->tenant, r->ids.v, shared, &common);
+    s->slots[i].r = r;
+    if (active(s) > 1 && !prompts_fit(s)) {
+        eng_cache_close(s->cache, i);
+        s->slots[i].r = NULL;
+        return false;
     }
-    BASE_BUG_ON(best == NULL);
-    best->held.n = eng_cache_truncate(s->cache, (uint32_t)(best - s->slots), best_n);
-    memcpy(best->tenant, r->tenant, sizeof(best->tenant));
-    best->r = r;
-    r->cached = r->taken = (uint32_t)best->held.n;
     r->mark[0] = common;
-    r->mark[1] = (uint32_t)r->prompt.n - 1;
+    r->mark[1] = shared;
+    if (r->began_us) /* it had begun before */
+        return true;
+    r->cached = r->taken;
     r->began_us = base_mono_us();
-    s->ev.start(r->owner, r->id, s->mc->name, (uint32_t)r->prompt.n, r->no_tools ? "tools" : NULL);
+    s->ev.start(r->owner, r->id, s->mc->name, r->n_prompt, r->no_tools ? "tools" : NULL);
+    return true;
 }
 
 static void seat_queued(struct eng_sched *s)
 {
-    uint32_t free_slots = s->n_slots - active(s);
-    while (s->queue && free_slots > 0) {
-        struct eng_request *r = s->queue;
-        s->queue = r->next;
-        if (s->queue == NULL)
-            s->queue_tail = &s->queue;
-        s->n_queued--;
-        free_slots--;
-        seat(s, r);
+    struct eng_request *r;
+    while (!s->full && active(s) < s->n_slots && (r = sched_next(s)) != NULL) {
+        sched_unlink(s, r);
+        if (!seat(s, r)) {
+            sched_enqueue(s, r);
+            s->full = true;
+        }
     }
+}
+
+/* If the queue is full, somebody's place in it for r. */
+static void make_place(struct eng_sched *s, const struct eng_request *r)
+{
+    struct eng_request *out = s->n_queued < s->queue_max ? NULL : sched_displaced(s, r);
+    if (out == NULL)
+        return;
+    sched_unlink(s, out);
+    s->ev.error(out->owner, out->id, 429, "queue_full",
+                "the model's queue is full, and others' requests go first; try again later");
+    sched_part(s, out);
+    sched_request_free(out);
 }
 
 void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *submit)
@@ -92,10 +111,6 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
     const char *type = "model_not_ready";
     if (!s->ready) {
         s->ev.error(owner, id, status, type, s->why.text);
-        return;
-    }
-    if (active(s) == s->n_slots && s->n_queued >= s->queue_max) {
-        s->ev.error(owner, id, 429, "queue_full", "the model's queue is full; try again later");
         return;
     }
     struct eng_request *r = calloc(1, sizeof(*r));
@@ -108,6 +123,7 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
     r->owner = owner;
     r->id = id;
     r->came_us = base_mono_us();
+    r->order = ++s->n_orders;
     json_t *tenant = json_object_get(submit, "tenant");
     struct base_str t = base_str_n(json_string_value(tenant), json_string_length(tenant));
     bool fits = t.n < sizeof(r->tenant);
@@ -118,14 +134,19 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
         status = 400;
         type = "invalid_request_error";
     }
+    if (fits && s->n_queued >= s->queue_max && sched_displaced(s, r) == NULL) {
+        s->ev.error(owner, id, 429, "queue_full", "the model's queue is full; try again later");
+        sched_request_free(r);
+        return;
+    }
     if (!fits || !sched_prepare(s, r, submit, &status, &type, &err)) {
         s->ev.error(owner, id, status, type, err.text);
         sched_request_free(r);
         return;
     }
-    *s->queue_tail = r;
-    s->queue_tail = &r->next;
-    s->n_queued++;
+    make_place(s, r);
+    sched_join(s, r);
+    sched_enqueue(s, r);
     seat_queued(s);
 }
 
@@ -134,7 +155,7 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
 static struct eng_counts counts_of(const struct eng_request *r)
 {
     uint64_t now = base_mono_us(), first = r->first_us ? r->first_us : now;
-    struct eng_counts c = {.prompt_tokens = (uint32_t)r->prompt.n,
+    struct eng_counts c = {.prompt_tokens = r->n_prompt,
                            .completion_tokens = r->made,
                            .reasoning_tokens = r->thought,
                            .cached_tokens = r->cached};
@@ -145,13 +166,16 @@ static struct eng_counts counts_of(const struct eng_request *r)
     return c;
 }
 
+/* A sequence that did not fail stays cached. */
 static void leave(struct eng_sched *s, struct slot *k)
 {
-    k->used_us = base_mono_us();
-    double ms = (double)(k->used_us - k->r->began_us) / 1000;
+    double ms = (double)(base_mono_us() - k->r->began_us) / 1000;
     s->request_ms = s->request_ms > 0 ? 0.8 * s->request_ms + 0.2 * ms : ms;
+    eng_cache_close(s->cache, (uint32_t)(k - s->slots));
+    sched_part(s, k->r);
     sched_request_free(k->r);
     k->r = NULL;
+    s->full = false;
 }
 
 static void finish(struct eng_sched *s, struct slot *k, enum eng_end end)
@@ -174,14 +198,12 @@ static void finish(struct eng_sched *s, struct slot *k, enum eng_end end)
 /* Takes a waiting request out of the queue; NULL if it is not there. */
 static struct eng_request *unqueue(struct eng_sched *s, const void *owner, const uint32_t *id)
 {
-    for (struct eng_request **at = &s->queue; *at; at = &(*at)->next) {
-        struct eng_request *r = *at;
+    for (struct eng_request *r = s->queue; r; r = r->next) {
         if (r->owner != owner || (id && r->id != *id))
             continue;
-        *at = r->next;
-        if (s->queue_tail == &r->next)
-            s->queue_tail = at;
-        s->n_queued--;
+        sched_unlink(s, r);
+        sched_part(s, r);
+        s->full = false;
         return r;
     }
     return NULL;
@@ -194,6 +216,7 @@ bool eng_sched_cancel(struct eng_sched *s, void *owner, uint32_t id)
         struct eng_counts c = counts_of(r);
         s->ev.finish(owner, id, ENG_END_CANCELLED, BASE_STR_NULL, &c);
         sched_request_free(r);
+        seat_queued(s);
         return true;
     }
     for (uint32_t i = 0; s->slots && i < s->n_slots; i++) {
@@ -245,15 +268,10 @@ void eng_sched_stop(struct eng_sched *s, const char *why)
 
 /* ---- steps ---- */
 
-static bool runs(const struct eng_sched *s, const struct slot *k)
-{
-    return k->r && !s->ev.paused(k->r->owner);
-}
-
 bool eng_sched_ready(const struct eng_sched *s)
 {
     for (uint32_t i = 0; s->slots && i < s->n_slots; i++)
-        if (runs(s, &s->slots[i]))
+        if (sched_runs(s, &s->slots[i]))
             return true;
     return false;
 }
@@ -267,54 +285,73 @@ struct step {
     size_t n, rows, prompt_tokens;
 };
 
-/* Adds a token to the batch; at: its place in the prompt, counted from 1, 0 = not of a prompt. */
-static void feed(struct eng_sched *s, struct step *b, uint32_t slot, int32_t token, uint32_t at,
-                 bool want)
+/* The next n tokens of the request in this slot. */
+static void feed(struct eng_sched *s, struct step *b, uint32_t slot, uint32_t n)
 {
     struct eng_request *r = s->slots[slot].r;
-    s->tokens[b->n] = token;
-    s->seqs[b->n] = slot;
-    s->mark[b->n] = at && (at == r->mark[0] || at == r->mark[1]);
-    s->want[b->n++] = want;
-    r->fed++;
-    if (want)
-        r->row = b->rows++;
+    for (uint32_t t = 0; t < n; t++) {
+        uint32_t at = r->taken + t + 1; /* counted from 1 */
+        bool last = at == r->ids.n;
+        s->tokens[b->n] = r->ids.v[at - 1];
+        s->seqs[b->n] = slot;
+        s->mark[b->n] = at <= r->n_prompt && (at == r->mark[0] || at == r->mark[1]);
+        s->want[b->n++] = last;
+        if (last)
+            r->row = b->rows++;
+    }
+    r->fed = n;
 }
 
-/* Fills the batch: generating slots first, then prompts, in turns. */
+/* What each slot is given in the next step; false if the cache has no room for all of it. */
+static bool deal(struct eng_sched *s)
+{
+    uint32_t more[SLOTS_MAX] = {0};
+    sched_share(s, s->chunk);
+    for (uint32_t i = 0; i < s->n_slots; i++) {
+        struct slot *k = &s->slots[i];
+        if (k->r && sched_runs(s, k) && sched_generates(k->r))
+            k->r->quota = 1;
+        more[i] = k->r ? k->r->quota : 0;
+    }
+    return eng_cache_fits(s->cache, more);
+}
+
+/* The request that came last waits again, for room; false if there is only one. */
+static bool preempt(struct eng_sched *s)
+{
+    struct slot *last = NULL;
+    if (active(s) < 2)
+        return false;
+    for (uint32_t i = 0; i < s->n_slots; i++) {
+        struct slot *k = &s->slots[i];
+        if (k->r && (!last || k->r->order > last->r->order))
+            last = k;
+    }
+    eng_cache_close(s->cache, (uint32_t)(last - s->slots));
+    last->r->taken = last->r->quota = 0;
+    sched_enqueue(s, last->r);
+    last->r = NULL;
+    s->full = true; /* until somebody leaves */
+    s->n_preempted++;
+    return true;
+}
+
+/* Fills the batch: generating slots first, then prompts. */
 static struct step gather(struct eng_sched *s)
 {
     struct step b = {0};
-    uint32_t waiting = 0;
-    for (uint32_t i = 0; i < s->n_slots; i++) {
-        struct slot *k = &s->slots[i];
-        if (k->r == NULL)
-            continue;
-        k->r->row = SIZE_MAX;
-        k->r->fed = 0;
-        if (!runs(s, k))
-            continue;
-        if (k->r->taken < k->r->prompt.n)
-            waiting++;
-        else
-            feed(s, &b, i, k->r->last, 0, true);
-    }
-    uint32_t budget = s->chunk;
-    for (uint32_t j = 0; j < s->n_slots && waiting > 0 && budget > 0; j++) {
-        uint32_t i = (s->first + j) % s->n_slots;
-        struct eng_request *r = s->slots[i].r;
-        if (!runs(s, &s->slots[i]) || r->fed > 0)
-            continue;
-        uint32_t left = (uint32_t)r->prompt.n - r->taken, share = (budget + waiting - 1) / waiting;
-        uint32_t n = left < share ? left : share;
-        for (uint32_t t = 0; t < n; t++)
-            feed(s, &b, i, r->prompt.v[r->taken + t], r->taken + t + 1,
-                 r->taken + t + 1 == r->prompt.n);
-        b.prompt_tokens += n;
-        budget -= n;
-        waiting--;
-    }
-    s->first = (s->first + 1) % s->n_slots;
+    while (!deal(s) && preempt(s))
+        ;
+    for (int prompts = 0; prompts < 2; prompts++)
+        for (uint32_t i = 0; i < s->n_slots; i++) {
+            struct eng_request *r = s->slots[i].r;
+            if (r == NULL || sched_generates(r) == (prompts == 1))
+                continue;
+            r->row = SIZE_MAX;
+            r->fed = 0;
+            feed(s, &b, i, r->quota);
+            b.prompt_tokens += prompts ? r->quota : 0;
+        }
     return b;
 }
 
@@ -327,22 +364,11 @@ static void adapt(struct eng_sched *s, const struct step *b, uint64_t us)
     s->chunk = next < CHUNK_MIN ? CHUNK_MIN : next > CHUNK_MAX ? CHUNK_MAX : (uint32_t)next;
 }
 
-/* The cache now holds what was fed. */
-static bool note_fed(struct slot *k, const int32_t *tokens, const uint32_t *seqs, size_t n,
-                     uint32_t slot)
-{
-    for (size_t i = 0; i < n; i++)
-        if (seqs[i] == slot && eng_ids_add(&k->held, tokens[i], NULL) != BASE_OK)
-            return false;
-    return true;
-}
-
 static void fail_slot(struct eng_sched *s, uint32_t i, const char *message)
 {
     struct slot *k = &s->slots[i];
     s->ev.error(k->r->owner, k->r->id, 500, "engine_error", message);
     (void)eng_cache_truncate(s->cache, i, 0);
-    k->held.n = 0;
     leave(s, k);
 }
 
@@ -372,7 +398,12 @@ static void advance(struct eng_sched *s, uint32_t i)
         fail_slot(s, i, err.text);
         return;
     }
-    r->last = id;
+    if (st == BASE_OK)
+        st = eng_ids_add(&r->ids, id, &err);
+    if (st != BASE_OK && st != BASE_DONE) {
+        fail_slot(s, i, err.text);
+        return;
+    }
     if (st == BASE_DONE)
         finish(s, k, ENG_END_STOP);
     else if (r->made >= r->max_tokens)
@@ -404,12 +435,12 @@ void eng_sched_step(struct eng_sched *s)
         struct slot *k = &s->slots[i];
         if (k->r == NULL || k->r->fed == 0)
             continue;
-        if (st != BASE_OK || !note_fed(k, s->tokens, s->seqs, b.n, i)) {
+        if (st != BASE_OK) {
             fail_slot(s, i, "the model failed at this request");
             continue;
         }
-        if (k->r->taken < k->r->prompt.n)
-            k->r->taken += (uint32_t)k->r->fed;
+        k->r->taken += (uint32_t)k->r->fed;
+        k->r->account->served += k->r->fed;
         if (k->r->row != SIZE_MAX)
             advance(s, i);
     }
@@ -425,7 +456,18 @@ void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out)
                                      .active = active(s),
                                      .queued = s->n_queued,
                                      .context = s->n_ctx};
-    if (out->active >= out->slots) {
+    if (s->cache) {
+        struct eng_cache_use use;
+        eng_cache_describe_use(s->cache, &use);
+        out->cache_tokens = (uint64_t)use.pages * use.page_tokens;
+        out->cache_used = (uint64_t)use.used * use.page_tokens;
+        out->cache_kept = (uint64_t)use.cached * use.page_tokens;
+        out->prefix_asked = use.asked;
+        out->prefix_hit = use.hit;
+        out->evicted = use.evicted * use.page_tokens;
+        out->preempted = s->n_preempted;
+    }
+    if (out->active >= out->slots || out->queued > 0) {
         double ms = s->request_ms * (out->queued + 1) / out->slots;
         out->expected_wait_ms = ms < 1e9 ? (uint32_t)ms : 1000000000;
     }

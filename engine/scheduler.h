@@ -67,7 +67,8 @@ const char *eng_sched_name(const struct eng_sched *s);
 /* Its model, for the counters inside; NULL before it is loaded. Borrowed. */
 const struct eng_model *eng_sched_model(const struct eng_sched *s);
 
-/* Takes a SUBMIT (a parsed object) of owner: queued, started, or refused through ev->error. */
+/* Takes a SUBMIT (a parsed object) of owner: queued, started, or refused through ev->error. In a
+ * full queue it may take the place of another tenant's, which is told so through ev->error. */
 void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *submit);
 /* Ends a request through ev->finish (CANCELLED); false if it is not here. */
 bool eng_sched_cancel(struct eng_sched *s, void *owner, uint32_t id);
@@ -90,6 +91,11 @@ struct eng_sched_status {
     const char *reason; /* why not; NULL if ready */
     uint32_t slots, active, queued, context;
     uint32_t expected_wait_ms; /* until a request that comes now would start */
+    /* tokens that the cache has room for, those of sequences, those kept for later ones */
+    uint64_t cache_tokens, cache_used, cache_kept;
+    /* since the start: prompt tokens looked up in the cache, found; evicted; requests that had to
+     * wait again for room */
+    uint64_t prefix_asked, prefix_hit, evicted, preempted;
 };
 void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out);
 

@@ -23,6 +23,20 @@ static void recommended(struct eng_sched *s)
         s->defaults.top_k = u;
 }
 
+/* Tokens that the cache holds of all slots together; 0: as many as they can be. */
+static uint64_t cache_tokens(const struct eng_sched *s)
+{
+    uint64_t all = (uint64_t)s->n_slots * s->n_ctx, n = s->mc->cache_tokens;
+    if (n == 0 || n >= all)
+        return 0;
+    if (n < s->n_ctx) {
+        base_warn("engine", "%s: cache_tokens %llu is less than one context; %u is used",
+                  s->mc->name, (unsigned long long)n, s->n_ctx);
+        n = s->n_ctx;
+    }
+    return n;
+}
+
 static enum base_status load(struct eng_sched *s, struct base_err *err)
 {
     if (s->ec->device == CONF_DEVICE_CUDA)
@@ -68,9 +82,7 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
     if (!s->who || !s->picked || !s->slots || !s->logits || !s->tokens || !s->seqs || !s->want ||
         !s->mark)
         return base_err_set(err, BASE_ENOMEM, "no memory for %u slots", s->n_slots);
-    for (uint32_t i = 0; i < s->n_slots; i++)
-        s->slots[i].held.max = s->n_ctx;
-    return eng_cache_new(s->model, s->n_slots, s->n_ctx, &s->cache, err);
+    return eng_cache_new_sized(s->model, s->n_slots, s->n_ctx, cache_tokens(s), &s->cache, err);
 }
 
 struct eng_sched *eng_sched_new(const struct conf_engine *ec, const struct conf_local_model *mc,
@@ -82,10 +94,15 @@ struct eng_sched *eng_sched_new(const struct conf_engine *ec, const struct conf_
     s->ec = ec;
     s->mc = mc;
     s->ev = *ev;
-    s->queue_tail = &s->queue;
     s->queue_max = ec->queue ? ec->queue : QUEUE_DEFAULT;
     s->n_slots = mc->slots == 0 ? 1 : mc->slots > SLOTS_MAX ? SLOTS_MAX : mc->slots;
     s->chunk = 64;
+    s->n_tenants = s->queue_max + 2 * s->n_slots + 1;
+    s->tenants = calloc(s->n_tenants, sizeof(*s->tenants));
+    if (s->tenants == NULL) {
+        free(s);
+        return NULL;
+    }
     base_buf_init(&s->piece, PIECE_MAX);
     base_buf_init(&s->out, 4u << 20);
     (void)base_err_set(&s->why, BASE_AGAIN, "the model is being loaded");
@@ -113,7 +130,7 @@ bool eng_sched_load(struct eng_sched *s)
 
 void sched_request_free(struct eng_request *r)
 {
-    eng_ids_release(&r->prompt);
+    eng_ids_release(&r->ids);
     eng_sampler_free(r->sampler);
     eng_text_release(&r->text);
     eng_text_release(&r->rest);
@@ -129,12 +146,11 @@ void eng_sched_free(struct eng_sched *s)
         next = r->next;
         sched_request_free(r);
     }
-    for (uint32_t i = 0; s->slots && i < s->n_slots; i++) {
+    for (uint32_t i = 0; s->slots && i < s->n_slots; i++)
         if (s->slots[i].r)
             sched_request_free(s->slots[i].r);
-        eng_ids_release(&s->slots[i].held);
-    }
     free(s->slots);
+    free(s->tenants);
     free(s->logits);
     free((void *)s->who);
     free(s->picked);

@@ -123,9 +123,9 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
     if (!stops_of(submit, &r->text, err))
         return false;
     json_t *vars = template_vars(submit);
-    r->prompt.max = s->n_ctx - 1;
+    r->ids.max = s->n_ctx - 1;
     enum base_status st = eng_template_tokens(s->tpl, s->tok, vars, base_wall_us() / 1000000,
-                                              &r->prompt, &r->in_thought, &too_long, err);
+                                              &r->ids, &r->in_thought, &too_long, err);
     json_decref(vars);
     if (too_long) {
         *type = "context_length_exceeded";
@@ -140,7 +140,7 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
     }
     if (st != BASE_OK)
         return false;
-    if (r->prompt.n == 0) {
+    if (r->ids.n == 0) {
         (void)base_err_set(err, BASE_EINVAL, "the prompt is empty");
         return false;
     }
@@ -149,7 +149,9 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
         *type = "engine_error";
         return false;
     }
-    uint32_t left = s->n_ctx - (uint32_t)r->prompt.n;
+    r->n_prompt = (uint32_t)r->ids.n;
+    r->ids.max = s->n_ctx;
+    uint32_t left = s->n_ctx - r->n_prompt;
     r->max_tokens = max > 0 && max < left ? (uint32_t)max : left;
     r->sampler = eng_sampler_new(&p, s->n_sample);
     if (r->sampler == NULL) {
@@ -163,7 +165,7 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
             (void)base_err_set(err, BASE_EINVAL, "engine.watermark is not configured");
             return false;
         }
-        eng_sampler_mark(r->sampler, &s->watermark, r->prompt.v[r->prompt.n - 1]);
+        eng_sampler_mark(r->sampler, &s->watermark, r->ids.v[r->n_prompt - 1]);
     }
     return true;
 }

@@ -361,7 +361,8 @@ static bool same_engine(const struct conf_engine *a, const struct conf_engine *b
         if (!same_text(a->models[i].name, b->models[i].name) ||
             !same_text(a->models[i].file, b->models[i].file) ||
             a->models[i].context != b->models[i].context ||
-            a->models[i].slots != b->models[i].slots)
+            a->models[i].slots != b->models[i].slots ||
+            a->models[i].cache_tokens != b->models[i].cache_tokens)
             return false;
     return true;
 }

@@ -68,6 +68,17 @@ static void copy_state(void *ctx, uint32_t dst, uint32_t src)
     b->states[dst] = b->states[src];
 }
 
+/* Every slot is free, a sequence's, or a note's. */
+static void check_slots(const struct bed *b)
+{
+    uint32_t n = b->p->n_free_slots;
+    for (uint32_t s = 0; s < SEQS; s++)
+        n += b->p->seqs[s].slot != ENG_NO_MARK;
+    for (uint32_t i = 0; i < b->p->n_slots; i++)
+        n += b->p->notes[i].page >= 0;
+    assert_int_equal(n, b->p->n_slots);
+}
+
 static void bed_open(struct bed *b, const struct eng_page_group *groups, uint32_t n_groups,
                      uint32_t n_ctx, uint32_t n_first, uint32_t n_notes)
 {
@@ -113,7 +124,8 @@ static void bed_close(struct bed *b)
         eng_pages_count(b->p, g, &n);
         assert_int_equal(n.free, n.total);
     }
-    for (uint32_t i = 0; i < b->p->n_tenants; i++) /* nor of names */
+    assert_int_equal(b->p->n_free_slots, b->p->n_slots); /* nor of states */
+    for (uint32_t i = 0; i < b->p->n_tenants; i++)       /* nor of names */
         assert_null(b->p->tenants[i].name);
     eng_pages_free(b->p);
     for (uint32_t g = 0; g < b->ask.n_groups; g++)
@@ -198,6 +210,7 @@ static void check(struct bed *b, bool all)
         check_seq(b, s);
     for (uint32_t g = 0; all && g < b->ask.n_groups; g++)
         check_group(b, g);
+    check_slots(b);
 }
 
 /* ---- the calls ---- */
