@@ -644,6 +644,7 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     engine_family(l, out, ENGINE_QUEUED, "weir_engine_queued", "Requests that wait for a slot.");
     engine_family(l, out, ENGINE_ACTIVE, "weir_engine_active", "Requests that hold a slot.");
     engine_family(l, out, ENGINE_SLOTS, "weir_engine_slots", "Slots of the model.");
+    gw_engine_put_figures(l->engine, l->gen->conf, out);
 }
 
 static void status_rows(struct gw_loop *l, struct base_buf *out)

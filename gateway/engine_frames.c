@@ -28,6 +28,12 @@ static uint32_t get_u32(const json_t *o, const char *key)
     return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
+static uint64_t get_u64(const json_t *o, const char *key)
+{
+    json_int_t v = json_integer_value(json_object_get(o, key));
+    return v > 0 ? (uint64_t)v : 0;
+}
+
 static struct base_str get_str(const json_t *o, const char *key)
 {
     const json_t *v = json_object_get(o, key);
@@ -55,6 +61,14 @@ bool gw_link_take_status(struct gw_engine_link *l, struct base_str payload)
         s->slots = get_u32(m, "slots");
         s->active = get_u32(m, "active");
         s->queued = get_u32(m, "queued");
+        s->figures = (struct gw_engine_figures){.expected_wait_ms = get_u64(m, "expected_wait_ms"),
+                                                .cache_tokens = get_u64(m, "cache_tokens"),
+                                                .cache_used = get_u64(m, "cache_used"),
+                                                .cache_kept = get_u64(m, "cache_kept"),
+                                                .prefix_asked = get_u64(m, "prefix_asked"),
+                                                .prefix_hit = get_u64(m, "prefix_hit"),
+                                                .evicted = get_u64(m, "evicted"),
+                                                .preempted = get_u64(m, "preempted")};
         l->n_models = i + 1;
     }
     json_decref(doc);

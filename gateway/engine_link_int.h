@@ -1,4 +1,5 @@
-/* engine_link_int.h - what engine_link.c and engine_frames.c share; nobody else includes it. */
+/* engine_link_int.h - what engine_link.c, engine_frames.c and engine_figures.c share; nobody
+ * else includes it. */
 #ifndef GW_ENGINE_LINK_INT_H
 #define GW_ENGINE_LINK_INT_H
 
@@ -15,6 +16,7 @@ struct model_status {
     char name[NAME_MAX_BYTES];
     bool ready;
     uint32_t slots, active, queued;
+    struct gw_engine_figures figures;
 };
 
 struct attempt {

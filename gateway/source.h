@@ -64,6 +64,18 @@ struct gw_engine_link *gw_engine_link_new(struct event_base *base);
 void gw_engine_link_free(struct gw_engine_link *l);
 /* Takes fd; what ran on the old one ends in ERROR (retryable, 503 "engine_restarted"). */
 void gw_engine_link_attach(struct gw_engine_link *l, int fd);
+/* What the engine last told of a model beside that (engine/scheduler.h, struct eng_sched_status).
+ */
+struct gw_engine_figures {
+    uint64_t expected_wait_ms;
+    uint64_t cache_tokens, cache_used, cache_kept;         /* now */
+    uint64_t prefix_asked, prefix_hit, evicted, preempted; /* since the engine started */
+};
+/* All zero while nothing is known. */
+struct gw_engine_figures gw_engine_link_figures(const struct gw_engine_link *l, const char *model);
+/* engine_figures.c: the lines of /metrics that tell them of the configured models. */
+void gw_engine_put_figures(const struct gw_engine_link *l, const struct conf *c,
+                           struct base_buf *out);
 /* False while the engine is down, loading, or lacks the model; *queued and *slots may be NULL. */
 bool gw_engine_link_ready(const struct gw_engine_link *l, const char *model, uint32_t *queued,
                           uint32_t *active, uint32_t *slots);

@@ -384,8 +384,15 @@ static void test_status(void **state)
     assert_false(gw_engine_link_ready(link_, "m", NULL, NULL, NULL));
     say(ENG_FRAME_STATUS, 0,
         "{\"models\":[{\"name\":\"x\",\"ready\":false},{\"name\":\"m\",\"ready\":true,"
-        "\"slots\":4,\"active\":2,\"queued\":9,\"context\":4096,\"expected_wait_ms\":5}]}");
+        "\"slots\":4,\"active\":2,\"queued\":9,\"context\":4096,\"expected_wait_ms\":5,"
+        "\"cache_tokens\":16384,\"cache_used\":640,\"cache_kept\":128,\"prefix_asked\":90,"
+        "\"prefix_hit\":-7,\"evicted\":64,\"preempted\":3}]}");
     turns(2);
+    struct gw_engine_figures f = gw_engine_link_figures(link_, "m");
+    assert_int_equal(f.expected_wait_ms, 5);
+    assert_true(f.cache_tokens == 16384 && f.cache_used == 640 && f.cache_kept == 128);
+    assert_true(f.prefix_asked == 90 && f.prefix_hit == 0 && f.evicted == 64 && f.preempted == 3);
+    assert_int_equal(gw_engine_link_figures(link_, "x").cache_tokens, 0);
     assert_true(gw_engine_link_ready(link_, "m", &queued, &active, &slots));
     assert_int_equal(queued, 9);
     assert_int_equal(active, 2);
