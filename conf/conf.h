@@ -66,7 +66,7 @@ struct conf_local_model {
     const char *name, *file;
     uint32_t context, slots;
     uint32_t cache_tokens; /* of all slots together; 0: slots * context */
-    bool has_price; /* of running it at home, for the report; default 0 */
+    bool has_price;        /* of running it at home, for the report; default 0 */
     double price_input, price_output;
 };
 
