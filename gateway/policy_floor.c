@@ -138,6 +138,8 @@ bool gw_policy_state_names(const struct conf *c, enum pol_kill_kind kind, struct
 enum base_status gw_policy_state_allows(const struct conf *c, struct base_err *err)
 {
     struct gw_policy_state *s = NULL;
+    if (!c->policy_state) /* a policy on its own, without a configuration */
+        return BASE_OK;
     enum base_status st = gw_policy_state_load(c->policy_state, &s, err);
     if (st != BASE_OK) /* who may not read it and asks for no signature has no business with it */
         return c->n_policy_keys ? st : BASE_OK;
