@@ -49,28 +49,34 @@ static void denied(struct gw_request *q)
     gw_request_finish(q);
 }
 
-/* Makes `sent`: the request itself on premises, a redacted copy of it elsewhere; in both without
- * the tools that the policy takes away. */
-static bool redact(struct gw_request *q)
+static bool redacts(const struct gw_request *q)
 {
+    return q->decision.off_premises && q->decision.redact;
+}
+
+/* Makes `sent`, a redacted copy of the request. Any thread that has the request to itself. */
+static void redact(void *ctx, const struct pol_detector *d, struct pol_scratch *s)
+{
+    struct gw_request *q = ctx;
     struct base_err err;
-    if (!q->decision.off_premises || !q->decision.redact) {
-        q->sent = q->chat;
-        return true;
-    }
     pol_vault_free(q->vault); /* of an earlier attempt */
     q->vault = NULL;
     memset(q->redacted, 0, sizeof q->redacted);
     enum base_status st = chat_request_clone(&q->chat, q->arena, &q->sent);
     if (st == BASE_OK && q->decision.substitute)
-        st = pol_substitute_request(q->app->detector, q->app->scratch, q->decision.redact,
-                                    base_str_c(q->key.tenant), &q->sent, &q->vault, q->redacted,
-                                    &err);
+        st = pol_substitute_request(d, s, q->decision.redact, base_str_c(q->key.tenant), &q->sent,
+                                    &q->vault, q->redacted, &err);
     else if (st == BASE_OK)
-        st = pol_redact_request(q->app->detector, q->app->scratch, q->decision.redact, &q->sent,
-                                &q->vault, q->redacted, &err);
-    if (st != BASE_OK) {
+        st = pol_redact_request(d, s, q->decision.redact, &q->sent, &q->vault, q->redacted, &err);
+    if (st != BASE_OK)
         base_warn("policy", "request %s could not be redacted: %s", q->http->id, err.text);
+    q->work_status = st;
+}
+
+/* What of it is the loop's. */
+static bool redacted(struct gw_request *q)
+{
+    if (q->work_status != BASE_OK) {
         gw_request_fail(
             q, 403, "policy_denied", "redaction", NULL,
             "Personal data in this request could not be replaced safely, so it does not "
@@ -90,9 +96,10 @@ static bool redact(struct gw_request *q)
     return true;
 }
 
-static bool prepare(struct gw_request *q)
+/* Redacted, where it had to be: in both without the tools that the policy takes away. */
+static bool prepared(struct gw_request *q)
 {
-    return redact(q) && gw_oblige_begin(q);
+    return (!redacts(q) || redacted(q)) && gw_oblige_begin(q);
 }
 
 static void on_headers(void *ctx, const struct gw_attempt_headers *h)
@@ -182,13 +189,80 @@ static bool switched_off(const struct gw_request *q)
            pol_kill_use_case(k, q->facts.key_use_case);
 }
 
-/* The decision that is on record was made before the switch was thrown: another one is needed. */
+/* The lists of people have changed since the request was held against them. */
+static bool lists_changed(const struct gw_request *q)
+{
+    struct gw_rights_ref *now = q->app->rights;
+    return q->decision.off_premises && (q->rights_serial != conf_rights_serial(now->lists) ||
+                                        (atomic_load(&now->unreadable) &&
+                                         !(q->facts.findings.rights & CONF_RIGHTS_UNREADABLE)));
+}
+
+/* The decision that is on record was made before the switch was thrown, or somebody was put on a
+ * list: another one is needed. */
 static void decide_again(struct gw_request *q)
 {
     if (gw_request_decide(q)) {
         gw_request_record_intent(q, "req.fallback", gw_answer_start);
         return;
     }
+    q->outcome = "error";
+    gw_request_finish(q);
+}
+
+static void go_on(struct gw_request *q)
+{
+    if (!prepared(q)) {
+        q->outcome = q->status == 403 ? "denied" : "error";
+        gw_request_finish(q);
+    } else {
+        start_attempt(q);
+    }
+}
+
+/* The pool has redacted a large one. What was switched off meanwhile is seen again. */
+static void pool_redacted(void *ctx, bool ran)
+{
+    struct gw_request *q = ctx;
+    struct gw_server_request *http = q->http;
+    q->state = GW_Q_INTENT;
+    if (!http->loop->app) { /* the loop has ended, and with it what an answer would need */
+        gw_request_release(q);
+        gw_resp_abort(http);
+    } else if (q->client_gone || !ran) {
+        q->status = 499;
+        q->outcome = "client_gone";
+        gw_request_finish(q);
+    } else if (switched_off(q) || lists_changed(q)) {
+        decide_again(q);
+    } else {
+        go_on(q);
+    }
+}
+
+static void prepare(struct gw_request *q)
+{
+    bool large = q->http->body.n > GW_POOL_INLINE_MAX;
+    if (!redacts(q))
+        q->sent = q->chat;
+    else if (!large)
+        redact(q, q->app->detector, q->app->scratch);
+    if (!redacts(q) || !large) {
+        go_on(q);
+        return;
+    }
+    q->job = (struct gw_job){.loop = q->http->loop,
+                             .bytes = q->http->body.n,
+                             .tenant = q->key.tenant,
+                             .work = redact,
+                             .done = pool_redacted,
+                             .ctx = q};
+    q->state = GW_Q_WORK;
+    if (gw_pool_submit(q->app->pool, &q->job) == BASE_OK)
+        return;
+    q->state = GW_Q_INTENT;
+    gw_request_fail(q, 503, "server_error", "busy", NULL,
+                    "Too many large requests wait to be examined. Try again later.");
     q->outcome = "error";
     gw_request_finish(q);
 }
@@ -201,13 +275,10 @@ void gw_answer_start(struct gw_request *q)
         gw_request_finish(q);
     } else if (!q->decision.routed) {
         denied(q);
-    } else if (switched_off(q)) {
+    } else if (switched_off(q) || lists_changed(q)) {
         decide_again(q);
-    } else if (!prepare(q)) {
-        q->outcome = q->status == 403 ? "denied" : "error";
-        gw_request_finish(q);
     } else {
-        start_attempt(q);
+        prepare(q);
     }
 }
 

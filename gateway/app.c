@@ -37,6 +37,7 @@ static struct {
     struct aud_serve *serve; /* the log's control socket */
     struct aud_sinks *sinks;
     struct aud_witnesses *witnesses;
+    struct gw_pool *pool;
     struct aud_remote *remote; /* who signs the log; NULL: this process */
     int signer_fd;
     struct gw_keys_ref *keys; /* the newest; swapped by the watcher, under keys_lock */
@@ -347,6 +348,9 @@ static enum base_status start(struct gw_child *child, const struct gw_gen *g, st
     st = pol_detector_new(&app.detector, err);
     if (st != BASE_OK)
         return st;
+    st = gw_pool_new(app.detector, 0, &app.pool, err);
+    if (st != BASE_OK)
+        return st;
     struct gw_keys_stamp *stamp = calloc(1, sizeof *stamp);
     app.keys_file = strdup(c->keys_file);
     app.log_dir = strdup(c->audit.directory);
@@ -408,6 +412,8 @@ static void stop(void)
     atomic_store(&app.stopping, true);
     if (app.watching)
         pthread_join(app.watcher, NULL);
+    gw_pool_free(app.pool);
+    app.pool = NULL;
     gw_switches_stop();
     gw_rights_stop();
     aud_serve_stop(app.serve);
@@ -497,6 +503,7 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     al->rights = gw_rights_now();
     al->recorder = gw_recorder_new(l, app.log);
     al->keeper = app.keeper;
+    al->pool = app.pool;
     al->upstreams = upstreams_new(l, err);
     if (al->recorder && al->upstreams &&
         pol_scratch_new(app.detector, &al->scratch, err) == BASE_OK)
@@ -600,20 +607,6 @@ static void engine_family(struct gw_loop *l, struct base_buf *out, enum engine_f
     }
 }
 
-static void put_rights(struct gw_loop *l, struct base_buf *out)
-{
-    const struct gw_rights_ref *s = ((struct gw_app_loop *)l->app)->rights;
-    int64_t today = base_wall_us() / 86400000000;
-    base_buf_z(out, "# HELP weir_rights_entries People on a list (GDPR Art. 18, 21) whose entry is "
-                    "in force.\n# TYPE weir_rights_entries gauge\n");
-    for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
-        base_buf_printf(out, "weir_rights_entries{list=\"%s\"} %zu\n", conf_rights_name(bit),
-                        conf_rights_count(s->lists, bit, today));
-    gw_metrics_put(out, "weir_rights_readable", "gauge",
-                   "0 while the lists cannot be read: nothing leaves then.",
-                   !atomic_load(&((struct gw_app_loop *)l->app)->rights->unreadable));
-}
-
 static void metrics(struct gw_loop *l, struct base_buf *out)
 {
     struct aud_stats a;
@@ -633,7 +626,8 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
     gw_metrics_put_audit(out, &a);
     gw_metrics_put(out, "weir_reviews_pending", "gauge", "Answers that wait for a human.",
                    (double)gw_reviews_pending(app.reviews));
-    put_rights(l, out);
+    gw_rights_metrics(((struct gw_app_loop *)l->app)->rights, out);
+    gw_pool_metrics(app.pool, out);
     gw_metrics_put_sinks(out, app.sinks);
     gw_metrics_put_witnesses(out, app.witnesses);
     gw_metrics_put(out, "weir_audit_signer_up", "gauge",

@@ -8,6 +8,7 @@
 #include "audit/witnesses.h"
 #include "gateway/child.h"
 #include "gateway/keys.h"
+#include "gateway/pool.h"
 #include "gateway/provenance.h"
 #include "gateway/record.h"
 #include "gateway/review.h"
@@ -54,6 +55,7 @@ struct gw_app_loop {
     struct gw_upstreams_ref *upstreams; /* for loop->gen */
     struct gw_switches_ref *switches;   /* what is switched off */
     struct gw_rights_ref *rights;       /* who is restricted or objected */
+    struct gw_pool *pool;               /* borrowed: the process' one */
     struct gw_request *running;         /* those with an attempt under way, by run_next */
     const struct gw_prov *prov;         /* borrowed: the process' one */
     struct gw_reviews *reviews;         /* same */

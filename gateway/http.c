@@ -474,6 +474,7 @@ static enum base_status chunk_line(struct gw_http_parser *p, char c, struct base
         if (p->chunk_state == CH_EXT_BWS)
             return refuse(p, 400, err, "a blank after a chunk size");
         p->chunk_state = CH_SIZE_LF;
+        return BASE_OK; /* what every chunk has is no overhead: a long stream has many chunks */
     } else if (c == ';') {
         p->chunk_state = CH_EXT;
     } else if (c == ' ' || c == '\t') {

@@ -2,8 +2,9 @@
  *
  * Owns       struct gw_request until answer.c takes over; all is in the HTTP request's arena.
  * Runs on    the loop's thread. Never blocks: the wait for a durable leaf is a ticket and a timer.
- * Order      key -> parse -> headers -> scan -> score -> decide (judge.c) -> content kept, where
- *            it is (keep.c) -> intent durable
+ * A body of more than GW_POOL_INLINE_MAX bytes is parsed, scanned and scored by the pool (pool.h);
+ * the request is the worker's meanwhile. Order      key -> parse -> headers -> scan -> score ->
+ * decide (judge.c) -> content kept, where it is (keep.c) -> intent durable
  *            -> gw_answer_start. Nothing that could leak runs before the decision; nothing leaves
  *            before the intent is durable.
  * Invariants one leaf for a request refused at the door; for every other one an intent and exactly
@@ -139,29 +140,47 @@ static bool read_headers(struct gw_request *q)
     return true;
 }
 
-static bool scan(struct gw_request *q)
+/* Who is on the lists of people, as this loop has them now. */
+static void take_lists(struct gw_request *q)
+{
+    q->lists = gw_rights_ref(q->app->rights);
+}
+
+static void drop_lists(struct gw_request *q)
+{
+    gw_rights_unref(q->lists);
+    q->lists = NULL;
+}
+
+/* Any thread that has the request to itself. */
+static void scan(struct gw_request *q, const struct pol_detector *d, struct pol_scratch *s)
 {
     struct base_err err;
-    const struct gw_rights_ref *lists = q->app->rights;
-    int64_t today = base_wall_us() / 86400000000;
-    enum base_status st = pol_scan_request_rights(q->app->detector, q->app->scratch, lists->lists,
-                                                  today, &q->chat, &q->facts.findings, &err);
-    if (st == BASE_OK) {
-        q->rights_serial = conf_rights_serial(lists->lists);
-        unsigned *rights = &q->facts.findings.rights;
-        *rights |= conf_rights_in_text(lists->lists, q->subject, today);
-        for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
-            if (*rights & bit)
-                gw_metrics_add(q->http->loop->metrics, GW_F_RIGHTS, conf_rights_name(bit), NULL,
-                               NULL, 1);
-        if (atomic_load(&q->app->rights->unreadable))
-            *rights |= CONF_RIGHTS_UNREADABLE;
-        return true;
+    q->work_status = pol_scan_request_rights(d, s, q->lists->lists, base_wall_us() / 86400000000,
+                                             &q->chat, &q->facts.findings, &err);
+    if (q->work_status == BASE_OK)
+        gw_route_score(&q->chat, &q->score);
+    else
+        base_warn("policy", "request %s could not be scanned: %s", q->http->id, err.text);
+}
+
+/* What of a scan is the loop's: the header, metrics, whether the lists can be read. */
+static bool scanned(struct gw_request *q)
+{
+    unsigned *rights = &q->facts.findings.rights;
+    if (q->work_status != BASE_OK) {
+        gw_request_fail(q, 400, "invalid_request_error", "not_scannable", NULL,
+                        "The request could not be examined for personal data, so it goes nowhere.");
+        return false;
     }
-    base_warn("policy", "request %s could not be scanned: %s", q->http->id, err.text);
-    gw_request_fail(q, 400, "invalid_request_error", "not_scannable", NULL,
-                    "The request could not be examined for personal data, so it goes nowhere.");
-    return false;
+    q->scored = true;
+    *rights |= conf_rights_in_text(q->lists->lists, q->subject, base_wall_us() / 86400000000);
+    for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
+        if (*rights & bit)
+            gw_metrics_add(q->http->loop->metrics, GW_F_RIGHTS, conf_rights_name(bit), NULL, NULL,
+                           1);
+    q->rights_serial = conf_rights_serial(q->lists->lists);
+    return true;
 }
 
 bool gw_request_people_again(struct gw_request *q)
@@ -204,24 +223,99 @@ static void kept(struct gw_request *q)
     gw_request_record_intent(q, "req.intent", gw_answer_start);
 }
 
-static void chat_completions(struct gw_request *q)
+/* Examined: judged and put on record. */
+static void judge(struct gw_request *q, uint64_t began_us)
 {
-    uint64_t cpu = base_mono_us();
-    take_generation(q);
-    if (!parse(q) || !read_headers(q) || !scan(q)) {
+    bool good = scanned(q);
+    drop_lists(q);
+    if (!good || !gw_request_decide(q)) {
         gw_request_refuse(q);
         return;
     }
-    gw_route_score(&q->chat, &q->score);
-    q->scored = true;
-    if (!gw_request_decide(q)) {
-        gw_request_refuse(q);
-        return;
-    }
-    q->overhead_us = base_mono_us() - cpu;
+    q->overhead_us = base_mono_us() - began_us;
     gw_metrics_observe(q->http->loop->metrics, GW_H_OVERHEAD, q->overhead_us);
     gw_keep_choose(q);
     gw_keep_begin(q, kept);
+}
+
+/* ---- large ones: examined by the pool ---- */
+
+static void examine(void *ctx, const struct pol_detector *d, struct pol_scratch *s)
+{
+    struct gw_request *q = ctx;
+    if (!q->parsed)
+        q->parsed = parse(q);
+    if (q->parsed)
+        scan(q, d, s);
+}
+
+static void hand_to_pool(struct gw_request *q);
+
+static void examined(void *ctx, bool ran)
+{
+    struct gw_request *q = ctx;
+    struct gw_server_request *http = q->http;
+    q->state = GW_Q_ADMIT;
+    if (!http->loop->app) { /* the loop has ended, and with it what an answer would need */
+        drop_lists(q);
+        gw_request_release(q);
+        gw_resp_abort(http);
+    } else if (q->client_gone) {
+        drop_lists(q);
+        gw_request_fail(q, 499, "invalid_request_error", "client_gone", NULL,
+                        "The client went away while its request was examined.");
+        gw_request_refuse(q);
+    } else if (!ran || !q->parsed) {
+        drop_lists(q);
+        if (!ran)
+            gw_request_fail(q, 503, "server_error", "shutting_down", NULL,
+                            "The gateway is being stopped.");
+        gw_request_refuse(q);
+    } else if (q->lists != q->app->rights) { /* changed meanwhile: nobody new may slip through */
+        drop_lists(q);
+        hand_to_pool(q);
+    } else {
+        judge(q, q->began_us);
+    }
+}
+
+static void hand_to_pool(struct gw_request *q)
+{
+    take_lists(q);
+    q->job = (struct gw_job){.loop = q->http->loop,
+                             .bytes = q->http->body.n,
+                             .tenant = q->key.tenant,
+                             .work = examine,
+                             .done = examined,
+                             .ctx = q};
+    q->state = GW_Q_WORK;
+    if (gw_pool_submit(q->app->pool, &q->job) == BASE_OK)
+        return;
+    q->state = GW_Q_ADMIT;
+    drop_lists(q);
+    gw_request_fail(q, 503, "server_error", "busy", NULL,
+                    "Too many large requests wait to be examined. Try again later.");
+    gw_request_refuse(q);
+}
+
+static void chat_completions(struct gw_request *q)
+{
+    q->began_us = base_mono_us();
+    take_generation(q);
+    if (q->http->body.n > GW_POOL_INLINE_MAX) {
+        if (read_headers(q))
+            hand_to_pool(q);
+        else
+            gw_request_refuse(q);
+        return;
+    }
+    if (!parse(q) || !read_headers(q)) {
+        gw_request_refuse(q);
+        return;
+    }
+    take_lists(q);
+    scan(q, q->app->detector, q->app->scratch);
+    judge(q, q->began_us);
 }
 
 /* ---- paths ---- */
@@ -337,6 +431,8 @@ void gw_request_gone(struct gw_server_request *r)
     gw_metrics_count(r->loop->metrics, GW_N_CLIENT_GONE, 1);
     if (q->state == GW_Q_RUNNING)
         gw_answer_gone(q);
+    else if (q->state == GW_Q_WORK)
+        gw_pool_stop(q->app->pool, &q->job);
     /* In every other state a ticket is awaited, and its callback sees client_gone. */
 }
 

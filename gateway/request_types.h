@@ -11,17 +11,20 @@
 #include "gateway/dialect/dialect.h"
 #include "gateway/keys.h"
 #include "gateway/loop.h"
+#include "gateway/pool.h"
 #include "gateway/route/plan.h"
 #include "gateway/server.h"
 #include "policy/policy.h"
 #include <event2/event_struct.h>
 
 struct gw_app_loop;
+struct gw_rights_ref;
 struct gw_ticket;
 struct gw_upstreams_ref;
 
 enum gw_request_state {
     GW_Q_ADMIT,   /* being judged; nothing is written yet */
+    GW_Q_WORK,    /* a large one: with the pool, which alone may touch it; then on as before */
     GW_Q_REFUSED, /* waits for the leaf of a refusal at the door */
     GW_Q_KEEP,    /* waits for the keeper to store what the client sent; nothing is recorded yet */
     GW_Q_INTENT,  /* waits for the intent (or fallback) leaf; nothing has left */
@@ -106,6 +109,11 @@ struct gw_request {
     const char
         *tried[POL_CANDIDATES_MAX]; /* why this candidate is not tried again; NULL: untried */
     uint64_t overhead_us;
+    struct gw_job job;            /* in GW_Q_WORK */
+    enum base_status work_status; /* of what the pool did, or of the same done here */
+    bool parsed;
+    uint64_t began_us;
+    struct gw_rights_ref *lists; /* who is restricted or objected: the snapshot scanned with */
 
     /* redaction: `sent` is the request as the attempt sees it */
     struct chat_request sent;

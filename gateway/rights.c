@@ -121,6 +121,19 @@ static void publish(struct gw_rights_ref *s)
     gw_rights_unref(old);
 }
 
+void gw_rights_metrics(struct gw_rights_ref *s, struct base_buf *out)
+{
+    int64_t today = base_wall_us() / 86400000000;
+    base_buf_z(out, "# HELP weir_rights_entries People on a list (GDPR Art. 18, 21) whose entry is "
+                    "in force.\n# TYPE weir_rights_entries gauge\n");
+    for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
+        base_buf_printf(out, "weir_rights_entries{list=\"%s\"} %zu\n", conf_rights_name(bit),
+                        conf_rights_count(s->lists, bit, today));
+    gw_metrics_put(out, "weir_rights_readable", "gauge",
+                   "0 while the lists cannot be read: nothing leaves then.",
+                   !atomic_load(&s->unreadable));
+}
+
 /* ---- records ---- */
 
 static enum base_status tell(const struct conf_rights_event *e, struct base_err *err)

@@ -31,6 +31,8 @@ void gw_rights_stop(void);
 /* The newest snapshot, with a reference for the caller. Any thread, between start and stop. */
 struct gw_rights_ref *gw_rights_now(void);
 
+void gw_rights_metrics(struct gw_rights_ref *s, struct base_buf *out);
+
 /* The admin side: /admin/v1/rights. Loop 0. */
 void gw_rights_admin(struct gw_server_request *r, struct base_str rest);
 

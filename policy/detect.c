@@ -71,6 +71,7 @@ struct pol_scratch {
     size_t cap_shadow;
     struct pol_b64 b64;
     struct pol_scratch *inner; /* for what b64 decoded; made when first needed */
+    const atomic_bool *stop;   /* nobody wants the result any more; NULL: always somebody does */
     bool truncated;
 };
 
@@ -309,6 +310,16 @@ void pol_scratch_free(struct pol_scratch *s)
     free(s);
 }
 
+void pol_scratch_stop(struct pol_scratch *s, const atomic_bool *stop)
+{
+    s->stop = stop;
+}
+
+static bool stopped(const struct pol_scratch *s)
+{
+    return s->stop && atomic_load_explicit(s->stop, memory_order_relaxed);
+}
+
 /* ---- scanning ---- */
 
 static bool grow(void **p, size_t *cap, size_t need, size_t size)
@@ -348,6 +359,8 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
 
     (void)from;
     (void)flags;
+    if (stopped(s))
+        return 1;
     if (!l->tail && a > 0 && ascii_word(p[a]) && ascii_word(p[a - 1]) && p[a - 1] != '_')
         return 0;
     if (!l->open && to < s->norm.n && ascii_word(p[to - 1]) && ascii_word(p[to]) && p[to] != '_')
@@ -378,6 +391,8 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     struct pol_scratch *s = c->s;
 
     (void)flags;
+    if (stopped(s))
+        return 1;
     if (s->n_hits >= HITS_MAX ||
         !grow((void **)&s->hits, &s->cap_hits, s->n_hits + 1, sizeof(*s->hits))) {
         s->truncated = true;
@@ -553,6 +568,8 @@ static enum base_status look(const struct pol_detector *d, struct pol_scratch *s
                              struct base_str text, bool names, struct pol_scan *sc,
                              struct base_err *err)
 {
+    if (stopped(s))
+        return base_err_set(err, BASE_DENIED, "detector: stopped");
     switch (pol_norm_run(&s->norm, text)) {
     case BASE_OK:
         break;
@@ -564,6 +581,8 @@ static enum base_status look(const struct pol_detector *d, struct pol_scratch *s
     }
     if (!prefilter(d, s))
         return base_err_set(err, BASE_EBUG, "detector: the prefilter failed");
+    if (stopped(s)) /* what was found so far is not all */
+        return base_err_set(err, BASE_DENIED, "detector: stopped");
     *sc = (struct pol_scan){.p = s->norm.p,
                             .n = s->norm.n,
                             .cues = s->cues,
@@ -590,6 +609,7 @@ static enum base_status look_inside(const struct pol_detector *d, struct pol_scr
         return BASE_OK;
     if (!s->inner && (st = pol_scratch_new(d, &s->inner, err)) != BASE_OK)
         return st;
+    s->inner->stop = s->stop;
     st = look(d, s->inner, (struct base_str){s->b64.text, s->b64.n}, names, &in, err);
     if (st != BASE_OK)
         return st;

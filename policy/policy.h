@@ -10,6 +10,8 @@
 #ifndef POLICY_H
 #define POLICY_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/chat.h"
@@ -101,6 +103,9 @@ void pol_detector_free(struct pol_detector *d);
 enum base_status pol_scratch_new(const struct pol_detector *d, struct pol_scratch **out,
                                  struct base_err *err) BASE_MUST_CHECK;
 void pol_scratch_free(struct pol_scratch *s);
+/* From now on a scan in s fails soon (BASE_DENIED) once *stop is true; NULL: never. stop may be set
+ * by any thread. */
+void pol_scratch_stop(struct pol_scratch *s, const atomic_bool *stop);
 
 struct pol_span {
     size_t start, end; /* byte offsets into the text as given, before normalising */

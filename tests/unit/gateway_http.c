@@ -427,6 +427,34 @@ static void test_sizes(void **state)
     base_buf_release(&b);
 }
 
+/* A long stream has many small chunks: what each has in front of it is no overhead. */
+static void test_many_chunks(void **state)
+{
+    struct gw_http_parser p;
+    struct base_arena *a = base_arena_new(1 << 20);
+    struct base_buf b, body;
+    size_t used = 0;
+    enum base_status st = BASE_OK;
+    (void)state;
+    base_buf_init(&b, 1 << 20);
+    base_buf_init(&body, 1 << 20);
+    base_buf_z(&b, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 20000; i++)
+        base_buf_z(&b, "1\r\nx\r\n");
+    base_buf_z(&b, "0\r\n\r\n");
+    gw_http_parser_init(&p, GW_HTTP_REQUEST, HEAD_MAX, 1 << 20);
+    while (st == BASE_OK && p.state != GW_HTTP_COMPLETE) {
+        size_t n = 0;
+        st = gw_http_feed(&p, base_str_n(b.p + used, b.n - used), &n, a, &body, NULL);
+        used += n;
+    }
+    assert_int_equal(p.state, GW_HTTP_COMPLETE);
+    assert_int_equal(body.n, 20000);
+    base_buf_release(&b);
+    base_buf_release(&body);
+    base_arena_free(a);
+}
+
 static void test_writing(void **state)
 {
     (void)state;
@@ -453,9 +481,9 @@ static void test_writing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_read),
-                                       cmocka_unit_test(test_responses),
-                                       cmocka_unit_test(test_sizes),
-                                       cmocka_unit_test(test_writing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_read),
+        cmocka_unit_test(test_responses),   cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_many_chunks), cmocka_unit_test(test_writing)};
     return cmocka_run_group_tests_name("gateway_http", tests, NULL, NULL);
 }
