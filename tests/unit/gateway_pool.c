@@ -1,7 +1,7 @@
 /* Goal: gateway/pool.c does every job it took exactly once and tells its loop once; a stopped one
  * is told back at once when it waits; small ones pass large ones, and tenants take turns; what does
  * not fit is refused; an end tells back what there is. */
-#include "gateway_util.h"
+#include "tests/unit/gateway_util.h"
 
 #include "gateway/metrics.h"
 #include "gateway/pool.h"
