@@ -135,6 +135,9 @@ struct warp {
     unsigned index, turn;
     fiber *f; /* its 32 */
     char sync;
+    /* what lanes bring and take: here and not on their stacks, which are far apart */
+    uint64_t in[32], out[32];
+    int arg[32], width[32];
 };
 
 static fiber fibers[THREADS_MAX];
@@ -219,6 +222,11 @@ static const char *op_name(weir_emu_op op)
                                         "a reduction",      "ldmatrix",       "ldmatrix.trans",
                                         "mma.f16",          "mma.bf16",       "mma.s8"};
     return names[op];
+}
+
+static inline bool same_file(const char *a, const char *b)
+{
+    return a == b || !strcmp(a, b);
 }
 
 /* ---- the schedule ---- */
@@ -339,45 +347,51 @@ static void fiber_main(void)
 
 /* ---- collectives of a warp ---- */
 
-static uint64_t shuffled(const warp *w, const fiber *f)
+static int source_of(const warp *w, const fiber *f)
 {
-    const weir_emu_lane *l = f->lane;
-    int lane = (int)f->t.lane, width = l->width, src = lane;
+    int lane = (int)f->t.lane, width = w->width[lane], arg = w->arg[lane], src;
     if (width < 1 || width > 32 || (width & (width - 1)))
         weir_emu_fail(f->here, "%s of width %d", op_name(f->op), width);
     int first = lane & ~(width - 1), last = first + width - 1;
-    if (f->op == WEIR_OP_SHFL)
-        src = first + (l->lane & (width - 1));
-    else if (f->op == WEIR_OP_SHFL_XOR)
-        src = lane ^ l->lane;
-    else if (f->op == WEIR_OP_SHFL_DOWN)
-        src = lane + l->lane;
-    else
-        src = lane - l->lane;
-    if (f->op == WEIR_OP_SHFL_UP ? src < first : src > last)
-        src = lane;
-    if (src < 0 || src > 31)
-        src = lane;
-    if (!(f->mask >> src & 1))
-        weir_emu_fail(f->here, "%s reads lane %d, which mask %08x does not name", op_name(f->op),
-                      src, f->mask);
-    return w->f[src].lane->in;
+    switch (f->op) {
+    case WEIR_OP_SHFL:
+        return first + (arg & (width - 1));
+    case WEIR_OP_SHFL_XOR:
+        src = lane ^ arg;
+        break;
+    case WEIR_OP_SHFL_DOWN:
+        src = lane + arg;
+        break;
+    default:
+        src = lane - arg;
+        return src < first || src > 31 ? lane : src;
+    }
+    return src > last || src < 0 ? lane : src;
+}
+
+static void shuffle(warp *w, uint32_t mask)
+{
+    for (uint32_t set = mask; set; set &= set - 1) {
+        unsigned lane = (unsigned)__builtin_ctz(set);
+        const fiber *f = &w->f[lane];
+        int src = source_of(w, f);
+        if (!(mask >> src & 1))
+            weir_emu_fail(f->here, "%s reads lane %d, which mask %08x does not name",
+                          op_name(f->op), src, mask);
+        w->out[lane] = w->in[src];
+    }
 }
 
 static void reduce(warp *w, uint32_t mask)
 {
-    int how = 0;
-    int64_t r = 0;
-    bool any = false;
-    for (uint32_t set = mask; set; set &= set - 1) {
-        const weir_emu_lane *l = w->f[__builtin_ctz(set)].lane;
-        int64_t x = (int64_t)l->in;
-        how = l->lane;
-        r = !any ? x : how == 0 ? r + x : how == 1 ? (x > r ? x : r) : (x < r ? x : r);
-        any = true;
+    int how = w->arg[__builtin_ctz(mask)];
+    int64_t r = (int64_t)w->in[__builtin_ctz(mask)];
+    for (uint32_t set = mask & (mask - 1); set; set &= set - 1) {
+        int64_t x = (int64_t)w->in[__builtin_ctz(set)];
+        r = how == 0 ? r + x : how == 1 ? (x > r ? x : r) : (x < r ? x : r);
     }
     for (uint32_t set = mask; set; set &= set - 1)
-        w->f[__builtin_ctz(set)].lane->out = (uint64_t)r;
+        w->out[__builtin_ctz(set)] = (uint64_t)r;
 }
 
 static void ldmatrix(warp *w, bool trans)
@@ -462,9 +476,9 @@ static void complete(warp *w, weir_emu_op op, uint32_t mask)
         break;
     case WEIR_OP_BALLOT:
         for (uint32_t set = mask; set; set &= set - 1)
-            votes |= w->f[__builtin_ctz(set)].lane->in << __builtin_ctz(set);
+            votes |= w->in[__builtin_ctz(set)] << __builtin_ctz(set);
         for (uint32_t set = mask; set; set &= set - 1)
-            w->f[__builtin_ctz(set)].lane->out = votes;
+            w->out[__builtin_ctz(set)] = votes;
         break;
     case WEIR_OP_REDUCE:
         reduce(w, mask);
@@ -481,10 +495,7 @@ static void complete(warp *w, weir_emu_op op, uint32_t mask)
         mma_s8(w);
         break;
     default:
-        for (uint32_t set = mask; set; set &= set - 1) {
-            fiber *f = &w->f[__builtin_ctz(set)];
-            f->lane->out = shuffled(w, f);
-        }
+        shuffle(w, mask);
     }
 }
 
@@ -509,7 +520,7 @@ static void check_lanes(const fiber *f, const warp *w)
     if (mask & w->waiting) {
         const fiber *o = &w->f[__builtin_ctz(mask & w->waiting)];
         if (o->op != f->op || o->mask != mask || o->here.line != f->here.line ||
-            strcmp(o->here.file, f->here.file))
+            !same_file(o->here.file, f->here.file))
             weir_emu_fail(f->here,
                           "lanes differ: %s with mask %08x, but lane %u is in %s with mask "
                           "%08x at %s:%d,",
@@ -531,6 +542,9 @@ void weir_emu_collective(weir_emu_here here, weir_emu_op op, uint32_t mask, weir
     f->op = op;
     f->mask = mask;
     f->lane = l;
+    w->in[f->t.lane] = l->in;
+    w->arg[f->t.lane] = l->lane;
+    w->width[f->t.lane] = l->width;
     check_lanes(f, w);
     if (op == WEIR_OP_SYNCWARP)
         tsan_release(&w->sync);
@@ -549,6 +563,7 @@ void weir_emu_collective(weir_emu_here here, weir_emu_op op, uint32_t mask, weir
             rest(f);
         }
     }
+    l->out = w->out[f->t.lane];
     if (op == WEIR_OP_SYNCWARP)
         tsan_acquire(&w->sync);
 }
@@ -574,7 +589,7 @@ int weir_emu_barrier(weir_emu_here here, int how, int value)
         B.how = how;
         B.sum = how == 3;
     } else if (B.how != how || B.first->here.line != here.line ||
-               strcmp(B.first->here.file, here.file)) {
+               !same_file(B.first->here.file, here.file)) {
         weir_emu_fail(here, "divergent barriers: thread (%u, %u, %u) waits at %s:%d, this one",
                       B.first->t.thread.x, B.first->t.thread.y, B.first->t.thread.z,
                       B.first->here.file, B.first->here.line);

@@ -59,16 +59,24 @@ static void protect(const allocation *a, int prot)
         emu_die("device memory cannot be protected");
 }
 
+/* With many allocations (a whole model) protecting each takes longer than the kernels do: then
+ * memory stays open behind most of the work. */
+#define MANY 64
+static bool left_open;
+
 void emu_open_memory(void)
 {
-    if (opened++ == 0)
+    if (opened++ == 0 && !left_open)
         for (const auto &it : living)
             protect(&it.second, PROT_READ | PROT_WRITE);
 }
 
 void emu_close_memory(void)
 {
-    if (--opened == 0)
+    if (--opened > 0)
+        return;
+    left_open = living.size() > MANY && emu_rnd() % 32 != 0;
+    if (!left_open)
         for (const auto &it : living)
             protect(&it.second, PROT_NONE);
 }
@@ -105,7 +113,7 @@ void *emu_device_alloc(size_t n)
     emu_poison(p + n, rounded - n);
     living[p] = a;
     used += rounded;
-    if (!opened)
+    if (!opened && !left_open)
         protect(&a, PROT_NONE);
     return p;
 }
@@ -130,6 +138,8 @@ static void check_zone(const unsigned char *p, const allocation *a)
 
 void emu_check_zones(void)
 {
+    if (living.size() > MANY && emu_rnd() % 16 != 0)
+        return;
     emu_open_memory();
     for (const auto &it : living)
         check_zone(it.first, &it.second);
