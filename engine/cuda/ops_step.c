@@ -249,6 +249,7 @@ static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
 void eng_gpu_begin(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
+    g->f = f;
     g->join_now = (struct eng_gpu_join){0};
     g->a = (struct eng_gpu_acts){0};
     g->out = NULL;
@@ -280,6 +281,7 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     eng_gpu_settle(f);
+    g->f = NULL;
     if (g->replaying)
         eng_cuda_mute(g->d, false);
     else if (g->graph)

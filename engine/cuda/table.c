@@ -121,6 +121,8 @@ static void gpu_upload(const struct eng_model *m, void *dst, const void *src, ui
 
 static void gpu_download(const struct eng_model *m, void *dst, const void *src, uint64_t bytes)
 {
+    if (gpu(m)->f) /* a probe wants what was put off */
+        eng_gpu_settle(gpu(m)->f);
     eng_cuda_download(gpu(m)->d, dst, src, bytes);
     if (!eng_cuda_wait(gpu(m)->d))
         memset(dst, 0, bytes);

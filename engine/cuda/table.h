@@ -97,7 +97,8 @@ struct eng_gpu_drawing {
 struct eng_gpu {
     struct eng_cuda *d;
     struct eng_model *m;
-    uint64_t weights; /* bytes planned */
+    struct eng_fwd *f; /* of the step; NULL between steps */
+    uint64_t weights;  /* bytes planned */
     void **taken;     /* by take(), so that give() knows the device's memory from the host's */
     size_t n_taken, cap_taken;
     /* step */
