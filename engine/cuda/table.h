@@ -99,7 +99,7 @@ struct eng_gpu {
     struct eng_model *m;
     struct eng_fwd *f; /* of the step; NULL between steps */
     uint64_t weights;  /* bytes planned */
-    void **taken;     /* by take(), so that give() knows the device's memory from the host's */
+    void **taken;      /* by take(), so that give() knows the device's memory from the host's */
     size_t n_taken, cap_taken;
     /* step */
     uint32_t *host, *words; /* the block, pinned and on the device */
