@@ -15,7 +15,7 @@
 
 #define SLOTS      (1u << 15)
 #define SEEN_BITS  (1u << 17)
-#define POOL_BYTES (1u << 18)
+#define POOL_BYTES (1u << 19)
 #define STEM_LEAST 1
 #define WORD_MAX   40 /* letters that '*' takes */
 
@@ -24,7 +24,8 @@ struct stem {
     uint32_t hash; /* of its first bytes */
     uint8_t n;     /* of the hint */
     uint8_t key;   /* bytes that are hashed; 0: free */
-    uint8_t type;
+    uint8_t type, strong;
+    bool caps;
 };
 
 static struct stem table[SLOTS];
@@ -48,10 +49,11 @@ static uint32_t spread(uint32_t h)
     return (h ^ h >> 15) * 2246822519u;
 }
 
-static void add(struct base_str word, uint8_t type)
+static void add(struct base_str word, const struct pol_hint_words *list)
 {
     size_t from = pool_n, k = 0;
     uint32_t h = 2166136261u, slot;
+    bool caps = true;
 
     for (size_t i = 0; i < word.n;) {
         uint32_t cp;
@@ -61,8 +63,10 @@ static void add(struct base_str word, uint8_t type)
         pool_n += pol_norm_fold(cp, pool + pool_n);
         i += used ? used : 1;
     }
-    for (size_t i = from; i < pool_n; i++)
+    for (size_t i = from; i < pool_n; i++) {
+        caps = caps && !(pool[i] >= 'a' && pool[i] <= 'z');
         pool[i] = (char)lower(pool[i]);
+    }
     BASE_BUG_ON(pool_n - from > 255);
     while (from + k < pool_n && pool[from + k] != '*' && pool[from + k] != ' ')
         h = step(h, (unsigned char)pool[from + k++]);
@@ -75,7 +79,9 @@ static void add(struct base_str word, uint8_t type)
                                 .hash = h,
                                 .n = (uint8_t)(pool_n - from),
                                 .key = (uint8_t)k,
-                                .type = type};
+                                .type = list->type,
+                                .strong = list->strong,
+                                .caps = caps};
 }
 
 static void fill(void)
@@ -93,7 +99,7 @@ static void fill(void)
             for (const char *w = lists[k].v[i].words; *w;) {
                 size_t n = strcspn(w, "|");
 
-                add((struct base_str){w, n}, lists[k].v[i].type);
+                add((struct base_str){w, n}, &lists[k].v[i]);
                 BASE_BUG_ON(++used > SLOTS / 2);
                 w += n + (w[n] == '|');
             }
@@ -128,7 +134,8 @@ static size_t match(const struct pol_scan *s, size_t at, const struct stem *e)
                 i++;
             i += i < s->n && (s->p[i] == '-' || s->p[i] == '_');
         } else {
-            if (i >= s->n || lower(s->p[i]) != (unsigned char)w[k])
+            if (i >= s->n || lower(s->p[i]) != (unsigned char)w[k] ||
+                (e->caps && s->p[i] >= 'a' && s->p[i] <= 'z'))
                 return 0;
             i++;
         }
@@ -163,7 +170,8 @@ size_t pol_hints_at(const struct pol_scan *s, size_t from, struct pol_hint out[P
                 continue;
             if (j < n && out[j].to > to)
                 continue;
-            out[j] = (struct pol_hint){.to = (uint32_t)to, .id = e->hash ^ e->n, .type = e->type};
+            out[j] = (struct pol_hint){
+                .to = (uint32_t)to, .id = e->hash ^ e->n, .type = e->type, .strong = e->strong};
             n += j == n;
         }
     }

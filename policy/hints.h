@@ -7,9 +7,10 @@
 #include "policy/detect.h"
 
 /* Words of one category, between '|', as written in the language. '*' lets a word go on, a space
- * stands for any gap between two words. */
+ * stands for any gap between two words. One in capitals means capitals in the text ("SUD"). */
 struct pol_hint_words {
-    uint8_t type; /* enum pol_type */
+    uint8_t type;   /* enum pol_type */
+    uint8_t strong; /* 1: of the subject itself; 0: of what often goes with it */
     const char *words;
 };
 
@@ -22,6 +23,7 @@ struct pol_hint {
     uint32_t to;
     uint32_t id; /* tells one hint from another */
     uint8_t type;
+    uint8_t strong;
 };
 
 /* Folds and hashes the words; thread safe, once. pol_detector_new calls it. */

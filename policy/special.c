@@ -31,7 +31,7 @@
 
 /* ---- the small words, as one hash set filled once ---- */
 
-#define SET_SLOTS 2048u
+#define SET_SLOTS 4096u
 
 struct small {
     const char *word;

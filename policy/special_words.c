@@ -75,6 +75,11 @@ const struct pol_small_words pol_small_words[] = {
      "percent|"
      "study|studie|etude|studio|estudio|badanie|statistics|symptoms|people|citizens|generally|"
      "aggregate|vad|hur|varfor|hvad|hvordan|hvorfor|jak|proc|ce|cum|mikä|miten|statistik|prozent|"
+     "who|whose|when|welche|welcher|welches|wer|wann|wieviele|wieviel|quel|quelle|combien|quand|"
+     "quanti|quanto|quando|qual|quale|quais|quantos|cual|cuanto|cuantos|quien|cuando|welke|hoeveel|"
+     "wie|wanneer|ile|kiedy|ktory|ktora|ktore|jaki|jaka|jaky|jaka|ktere|ktera|kolik|kdy|proc|care|"
+     "cate|cati|cine|cand|unde|vilka|vilken|nar|hvilke|hvilken|hvornar|milyen|hogyan|mi|miert|"
+     "mennyi|hany|melyik|mikor|hol|mely|levonhato|"
      "percentage|epidemiology|worldwide|prevalence|objawy|symptome|symptomes|sintomi|sintomas",
      WORD_GENERAL},
     {"is|was|am|are|has|had|have|being|been|came|told|says|said|carries|got|as|to|tested|became|"

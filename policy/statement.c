@@ -33,7 +33,7 @@ extern const int16_t pol_statement_rows[];
 #define HITS  16u
 #define BACK  250u /* how far before the sentence a name still counts */
 
-#define SURE 180
+#define SURE 128
 
 #define KEY_BYTES 6 /* of a word that the model sees */
 
@@ -49,9 +49,9 @@ struct word {
 struct hit {
     uint32_t from, to, id;
     uint8_t type;
-    uint8_t kind; /* enum pol_term_kind, or HINT */
+    uint8_t kind; /* enum pol_term_kind, or HINT + its strength */
 };
-#define HINT 255
+#define HINT 254
 
 struct clause {
     size_t a, b; /* in the text */
@@ -155,7 +155,7 @@ static void read_words(const struct pol_scan *s, struct clause *c)
         c->named = c->named || w->name == NAME_PERSON;
         /* a name of several words is one word here */
         if (w->name && c->n_w > 0 && c->w[c->n_w - 1].name == w->name &&
-            from - c->w[c->n_w - 1].to < 3) {
+            from - c->w[c->n_w - 1].to < 3 && s->p[c->w[c->n_w - 1].to] != ',') {
             c->w[c->n_w - 1].to = (uint32_t)i;
             continue;
         }
@@ -245,6 +245,8 @@ static void hit_features(const struct clause *c, const struct hit *h, bool rule,
     add(v, mix(23, who, since));
     add(v, mix(24, who * 8 + after, before));
     add(v, mix(25, who * 8 + after, h->type));
+    add(v, mix(27, who * 8 + after, h->kind));
+    add(v, mix(28, h->type * 8u + since, h->kind));
     add(v, mix(26, who * 8 + after, c->named_before * 2u + c->asked));
     for (size_t k = 0; k < 4; k++)
         add(v, mix(30 + (uint32_t)k, prev[k], 0));
@@ -263,7 +265,7 @@ static void hit_features(const struct clause *c, const struct hit *h, bool rule,
 /* Reports [from, to), the hit; predicates with the rest of their clause. */
 static void judge(struct pol_scan *s, const struct clause *c, const struct hit *h)
 {
-    bool rule = h->kind != HINT && pol_term_said(s, h->kind, h->from, h->to, c->a, c->b);
+    bool rule = h->kind < HINT && pol_term_said(s, h->kind, h->from, h->to, c->a, c->b);
     int score = c->shared;
     struct view v;
     size_t to = h->to;
@@ -284,7 +286,7 @@ static void judge(struct pol_scan *s, const struct clause *c, const struct hit *
         return;
     if (h->kind == TERM_PRED)
         to = pol_clause_end(s, to, c->b);
-    pol_found(s, h->from, to, (enum pol_type)h->type, POL_CONTEXT, NULL, h->kind == HINT ? 27 : 30);
+    pol_found(s, h->from, to, (enum pol_type)h->type, POL_CONTEXT, NULL, h->kind >= HINT ? 27 : 30);
 }
 
 /* ---- the text ---- */
@@ -320,20 +322,23 @@ static void hints_of(const struct pol_scan *s, struct clause *c)
         size_t from = c->w[i].from;
         struct pol_hint found[POL_HINT_TYPES];
         size_t n;
-
         /* "Christian Grey" is a name; "Sorbin" alone may be one or say what she is */
-        if (from < end ||
-            (c->w[i].name == NAME_PERSON && memchr(s->p + from, ' ', c->w[i].to - from) != NULL))
+        bool name =
+            c->w[i].name == NAME_PERSON && memchr(s->p + from, ' ', c->w[i].to - from) != NULL;
+
+        if (from < end)
             continue;
         n = pol_hints_at(s, from, found);
         for (size_t k = 0; k < n; k++) {
+            if (name && memchr(s->p + from, ' ', found[k].to - from) == NULL)
+                continue;
             if (found[k].type == POL_SPECIAL_ETHNIC && c->w[i].name == NAME_PLACE)
                 continue; /* Turku is no Turk */
             keep(c, (struct hit){.from = (uint32_t)from,
                                  .to = found[k].to,
                                  .id = found[k].id,
                                  .type = found[k].type,
-                                 .kind = HINT});
+                                 .kind = (uint8_t)(HINT + found[k].strong)});
             if (found[k].to > end)
                 end = found[k].to;
         }

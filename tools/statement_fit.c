@@ -4,6 +4,7 @@
  *        statement_fit missing FILE...        the same, and the rows without the right one
  *        statement_fit cross BASE FILE FOLDS  learns BASE and the other folds of FILE, judges each
  *                                             fold: recall and false findings at a few thresholds
+ *                                             (the environment's SHOW=X: rows wrong at X)
  *        statement_fit fit OUT FILE...        -> statement_rows.bin
  *
  * FILES: a line each "LABEL TYPE WEIGHT TEXT\n" between tabs; LABEL P (said of somebody) or T (a
@@ -49,7 +50,7 @@ struct text {
     float weight;
     bool person, base;
     unsigned fold;
-    char lang[8];
+    char *line; /* kept for `cross` with SHOW set */
 };
 
 static struct text *texts;
@@ -132,6 +133,10 @@ static void read_file(const char *path, bool base)
         t->type = type_of(p[1]);
         t->weight = (float)atof(p[2]);
         t->base = base;
+        if (!base && getenv("SHOW") && (t->line = malloc(n + 1)) != NULL) {
+            memcpy(t->line, p[3], n);
+            t->line[n] = 0;
+        }
         pol_stmt_observe(on_hit, t);
         if (pol_scan_text(d, s, (struct base_str){p[3], n}, a, &spans, NULL) != BASE_OK)
             fprintf(stderr, "statement_fit: a text cannot be scanned\n");
@@ -294,6 +299,9 @@ static void cross(unsigned folds)
         for (size_t i = 0; i < n_texts; i++) {
             if (texts[i].base || texts[i].fold != f)
                 continue;
+            if (texts[i].line && (top(&texts[i]) < (float)atof(getenv("SHOW"))) == texts[i].person)
+                printf("%s %+.2f %s\n", texts[i].person ? "MISSED" : "FALSE",
+                       (double)top(&texts[i]), texts[i].line);
             if (texts[i].person)
                 yes[n++] = top(&texts[i]);
             else
@@ -301,6 +309,12 @@ static void cross(unsigned folds)
         }
     }
     qsort(no, m, sizeof(*no), downward);
+    double area = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < m; k++)
+            area += yes[i] > no[k] ? 1 : yes[i] == no[k] ? 0.5 : 0;
+    }
+    printf("area under the curve %.4f\n", n && m ? area / (double)n / (double)m : 0);
     for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++) {
         float at = no[(size_t)(shares[k] * (float)m)];
         size_t hit = 0;
