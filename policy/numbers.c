@@ -308,7 +308,9 @@ void pol_scan_slips(struct pol_scan *s, char *shadow)
             i--;
         prefix = country_prefix(s, i);
         e = slip_chain(s->p, i, s->n, prefix, &wrong, &right);
-        if (wrong > 0 && wrong * 2 <= right + 1 && right >= 5 && wrong + right >= 8) {
+        /* "S40127550" is a letter and a number: a slip stands among digits */
+        if (wrong > 0 && wrong * 2 <= right + 1 && right >= 5 && wrong + right >= 8 &&
+            (prefix || pol_is_digit(s->p[i]))) {
             struct pol_scan t = *s;
 
             if (!copied)

@@ -294,6 +294,49 @@ static void test_keyed(void **state)
     CHECK(rows);
 }
 
+/* What is announced counts though it is mistyped, hidden in part, or misread by a scanner. */
+static void test_announced(void **state)
+{
+    static const struct want rows[] = {
+        {POL_CREDIT_CARD, NULL, "Account: 10368108 | Card: «4000-0000-0104-7692»"},
+        {POL_CREDIT_CARD, "masked", "credit card number '«4532************7890»'"},
+        {POL_NATIONAL_ID, "masked", "registered under SSN «987-XX-XXXX» last week"},
+        {POL_IBAN, NULL, "IBAN transfer to «GB66ABCD60311476»"},
+        {POL_TAX_ID, NULL, "his PAN card number '«ABPCJ4567R»'"},
+        {POL_BANK_ACCOUNT, "upi", "payment from «rahul.v@oksbi» failed"},
+        {POL_USERNAME, NULL, "https://portal.example.com/profile?user=«jennifer733»"},
+        {POL_SECRET, "password", "credentials: anna@example.eu / «W!nter2024»"},
+        {POL_SECRET, "password", "and his password «!Open4Dayz»."},
+        {POL_SECRET, "password", "its password was '«KotakNXTSecure2024!»'"},
+        {POL_SECRET, "password", "db-password: \"«$kTjdOX$c5JH»\""},
+        {POL_NATIONAL_ID, "pl_pesel", "Jan Kowalski, PESEL «44O51401458»"},
+        {POL_TAX_ID, "pl_nip", "NIP: «5.2.6.1.O.4.O.8.2.8»"},
+        {POL_IBAN, NULL, "Bitte auf «DE89 37O4 0044 0532 0130 00» zahlen"},
+        {POL_PHONE, NULL, "Kontakt: «+34 61Z 690 384»"},
+        {POL_NATIONAL_ID_CARD, NULL, "dowodem osobistym nr «CDM891\n043»"},
+        {POL_POSTAL_CODE, NULL, "Schicken Sie es nach «1012 AB» Utrecht zurueck."},
+        {POL_POSTAL_CODE, NULL, "delivered to «SW1A 1AA» on Monday"},
+        {POL_LOCATION, NULL, "We moved here from «Fortaleza» in May."},
+        {POL_LOCATION, NULL, "12 Baker Street\n«Costamezzana»\n"},
+    };
+    static const char *const none[] = {
+        "password: ${DB_PASSWORD}",  "password = $DB_PASSWORD",
+        "Card: 1234-5678",           "the password reset page",
+        "part no. S40127550",        "build B5O1I8 passed, see IO5 and BOSS",
+        "IBAN is checked modulo 97",
+    };
+    (void)state;
+
+    CHECK(rows);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        struct pol_spans s = scan(none[i], strlen(none[i]));
+
+        for (size_t k = 0; k < s.n; k++)
+            if (s.v[k].type != POL_PERSON && s.v[k].type != POL_ORG && s.v[k].type != POL_LOCATION)
+                fail_msg("%s in: %s", pol_type_name(s.v[k].type), none[i]);
+    }
+}
+
 static void test_special(void **state)
 {
     static const struct want rows[] = {
@@ -956,12 +999,13 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_net),           cmocka_unit_test(test_phones),
-        cmocka_unit_test(test_money),         cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_keyed),         cmocka_unit_test(test_special),
-        cmocka_unit_test(test_tricks),        cmocka_unit_test(test_clean),
-        cmocka_unit_test(test_national),      cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_random_digits), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_net),       cmocka_unit_test(test_phones),
+        cmocka_unit_test(test_money),     cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_announced), cmocka_unit_test(test_keyed),
+        cmocka_unit_test(test_special),   cmocka_unit_test(test_tricks),
+        cmocka_unit_test(test_clean),     cmocka_unit_test(test_national),
+        cmocka_unit_test(test_damaged),   cmocka_unit_test(test_random_digits),
+        cmocka_unit_test(test_limits),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -157,6 +157,32 @@ static void test_criminal(void **state)
     CHECK(rows);
 }
 
+/* Told by the way, without any word of being or having: the model of statement.c judges. */
+static void test_told(void **state)
+{
+    static const struct row rows[] = {
+        {POL_SPECIAL_HEALTH, "Emma can't come on Friday, she has chemotherapy until four."},
+        {POL_SPECIAL_HEALTH, "Mein Vater ist nach dem Schlaganfall im Pflegeheim."},
+        {POL_SPECIAL_HEALTH, "Ma fille est sous insuline depuis deux ans."},
+        {POL_SPECIAL_HEALTH, "Moja siostra jest w psychiatryku po próbie samobójczej."},
+        {POL_SPECIAL_RELIGION, "Ahmed asks for a break because he fasts during Ramadan."},
+        {POL_SPECIAL_RELIGION, "Kolegyně je věřící a v neděli chodí do kostela na mši."},
+        {POL_SPECIAL_UNION, "I am on the picket line with my union tomorrow."},
+        {POL_SPECIAL_UNION, "Mi cuñado es delegado de UGT en la fábrica."},
+        {POL_SPECIAL_POLITICAL, "Mijn buurman zit voor de PVV in de gemeenteraad."},
+        {POL_SPECIAL_POLITICAL, "Az apósom fideszes, minden gyűlésre elmegy."},
+        {POL_SPECIAL_ORIENTATION, "Min bror har kommit ut som bög."},
+        {POL_SPECIAL_ORIENTATION, "Il mio capo vive con il suo compagno, è gay."},
+        {POL_SPECIAL_ETHNIC, "A minha vizinha é cigana e não lhe alugam casa."},
+        {POL_SPECIAL_CRIMINAL, "Unchiul meu a ieșit din pușcărie, a furat mașini."},
+        {POL_SPECIAL_CRIMINAL, "Hendes søn sidder i fængsel for vold."},
+        {POL_SPECIAL_GENETIC, "My aunt has the BRCA1 mutation, so I was tested too."},
+        {POL_SPECIAL_BIOMETRIC, "Fingerprint of Anna Nowak enrolled at the gate."},
+    };
+    (void)state;
+    CHECK(rows);
+}
+
 static void test_topics(void **state)
 {
     static const char *const none[] = {
@@ -192,6 +218,14 @@ static void test_topics(void **state)
         "The company suffers from low margins and high costs.",
         "Compare the Catholic and the Protestant reading of this text.",
         "Write a lesson about the history of the Communist Party.",
+        "Hi Ben, the caterer asks whether the halal menu is chicken or lamb.",
+        "The union will ballot its members in May.",
+        "Please order a wheelchair ramp for the entrance, thanks.",
+        "Die Zahl der Einbrüche ist gesunken.",
+        "Quelle est la peine pour un vol ?",
+        "Kto wygrał wybory w 1997 roku?",
+        "Milyen vallások vannak Indiában?",
+        "Care sunt simptomele unui infarct?",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
@@ -206,9 +240,8 @@ static void test_topics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_health),
-        cmocka_unit_test(test_beliefs),
-        cmocka_unit_test(test_criminal),
+        cmocka_unit_test(test_health),   cmocka_unit_test(test_beliefs),
+        cmocka_unit_test(test_criminal), cmocka_unit_test(test_told),
         cmocka_unit_test(test_topics),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
