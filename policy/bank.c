@@ -79,8 +79,9 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
         pol_found(s, from, to, POL_CREDIT_CARD, POL_CHECK, net, 72);
         return;
     }
-    /* mistyped, but called a card's in so many words */
-    if (canonical && (n >= 15 || (n == 12 && luhn)) && pol_word_bounds(s, from, to) &&
-        pol_cue_leads(s, from, CUE_CARD, 24))
+    /* mistyped, but called a card's in so many words and with hyphens: spaced
+     * groups are what examples of wrong numbers have */
+    if (net && canonical && strchr(sig, '-') && (n >= 15 || (n == 12 && luhn)) &&
+        pol_word_bounds(s, from, to) && pol_cue_leads(s, from, CUE_CARD, 24))
         pol_found(s, from, to, POL_CREDIT_CARD, POL_SHAPE, net, 44);
 }
