@@ -552,6 +552,7 @@ struct conf {
     struct conf_duties duties;
     struct conf_policy_key *policy_keys; /* any of them must have signed; none: signing not asked */
     size_t n_policy_keys;
+    bool policy_watch;        /* policy files are taken when they change, without SIGHUP */
     const char *policy_state; /* file: kill switches and the last revision in force */
     struct conf_audit audit;
 };

@@ -116,6 +116,7 @@ static const struct conf_field root_fields[] = {
     {.name = "policy_shadow", .kind = CONF_SUB, .fn = keep_shadow},
     {.name = "policy_keys", .kind = CONF_SUB, .fn = keep_policy_keys},
     {.name = "policy_state", .kind = CONF_PATH, .offset = AT(policy_state)},
+    {.name = "policy_watch", .kind = CONF_BOOL, .offset = AT(policy_watch)},
     {.name = "transfer_tables", .kind = CONF_SUB, .fn = keep_tables},
     {.name = "duties", .kind = CONF_SUB, .fn = keep_duties},
     {.name = "audit",
@@ -160,6 +161,7 @@ static const char defaults_yaml[] =
     "  threshold: 0.5\n"
     "  when_hard_is_denied: local\n"
     "  overflow: queue\n"
+    "policy_watch: false             # true: policy files are taken when they change\n"
     "policy_state: policy-state.json # beside the file that `keys` names\n"
     "# without policy_keys no signature is asked for; without transfer_tables a basis of adequacy\n"
     "# or dpf is taken at its word; without duties no document is asked for by date\n"

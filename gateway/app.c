@@ -46,6 +46,8 @@ static struct {
     bool watching;
     atomic_bool stopping;
     char *keys_file, *log_dir;
+    _Atomic uint64_t reloads_refused;
+    atomic_bool reload_refused; /* the last one was */
 } app = {.signer_fd = -1, .keys_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- keys ---- */
@@ -275,6 +277,9 @@ static enum base_status reloading(const struct gw_gen *old, const struct gw_gen 
 {
     const struct gw_app_gen *g = now ? now->app : NULL;
     enum base_status st = BASE_OK;
+    atomic_store(&app.reload_refused, !now);
+    if (!now)
+        atomic_fetch_add(&app.reloads_refused, 1);
     if (now) {
         st = gw_policy_state_accept(now->conf, err);
         if (st == BASE_OK)
@@ -628,6 +633,12 @@ static void metrics(struct gw_loop *l, struct base_buf *out)
                    (double)gw_reviews_pending(app.reviews));
     gw_rights_metrics(((struct gw_app_loop *)l->app)->rights, out);
     gw_pool_metrics(app.pool, out);
+    gw_metrics_put(out, "weir_reloads_refused_total", "counter",
+                   "Configurations or policies that were not taken.",
+                   (double)atomic_load(&app.reloads_refused));
+    gw_metrics_put(out, "weir_reload_refused", "gauge",
+                   "1 while the last one that came was refused: an older one is in force.",
+                   atomic_load(&app.reload_refused));
     gw_metrics_put_sinks(out, app.sinks);
     gw_metrics_put_witnesses(out, app.witnesses);
     gw_metrics_put(out, "weir_audit_signer_up", "gauge",

@@ -121,6 +121,20 @@ static void log_problems(const struct conf_problems *p)
                  p->v[i].text);
 }
 
+static void first_problem(const struct gw_child *c, const struct conf_problems *p,
+                          enum base_status st, struct base_err *err)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct conf_problem *one = &p->v[i];
+        if (one->warning)
+            continue;
+        base_err_set(err, st, "%s:%d:%d: %s", one->pos.file ? one->pos.file : c->conf_file,
+                     one->pos.line, one->pos.col, one->text);
+        return;
+    }
+    base_err_set(err, st, "%s does not hold", c->conf_file);
+}
+
 /* Loads and compiles the configuration: one reference, the caller's. */
 static struct gw_gen *gen_load(struct gw_child *c, struct base_err *err)
 {
@@ -128,9 +142,10 @@ static struct gw_gen *gen_load(struct gw_child *c, struct base_err *err)
     struct conf_problems problems = {0};
     enum base_status st = conf_load(c->conf_file, &conf, &problems);
     log_problems(&problems);
+    if (st != BASE_OK)
+        first_problem(c, &problems, st, err);
     conf_problems_release(&problems);
     if (st != BASE_OK) {
-        base_err_set(err, st, "%s does not hold", c->conf_file);
         return NULL;
     }
     struct gw_gen *g = calloc(1, sizeof *g);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/child.h"
+#include "gateway/policy_watch.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -51,7 +52,10 @@ struct supervisor {
     const struct conf *conf; /* in use */
     struct conf *owned;      /* conf when it came from a reload */
     struct conf *candidate;  /* handed to the gateway, not yet taken */
-    bool reload_wanted;      /* SIGHUP came while a candidate was under way, or too early */
+    bool reloading;          /* the gateway was told to, and has not answered */
+    bool reload_wanted;      /* SIGHUP came while a reload was under way, or too early */
+    struct gw_watch watch;
+    uint64_t watch_us; /* when to look at the policy's files next */
     struct child gateway, engine, signer;
     int control; /* -1 */
     int signals;
@@ -270,6 +274,7 @@ static void gateway_ended(struct supervisor *s, int status)
     s->ready = false;
     conf_free(s->candidate);
     s->candidate = NULL;
+    s->reloading = false;
     if (s->signer.pid && (s->stopping || !s->ever_ready))
         s->signer.kill_us = base_mono_us() + ENGINE_STOP_US; /* it ends with the gateway's socket */
     if (s->stopping) {
@@ -371,7 +376,7 @@ static void start_reload(struct supervisor *s)
 {
     if (s->stopping)
         return;
-    if (!s->ready || s->candidate) {
+    if (!s->ready || s->reloading) {
         s->reload_wanted = true;
         return;
     }
@@ -384,25 +389,26 @@ static void start_reload(struct supervisor *s)
                  problems.v[i].pos.file ? problems.v[i].pos.file : "?", problems.v[i].pos.line,
                  problems.v[i].pos.col, problems.v[i].text);
     conf_problems_release(&problems);
-    if (st != BASE_OK) {
+    /* The gateway finds the same wrong, stays with what it has, and puts that on record. */
+    if (st != BASE_OK)
         base_error("serve", "reload refused, the old configuration stays");
-        return;
-    }
     if (gw_ctl_send(s->control, GW_CTL_RELOAD, NULL, 0, &err) != BASE_OK) {
         base_error("serve", "reload: %s", err.text);
         conf_free(c);
         return;
     }
     s->candidate = c;
+    s->reloading = true;
 }
 
 static void finish_reload(struct supervisor *s, bool taken)
 {
     struct conf *c = s->candidate;
     s->candidate = NULL;
-    if (!c)
-        return;
-    if (!taken) {
+    s->reloading = false;
+    if (!c) {
+        s->reload_wanted = s->reload_wanted || taken; /* mended between its look and ours */
+    } else if (!taken) {
         conf_free(c);
     } else {
         bool same = same_engine(&s->conf->engine, &c->engine);
@@ -490,6 +496,17 @@ static int run_timers(struct supervisor *s)
             next = ch->kill_us;
         if (ch->start_us && ch->start_us < next)
             next = ch->start_us;
+    }
+    if (s->conf->policy_watch && s->ready && !s->stopping) {
+        if (now >= s->watch_us) {
+            s->watch_us = now + GW_WATCH_POLL_MS * 1000u;
+            if (gw_watch_due(&s->watch, s->conf, now)) {
+                base_info("serve", "a policy file has changed");
+                start_reload(s);
+            }
+        }
+        if (s->watch_us < next)
+            next = s->watch_us;
     }
     if (next == UINT64_MAX)
         return -1;
