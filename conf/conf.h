@@ -59,7 +59,8 @@ struct conf_server {
     struct conf_limits limits;
 };
 
-enum conf_device { CONF_DEVICE_AUTO, CONF_DEVICE_CPU, CONF_DEVICE_CUDA };
+/* EMULATED: a CUDA device that is none (docs/cuda.md), for tests. */
+enum conf_device { CONF_DEVICE_AUTO, CONF_DEVICE_CPU, CONF_DEVICE_CUDA, CONF_DEVICE_EMULATED };
 
 struct conf_local_model {
     struct conf_pos pos;

@@ -146,7 +146,7 @@ static const char defaults_yaml[] =
     "    total_s: 600                # a whole request\n"
     "    drain_s: 10                 # after SIGTERM\n"
     "engine:                         # where there is one\n"
-    "  device: auto\n"
+    "  device: auto                  # auto | cpu | cuda; auto: cuda where it can, else cpu\n"
     "  threads: auto                 # one a core\n"
     "  queue: 64                     # waiting requests a model\n"
     "  # of each model: context: 4096, slots: 4, price: { input: 0, output: 0 }\n"

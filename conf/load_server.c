@@ -114,7 +114,7 @@ void conf_load_server(struct conf_loader *l, const struct conf_node *n, void *ds
 
 /* ---- engine ---- */
 
-static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
+static const char *const devices[] = {"auto", "cpu", "cuda", "emulated", NULL};
 
 static void load_local_price(struct conf_loader *l, const struct conf_node *n, void *dst)
 {

@@ -281,6 +281,11 @@ const char *eng_model_kernels(const struct eng_model *m)
     return m->ops->host ? m->kernels->name : m->device == ENG_DEVICE_CUDA ? "cuda" : "emulated";
 }
 
+bool eng_model_lost(const struct eng_model *m)
+{
+    return m->ops->lost && m->ops->lost(m);
+}
+
 const char *eng_model_activations(const struct eng_model *m)
 {
     return m->device == ENG_DEVICE_REF ? "float" : m->planes == 2 ? "int16" : "int8";

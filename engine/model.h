@@ -82,6 +82,9 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m);
 const char *eng_model_kernels(const struct eng_model *m);
 /* What meets quantised weights: "int8", "int16", or "float" on ENG_DEVICE_REF. Static. */
 const char *eng_model_activations(const struct eng_model *m);
+/* Whether its device has failed so that only a new process can use it again: every further
+ * eng_forward fails. */
+bool eng_model_lost(const struct eng_model *m);
 /* The built-in architectures, comma separated, for messages. Static. */
 const char *eng_model_archs(void);
 

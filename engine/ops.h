@@ -128,6 +128,8 @@ struct eng_ops {
     /* The device's state (m->dev); m's hyper-parameters are read, its weights not. Sets
      * m->kv_bytes, the size of an element of cached keys and values (4: f32, 2: f16). */
     enum base_status (*open)(struct eng_model *m, struct base_err *err);
+    /* Whether the device has failed for good (eng_model_lost). NULL: it cannot. */
+    bool (*lost)(const struct eng_model *m);
     /* All its memory is given back already. Also after a failed open. */
     void (*close)(struct eng_model *m);
 

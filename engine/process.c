@@ -14,6 +14,9 @@
  * 503; the process serves the others and stays even if none could be loaded, so that the reason can
  * be seen and a restart loop heals nothing that a changed file would not.
  *
+ * Ends with 1 when a GPU has failed in a way that only a new process can get over: the request's
+ * step has failed by then, and the others are told as below; the supervisor starts another.
+ *
  * Ends when all links are closed, or on SIGTERM, then after telling the running requests (503,
  * engine_stopping). SIGINT is left to the supervisor, which gets it too.
  */
@@ -59,6 +62,7 @@ struct engine {
     size_t n_models;
     int signals;
     bool stop, changed;
+    bool lost;  /* a device failed so that only a new process can use it again */
     bool chose; /* tokens have met experts since the last EXPERTS */
     uint64_t status_us, experts_us;
 };
@@ -425,7 +429,7 @@ static void wait_for_frames(struct engine *e, int timeout_ms)
 
 static void loop(struct engine *e)
 {
-    while (!e->stop && any_open(e)) {
+    while (!e->stop && !e->lost && any_open(e)) {
         bool ready = false, busy = false;
         for (size_t i = 0; i < e->n_models; i++) {
             ready = ready || eng_sched_ready(e->models[i]);
@@ -440,6 +444,7 @@ static void loop(struct engine *e)
             if (eng_sched_ready(e->models[i])) {
                 eng_sched_step(e->models[i]);
                 e->chose = true;
+                e->lost = e->lost || eng_sched_lost(e->models[i]);
             }
         if (e->chose && base_mono_us() - e->experts_us >= ENG_EXPERTS_EVERY_MS * 1000)
             send_experts(e);
@@ -528,6 +533,10 @@ int eng_process_main(const struct conf *c, const int *fds, size_t n_fds)
         if (n_ready == 0 && !e->stop)
             base_error("engine", "no model could be loaded; every request is refused");
         loop(e);
+        if (e->lost) {
+            base_error("engine", "a device has failed; this process ends, a new one takes over");
+            status = 1;
+        }
         flush(e);
     }
     for (size_t i = 0; i < e->n_links; i++)

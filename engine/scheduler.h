@@ -85,6 +85,9 @@ bool eng_sched_busy(const struct eng_sched *s);
 /* One forward pass: a token for each generating sequence and a piece of the waiting prompts. */
 void eng_sched_step(struct eng_sched *s);
 
+/* Its device has failed so that only a new process can use it again. */
+bool eng_sched_lost(const struct eng_sched *s);
+
 struct eng_sched_status {
     const char *name;
     bool ready;

@@ -37,13 +37,52 @@ static uint64_t cache_tokens(const struct eng_sched *s)
     return n;
 }
 
+/* The model on this device, and its cache. */
+static enum base_status open_on(struct eng_sched *s, enum eng_device device, struct base_err *err)
+{
+    struct eng_model_opts o = {.device = device, .n_threads = (int)s->ec->threads};
+    enum base_status st = eng_model_open(s->mc->file, &o, &s->model, err);
+    if (st != BASE_OK)
+        return st;
+    const struct eng_model_info *info = eng_model_get_info(s->model);
+    s->n_ctx = s->mc->context ? s->mc->context : info->n_ctx_train;
+    if (info->n_ctx_train > 0 && s->n_ctx > info->n_ctx_train) {
+        base_warn("engine", "%s: context %u is more than the %u it was trained for; %u is used",
+                  s->mc->name, s->n_ctx, info->n_ctx_train, info->n_ctx_train);
+        s->n_ctx = info->n_ctx_train;
+    }
+    st = eng_cache_new_sized(s->model, s->n_slots, s->n_ctx, cache_tokens(s), &s->cache, err);
+    if (st != BASE_OK) {
+        eng_model_free(s->model);
+        s->model = NULL;
+    }
+    return st;
+}
+
+/* On the device that the configuration names; auto: a GPU if one can be had, else the CPU. */
+static enum base_status open_model(struct eng_sched *s, struct base_err *err)
+{
+    struct base_err why = {0};
+    switch (s->ec->device) {
+    case CONF_DEVICE_CPU:
+        return open_on(s, ENG_DEVICE_CPU, err);
+    case CONF_DEVICE_CUDA:
+        return open_on(s, ENG_DEVICE_CUDA, err);
+    case CONF_DEVICE_EMULATED:
+        return open_on(s, ENG_DEVICE_EMULATED, err);
+    case CONF_DEVICE_AUTO:
+        break;
+    }
+    if (open_on(s, ENG_DEVICE_CUDA, &why) == BASE_OK)
+        return BASE_OK;
+    base_info("engine", "%s: on the CPU: %s", s->mc->name, why.text);
+    return open_on(s, ENG_DEVICE_CPU, err);
+}
+
 static enum base_status load(struct eng_sched *s, struct base_err *err)
 {
-    if (s->ec->device == CONF_DEVICE_CUDA)
-        return base_err_set(err, BASE_EINVAL, "device cuda is not built in; use cpu or auto");
-    struct eng_model_opts o = {.device = ENG_DEVICE_CPU, .n_threads = (int)s->ec->threads};
     bool own = true;
-    enum base_status st = eng_model_open(s->mc->file, &o, &s->model, err);
+    enum base_status st = open_model(s, err);
     if (st == BASE_OK)
         st = eng_tok_from_gguf(eng_model_gguf(s->model), &s->tok, err);
     if (st == BASE_OK)
@@ -63,12 +102,6 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
                             s->n_sample, s->n_vocab);
     if (!own)
         base_warn("engine", "%s: the file has no chat template; a plain one is used", s->mc->name);
-    s->n_ctx = s->mc->context ? s->mc->context : info->n_ctx_train;
-    if (info->n_ctx_train > 0 && s->n_ctx > info->n_ctx_train) {
-        base_warn("engine", "%s: context %u is more than the %u it was trained for; %u is used",
-                  s->mc->name, s->n_ctx, info->n_ctx_train, info->n_ctx_train);
-        s->n_ctx = info->n_ctx_train;
-    }
     recommended(s);
     size_t batch = CHUNK_MAX + s->n_slots;
     s->slots = calloc(s->n_slots, sizeof(*s->slots));
@@ -82,7 +115,7 @@ static enum base_status load(struct eng_sched *s, struct base_err *err)
     if (!s->who || !s->picked || !s->slots || !s->logits || !s->tokens || !s->seqs || !s->want ||
         !s->mark)
         return base_err_set(err, BASE_ENOMEM, "no memory for %u slots", s->n_slots);
-    return eng_cache_new_sized(s->model, s->n_slots, s->n_ctx, cache_tokens(s), &s->cache, err);
+    return BASE_OK;
 }
 
 struct eng_sched *eng_sched_new(const struct conf_engine *ec, const struct conf_local_model *mc,
@@ -126,6 +159,11 @@ bool eng_sched_load(struct eng_sched *s)
               s->mc->name, (unsigned long long)(base_mono_us() - t0) / 1000, s->n_slots, s->n_ctx,
               eng_tok_kind(s->tok), parser);
     return true;
+}
+
+bool eng_sched_lost(const struct eng_sched *s)
+{
+    return s->model && eng_model_lost(s->model);
 }
 
 void sched_request_free(struct eng_request *r)

@@ -65,6 +65,11 @@ static enum base_status gpu_open(struct eng_model *m, struct base_err *err)
     return BASE_OK;
 }
 
+static bool gpu_lost(const struct eng_model *m)
+{
+    return eng_cuda_lost(gpu(m)->d);
+}
+
 static void gpu_close(struct eng_model *m)
 {
     struct eng_gpu *g = gpu(m);
@@ -204,6 +209,7 @@ const struct eng_ops eng_ops_cuda = {
     .name = "cuda",
     .values_in_keys = true,
     .open = gpu_open,
+    .lost = gpu_lost,
     .close = gpu_close,
     .take = gpu_take,
     .give = gpu_give,
