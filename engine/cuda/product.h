@@ -7,11 +7,11 @@
  * nothing is launched.
  *
  * Numbers. Activations are rounded once, in blocks of 32 with a scale each, into `planes` bytes a
- * value (ENG_ACTS_INT): 2: 32512 steps, 3: 256 times as many, which is all that an f32 holds.
- * Products of codes with them are summed as integers over the block (16 values where weights have a
- * scale every 16), exactly; scales are applied in f32 and blocks summed in f32, along the row. F16
- * weights meet two planes of halves (22 bits), BF16 weights three of bfloat16 (24 bits), F32
- * weights f32.
+ * value (ENG_ACTS_INT): 2: 32512 steps, 3: 256 times as many, which is all that an f32 holds: what
+ * models whose logits are held to 1e-3 need. Products of codes with them are summed as integers
+ * over the block (16 values where weights have a scale every 16), exactly; scales are applied in
+ * f32 and blocks summed in f32, along the row. F16 weights meet two planes of halves (22 bits),
+ * BF16 weights three of bfloat16 (24 bits), F32 weights f32.
  *
  * Two paths. Up to WEIR_MV_ROWS rows (8; of all experts together: pass n_tok, the tokens of the
  * step): a warp has 16 weight rows, the four warps of a quarter of the row each are added in order.
@@ -20,9 +20,20 @@
  * order of f32 sums differs.
  *
  * Bytes. Every weight is read once in the first path; once per WEIR_TILE_ROWS rows in the second
- * (and from the second-level cache after that, if the matrix fits). Per form: bytes of weights over
- * those of the file, and instructions of a warp for a unit of 16 x 64 weights and 8 activation rows
- * with two planes, by kind: see docs/cuda-products.md.
+ * (and from the second-level cache after that, if the matrix fits). Bytes of a unit of 16 x 64
+ * weights (F16, BF16: 16 x 32), those over the file's, and instructions of a warp for it and up to
+ * 8 rows with two and with three planes, in sm_90's machine code (tools/cuda_units.py):
+ *
+ *   F16    1024  1.000   26         BF16   1024  1.000       31
+ *   Q4_0    576  1.000   83  93     Q4_1    640  1.000   92 112
+ *   Q5_0    704  1.000  112 122     Q5_1    768  1.000  105 125
+ *   Q8_0   1088  1.000   77  97     Q2_K    400  1.190  208 248
+ *   Q3_K    456  1.036  174 204     Q4_K    592  1.028  115 135
+ *   Q5_K    720  1.023  130 150     Q6_K    840  1.000  157 197
+ *   IQ4_NL  576  1.000  136 146     IQ4_XS  552  1.015  141 151
+ *   MXFP4   544  1.000  119 129     NVFP4   576  1.000  177 207
+ *
+ * docs/decisions/043-cuda-products.md has what follows from that, and what was not chosen.
  */
 #ifndef ENG_CUDA_PRODUCT_H
 #define ENG_CUDA_PRODUCT_H

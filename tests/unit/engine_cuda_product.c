@@ -8,8 +8,8 @@
 
 static uint32_t columns_of(uint32_t type, uint32_t which)
 {
-    static const uint32_t thirds[] = {32, 96, 352}, wholes[] = {256, 768, 1280},
-                          fours[] = {64, 192, 448}, any[] = {5, 100, 289};
+    static const uint32_t thirds[] = {32, 96, 1312}, wholes[] = {256, 768, 1280},
+                          fours[] = {64, 192, 1344}, any[] = {5, 100, 421};
     uint32_t block = eng_type_info(type)->block_values;
     return (block == 256 ? wholes : block == 64 ? fours : block == 32 ? thirds : any)[which];
 }
