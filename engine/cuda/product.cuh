@@ -46,11 +46,10 @@ WEIR_DEVICE bool weir_find(const struct weir_mm_args &a, uint32_t rows, struct w
             return false;
         j->mat = a.tile_expert[blockIdx.y];
         j->first = a.tile_first[blockIdx.y];
-#if defined(WEIR_BUG_43) /* pairs of the experts behind it taken along */
-        end = j->first + rows;
-#else
-        end = a.pair_first[j->mat + 1];
+#if defined(WEIR_BUG_43) /* every tile of an expert begins with its first pair */
+        j->first = a.pair_first[j->mat];
 #endif
+        end = a.pair_first[j->mat + 1];
     }
     j->n = end - j->first < rows ? end - j->first : rows;
     return true;
