@@ -441,9 +441,12 @@ void aud_witnesses_stop(struct aud_witnesses *w, uint32_t wait_ms)
     w->stop = true;
     pthread_cond_signal(&w->cv);
     pthread_mutex_unlock(&w->mu);
-    clock_gettime(CLOCK_REALTIME, &ts);
+    clock_gettime(CLOCK_MONOTONIC, &ts); /* the day's clock may be set while this waits */
     ts.tv_sec += wait_ms / 1000;
-    if (pthread_timedjoin_np(w->thread, NULL, &ts) != 0) {
+    ts.tv_nsec += (long)(wait_ms % 1000) * 1000000l;
+    ts.tv_sec += ts.tv_nsec / 1000000000l;
+    ts.tv_nsec %= 1000000000l;
+    if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &ts) != 0) {
         atomic_store(&w->abort, true); /* what is under way comes back at once */
         pthread_join(w->thread, NULL);
     }

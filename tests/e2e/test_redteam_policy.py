@@ -4,6 +4,7 @@ dated tables, the shadow policy, the use case of a key.
 Method: the real binary between two stand-ins; each test does what somebody with a text editor, a backup, an old
 signed file or a client key can do. Oracles: where the next request goes, exit codes, what the log holds.
 """
+import hashlib
 import json
 import os
 import resource
@@ -564,17 +565,28 @@ def test_many_switches_with_long_reasons_refuse_what_they_are_about(tmp_path, we
         g.kill()
 
 
-def test_a_request_whose_record_does_not_fit_is_refused_on_record(tmp_path, weir, eu, us):
-    rules = "".join(f'  - {{ id: {"r" * 55}{i:03d}, location: [EU, US], basis: [dpa, dpf] }}\n' for i in range(900))
-    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING,
-                        policy="version: 1\nrules:\n" + rules)
+def test_a_policy_of_a_thousand_rules_fills_no_record(tmp_path, weir, eu, us):
+    """Lists that grow with the policy are cut, with a digest of the whole: the request is answered, at 63 candidates too."""
+    ids = [f'{"r" * 55}{i:03d}' for i in range(900)]
+    tools = "tools: { deny: [%s] }" % ", ".join(f'"{"t" * 50}{k}*"' for k in range(8))
+    rules = "".join(f'  - {{ id: {i}, location: [EU, US], basis: [dpa, dpf], {tools} }}\n' for i in ids)
+    models = [f"m{i:02d}-{'x' * 50}" for i in range(62)]
+    many = harness.backend("b" * 40, us, "US", basis="scc", reference="R" * 60, models=models)
+    one, two = (", ".join(f"{'b' * 40}/{m}" for m in part) for part in (models[:31], models[31:]))
+    routing = f"  commodity: [{one}]\n  hard: [{two}, eu/gpt-x]\n  overflow: hard"
+    g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us) + [many], routing=routing,
+                        policy="version: 1\ndefault: { location: [EU, US] }\nrules:\n" + rules)
     try:
-        before = len(eu.received()) + len(us.received())
-        status, head, answer = g.chat("Hello")
-        assert status == 400 and answer["error"]["code"] == "record_too_large"
-        assert len(eu.received()) + len(us.received()) == before
-        leaf = next(x for x in events(g, "req.refused") if x["req"] == head["x-request-id"])
-        assert leaf["why"] == "record_too_large"
+        status, head, answer = g.chat("Hello", headers={"x-weir-tier": "commodity"})
+        assert status == 200 and head["x-weir-route"] == "eu/gpt-x", answer
+        leaf = next(x for x in events(g, "req.intent") if x["req"] == head["x-request-id"])["decision"]
+        assert len(leaf["candidates"]) == 63
+        assert 50 < len(leaf["rules"]) < 100 and leaf["rules"] == ids[:len(leaf["rules"])]
+        assert leaf["rules_cut"] == {"n": 900, "sha256": hashlib.sha256("".join(i + "\n" for i in ids).encode()).hexdigest()}
+        assert leaf["tools_cut"]["n"] == 900 and "tools" not in leaf
+        out = g.command("policy", "diff", os.path.join(g.folder, "policy.yaml"), os.path.join(g.folder, "policy.yaml"), "--log", g.audit).stdout.decode()
+        assert "not_reproduced" not in out or "not_reproduced 0" in " ".join(out.replace(":", " ").split()), out
+        assert g.verify()[0] == 0
     finally:
         g.kill()
 

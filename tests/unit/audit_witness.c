@@ -12,6 +12,7 @@
 #include "audit/reader.h"
 #include "audit/verify.h"
 #include "audit/witness.h"
+#include "audit/witnesses.h"
 
 static const char vector[] =
     "audit.example.internal/gw1\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n"
@@ -324,6 +325,40 @@ static void test_records(void **state)
         assert_false(ver_record_scan(base_str_c(bad[i]), &r));
 }
 
+/* ---- the end ---- */
+
+static clockid_t joined_by = -1;
+static int64_t joined_for_ms;
+
+/* Stands before the C library's own. */
+int pthread_clockjoin_np(pthread_t t, void **out, clockid_t clock, const struct timespec *until)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    joined_by = clock;
+    joined_for_ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+    return pthread_join(t, out);
+}
+
+/* A clock that is set while Weir stops neither prolongs the stop nor takes the witnesses' last
+ * word: the wait goes by the clock that nobody sets, and is the one asked for. */
+static void test_the_last_wait(void **state)
+{
+    char dir[UT_PATH];
+    struct aud_witnesses *w;
+    struct base_err err;
+    const struct aud_witness_conf c = {"w1", "http://127.0.0.1:9/", WITNESS_VKEY, NULL};
+
+    (void)state;
+    ut_dir(dir);
+    assert_int_equal(aud_witnesses_start(dir, &c, 1, 1, &w, &err), BASE_OK);
+    aud_witnesses_stop(w, 2600);
+    assert_int_equal(joined_by, CLOCK_MONOTONIC);
+    assert_true(joined_for_ms <= 2600);
+    ut_rm(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_proofs),
         cmocka_unit_test(test_proof_file),
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_the_last_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
