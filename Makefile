@@ -157,6 +157,12 @@ $(EMU): $(EMU_OBJ)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD   $@')
 	$(Q)$(CXX) -shared -Wl,-z,defs $(if $(SANFLAGS),-Wl$(comma)-z$(comma)undefs $(SANFLAGS)) -o $@ $^ -lpthread -ldl
+# The emulator with one kernel file's planted bug (tests/fault/test_cuda_planted.py): N.so PLANT=file
+$(BUILD)/planted/%.so: $(EMU_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) $(EMU_CHECKS) -DWEIR_BUG_$* -c -o $(@:.so=.o) $(PLANT)
+	$(Q)$(CXX) -shared -Wl,-z,defs $(if $(SANFLAGS),-Wl$(comma)-z$(comma)undefs $(SANFLAGS)) -o $@ \
+	  $(filter-out $(PLANT:%.cu=$(BUILD)/emu/%.o),$(EMU_OBJ)) $(@:.so=.o) -lpthread -ldl
 # The same with a call at every access to memory, which counts it (tests/emu/count.cpp).
 EMU_COUNT := $(BUILD)/tests/libweir-emu-count.so
 $(BUILD)/count/%.o: %.cu

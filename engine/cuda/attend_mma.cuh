@@ -169,7 +169,9 @@ WEIR_DEVICE void mma_values(struct mma_state<NP> *st, const float less[2],
             break;
         WEIR_UNROLL
         for (int j = 0; j < 2; j++) {
-#if !defined(WEIR_BUG_61) /* sums not rescaled when a larger score comes */
+#if defined(WEIR_BUG_61) /* sums not rescaled when a larger score comes */
+            (void)less;
+#else
             st->o[i][j][0] *= less[0];
             st->o[i][j][1] *= less[0];
             st->o[i][j][2] *= less[1];

@@ -1,0 +1,53 @@
+"""Bugs planted in the kernels (WEIR_BUG_n in engine/cuda) must each make the test of their subject fail.
+
+A bug is compiled into one kernel file of the emulator; the subject's test program, itself unchanged, then
+opens that emulator. A few by default, for each takes seconds to compile; WEIR_PLANTED=all takes all.
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.dirname(os.path.abspath(os.environ.get("WEIR_BIN", os.path.join(ROOT, "build", "weir"))))
+# number: the file that is compiled with it, the test that must see it
+BUGS = {
+    40: ("round", "product"), 41: ("product_q4", "product"), 42: ("product_q4", "product"),
+    43: ("product_q4", "grouped"), 44: ("product_q4", "product"), 45: ("product_q4", "product"),
+    46: ("product_q6", "product"), 47: ("product_q4", "product"), 48: ("product_q4", "product"),
+    49: ("product_fp4", "product"),
+    61: ("attend_mma", "attend"), 62: ("attend_mma", "attend"), 63: ("attend_fma", "attend"),
+    64: ("heads", "heads"), 65: ("delta", "state"), 66: ("attend_mma", "attend"),
+    67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
+    70: ("compress", "state"), 71: ("index", "index"), 72: ("attend_mma", "attend"),
+}
+FEW = [40, 63, 64, 65, 70, 71]
+CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
+
+
+def test_every_planted_bug_is_listed():
+    found = set()
+    folder = os.path.join(ROOT, "engine", "cuda")
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            found |= {int(n) for n in re.findall(r"WEIR_BUG_(\d+)", f.read())}
+    assert found == set(BUGS)
+
+
+@pytest.mark.parametrize("bug", CHOSEN)
+def test_planted_bug_is_caught(bug):
+    source, subject = BUGS[bug]
+    library = os.path.join(BUILD, "planted", f"{bug}.so")
+    program = os.path.join(BUILD, "unit", f"engine_cuda_{subject}")
+    if os.path.exists(library):
+        os.unlink(library)
+    subprocess.run(["make", "-C", ROOT, f"BUILD={os.path.relpath(BUILD, ROOT)}", "CUDA=no",
+                    os.path.relpath(program, ROOT), os.path.relpath(library, ROOT),
+                    f"PLANT=engine/cuda/{source}.cu"], check=True, stdout=subprocess.DEVNULL)
+    got = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+                         env={**os.environ, "WEIR_CUDA_LIBRARY": library})
+    assert got.returncode != 0, f"bug {bug} of {source}.cu: {subject}'s test passes"
+    told = got.stdout + got.stderr
+    assert "FAILED" in told or "weir-emu" in told, told  # by what it says, not for want of a library
+    assert "FAILED  ] GROUP SETUP" not in told, told
