@@ -450,6 +450,10 @@ void pol_postal_at(struct pol_scan *s, size_t at)
     size_t e = at, k = 0;
 
     if (pol_is_digit(s->p[at])) {
+        if (at + 8 > s->n || !((s->p[at + 2] == '-' && pol_is_digit(s->p[at + 3])) ||
+                               (s->p[at + 4] == '-' && pol_is_digit(s->p[at + 5])) ||
+                               (s->p[at + 4] == ' ' && upper_at(s, at + 5) && upper_at(s, at + 6))))
+            return;
         e = postal(s, at);
         if (e > at + 5 && e + 1 < s->n && s->p[e] == ' ' && capital_word(s, e + 1) &&
             pol_stands_alone(s, at, e) &&

@@ -528,10 +528,12 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
         p->fn(sc, p, s->hits[i].from, s->hits[i].to);
     }
     pol_scan_numbers(sc);
-    if (!grow((void **)&s->shadow, &s->cap_shadow, sc->n, 1))
-        sc->truncated = true;
-    else
-        pol_scan_slips(sc, s->shadow);
+    if (sc->slips) {
+        if (grow((void **)&s->shadow, &s->cap_shadow, sc->n, 1))
+            pol_scan_slips(sc, s->shadow);
+        else
+            sc->truncated = true;
+    }
     pol_scan_address(sc);
     pol_scan_keyed(sc);
 }

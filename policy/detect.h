@@ -34,6 +34,7 @@ struct pol_scan {
     size_t n_v, cap;
     size_t n_names; /* the first of v: what the tagger found, in order */
     bool truncated;
+    bool slips; /* pol_scan_numbers saw letters among digits */
 };
 
 struct pol_pat;
@@ -66,7 +67,8 @@ struct pol_tagger;
 void pol_scan_names(struct pol_scan *s, const struct pol_tagger *t);
 /* Every run of digits and separators in the text: national numbers, cards, telephones. */
 void pol_scan_numbers(struct pol_scan *s);
-/* Once more for numbers with letters that look like digits; shadow: s->n bytes of the caller's. */
+/* Once more for numbers with letters that look like digits, if s->slips; shadow: s->n bytes of the
+ * caller's. */
 void pol_scan_slips(struct pol_scan *s, char *shadow);
 /* A postal code in a form of its own, at the token that begins at `at` and holds a digit. */
 void pol_postal_at(struct pol_scan *s, size_t at);

@@ -136,6 +136,10 @@ static void windows(struct pol_scan *s, const struct group *g, size_t n, bool cu
     }
 }
 
+/* What a letter inside a number was: the digit, or 0. */
+static const char slips[256] = {['O'] = '0', ['o'] = '0', ['l'] = '1', ['I'] = '1',
+                                ['S'] = '5', ['B'] = '8', ['Z'] = '2', ['b'] = '6'};
+
 static bool separates(char c)
 {
     return c == ' ' || c == '.' || c == '-' || c == '/' || c == '\n';
@@ -153,6 +157,7 @@ static size_t chain(struct pol_scan *s, size_t i)
         while (i < s->n && pol_is_digit(s->p[i]))
             i++;
         if (i < s->n && pol_is_word(s->p[i])) { /* glued to letters: no group */
+            s->slips = s->slips || slips[(unsigned char)s->p[i]];
             if (n > 0)
                 pol_ids_at(s, a);
             if (n > 0 && !open_sep(g[n - 1].sep))
@@ -188,6 +193,8 @@ static size_t chain(struct pol_scan *s, size_t i)
             g[n - 1].sep = 'x'; /* goes on as something else */
         break;
     }
+    if (total >= 4 && i + 1 < s->n && slips[(unsigned char)s->p[i + 1]])
+        s->slips = true;
     if (total >= 9)
         windows(s, g, n, n > PLAIN_GROUPS && pol_cue_near(s, from, i, ANNOUNCES, 0, 40, 0));
     return i;
@@ -220,10 +227,6 @@ static size_t next_start(const char *p, size_t i, size_t n)
 }
 
 /* ---- slips of scanners ---- */
-
-/* What a letter inside a number was: the digit, or 0. */
-static const char slips[256] = {['O'] = '0', ['o'] = '0', ['l'] = '1', ['I'] = '1',
-                                ['S'] = '5', ['B'] = '8', ['Z'] = '2', ['b'] = '6'};
 
 /* The run of letters and digits at i: its end; *wrong letters that are slips, *right digits;
  * -1 in *wrong if another letter is in it. */
@@ -360,8 +363,9 @@ void pol_scan_numbers(struct pol_scan *s)
             pol_postal_at(s, run);
         }
         if (run < i) {
-            while (i < s->n && pol_is_word(s->p[i]))
-                i++;
+            s->slips = s->slips || slips[(unsigned char)s->p[i - 1]];
+            for (; i < s->n && pol_is_word(s->p[i]); i++)
+                s->slips = s->slips || slips[(unsigned char)s->p[i]];
             continue;
         }
         for (e = i; e < s->n && pol_is_digit(s->p[e]); e++)
