@@ -3,6 +3,7 @@
  * Method: tables of sentences, one finding's type each; the same words in general statements and
  * questions must leave no special or criminal class. */
 #include "policy/detect.h"
+#include "policy/hints.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -183,6 +184,34 @@ static void test_told(void **state)
     CHECK(rows);
 }
 
+static size_t hints(const char *text, struct pol_hint out[POL_HINT_TYPES])
+{
+    struct pol_scan s = {.p = text, .n = strlen(text)};
+
+    return pol_hints_at(&s, 0, out);
+}
+
+/* How hints are written: capitals, open ends, several words, the longest. */
+static void test_hints(void **state)
+{
+    struct pol_hint h[POL_HINT_TYPES];
+    (void)state;
+
+    assert_int_equal(hints("SLD in the council", h), 1);
+    assert_int_equal(h[0].type, POL_SPECIAL_POLITICAL);
+    assert_int_equal(h[0].to, 3);
+    assert_int_equal(hints("sld in the council", h), 0);
+    assert_int_equal(hints("SLDX", h), 0);
+    assert_int_equal(hints("diabetiker", h), 1); /* "diabet*" */
+    assert_int_equal(h[0].to, 10);
+    assert_int_equal(h[0].type, POL_SPECIAL_HEALTH);
+    assert_int_equal(hints("house  arrest again", h), 1);
+    assert_int_equal(h[0].type, POL_SPECIAL_CRIMINAL);
+    assert_int_equal(h[0].to, 13);
+    assert_int_equal(hints("house of cards", h), 0);
+    assert_int_equal(hints("", h), 0);
+}
+
 static void test_topics(void **state)
 {
     static const char *const none[] = {
@@ -242,7 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_health),   cmocka_unit_test(test_beliefs),
         cmocka_unit_test(test_criminal), cmocka_unit_test(test_told),
-        cmocka_unit_test(test_topics),
+        cmocka_unit_test(test_hints),    cmocka_unit_test(test_topics),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
