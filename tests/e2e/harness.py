@@ -130,7 +130,7 @@ class Gateway:
     def __init__(self, folder, weir, *, backends=(), routing=None, policy=POLICY, model=None,
                  limits="", model_extra="context: 2048, slots: 4", start=True, env=None, tls_extra="",
                  audit="on_failure: refuse, content: off",
-                 engine_extra=""):
+                 engine_extra="", device="cpu"):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.weir = folder, weir
         self.port, self.admin_port = free_port(), free_port()
@@ -141,7 +141,7 @@ class Gateway:
         self.process = None
         self.limits, self.tls_extra, self.model_extra = limits, tls_extra, model_extra
         self.audit_settings = audit
-        self.engine_extra = engine_extra
+        self.engine_extra, self.device = engine_extra, device
         self.write(backends, routing, policy, model)
         self.key = None
         if start:
@@ -151,7 +151,7 @@ class Gateway:
     def write(self, backends, routing, policy, model):
         engine = ""
         if model:
-            engine = (f"engine:\n  device: cpu\n  models:\n"
+            engine = (f"engine:\n  device: {self.device}\n  models:\n"
                       f"    - {{ name: home, file: {model}, {self.model_extra} }}\n{self.engine_extra}")
         back = "backends:\n" + "\n".join(backends) + "\n" if backends else ""
         with open(os.path.join(self.folder, "policy.yaml"), "w", encoding="utf-8") as f:

@@ -1,0 +1,108 @@
+"""Goal: where a local model is computed: `device: cuda` without a GPU says in one sentence what is missing and the
+rest of Weir runs; `auto` takes the CPU; a model on the emulated device answers as on the CPU; and when the device
+fails, the engine's process ends and another takes over.
+
+Method: the tiny llama of tests/vectors; the emulated device is told by its environment which launch fails.
+"""
+import os
+import subprocess
+
+import harness
+import pytest
+
+MODEL = os.path.abspath("tests/vectors/models/llama.gguf")
+SMALL = "context: 128, slots: 2"
+
+
+def emulator(weir):
+    path = os.path.join(os.path.dirname(weir), "tests", "libweir-emu.so")
+    return os.path.exists(path)
+
+
+def has_gpu():
+    return os.path.exists("/proc/driver/nvidia/version")
+
+
+def log_of(g):
+    with open(g.log_path, encoding="utf-8") as f:
+        return f.read()
+
+
+def text_of(g):
+    status, _, answer = g.chat("abc", model="local/home", temperature=0, max_tokens=6)
+    assert status == 200, answer
+    return answer["choices"][0]["message"].get("content")
+
+
+@pytest.fixture(scope="module")
+def on_cpu(tmp_path_factory, weir):
+    """What the CPU answers; `auto` has chosen it."""
+    g = harness.Gateway(str(tmp_path_factory.mktemp("auto")), weir, model=MODEL, model_extra=SMALL, device="auto")
+    text = text_of(g)
+    log = log_of(g)
+    g.kill()
+    return text, log
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+def test_auto_takes_the_cpu_and_says_why(on_cpu):
+    _, log = on_cpu
+    lines = [row for row in log.split("\n") if "on the CPU: " in row]
+    assert len(lines) == 1 and ("NVIDIA driver" in lines[0] or "device" in lines[0]), log
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+def test_cuda_without_a_gpu_is_one_sentence(tmp_path, weir):
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="cuda", start=False)
+    g.key = g.new_key("tests")
+    try:
+        g.start(timeout_s=5)
+    except Exception:  # no backend is ready: /readyz says so
+        pass
+    harness.wait_for("the reason", lambda: "cannot be used: " in log_of(g), 20)
+    row = [r for r in log_of(g).split("\n") if "cannot be used: " in r][0]
+    assert "no NVIDIA driver (libcuda.so.1 was not found)" in row, row
+    status, _, answer = g.chat("abc", model="local/home")
+    assert status == 503, answer
+    g.kill()
+
+
+def test_the_command_says_it_too(weir):
+    if has_gpu():
+        pytest.skip("this machine has a GPU")
+    done = subprocess.run([weir, "model", "run", MODEL, "-p", "abc", "--device", "cuda"], capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert done.returncode == 2 or done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "no NVIDIA driver" in done.stderr, done.stderr
+
+
+def test_emulated_answers_as_the_cpu(tmp_path, weir, on_cpu):
+    assert emulator(weir), "make emulator"
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="emulated")
+    assert text_of(g) == on_cpu[0]
+    assert text_of(g) == on_cpu[0]
+    g.kill()
+
+
+def test_a_lost_device_is_another_process(tmp_path, weir, on_cpu):
+    assert emulator(weir), "make emulator"
+    # the prompt passes, a launch of some step behind it does not
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="emulated",
+                        env={"WEIR_EMU_FAIL": "260"})
+    before = g.pids()["engine"]
+    seen = []
+    for i in range(30):     # a prompt of its own each: what is cached or in a graph launches nothing
+        status, _, answer = g.chat(f"abc{i or ''}", model="local/home", temperature=0, max_tokens=6)
+        seen.append(status)
+        if i == 0:
+            assert answer["choices"][0]["message"].get("content") == on_cpu[0]
+        if status != 200:
+            assert status in (500, 502, 503), answer
+            break
+    assert seen[0] == 200 and seen[-1] != 200, seen
+    harness.wait_for("another engine", lambda: g.pids().get("engine", before) != before, 30)
+    harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 30)
+    log = log_of(g)
+    assert "CUDA error 719" in log and "a device has failed" in log, log
+    harness.wait_for("an answer", lambda: g.chat("abc", model="local/home", temperature=0, max_tokens=6)[0] == 200, 30)
+    g.kill()
