@@ -46,8 +46,9 @@ static struct weir_acts acts_room(struct eng_fwd *f, struct eng_gpu_buffer *b,
 {
     struct eng_gpu *g = eng_gpu_of(f);
     uint32_t all = (n_rows + f->n - 1) / f->n * f->s->rows;
-    void *p = eng_gpu_room(g, b, weir_acts_bytes(kind, all, n_in, f->m->planes));
-    return weir_acts_at(kind, n_rows, n_in, f->m->planes, x, p);
+    uint32_t planes = f->m->planes + 1; /* the CPU's two have two bits more than two bytes */
+    void *p = eng_gpu_room(g, b, weir_acts_bytes(kind, all, n_in, planes));
+    return weir_acts_at(kind, n_rows, n_in, planes, x, p);
 }
 
 /* What prepare() was given, as products of this kind take it. */
