@@ -21,7 +21,7 @@ WEIR_DEVICE float delta_input(const struct weir_delta_args &a, uint32_t entry, u
     uint32_t first = a.order.token[entry], keep = a.conv - 1;
     if (a.cell[first] == 0)
         return 0;
-    const float *state = a.states.at + a.states.slot[first] * a.states.each;
+    const float *state = a.states.at + (uint64_t)a.states.slot[first] * a.states.each;
     return state[(uint64_t)c * keep + keep - (back - (e - entry))];
 }
 
@@ -68,15 +68,16 @@ WEIR_KERNEL(weir_delta_conv, struct weir_delta_args, THREADS)
 WEIR_DEVICE void delta_keep(const struct weir_delta_args &a, uint32_t run, uint32_t c)
 {
     uint32_t entry = a.order.first[run], past = a.order.first[run + 1], keep = a.conv - 1;
-    uint64_t in = (uint64_t)c * keep, at = a.states.slot[a.order.token[entry]] * a.states.each + in;
+    float *live = a.states.at + (uint64_t)c * keep;
     for (uint32_t e = entry; e < past; e++) {
         uint32_t mark = a.states.mark[a.order.token[e]];
-        float *copy = a.states.at + mark * a.states.each + in;
+        float *copy = live + (uint64_t)mark * a.states.each;
         for (uint32_t j = 0; mark != WEIR_NO_MARK && j < keep; j++)
             copy[j] = delta_input(a, entry, e, keep - 1 - j, c);
     }
+    live += (uint64_t)a.states.slot[a.order.token[entry]] * a.states.each;
     for (uint32_t j = 0; j < keep; j++) /* reads ahead of what it has written */
-        a.states.at[at + j] = delta_input(a, entry, past - 1, keep - 1 - j, c);
+        live[j] = delta_input(a, entry, past - 1, keep - 1 - j, c);
 }
 
 /* How a state decays, and how much of a token's value it takes. */
@@ -165,8 +166,9 @@ WEIR_DEVICE void delta_head(const struct weir_delta_args &a, uint32_t run, uint3
     uint32_t entry = a.order.first[run], past = a.order.first[run + 1];
     uint32_t first = a.order.token[entry];
     uint32_t key = a.tiled ? h % a.n_key : h / (a.n_value / a.n_key);
-    uint64_t in = (uint64_t)a.channels * (a.conv - 1) + (uint64_t)h * a.dk * a.dv + col;
-    float *live = a.states.at + a.states.slot[first] * a.states.each + in;
+    float *slots =
+        a.states.at + (uint64_t)a.channels * (a.conv - 1) + (uint64_t)h * a.dk * a.dv + col;
+    float *live = slots + (uint64_t)a.states.slot[first] * a.states.each;
     bool there = col < a.dv, fresh = a.cell[first] == 0;
     float s[R], scale = 1.0f / sqrtf((float)a.dk);
     const float *from = live + (uint64_t)(part * R) * a.dv;
@@ -194,7 +196,7 @@ WEIR_DEVICE void delta_head(const struct weir_delta_args &a, uint32_t run, uint3
         if (there && part == 0)
             a.out[((uint64_t)t * a.n_value + h) * a.dv + col] = o * scale;
         if (there && mark != WEIR_NO_MARK)
-            delta_copy<R>(s, a.states.at + mark * a.states.each + in, part * R, a.dk, a.dv);
+            delta_copy<R>(s, slots + (uint64_t)mark * a.states.each, part * R, a.dk, a.dv);
     }
     if (there)
         delta_copy<R>(s, live, part * R, a.dk, a.dv);
