@@ -290,6 +290,12 @@ deps-test:
 .PHONY: check
 check: deps-test
 	$(PYTHON) tools/check.py
+	$(if $(NVCC),$(MAKE) check-cuda)
+# Where nvcc is: all kernels compile for all architectures without warnings, spills or stack, and within
+# their caps; our declarations of the driver are NVIDIA's. Takes minutes when the images are not there.
+.PHONY: check-cuda
+check-cuda: cuda cuda-abi
+	$(PYTHON) tools/cuda_report.py --build $(BUILD) --check
 
 .PHONY: bench
 bench:
@@ -349,6 +355,7 @@ help:
 	@echo "make test       unit, end-to-end and fault tests; last line: N passed, N failed"
 	@echo "make run        serve with conf/weir.yaml"
 	@echo "make check      style and structure rules"
+	@echo "make check-cuda the kernels' registers and memory against their caps (nvcc; part of make check)"
 	@echo "make cuda       the CUDA images alone (nvcc, minutes); CUDA=yes|no: a program with or without them"
 	@echo "make emulator   the emulated CUDA device for tests and --device emulated (docs/cuda.md)"
 	@echo "make bench      benchmarks (docs/benchmarks.md)"
