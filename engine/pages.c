@@ -155,79 +155,6 @@ static int32_t take(struct eng_pages *p, uint32_t g)
     return page;
 }
 
-/* ---- noted states ---- */
-
-bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a)
-{
-    uint32_t cells = (a->len - 1) % ENG_PAGE + 1;
-    while (page != NONE && page != a->page) {
-        const struct node *d = &p->nodes[page];
-        bool same = d->origin != NONE && cells <= d->origin_n;
-        page = same && p->nodes[d->origin].life == d->origin_life ? d->origin : NONE;
-    }
-    return page != NONE && a->page == page;
-}
-
-struct note *pages_note(const struct eng_pages *p, const int32_t *chain, uint32_t n)
-{
-    struct note *best = NULL;
-    for (uint32_t i = 0; i < p->n_slots; i++) {
-        struct note *a = &p->notes[i];
-        if (a->page != NONE && a->len <= n && (!best || a->len > best->len) &&
-            pages_noted(p, chain[(a->len - 1) / ENG_PAGE], a))
-            best = a;
-    }
-    return best;
-}
-
-static void drop_note(struct eng_pages *p, struct note *a)
-{
-    a->page = NONE;
-    p->slots[p->n_free_slots++] = a->slot;
-}
-
-void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell)
-{
-    for (uint32_t i = 0; i < p->n_slots; i++)
-        if (p->notes[i].page == page && (p->notes[i].len - 1) % ENG_PAGE >= from_cell)
-            drop_note(p, &p->notes[i]);
-}
-
-void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to)
-{
-    for (uint32_t i = 0; i < p->n_slots; i++)
-        if (p->notes[i].page == page)
-            p->notes[i].page = to;
-}
-
-uint32_t pages_take_slot(struct eng_pages *p)
-{
-    struct note *oldest = NULL;
-    for (uint32_t i = 0; p->n_free_slots == 0 && i < p->n_slots; i++) {
-        struct note *a = &p->notes[i];
-        if (a->page != NONE && (!oldest || a->when < oldest->when))
-            oldest = a;
-    }
-    if (oldest)
-        drop_note(p, oldest);
-    BASE_BUG_ON(p->n_free_slots == 0);
-    return p->slots[--p->n_free_slots];
-}
-
-/* A state in this slot is that behind token len, which is in this page. */
-static struct note *add_note(struct eng_pages *p, int32_t page, uint32_t len, uint32_t slot)
-{
-    struct note *a = p->notes;
-    for (uint32_t i = 0; i < p->n_slots; i++) /* not the same twice */
-        if (p->notes[i].page == page && p->notes[i].len == len)
-            drop_note(p, &p->notes[i]);
-    while (a->page != NONE) /* there are as many as slots */
-        a++;
-    *a =
-        (struct note){.page = page, .len = len, .slot = slot, .when = ++p->clock, .fresh_of = NONE};
-    return a;
-}
-
 /* ---- growing ---- */
 
 uint32_t eng_pages_len(const struct eng_pages *p, uint32_t seq)
@@ -330,7 +257,7 @@ static bool room_to_note(struct eng_pages *p, uint32_t seq)
     }
     if (!oldest)
         return false;
-    drop_note(p, oldest);
+    pages_drop_note(p, oldest);
     p->fresh--;
     return true;
 }
@@ -350,7 +277,7 @@ uint32_t eng_pages_add(struct eng_pages *p, uint32_t seq, int32_t token, bool no
     q->len++;
     if (note && p->n_slots && room_to_note(p, seq)) {
         *mark = pages_take_slot(p);
-        add_note(p, page, q->len, *mark)->fresh_of = (int32_t)seq;
+        pages_add_note(p, page, q->len, *mark)->fresh_of = (int32_t)seq;
         p->fresh++;
     }
     return cell;
@@ -494,7 +421,7 @@ void eng_pages_close(struct eng_pages *p, uint32_t seq)
             pages_learn_tail(p, seq);
         int32_t last = pages_row(p, 0, seq)[(q->len - 1) / ENG_PAGE];
         if (p->n_slots && p->groups[0].pages[last].nodes) { /* the live state is noted as it is */
-            (void)add_note(p, last, q->len, q->slot);
+            (void)pages_add_note(p, last, q->len, q->slot);
             q->slot = ENG_NO_MARK;
         }
     }

@@ -103,6 +103,8 @@ void pages_let_go(struct eng_pages *p, uint32_t g, int32_t page);
 /* A node takes the page of another group, which holds `cells` that it relies on; or lets go. */
 void pages_keep(struct eng_pages *p, uint32_t g, int32_t page, int32_t node, uint32_t cells);
 void pages_unkeep(struct eng_pages *p, uint32_t g, int32_t page);
+/* ---- pages_note.c ---- */
+
 /* Whether the note stands on this page of the first group, or on the one that it was copied from.
  */
 bool pages_noted(const struct eng_pages *p, int32_t page, const struct note *a);
@@ -112,6 +114,9 @@ void pages_drop_notes(struct eng_pages *p, int32_t page, uint32_t from_cell);
 void pages_move_notes(struct eng_pages *p, int32_t page, int32_t to);
 /* A slot for a state, if need be that of the note that was used longest ago. */
 uint32_t pages_take_slot(struct eng_pages *p);
+/* A state in this slot is that behind token len, which is in this page. */
+struct note *pages_add_note(struct eng_pages *p, int32_t page, uint32_t len, uint32_t slot);
+void pages_drop_note(struct eng_pages *p, struct note *a);
 
 /* ---- pages_tree.c ---- */
 
