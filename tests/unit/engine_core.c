@@ -326,8 +326,9 @@ static void crowd(const char *file, const struct answer *want, uint32_t n, uint3
     memset(got, 0, sizeof(got));
     bed_open(&b, file, slots, cache_tokens, 40);
     while (next < n || eng_sched_busy(b.s)) {
-        for (uint32_t burst = next < n && steps % 3 == 0 ? pick(7) : 0; burst && next < n;
-             burst--) {
+        eng_sched_status(b.s, &st);
+        uint32_t burst = st.queued < 32 && steps % 3 == 0 ? pick(8) : 0;
+        for (; burst && next < n; burst--) {
             question[next] = pick(QUESTIONS);
             submit(&b, got, next, question[next], TENANTS[pick(3)]);
             next++;
