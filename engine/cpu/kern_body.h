@@ -176,12 +176,21 @@ FN void v_softmax(float *p, uint32_t n, uint32_t padded, float scale)
         p[i] = 0;
 }
 
+/* What comes next begins here, in steps of so many floats: the hardware does not see a page's end. */
+FN void fetch_ahead(const float *p, size_t step)
+{
+    for (int i = 0; i < 16; i++)
+        __builtin_prefetch(p + (size_t)i * step);
+}
+
 /* Scores of n rows (a constant) with the keys 0..n_kv rounded up to whole blocks. */
 FN void score_rows(int n, const float *const *q, const struct eng_attend *a, uint32_t padded)
 {
     for (uint32_t j = 0; j < padded; j += LANES) {
         const float *page = a->k + (size_t)a->pages[j / ENG_PAGE] * a->k_page;
         const float *kj = page + eng_key_at(a->n_dim, j % ENG_PAGE, 0);
+        if (j % ENG_PAGE == 0 && j + ENG_PAGE < padded)
+            fetch_ahead(a->k + (size_t)a->pages[j / ENG_PAGE + 1] * a->k_page, 16);
         vf s[12];
         UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
         for (uint32_t i = 0; i < a->n_dim; i++) {
@@ -202,7 +211,10 @@ FN void weigh_rows(int n, float *const *out, const struct eng_attend *a, uint32_
         UNROLL for (int r = 0; r < n; r++) s[r] = vf_zero();
         for (uint32_t j = 0; j < n_kv;) {
             const float *v = a->v + (size_t)a->pages[j / ENG_PAGE] * a->v_page + i;
-            for (uint32_t end = eng_page_end(j, n_kv); j < end; j++, v += n_dim) {
+            uint32_t end = eng_page_end(j, n_kv);
+            if (end < n_kv)
+                fetch_ahead(a->v + (size_t)a->pages[end / ENG_PAGE] * a->v_page + i, n_dim);
+            for (; j < end; j++, v += n_dim) {
                 vf val = vf_load(v);
                 UNROLL for (int r = 0; r < n; r++) s[r] =
                     vf_fma(val, vf_set1(a->scores[(size_t)r * padded + j]), s[r]);
