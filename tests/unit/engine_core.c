@@ -333,7 +333,7 @@ static void crowd(const char *file, const struct answer *want, uint32_t n, uint3
             submit(&b, got, next, question[next], TENANTS[pick(3)]);
             next++;
         }
-        if (next && pick(4) == 0) { /* cancel: whatever it is doing, within this call */
+        if (next && pick(6) == 0) { /* cancel: whatever it is doing, within this call */
             uint32_t id = next - 1 - pick(next < 12 ? next : 12);
             bool had = !got[id].done;
             assert_int_equal(eng_sched_cancel(b.s, got, id), had);
