@@ -176,7 +176,8 @@ FN void v_softmax(float *p, uint32_t n, uint32_t padded, float scale)
         p[i] = 0;
 }
 
-/* What comes next begins here, in steps of so many floats: the hardware does not see a page's end. */
+/* What comes next begins here, in steps of so many floats: the hardware does not see a page's end.
+ */
 FN void fetch_ahead(const float *p, size_t step)
 {
     for (int i = 0; i < 16; i++)
