@@ -469,6 +469,48 @@ static void states(void **state)
     shape(h, 2, 700, 30, 12);
 }
 
+/* Of two conversations that ended, the older one goes first, and of each its end; what somebody has
+ * begun anew stays. */
+static void the_oldest_goes_first(void **state)
+{
+    static const struct eng_page_group g[] = {{.per = 1}};
+    enum { LEN = 5 * ENG_PAGE };
+    int32_t one[LEN], two[LEN], other[LEN];
+    uint32_t common;
+    struct bed b;
+    (void)state;
+    bed_open(&b, g, 1, 700, 12, 0);
+    for (int i = 0; i < LEN; i++) {
+        one[i] = i;
+        two[i] = 1000 + i;
+        other[i] = 2000 + i;
+    }
+    open_seq(&b, 0, 0, one, LEN);
+    grow(&b, 0, one, LEN, LEN);
+    eng_pages_close(b.p, 0);
+    open_seq(&b, 0, 0, two, LEN);
+    grow(&b, 0, two, LEN, LEN);
+    eng_pages_close(b.p, 0); /* ten of twelve pages are cached */
+    b.len[0] = 0;
+    open_seq(&b, 1, 1, other, LEN);
+    grow(&b, 1, other, 4 * ENG_PAGE, LEN); /* takes the two that are free, and two more */
+    assert_int_equal(eng_pages_open(b.p, 2, NAMES[0], one, LEN, &common), 3 * ENG_PAGE);
+    assert_int_equal(eng_pages_open(b.p, 3, NAMES[0], two, LEN, &common), LEN);
+    (void)eng_pages_truncate(b.p, 3, 0); /* used later than `one`, and nobody's */
+    b.tenant[1] = 1;
+    grow(&b, 1, other + 4 * ENG_PAGE, ENG_PAGE, LEN);
+    assert_int_equal(eng_pages_open(b.p, 3, NAMES[0], two, LEN, &common), 4 * ENG_PAGE);
+    assert_int_equal(common, 4 * ENG_PAGE);
+    uint32_t more[SEQS] = {0};
+    more[1] = ENG_PAGE; /* 5 + 3 + 4 pages are in use: all */
+    assert_false(eng_pages_fits(b.p, more));
+    eng_pages_close(b.p, 2);
+    assert_true(eng_pages_fits(b.p, more));
+    for (uint32_t s = 0; s < SEQS; s++)
+        b.len[s] = 0;
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +518,7 @@ int main(void)
         cmocka_unit_test(windows),
         cmocka_unit_test(compressed),
         cmocka_unit_test(states),
+        cmocka_unit_test(the_oldest_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
