@@ -1,7 +1,7 @@
 /* family_deepseek32.c - DeepSeek V3.2 (arXiv 2512.02556) and GLM-5 (glm-dsa, Zhipu AI).
  *
  * The layers of DeepSeek V3 (family_deepseek2.c), but attention sees at most top_k keys, which an
- * indexer picks (model_index.c). Its heads turn in pairs that lie half a head apart in DeepSeek's,
+ * indexer picks (cpu/index.c). Its heads turn in pairs that lie half a head apart in DeepSeek's,
  * adjacent in GLM's. In GLM-5.2 some layers have no indexer and see what the last one picked; files
  * may say which, or it follows from the context length, by which that release is told.
  */

@@ -60,7 +60,7 @@ enum eng_mixer {
     ENG_MIX_COMPRESS /* a window of keys, and older ones compressed (model_compress.c) */
 };
 
-/* The indexer that picks the keys which attention sees (model_index.c). */
+/* The indexer that picks the keys which attention sees (cpu/index.c). */
 struct eng_index_params {
     uint32_t n_head, n_dim, top_k; /* top_k 0: there is none */
     bool neox;                     /* RoPE pairs of its heads */
