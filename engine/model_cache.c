@@ -9,9 +9,9 @@
  * of them needs. Compressed keys are a group of their own, a cell of which stands for `ratio`
  * tokens.
  *
- * Room: the first group has as many pages as the caller asked tokens for. Those of windows have
- * what all sequences can need at once, and as much again for what stays cached, but never more than
- * the first.
+ * Room: the first group has as many pages as the caller asked tokens for, and one. Those of windows
+ * have what all sequences can need at once, and as much again for what stays cached, but never more
+ * than the first.
  *
  * A state is overwritten by every token, so a sequence cannot be cut anywhere: a copy is noted
  * behind tokens that the caller marks. ENG_NOTED a sequence can be noted; the oldest of all makes
@@ -62,6 +62,7 @@ static void make_groups(const struct eng_model *m, uint32_t n_seq, uint32_t n_ct
 {
     uint64_t pages = n_tokens ? (n_tokens + ENG_PAGE - 1) / ENG_PAGE
                               : (uint64_t)n_seq * ((n_ctx + ENG_PAGE - 1) / ENG_PAGE);
+    pages++; /* for a copy: one sequence alone can always grow to n_ctx */
     *x = (struct groups){.n = 1};
     x->at[0] = (struct eng_page_group){.per = 1, .n_pages = (uint32_t)pages};
     for (uint32_t l = 0; l < m->hp.n_layer; l++) {

@@ -194,6 +194,50 @@ static void batches_of_all_families(void **state)
         family(far_dir(), names[i]);
 }
 
+/* A cache of one context: whoever is alone in it can fill it, also when the end of its prompt is
+ * cached, in a page that must be copied before it is written. */
+static void one_context(void **state)
+{
+    enum { N = 2 * 64, SEQS = 2 };
+    struct fixture f;
+    struct eng_cache *c;
+    struct base_err err = {0};
+    int32_t tokens[N];
+    uint32_t seqs[N], common;
+    (void)state;
+    assert_true(fixture_open(&f, NEAR_DIR, "llama"));
+    struct eng_model *m = open_model(&f, ENG_DEVICE_CPU, 1, ENG_ACTIVATIONS_AUTO);
+    float *want = malloc(N * f.n_vocab * sizeof(float)),
+          *got = malloc(N * f.n_vocab * sizeof(float));
+    assert_true(want && got);
+    assert_int_equal(eng_cache_new_sized(m, SEQS, N, N - 1, &c, &err), BASE_EINVAL);
+    assert_int_equal(eng_cache_new_sized(m, SEQS, N, N, &c, &err), BASE_OK);
+    for (int i = 0; i < N; i++)
+        tokens[i] = i * 3 % 200;
+    for (uint32_t round = 0; round < 6; round++) {
+        uint32_t seq = round % SEQS, kept;
+        for (int i = 0; i < N; i++)
+            seqs[i] = seq;
+        kept = eng_cache_open(c, seq, round == 4 ? "u" : "t", tokens, N - 1, &common);
+        /* u's takes all the room that t's had */
+        assert_int_equal(kept, round == 0 || round >= 4 ? 0 : N - 1);
+        forward(m, c, (struct eng_batch){.n = N - kept, .tokens = tokens + kept, .seqs = seqs},
+                round ? got : want);
+        size_t last = (size_t)(N - 1 - kept) * f.n_vocab;
+        assert_true(round == 0 ||
+                    max_diff(got + last, want + (size_t)(N - 1) * f.n_vocab, f.n_vocab) <= 0);
+        uint32_t more[SEQS] = {0}; /* another finds no room beside it */
+        more[1 - seq] = 2 * 64;
+        assert_false(eng_cache_fits(c, more));
+        eng_cache_close(c, seq);
+    }
+    eng_cache_free(c);
+    eng_model_free(m);
+    free(want);
+    free(got);
+    fixture_close(&f);
+}
+
 /* ---- the scheduler ---- */
 
 #define ASKS 600
@@ -511,11 +555,9 @@ static void a_full_queue_has_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches_here),
-        cmocka_unit_test(batches_of_all_families),
-        cmocka_unit_test(cancels),
-        cmocka_unit_test(short_of_room),
-        cmocka_unit_test(tenants_take_turns),
+        cmocka_unit_test(batches_here),          cmocka_unit_test(batches_of_all_families),
+        cmocka_unit_test(one_context),           cmocka_unit_test(cancels),
+        cmocka_unit_test(short_of_room),         cmocka_unit_test(tenants_take_turns),
         cmocka_unit_test(a_full_queue_has_room),
     };
     base_log_level_set(BASE_LOG_ERROR);
