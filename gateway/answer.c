@@ -22,6 +22,7 @@
 #include "gateway/keep.h"
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
+#include "gateway/request.h"
 #include "gateway/review_http.h"
 #include <stdio.h>
 
@@ -198,16 +199,26 @@ static bool lists_changed(const struct gw_request *q)
                                          !(q->facts.findings.rights & CONF_RIGHTS_UNREADABLE)));
 }
 
+static void looked_again(struct gw_request *q, bool good)
+{
+    if (good && gw_request_decide(q)) {
+        gw_request_record_intent(q, "req.fallback", gw_answer_start);
+        return;
+    }
+    if (q->client_gone)
+        q->status = 499;
+    q->outcome = q->client_gone ? "client_gone" : "error";
+    gw_request_finish(q);
+}
+
 /* The decision that is on record was made before the switch was thrown, or somebody was put on a
  * list: another one is needed. */
 static void decide_again(struct gw_request *q)
 {
-    if (gw_request_decide(q)) {
-        gw_request_record_intent(q, "req.fallback", gw_answer_start);
-        return;
-    }
-    q->outcome = "error";
-    gw_request_finish(q);
+    if (gw_request_people_slow(q))
+        gw_request_people_later(q, looked_again);
+    else
+        looked_again(q, true);
 }
 
 static void go_on(struct gw_request *q)
@@ -417,12 +428,14 @@ static void drop_redaction(struct gw_request *q)
     q->vault = NULL;
 }
 
-/* Tries the next candidate after a fresh decision; false if there is none. */
+/* Tries the next candidate after a fresh decision; false if there is none. A large request whose
+ * people would have to be looked for once more, for seconds, is not tried again either: its client
+ * can send it again. */
 static bool fall_back(struct gw_request *q, const struct chat_error *e)
 {
     struct pol_decision last = q->decision;
     const char *from = q->decision.target->text;
-    if (q->plan.pinned || !e->retryable)
+    if (q->plan.pinned || !e->retryable || gw_request_people_slow(q))
         return false;
     q->tried[q->decision.chosen] = why_tried(e);
     q->last_tried = (struct gw_tried){.route = from, .why = why_tried(e), .status = e->status};

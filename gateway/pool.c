@@ -1,7 +1,9 @@
 /* pool.c - worker threads for large requests; see pool.h.
  *
  * Owns       the threads, each with its scratch space, and the list of waiting jobs.
- * Order      of those waiting the oldest job of the tenant that has the fewest running goes first.
+ * Order      of those waiting the oldest job of the tenant that has the fewest running goes first,
+ *            among such the tenant that was served longest ago. Room for waiting is shared: a
+ *            tenant may have as much of it as is still free, so that none takes all.
  *            Worker 0 takes small ones only (GW_POOL_SMALL_MAX), so that those never wait for a
  *            slow one; the others take any. Workers are nice: loops come first.
  * Invariants done is called exactly once for a submitted job, on its loop. A stopped job that waits
@@ -12,6 +14,7 @@
 #include "gateway/pool.h"
 
 #include "base/clock.h"
+#include "gateway/keys.h"
 #include "gateway/metrics.h"
 
 #include <pthread.h>
@@ -21,7 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NICE 5
+#define NICE  5
+#define TURNS (GW_POOL_JOBS_MAX + GW_POOL_THREADS) /* as many tenants can be here at once */
 
 struct worker {
     struct gw_pool *pool;
@@ -29,6 +33,12 @@ struct worker {
     pthread_t thread;
     bool started;
     struct gw_job *job; /* under mu */
+};
+
+/* When a tenant's job was last chosen: number `at` of all that were. */
+struct turn {
+    char tenant[GW_KEY_NAME_MAX + 1];
+    uint64_t at;
 };
 
 struct gw_pool {
@@ -40,6 +50,8 @@ struct gw_pool {
     unsigned n;
     bool ending;
     struct gw_pool_stats stats;
+    struct turn turns[TURNS];
+    uint64_t served;
 };
 
 static void tell(struct gw_loop *l, void *arg)
@@ -67,6 +79,46 @@ static unsigned running_of(const struct gw_pool *p, const char *tenant)
     return n;
 }
 
+/* 0: not lately. */
+static uint64_t last_turn(const struct gw_pool *p, const char *tenant)
+{
+    for (size_t i = 0; i < TURNS; i++)
+        if (p->turns[i].at && strcmp(p->turns[i].tenant, tenant) == 0)
+            return p->turns[i].at;
+    return 0;
+}
+
+/* Forgets the tenant that was served longest ago where there is no other room. */
+static void note_turn(struct gw_pool *p, const char *tenant)
+{
+    struct turn *t = &p->turns[0];
+    for (size_t i = 0; i < TURNS; i++) {
+        if (p->turns[i].at && strcmp(p->turns[i].tenant, tenant) == 0) {
+            t = &p->turns[i];
+            break;
+        }
+        if (p->turns[i].at < t->at)
+            t = &p->turns[i];
+    }
+    (void)snprintf(t->tenant, sizeof t->tenant, "%s", tenant);
+    t->at = ++p->served;
+}
+
+/* May the job wait? Its tenant has no more of the room than is left then for others. */
+static bool room(const struct gw_pool *p, const struct gw_job *j)
+{
+    size_t n = 0, bytes = 0;
+    for (const struct gw_job *w = p->first; w; w = w->next)
+        if (strcmp(w->tenant, j->tenant) == 0) {
+            n++;
+            bytes += w->bytes;
+        }
+    return n < GW_POOL_JOBS_MAX - p->stats.waiting &&
+           (p->stats.waiting == 0 ||
+            (p->stats.waiting_bytes <= GW_POOL_BYTES_MAX &&
+             bytes + j->bytes <= GW_POOL_BYTES_MAX - p->stats.waiting_bytes));
+}
+
 static void take_out(struct gw_pool *p, struct gw_job **at)
 {
     struct gw_job *j = *at;
@@ -82,19 +134,23 @@ static struct gw_job *choose(struct gw_pool *p, const struct worker *w)
 {
     struct gw_job **best = NULL;
     unsigned fewest = 0;
+    uint64_t longest = 0;
     for (struct gw_job **at = &p->first; *at; at = &(*at)->next) {
         unsigned n = running_of(p, (*at)->tenant);
+        uint64_t turn = last_turn(p, (*at)->tenant);
         if (w == p->workers && (*at)->bytes > GW_POOL_SMALL_MAX)
             continue;
-        if (!best || n < fewest) {
+        if (!best || n < fewest || (n == fewest && turn < longest)) {
             best = at;
             fewest = n;
+            longest = turn;
         }
     }
     if (!best)
         return NULL;
     struct gw_job *j = *best;
     take_out(p, best);
+    note_turn(p, j->tenant);
     return j;
 }
 
@@ -205,8 +261,7 @@ enum base_status gw_pool_submit(struct gw_pool *p, struct gw_job *j)
     j->ran = false;
     atomic_store(&j->stop, false);
     pthread_mutex_lock(&p->mu);
-    if (p->ending || p->stats.waiting >= GW_POOL_JOBS_MAX ||
-        (p->stats.waiting && p->stats.waiting_bytes + j->bytes > GW_POOL_BYTES_MAX)) {
+    if (p->ending || !room(p, j)) {
         p->stats.refused++;
         st = BASE_LIMIT;
     } else {
@@ -251,6 +306,8 @@ void gw_pool_metrics(struct gw_pool *p, struct base_buf *out)
                    (double)s.waiting_bytes);
     gw_metrics_put(out, "weir_large_running", "gauge", "Large requests that are being examined.",
                    (double)s.running);
+    gw_metrics_put(out, "weir_large_done_total", "counter",
+                   "Examinations and redactions of large requests that ended.", (double)s.done);
     gw_metrics_put(out, "weir_large_refused_total", "counter",
                    "Large requests refused because too many were waiting.", (double)s.refused);
     gw_metrics_put(out, "weir_large_stopped_total", "counter",

@@ -204,6 +204,93 @@ bool gw_request_people_again(struct gw_request *q)
     return true;
 }
 
+/* Lists that change all the time do not make the threads examine one request for ever. */
+#define LOOKS_MAX 4
+
+static bool looks_left(struct gw_request *q)
+{
+    if (++q->looks <= LOOKS_MAX)
+        return true;
+    gw_request_fail(q, 503, "server_error", "lists_changing", NULL,
+                    "The lists of people kept changing while this was examined. Try again later.");
+    return false;
+}
+
+static bool lists_are_old(const struct gw_request *q)
+{
+    return conf_rights_serial(q->lists->lists) != conf_rights_serial(q->app->rights->lists);
+}
+
+bool gw_request_people_slow(const struct gw_request *q)
+{
+    return q->http->body.n > GW_POOL_INLINE_MAX &&
+           q->rights_serial != conf_rights_serial(q->app->rights->lists);
+}
+
+static void look_again(void *ctx, const struct pol_detector *d, struct pol_scratch *s)
+{
+    struct gw_request *q = ctx;
+    struct pol_findings now = {0};
+    struct base_err err;
+    int64_t today = base_wall_us() / 86400000000;
+    q->work_status = pol_scan_request_rights(d, s, q->lists->lists, today, &q->chat, &now, &err);
+    if (q->work_status == BASE_OK)
+        q->facts.findings.rights = now.rights |
+                                   conf_rights_in_text(q->lists->lists, q->subject, today) |
+                                   (q->facts.findings.rights & CONF_RIGHTS_UNREADABLE);
+}
+
+static void looked_again(void *ctx, bool ran)
+{
+    struct gw_request *q = ctx;
+    struct gw_server_request *http = q->http;
+    q->state = q->looks_from;
+    if (!http->loop->app) { /* the loop has ended, and with it what an answer would need */
+        drop_lists(q);
+        gw_request_release(q);
+        gw_resp_abort(http);
+        return;
+    }
+    bool again = ran && !q->client_gone && q->work_status == BASE_OK && lists_are_old(q);
+    bool good = ran && !q->client_gone && q->work_status == BASE_OK && !again;
+    if (good)
+        q->rights_serial = conf_rights_serial(q->lists->lists);
+    drop_lists(q);
+    if (again) {
+        gw_request_people_later(q, q->looked);
+        return;
+    }
+    if (!good)
+        gw_request_fail(q, q->client_gone ? 499 : 503, "server_error", "not_scannable", NULL,
+                        "The request could not be examined for personal data, so it goes nowhere.");
+    q->looked(q, good);
+}
+
+void gw_request_people_later(struct gw_request *q, void (*then)(struct gw_request *q, bool good))
+{
+    if (!looks_left(q)) {
+        then(q, false);
+        return;
+    }
+    take_lists(q);
+    q->looked = then;
+    q->looks_from = q->state;
+    q->job = (struct gw_job){.loop = q->http->loop,
+                             .bytes = q->http->body.n,
+                             .tenant = q->key.tenant,
+                             .work = look_again,
+                             .done = looked_again,
+                             .ctx = q};
+    q->state = GW_Q_WORK;
+    if (gw_pool_submit(q->app->pool, &q->job) == BASE_OK)
+        return;
+    q->state = q->looks_from;
+    drop_lists(q);
+    gw_request_fail(q, 503, "server_error", "busy", NULL,
+                    "Too many large requests wait to be examined. Try again later.");
+    then(q, false);
+}
+
 /* The configuration and its upstreams, as they are now, are this request's until its end: a reload
  * between its first byte and its decision, or after it, changes nothing for it. */
 static void take_generation(struct gw_request *q)
@@ -271,9 +358,12 @@ static void examined(void *ctx, bool ran)
             gw_request_fail(q, 503, "server_error", "shutting_down", NULL,
                             "The gateway is being stopped.");
         gw_request_refuse(q);
-    } else if (q->lists != q->app->rights) { /* changed meanwhile: nobody new may slip through */
+    } else if (lists_are_old(q)) { /* changed meanwhile: nobody new may slip through */
         drop_lists(q);
-        hand_to_pool(q);
+        if (looks_left(q))
+            hand_to_pool(q);
+        else
+            gw_request_refuse(q);
     } else {
         judge(q, q->began_us);
     }

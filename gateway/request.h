@@ -17,5 +17,10 @@ void gw_request_refuse(struct gw_request *q);
 /* Before another decision of a request under way: looks again for people on the lists, if these
  * have changed since it was scanned. False: it could not be examined. */
 bool gw_request_people_again(struct gw_request *q);
+/* Whether that would examine the whole request once more, and it is large: not on a loop. */
+bool gw_request_people_slow(const struct gw_request *q);
+/* That on a thread of the pool; then() is called on the loop, in the state that q has now. q is not
+ * touched meanwhile. good: it is examined by the lists of now; else q->error says why not. */
+void gw_request_people_later(struct gw_request *q, void (*then)(struct gw_request *q, bool good));
 
 #endif

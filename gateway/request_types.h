@@ -112,6 +112,9 @@ struct gw_request {
     struct gw_job job;            /* in GW_Q_WORK */
     enum base_status work_status; /* of what the pool did, or of the same done here */
     bool parsed;
+    unsigned looks; /* how often it was examined because the lists of people had changed */
+    enum gw_request_state looks_from;
+    void (*looked)(struct gw_request *q, bool good);
     uint64_t began_us;
     struct gw_rights_ref *lists; /* who is restricted or objected: the snapshot scanned with */
 

@@ -165,17 +165,70 @@ static void test_stopped(void **state)
     gw_pool_free(p);
 }
 
-static void test_full_and_end(void **state)
+/* With one worker for large ones none of them ever runs while another is chosen. */
+static void test_a_tenant_with_many_waiting_does_not_keep_another_waiting(void **state)
 {
     struct gw_pool *p = pool(2);
-    static struct one jobs[GW_POOL_JOBS_MAX + 2];
+    static struct one a[20], b[3];
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        submit(p, &a[i], "a", 2 * GW_POOL_SMALL_MAX, i > 0);
+    until_started(&a[0]);
+    for (int i = 0; i < 3; i++)
+        submit(p, &b[i], "b", 2 * GW_POOL_SMALL_MAX, true);
+    atomic_store(&a[0].go, true);
+    for (int i = 0; i < 20; i++)
+        until_told(&a[i]);
+    int first = a[0].order;
+    for (int i = 0; i < 3; i++) { /* in turns: b a b a b */
+        until_told(&b[i]);
+        assert_int_equal(b[i].order, first + 1 + 2 * i);
+    }
+    gw_pool_free(p);
+}
+
+/* What one tenant may have waiting leaves room for the next. */
+static void test_a_tenant_does_not_take_all_the_room(void **state)
+{
+    struct gw_pool *p = pool(2);
+    static struct one jobs[GW_POOL_JOBS_MAX];
     struct one more = {.job = {.loop = loop, .tenant = "a", .work = work, .done = done}};
+    struct one running;
+    int n = 0;
+    (void)state;
+    submit(p, &running, "a", 2 * GW_POOL_SMALL_MAX, false);
+    until_started(&running);
+    for (; n < GW_POOL_JOBS_MAX / 2; n++)
+        submit(p, &jobs[n], "a", 2 * GW_POOL_SMALL_MAX, false);
+    more.job.bytes = 2 * GW_POOL_SMALL_MAX;
+    assert_int_equal(gw_pool_submit(p, &more.job), BASE_LIMIT);
+    submit(p, &jobs[n++], "b", 2 * GW_POOL_SMALL_MAX, false);
+    more.job.tenant = "c"; /* of what is left by then one may have half, in bytes too */
+    more.job.bytes = GW_POOL_BYTES_MAX;
+    assert_int_equal(gw_pool_submit(p, &more.job), BASE_LIMIT);
+    submit(p, &jobs[n++], "c", GW_POOL_BYTES_MAX / 4, false);
+    gw_pool_free(p);
+    until_told(&running);
+    for (int i = 0; i < n; i++)
+        until_told(&jobs[i]);
+    assert_int_equal(more.told, 0);
+}
+
+static void test_full_and_end(void **state)
+{
+    static const char *const tenants[] = {"a", "b", "c", "d", "e", "f", "g"};
+    struct gw_pool *p = pool(2);
+    static struct one jobs[GW_POOL_JOBS_MAX + 2];
+    struct one more = {.job = {.loop = loop, .tenant = "h", .work = work, .done = done}};
     struct gw_pool_stats s;
+    int n = 1;
     (void)state;
     submit(p, &jobs[0], "a", 2 * GW_POOL_SMALL_MAX, false);
     until_started(&jobs[0]);
-    for (int i = 1; i <= GW_POOL_JOBS_MAX; i++)
-        submit(p, &jobs[i], "a", 2 * GW_POOL_SMALL_MAX, false);
+    for (int t = 0; t < 7; t++)
+        for (int k = t < 6 ? GW_POOL_JOBS_MAX >> (t + 1) : 1; k > 0; k--)
+            submit(p, &jobs[n++], tenants[t], 2 * GW_POOL_SMALL_MAX, false);
+    assert_int_equal(n, GW_POOL_JOBS_MAX + 1);
     assert_int_equal(gw_pool_submit(p, &more.job), BASE_LIMIT);
     for (int i = 1; i <= GW_POOL_JOBS_MAX; i++)
         gw_pool_stop(p, &jobs[i].job);
@@ -216,6 +269,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_pass_large),
         cmocka_unit_test(test_tenants_take_turns),
+        cmocka_unit_test(test_a_tenant_with_many_waiting_does_not_keep_another_waiting),
+        cmocka_unit_test(test_a_tenant_does_not_take_all_the_room),
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_full_and_end),
         cmocka_unit_test(test_a_scan_that_is_stopped_fails),
