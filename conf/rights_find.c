@@ -2,12 +2,13 @@
  *
  * Owns       nothing; reads a snapshot. Any thread.
  * Method     a text is cut into pieces (runs of letters and digits) with gaps of at most GAP_MAX
- *            other bytes between them. Every run of at most 12 neighbouring pieces, written without
- *            what stands between them and in capitals, is looked up: "DE89 3704-0044..." and
- *            "de8937040044..." are one identifier. A run counts only if it holds a digit or an @,
- * or if a bare name is listed. Lengths that no identifier has are passed over without a hash; a
- * SipHash finds, an HMAC-SHA256 decides. Ways       i  as it stands; t  a telephone number behind +
- * or 00, with its country code; l  without code and trunk zero; a  the national part of one behind
+ *            other bytes between them, white space in a row being one. Every run of at most 12
+ * neighbouring pieces, written without what stands between them and in capitals, is looked up:
+ * "DE89 3704-0044..." and "de8937040044..." are one identifier. A run counts only if it holds a
+ * digit or an @, or if a bare name is listed. Lengths that no identifier has are passed over
+ * without a hash; a SipHash finds, an HMAC-SHA256 decides. Ways       i  as it stands; t  a
+ * telephone number behind + or 00, with its country code; l  without code and trunk zero; a  the
+ * national part of one behind
  * + or 00. An identifier with a country code is stored as t and, for country codes of one to three
  * digits, as l; one without as l and a. So +49 170 1234567, 0049 170 1234567, +49 (0)170 1234567
  * and 0170 1234567 find each other. Text       ASCII is read as it is; else a copy is folded first
@@ -155,6 +156,11 @@ static bool of_piece(unsigned char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static bool word_is(const char *p, size_t n, const char *low)
 {
     return base_str_ieq(base_str_n(p, n), base_str_c(low));
@@ -226,9 +232,10 @@ static void cut_text(struct base_str t, window_fn fn, void *ctx)
         size_t from = i;
 
         if (!of_piece((unsigned char)t.p[i])) {
+            bool space = i > 0 && is_space(t.p[i - 1]) && is_space(t.p[i]);
             at = at || t.p[i] == '@';
             i++;
-            if (++gap > GAP_MAX)
+            if (!space && ++gap > GAP_MAX)
                 c.k = 0;
             continue;
         }
@@ -398,6 +405,7 @@ unsigned conf_rights_in_text(const struct conf_rights *r, struct base_str text, 
 struct whole {
     char text[CONF_RIGHTS_CANON_MAX + 1];
     size_t n, pieces;
+    size_t ends[RIGHTS_PIECES];
     bool digit, other, at, plus, too_much;
 };
 
@@ -420,6 +428,7 @@ static void on_whole(void *ctx, const struct cut *c, size_t first)
     }
     memcpy(w->text + w->n, c->canon + last->from, n);
     w->n += n;
+    w->ends[w->pieces - 1] = w->n;
 }
 
 static bool read_whole(struct base_str identifier, struct whole *w)
@@ -444,6 +453,21 @@ static void put_form(struct rights_form *f, char way, const char *p, size_t n)
     f->n = (uint32_t)n + 1;
 }
 
+/* A name is also written with its last word first, or was given so. */
+static size_t name_forms(const struct whole *w, struct rights_form *out)
+{
+    char turned[CONF_RIGHTS_CANON_MAX];
+    size_t n = 0, cuts[2] = {w->ends[w->pieces - 2], w->ends[0]};
+
+    for (size_t i = 0; i < (w->pieces > 2 ? 2 : 1); i++) {
+        memcpy(turned, w->text + cuts[i], w->n - cuts[i]);
+        memcpy(turned + w->n - cuts[i], w->text, cuts[i]);
+        put_form(&out[n++], 'i', turned, w->n);
+    }
+    base_wipe(turned, sizeof(turned));
+    return n;
+}
+
 size_t rights_forms(struct base_str identifier, struct rights_form out[RIGHTS_FORMS_MAX],
                     const char **kind)
 {
@@ -460,6 +484,8 @@ size_t rights_forms(struct base_str identifier, struct rights_form out[RIGHTS_FO
     size_t m = zeros ? w.n - 2 : w.n;
     *kind = w.at ? "email" : !w.digit ? "name" : coded ? "phone" : w.other ? "id" : "number";
     put_form(&out[n++], 'i', w.text, w.n);
+    if (!w.digit && !w.at && w.pieces > 1)
+        n += name_forms(&w, &out[n]);
     if (!w.other && m >= PHONE_MIN && m <= PHONE_MAX) {
         if (coded) {
             put_form(&out[n++], 't', digits, m);

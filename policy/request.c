@@ -7,7 +7,8 @@
  *
  * The parts of a message are scanned once more as the one text that they make: what lies astride
  * two of them is found there, and since no part could be redacted for it, the request is
- * unscannable. So is one with an identifier that is cut between two messages (seam.c).
+ * unscannable. So is one with an identifier that is cut between two messages (seam.c). People on a
+ * list are looked for in all texts as one (people.c).
  *
  * Spans go to a small arena of their own that is emptied after each slot; only counts leave here.
  * `unscannable` is set for opaque parts, for a text past the built-in limits and for the above.
@@ -16,6 +17,7 @@
 
 #include "base/clock.h"
 #include "policy/jsonwalk.h"
+#include "policy/people.h"
 #include "policy/seam.h"
 
 #define SPANS_ARENA_MAX (64u << 20)
@@ -30,6 +32,8 @@ struct scan_ctx {
     uint32_t count[POL_TYPE_COUNT];
     enum pol_level level[POL_TYPE_COUNT];
     const struct conf_rights *rights;
+    struct pol_people people;
+    const struct chat_slot *slot; /* the one that is looked at */
     int64_t today;
     struct base_err *err;
 };
@@ -80,12 +84,50 @@ static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool 
     return BASE_OK;
 }
 
+/* A text that goes on where the last one ended. */
+static void follows(struct scan_ctx *c, struct base_str text)
+{
+    static const char *const between[] = {"id", "name", "extra", "opaque"};
+
+    /* in a message these stand between what is read as one */
+    for (size_t i = 0; c->slot->message != SIZE_MAX && i < 4; i++)
+        if (strcmp(c->slot->where, between[i]) == 0)
+            return;
+    pol_people_text(&c->people, c->slot->role, c->slot->message != SIZE_MAX, text);
+}
+
 static enum base_status on_leaf(void *ctx, struct base_str text, bool is_key, bool is_number)
+{
+    struct scan_ctx *c = ctx;
+    char digits[32];
+
+    if (is_number)
+        text = pol_json_digits(text, digits);
+    if (!is_key)
+        follows(c, text);
+    return scan_one(c, text, true);
+}
+
+/* The values of a text that is JSON, a tool's result say. */
+static enum base_status on_value(void *ctx, struct base_str text, bool is_key, bool is_number)
 {
     char digits[32];
 
-    (void)is_key;
-    return scan_one(ctx, is_number ? pol_json_digits(text, digits) : text, true);
+    if (!is_key)
+        follows(ctx, is_number ? pol_json_digits(text, digits) : text);
+    return BASE_OK;
+}
+
+static enum base_status text_slot(struct scan_ctx *c, struct base_str text)
+{
+    struct base_str t = base_str_trim(text);
+    enum base_status st = BASE_EINVAL;
+
+    if (c->rights && t.n && t.n <= SEAM_JSON_MAX && (t.p[0] == '{' || t.p[0] == '['))
+        st = pol_json_leaves(t, on_value, c, c->err);
+    if (st == BASE_EINVAL)
+        follows(c, text);
+    return st == BASE_OK || st == BASE_EINVAL ? scan_one(c, text, true) : st;
 }
 
 static enum base_status on_slot(void *ctx, const struct chat_slot *slot)
@@ -93,8 +135,11 @@ static enum base_status on_slot(void *ctx, const struct chat_slot *slot)
     struct scan_ctx *c = ctx;
     enum base_status st;
 
+    c->slot = slot;
+    if (slot->message == SIZE_MAX)
+        pol_people_gap(&c->people);
     if (slot->kind == CHAT_SLOT_TEXT)
-        return scan_one(c, *slot->text, true);
+        return text_slot(c, *slot->text);
     st = pol_json_leaves(*slot->text, on_leaf, c, c->err);
     if (st == BASE_EINVAL) /* no JSON: a text like any other */
         return scan_one(c, *slot->text, true);
@@ -222,9 +267,6 @@ static enum base_status between(struct scan_ctx *c, struct base_str before,
         size_t n = next.n < POL_SEAM_BYTES ? next.n : POL_SEAM_BYTES;
         memcpy(text, before.p, before.n);
         memcpy(text + before.n, next.p, n);
-        if (c->rights)
-            c->out->rights |=
-                conf_rights_in_text(c->rights, base_str_n(text, before.n + n), c->today);
         st = pol_seam_find(c->d, c->s, before, next, call.types, c->a, &call.seam, &call.found,
                            c->err);
     }
@@ -292,7 +334,11 @@ enum base_status pol_scan_request_rights(const struct pol_detector *d, struct po
     c.a = base_arena_new(SPANS_ARENA_MAX);
     if (!c.a)
         return base_err_set(err, BASE_ENOMEM, "detector: out of memory");
+    pol_people_init(&c.people, rights);
     st = chat_request_slots(r, on_slot, &c);
+    if (st == BASE_OK)
+        out->rights |= pol_people_find(&c.people, today);
+    pol_people_release(&c.people);
     if (st == BASE_OK)
         st = scan_seed(&c, r);
     for (size_t i = 0; i < r->n_messages && st == BASE_OK; i++)

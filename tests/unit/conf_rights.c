@@ -308,6 +308,41 @@ static void many_entries(void **state)
     conf_rights_free(r);
 }
 
+/* A name whichever word comes first; white space in a row is one gap; not every order is one. */
+static void a_name_in_another_order(void **state)
+{
+    static const char *const found[] = {"Mustermann, Erika Maria",
+                                        "ERIKA MARIA MUSTERMANN",
+                                        "Maria Mustermann Erika",
+                                        "Erika\n      Maria   Mustermann",
+                                        "Max Schmidt",
+                                        "schmidt (max)",
+                                        "K - 4711",
+                                        "K      -   4711"};
+    static const char *const not_found[] = {"Mustermann Maria Erika", "Erika Mustermann",
+                                            "Erika ----- Maria Mustermann", "4711 K",
+                                            "K  -  .  -  .  4711"};
+    struct conf_rights *r;
+    char id[CONF_RIGHTS_ID_MAX];
+    (void)state;
+    add(CONF_RIGHTS_OBJECTED, "Erika Maria Mustermann");
+    add(CONF_RIGHTS_OBJECTED, "Schmidt, Max");
+    add(CONF_RIGHTS_OBJECTED, "K-4711");
+    r = load();
+    for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++)
+        if (!conf_rights_in_text(r, base_str_c(found[i]), 20000))
+            fail_msg("%s", found[i]);
+    for (size_t i = 0; i < sizeof(not_found) / sizeof(not_found[0]); i++)
+        if (conf_rights_in_text(r, base_str_c(not_found[i]), 20000))
+            fail_msg("%s", not_found[i]);
+    conf_rights_free(r);
+    assert_int_equal(change(true, CONF_RIGHTS_OBJECTED, "max schmidt", "", id), BASE_OK);
+    r = load();
+    assert_int_equal(conf_rights_n(r), 2);
+    assert_int_equal(conf_rights_in_text(r, BASE_STR("Max Schmidt"), 20000), 0);
+    conf_rights_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_was_rolled_back_or_is_gone_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(many_entries, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_in_another_order, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
