@@ -2,7 +2,7 @@
  *
  * Owns       nothing; reads a snapshot. Any thread.
  * Method     a text is cut into pieces (runs of letters and digits) with gaps of at most GAP_MAX
- *            other bytes between them, white space in a row being one. Every run of at most 12
+ *            other bytes between them, blanks in a row being one. Every run of at most 12
  * neighbouring pieces, written without what stands between them and in capitals, is looked up:
  * "DE89 3704-0044..." and "de8937040044..." are one identifier. A run counts only if it holds a
  * digit or an @, or if a bare name is listed. Lengths that no identifier has are passed over
@@ -158,7 +158,7 @@ static bool of_piece(unsigned char c)
 
 static bool is_space(char c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    return c == ' ' || c == '\t'; /* empty lines do set texts apart */
 }
 
 static bool word_is(const char *p, size_t n, const char *low)
