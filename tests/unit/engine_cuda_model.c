@@ -146,7 +146,7 @@ static void run_fixture(const char *dir, const char *name, bool all)
 
 static void run_all(const char *sub)
 {
-    char dir[300];
+    char dir[200];
     snprintf(dir, sizeof(dir), "%s/%s", far_dir(), sub);
     DIR *d = opendir(dir);
     if (!d)
@@ -166,7 +166,7 @@ static void run_all(const char *sub)
 static void models(void **state)
 {
     (void)state;
-    char dir[300];
+    char dir[200];
     if (getenv("WEIR_CUDA_ALL")) {
         run_all("models");
         run_all("quant_models");
