@@ -370,9 +370,11 @@ enum conf_duty_needs {
     CONF_NEEDS_DPIA,
     CONF_NEEDS_FRIA,
     CONF_NEEDS_WORKER_NOTICE,
-    CONF_NEEDS_HUMAN_REVIEW, /* becomes an obligation; the request is not refused */
-    CONF_NEEDS_LABEL,        /* the same */
-    CONF_NEEDS_NEVER         /* a ban: gives a prohibited use case its article and date */
+    CONF_NEEDS_HUMAN_REVIEW,    /* becomes an obligation; the request is not refused */
+    CONF_NEEDS_LABEL,           /* the same */
+    CONF_NEEDS_DECISION_LABEL,  /* the same */
+    CONF_NEEDS_LABEL_OR_REVIEW, /* a label, unless a human approves the answer first */
+    CONF_NEEDS_NEVER            /* a ban: gives a prohibited use case its article and date */
 };
 
 /* A duty and the day from which it applies: before that day it does nothing. Conditions that are
@@ -384,7 +386,7 @@ struct conf_duty {
     struct conf_date from, checked;
     struct conf_names ai_act;       /* one of these classes, or what begins with one and a dot */
     struct conf_names organisation; /* one of these is in the policy's organisation */
-    bool workplace, high_risk, decides;
+    bool workplace, high_risk, decides, publishes;
 };
 
 struct conf_duties {
@@ -439,6 +441,7 @@ struct conf_use_case {
     bool workplace;            /* used at a workplace (AI Act Art. 26(7)) */
     bool high_risk; /* likely a high risk to people (GDPR Art. 35(1)), as the organisation found */
     bool decides;   /* decides about people with legal or similar effect (GDPR Art. 22) */
+    bool publishes; /* text that informs the public (AI Act Art. 50(4)) */
     bool profiling; /* profiles people: always high-risk where Annex III is (AI Act Art. 6(3)) */
     struct conf_names data;                  /* classes that the use case declares */
     struct conf_names exceptions;            /* of Art. 9(2), "9.2.h", or "10" for criminal data */

@@ -11,8 +11,8 @@
 #define RETENTIONS_MAX   100
 #define DAYS_MAX         36500
 
-const char *const conf_obligations[] = {"label-output", "notice",       "provenance",
-                                        "watermark",    "human-review", NULL};
+const char *const conf_obligations[] = {"label-output", "label-decision", "notice", "provenance",
+                                        "watermark",    "human-review",   NULL};
 
 static const char *const answers_words[] = {"pass", "warn", "redact", "withhold", NULL};
 
@@ -73,10 +73,11 @@ static void load_obligations(struct conf_loader *l, const struct conf_node *n, v
         for (size_t i = 0; conf_obligations[i] && !known; i++)
             known = base_str_is(c->text, conf_obligations[i]);
         if (!known)
-            conf_wrong(l, c,
-                       "\"%.*s\" is no obligation: label-output, notice, provenance, watermark or "
-                       "human-review",
-                       CONF_SHOW(c));
+            conf_wrong(
+                l, c,
+                "\"%.*s\" is no obligation: label-output, label-decision, notice, provenance, "
+                "watermark or human-review",
+                CONF_SHOW(c));
     }
 }
 

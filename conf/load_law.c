@@ -207,8 +207,9 @@ void conf_load_tables(struct conf_loader *l, const struct conf_node *root, void 
 
 /* ---- duties ---- */
 
-static const char *const needs_words[] = {"dpia",  "fria", "worker_notice", "human_review", "label",
-                                          "never", NULL};
+static const char *const needs_words[] = {
+    "dpia",  "fria", "worker_notice", "human_review", "label", "decision_label", "label_or_review",
+    "never", NULL};
 
 const char *conf_needs_name(enum conf_duty_needs n)
 {
@@ -226,7 +227,8 @@ static void load_needs(struct conf_loader *l, const struct conf_node *n, void *d
 
 static void check_duty(struct conf_loader *l, const struct conf_node *n, const struct conf_duty *d)
 {
-    bool any = d->ai_act.n || d->organisation.n || d->workplace || d->high_risk || d->decides;
+    bool any = d->ai_act.n || d->organisation.n || d->workplace || d->high_risk || d->decides ||
+               d->publishes;
     if (!any)
         conf_wrong(l, n, "the duty %s has no condition: it would hold for every use case", d->id);
     conf_check_ai_act(l, &d->ai_act);
@@ -264,6 +266,7 @@ static void load_duty_list(struct conf_loader *l, const struct conf_node *n, voi
         {.name = "workplace", .kind = CONF_BOOL, .offset = AT(conf_duty, workplace)},
         {.name = "high_risk", .kind = CONF_BOOL, .offset = AT(conf_duty, high_risk)},
         {.name = "decides", .kind = CONF_BOOL, .offset = AT(conf_duty, decides)},
+        {.name = "publishes", .kind = CONF_BOOL, .offset = AT(conf_duty, publishes)},
     };
     struct conf_duties *d = dst;
     if (!conf_is_list(l, n, ROWS_MAX))

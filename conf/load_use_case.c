@@ -144,6 +144,7 @@ static const struct conf_field fields[] = {
     {.name = "workplace", .kind = CONF_BOOL, .offset = AT(conf_use_case, workplace)},
     {.name = "high_risk", .kind = CONF_BOOL, .offset = AT(conf_use_case, high_risk)},
     {.name = "decides", .kind = CONF_BOOL, .offset = AT(conf_use_case, decides)},
+    {.name = "publishes", .kind = CONF_BOOL, .offset = AT(conf_use_case, publishes)},
     {.name = "profiling", .kind = CONF_BOOL, .offset = AT(conf_use_case, profiling)},
     {.name = "references", .kind = CONF_SUB, .fn = load_references},
     {.name = "requires",

@@ -424,6 +424,8 @@ void gw_oblige_headers(const struct gw_request *q, struct base_buf *out)
             base_buf_printf(out, "%s%s", i ? "," : "", q->decision.obligations[i]);
         base_buf_z(out, "\r\n");
     }
+    if (gw_obliged(q, "label-decision"))
+        base_buf_z(out, "x-weir-ai-assisted-decision: 1\r\n");
     if (gw_obliged(q, "notice") && is_first(q))
         put_text_header(out, "x-weir-notice", notice ? notice : NOTICE);
     if (o->tools_removed.n)

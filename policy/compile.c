@@ -232,7 +232,7 @@ static bool matches(const struct conf_policy *cp, const struct conf_use_case *u,
     for (size_t i = 0; i < d->organisation.n; i++)
         organisation = organisation || has(&cp->organisation, d->organisation.v[i]);
     return organisation && (!d->workplace || u->workplace) && (!d->high_risk || u->high_risk) &&
-           (!d->decides || u->decides);
+           (!d->decides || u->decides) && (!d->publishes || u->publishes);
 }
 
 static bool met(const struct conf_use_case *u, enum conf_duty_needs needs)
@@ -246,6 +246,8 @@ static bool met(const struct conf_use_case *u, enum conf_duty_needs needs)
         return u->worker_notice != NULL;
     case CONF_NEEDS_HUMAN_REVIEW:
     case CONF_NEEDS_LABEL:
+    case CONF_NEEDS_DECISION_LABEL:
+    case CONF_NEEDS_LABEL_OR_REVIEW:
     case CONF_NEEDS_NEVER:
         break;
     }

@@ -127,7 +127,22 @@ static void of_class(struct pol_work *w, const struct pol_use_case *use_case)
             oblige(d, "human-review");
         else if (duty->needs == CONF_NEEDS_LABEL)
             oblige(d, "label-output");
+        else if (duty->needs == CONF_NEEDS_DECISION_LABEL)
+            oblige(d, "label-decision");
     }
+}
+
+/* What duties ask of an answer that nobody approves before it is out; last, when all who might hold
+ * it have spoken. */
+static void unreviewed(struct pol_work *w)
+{
+    for (size_t i = 0; !w->d->review_hold && i < w->uses.n; i++)
+        for (size_t k = 0; k < w->uses.v[i]->n_due; k++) {
+            const struct conf_duty *duty = w->uses.v[i]->due[k].duty;
+
+            if (duty->needs == CONF_NEEDS_LABEL_OR_REVIEW && w->f->today >= duty->from.day)
+                oblige(w->d, "label-output");
+        }
 }
 
 bool pol_handle(struct pol_work *w)
@@ -153,6 +168,7 @@ bool pol_handle(struct pol_work *w)
     for (size_t i = 0; i < w->n_applied; i++)
         unite(d, &w->applied[i]->conf->handling, w->applied[i]->answer_types,
               w->applied[i]->conf->id);
+    unreviewed(w);
     return true;
 }
 
@@ -170,11 +186,9 @@ static void ask(const struct conf_handling *h, struct conf_pos pos, const char *
     static const struct {
         const char *word;
         unsigned bit;
-    } words[] = {{"label-output", POL_CAN_LABEL},
-                 {"notice", POL_CAN_NOTICE},
-                 {"provenance", POL_CAN_PROVENANCE},
-                 {"watermark", POL_CAN_WATERMARK},
-                 {"human-review", POL_CAN_HUMAN_REVIEW}};
+    } words[] = {{"label-output", POL_CAN_LABEL},  {"label-decision", POL_CAN_LABEL_DECISION},
+                 {"notice", POL_CAN_NOTICE},       {"provenance", POL_CAN_PROVENANCE},
+                 {"watermark", POL_CAN_WATERMARK}, {"human-review", POL_CAN_HUMAN_REVIEW}};
     const char *const fmt = "%.60s asks for %.60s, which this version cannot enforce: take it out";
 
     if ((h->has_tools_allow || h->tools_deny.n) && !(enforced & POL_CAN_TOOLS))

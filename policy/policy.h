@@ -327,7 +327,8 @@ enum pol_can {
     POL_CAN_NOTICE = 16,
     POL_CAN_PROVENANCE = 32,
     POL_CAN_WATERMARK = 64,
-    POL_CAN_HUMAN_REVIEW = 128
+    POL_CAN_HUMAN_REVIEW = 128,
+    POL_CAN_LABEL_DECISION = 256
 };
 /* Adds an error for everything that the policy asks for and `enforced` (pol_can bits) lacks: a
  * policy that cannot be kept must not be in force. */

@@ -46,6 +46,7 @@ WIDE = "default: { location: [on_premises, EEA, US, CH, CA, GB] }\n"
 def gw(tmp_path_factory, weir, model, eu, us):
     policy = harness.POLICY.replace(
         "  - { id: social-scoring,",
+        "  - { id: scoring, purpose: scoring, legal_basis: 6.1.f, obligations: [label-decision] }\n"
         "  - { id: hiring, purpose: screening, legal_basis: 6.1.b, ai_act: annex3.4, decides: true, human_review: required }\n"
         "  - { id: social-scoring,")
     g = harness.Gateway(str(tmp_path_factory.mktemp("gw")), weir, model=model, policy=policy, start=False,
@@ -308,12 +309,32 @@ def test_ai_act_art_26_2_oversight_becomes_an_obligation_on_its_day(decide):
     assert decide(policy, use_case="a", today="2027-12-02")["obligations"] == ["human-review"]
 
 
+def test_ai_act_art_26_5_a_use_case_is_suspended_and_taken_up_again(gw):
+    def code():
+        return gw.chat("hello", headers={"x-weir-use-case": "support"}, max_tokens=2)[0]
+    assert code() == 200
+    gw.command("policy", "kill", "-c", gw.config, "--use-case", "support", "--reason", "serious incident")
+    in_a_second("the suspension", lambda: code() == 403)
+    gw.command("policy", "revive", "-c", gw.config, "--use-case", "support", "--reason", "looked at")
+    harness.wait_for("the way back", lambda: code() == 200, 15, 0.02)
+
+
 def test_ai_act_art_26_7_staff_are_told_first_from_its_day(decide):
     policy = WIDE + "use_cases: [ { id: a, ai_act: annex3.4, workplace: true } ]\n"
     assert decide(policy, use_case="a", today="2027-12-01")["outcome"] == "route"
     assert decide(policy, use_case="a", today="2027-12-02")["code"] == "ai-act-26-7"
     told = policy.replace("workplace: true", "workplace: true, references: { worker_notice: BR-1 }")
     assert decide(told, use_case="a", today="2027-12-02")["outcome"] == "route"
+
+
+def test_ai_act_art_26_11_people_decided_about_are_told_from_its_day(decide, gw):
+    policy = WIDE + "use_cases: [ { id: a, ai_act: annex3.4, decides: true }, { id: b, ai_act: annex3.4 } ]\n"
+    for use, day, owed in (("a", "2027-12-01", False), ("a", "2027-12-02", True), ("b", "2027-12-02", False)):
+        assert ("label-decision" in decide(policy, use_case=use, today=day)["obligations"]) is owed, (use, day)
+    for stream in (False, True):
+        head = gw.chat("hello", stream=stream, max_tokens=2, headers={"x-weir-use-case": "scoring"})[1]
+        assert head["x-weir-ai-assisted-decision"] == "1" and "label-decision" in head["x-weir-obligations"]
+    assert "x-weir-ai-assisted-decision" not in gw.chat("hello", max_tokens=2)[1]
 
 
 def test_ai_act_art_27_the_rights_assessment_is_asked_of_whom_it_concerns_from_its_day(decide):
@@ -330,3 +351,11 @@ def test_ai_act_art_50_1_and_2_answers_are_marked(decide, gw):
     assert decide(policy, use_case="a")["obligations"] == ["label-output"]
     for stream in (False, True):
         assert gw.chat("hello", stream=stream, max_tokens=2)[1]["x-weir-ai-generated"] == "1"
+
+
+def test_ai_act_art_50_4_published_text_is_labelled_unless_somebody_approves_it(decide):
+    case = "use_cases: [ {{ id: a, publishes: true{} }} ]\n"
+    for more, day, labelled in (("", "2026-08-01", False), ("", "2026-08-02", True), (", human_review: required", "2026-08-02", True),
+                                (", human_review: hold", "2026-08-02", False), (", obligations: [human-review]", "2026-08-02", False)):
+        d = decide(WIDE + case.format(more), use_case="a", today=day)
+        assert ("label-output" in d["obligations"]) is labelled, (more, day, d)

@@ -26,7 +26,7 @@ AI_ACT = ["minimal", "limited", "annex3.4", "annex3.5", "annex3.5b", "annex1", "
 USES = ["support", "hiring", "clinic"]
 DATES = ["2025-02-01", "2026-08-02", "2026-11-21", "2026-11-22", "2026-11-23", "2027-12-01", "2027-12-02", "2031-12-28"]
 TOOLS = ["search", "search_web", "shell", "x", ""]
-OBLIGATIONS = ["label-output", "notice", "provenance", "watermark", "human-review"]
+OBLIGATIONS = ["label-output", "label-decision", "notice", "provenance", "watermark", "human-review"]
 R = random.Random()
 
 
@@ -90,9 +90,9 @@ def use_case(name):
     perhaps(out, "ai_act", 0.7, lambda: R.choice(AI_ACT[:6] if R.random() < 0.93 else AI_ACT))
     if str(out.get("ai_act")).startswith("annex3."):
         perhaps(out, "not_high_risk", 0.2, lambda: "6.3.a")
-    for flag in ("workplace", "high_risk", "decides"):
+    for flag in ("workplace", "high_risk", "decides", "publishes"):
         perhaps(out, flag, 0.3, lambda: R.random() < 0.8)
-    perhaps(out, "human_review", 0.2, lambda: R.choice([True, False, "required"]))
+    perhaps(out, "human_review", 0.2, lambda: R.choice([True, False, "required", "hold"]))
     perhaps(out, "exceptions", 0.3, lambda: some(["9.2.a", "9.2.h", "10"], 1, 2))
     perhaps(out, "references", 0.5, lambda: {k: "R-1" for k in some(["dpia", "fria", "worker_notice"], 1, 3)})
     perhaps(out, "requires", 0.06, lambda: some(["dpia", "fria", "worker_notice"], 1, 2))
@@ -141,16 +141,16 @@ def make_tables():
 
 
 def make_duties():
-    needs = ["dpia", "fria", "worker_notice", "human_review", "label", "never"]
+    needs = ["dpia", "fria", "worker_notice", "human_review", "label", "decision_label", "label_or_review", "never"]
     out = []
     for i in range(R.randint(1, 4)):
         d = {"id": f"d{i}", "article": f"Art. {i}", "source": "s", "needs": R.choice(needs),
              "applies_from": R.choice(DATES), "checked_on": "2026-11-21"}
         perhaps(d, "ai_act", 0.6, lambda: some(["annex3", "annex3.5", "annex3.5b", "limited", "prohibited.5.1.b"], 1, 2))
         perhaps(d, "organisation", 0.3, lambda: some(["public_body", "public_service"], 1, 2))
-        for flag in ("workplace", "high_risk", "decides"):
+        for flag in ("workplace", "high_risk", "decides", "publishes"):
             perhaps(d, flag, 0.2, lambda: True)
-        if not set(d) & {"ai_act", "organisation", "workplace", "high_risk", "decides"}:
+        if not set(d) & {"ai_act", "organisation", "workplace", "high_risk", "decides", "publishes"}:
             d["high_risk"] = True
         out.append(d)
     return {"version": 1, "duties": out}

@@ -157,7 +157,7 @@ class Case:
             return False
         if d.get("organisation") and not set(d["organisation"]) & set(self.p.get("organisation") or []):
             return False
-        return all(u.get(k) for k in ("workplace", "high_risk", "decides") if d.get(k))
+        return all(u.get(k) for k in ("workplace", "high_risk", "decides", "publishes") if d.get(k))
 
     def duties_in_force(self, u):
         return [d for d in (self.duties or {}).get("duties", [])
@@ -364,8 +364,14 @@ class Case:
                     obligations.add("human-review")
                 if d["needs"] == "label":
                     obligations.add("label-output")
+                if d["needs"] == "decision_label":
+                    obligations.add("label-decision")
         out = {"tools_allow": [], "tools_deny": [], "answers": "pass", "retention": None}
         classes = {r["id"]: r for r in self.p.get("retention_classes") or []}
+        held = any(u.get("human_review") == "hold" for u in self.uses) or any(
+            "human-review" in (s.get("obligations") or []) for s in sources)
+        if not held and any(d["needs"] == "label_or_review" for u in self.uses for d in self.duties_in_force(u)):
+            obligations.add("label-output")
         for s in sources:
             obligations |= set(s.get("obligations") or [])
             tools = s.get("tools") or {}
