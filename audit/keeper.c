@@ -359,11 +359,13 @@ static void sweep_when_due(struct aud_keeper *k)
     struct base_err err;
     uint64_t n, now = base_mono_us();
 
-    if (now < k->sweep_at_us || atomic_load(&k->failed))
-        return;
-    pthread_mutex_lock(&k->mu);
-    k->sweep_at_us = now + (uint64_t)k->rules.sweep_s * 1000000;
+    pthread_mutex_lock(&k->mu); /* a reload sets both */
+    bool due = now >= k->sweep_at_us && !atomic_load(&k->failed);
+    if (due)
+        k->sweep_at_us = now + (uint64_t)k->rules.sweep_s * 1000000;
     pthread_mutex_unlock(&k->mu);
+    if (!due)
+        return;
     enum base_status st = aud_sweep_run(k, &n, &err);
     if (st != BASE_OK)
         base_error("audit", "content past its time could not be deleted: %s", err.text);

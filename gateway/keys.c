@@ -296,9 +296,15 @@ bool gw_keys_changed(const char *path, struct gw_keys_stamp *stamp)
     struct stat st;
     struct gw_keys_stamp now = {0};
     if (stat(path, &st) == 0)
-        now = (struct gw_keys_stamp){st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size, st.st_ino,
-                                     st.st_dev};
+        now = (struct gw_keys_stamp){.mtime_s = st.st_mtim.tv_sec,
+                                     .mtime_ns = st.st_mtim.tv_nsec,
+                                     .size = st.st_size,
+                                     .ctime_s = st.st_ctim.tv_sec,
+                                     .ctime_ns = st.st_ctim.tv_nsec,
+                                     .inode = st.st_ino,
+                                     .device = st.st_dev};
     bool same = now.mtime_s == stamp->mtime_s && now.mtime_ns == stamp->mtime_ns &&
+                now.ctime_s == stamp->ctime_s && now.ctime_ns == stamp->ctime_ns &&
                 now.size == stamp->size && now.inode == stamp->inode && now.device == stamp->device;
     *stamp = now;
     return !same;

@@ -46,6 +46,7 @@ struct gw_keys; /* immutable snapshot: any number of threads may look up at once
 /* What a file was when it was read: equal stamps, equal file. */
 struct gw_keys_stamp {
     int64_t mtime_s, mtime_ns, size;
+    int64_t ctime_s, ctime_ns; /* nobody sets it back, as `cp -p` and `touch -r` do the other */
     uint64_t inode, device;
 };
 

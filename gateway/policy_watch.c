@@ -1,13 +1,13 @@
 /* policy_watch.c - which policy files have changed; see policy_watch.h.
  *
  * Method     every GW_WATCH_POLL_MS the files' times, sizes and inodes are compared; after a change
- *            has settled their bytes are hashed. Only other bytes count, so a file that is touched,
- *            or written back as it was, loads nothing; bytes that were refused are tried again only
- *            when they change. At the start the policy's hash is compared with what was loaded, so
- *            a change between the load and the first look is seen.
- * Runs in    the supervisor. What is found is loaded, checked and taken as on SIGHUP: whole, with
- *            its signature and revision, or not at all.
- * Fails by   a file that cannot be read hashes as "not there": the reload then says what is wrong.
+ *            has settled, or has gone on for GW_WATCH_LATEST_MS, their bytes are hashed: who keeps
+ * touching a file holds no policy off. Only other bytes count, so a file that is touched, or
+ * written back as it was, loads nothing; bytes that were refused are tried again only when they
+ * change. At the start the policy's hash is compared with what was loaded, so a change between the
+ * load and the first look is seen. Runs in    the supervisor. What is found is loaded, checked and
+ * taken as on SIGHUP: whole, with its signature and revision, or not at all. Fails by   a file that
+ * cannot be read hashes as "not there": the reload then says what is wrong.
  */
 #include "gateway/policy_watch.h"
 
@@ -71,9 +71,12 @@ bool gw_watch_due(struct gw_watch *w, const struct conf *c, uint64_t now_us)
         memset(w->tried, 0, sizeof w->tried);
         changed = true;
     }
-    if (changed)
+    if (changed) {
+        w->since_us = w->changed_us ? w->since_us : now_us;
         w->changed_us = now_us;
-    if (!w->changed_us || now_us - w->changed_us < GW_WATCH_SETTLE_MS * 1000u)
+    }
+    if (!w->changed_us || (now_us - w->changed_us < GW_WATCH_SETTLE_MS * 1000u &&
+                           now_us - w->since_us < GW_WATCH_LATEST_MS * 1000u))
         return false;
     w->changed_us = 0;
     if (!hash_all(c, now, own) || memcmp(now, w->tried, 32) == 0)

@@ -2,6 +2,7 @@
 older is not, and that is said in the log, in a metric and on record. Oracles: answers, records, /metrics.
 """
 import os
+import random
 import signal
 import time
 
@@ -98,6 +99,54 @@ def test_only_what_is_signed_and_not_older(gw):
     gw.command("policy", "sign", "--key", key, gw.policy)
     harness.wait_for("the refusal of the older", lambda: "is older than 6" in str(reloads(gw)[-1].get("why")), 10)
     assert rules(gw) == ["mark-6"]
+
+
+def test_a_storm_of_files_lets_only_the_signed_and_newest_in(gw):
+    """Half-written, unsigned, older, foreign files, links and gaps in the policy's place, hundreds a second, under load."""
+    key, foreign = (os.path.join(gw.folder, n) for n in ("dpo.key", "foreign.key"))
+    vkey = gw.command("policy", "keygen", "--name", "policy.test/dpo", "--out", key).stdout.decode().strip()
+    gw.command("policy", "keygen", "--name", "policy.test/dpo", "--out", foreign)
+    with open(gw.config, "a", encoding="utf-8") as f:
+        f.write(f'policy_keys: ["{vkey}"]\n')
+    pairs = {}
+    for name, revision, by in (("old", 4, key), ("now", 5, key), ("new", 6, key), ("foreign", 9, foreign)):
+        put(gw, POLICY.format(revision=revision))
+        gw.command("policy", "sign", "--key", by, gw.policy)
+        with open(gw.policy, "rb") as f, open(gw.policy + ".sig", "rb") as g:
+            pairs[name] = (f.read(), g.read())
+
+    def lay(text, signature, link=False):
+        for path, data in ((gw.policy, text), (gw.policy + ".sig", signature)):
+            if data is None:
+                os.path.exists(path) and os.unlink(path)
+                continue
+            with open(path + ".x", "wb") as f:
+                f.write(data)
+            if link:
+                os.rename(path + ".x", path + ".y")
+                os.symlink(path + ".y", path + ".x")
+            os.rename(path + ".x", path)
+
+    lay(*pairs["now"])
+    gw.start()
+    assert rules(gw) == ["mark-5"]
+    rnd, seen, end = random.Random(3), [], time.monotonic() + 4
+    evil = pairs["now"][0].replace(b"on_premises, EU", b"on_premises, US")
+    while time.monotonic() < end:
+        for _ in range(100):
+            lay(*rnd.choice([(pairs["foreign"]), pairs["old"], (evil, pairs["now"][1]), (pairs["new"][0][:40], pairs["new"][1]),
+                             (pairs["new"][0], None), (None, pairs["new"][1]), (b"", b""), (pairs["new"][0], pairs["old"][1])]),
+                link=rnd.random() < 0.2)
+        seen.append(rules(gw))
+    assert set(map(tuple, seen)) == {("mark-5",)}
+    lay(*pairs["new"])
+    harness.wait_for("the new policy", lambda: rules(gw) == ["mark-6"], 20)
+    os.chmod(gw.policy, 0)
+    lay(*pairs["old"])
+    time.sleep(1.5)
+    assert rules(gw) == ["mark-6"]
+    assert {x["done"] for x in reloads(gw)} == {True, False} and sum(x["done"] for x in reloads(gw)) == 1
+    assert gw.verify()[0] == 0
 
 
 def test_without_it_nothing_is_watched(gw):

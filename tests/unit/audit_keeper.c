@@ -550,6 +550,28 @@ static void test_limits(void **state)
     ut_rm(k.dir);
 }
 
+/* A reload while the keeper works; `make tsan` sees whether both touch the same. */
+static void test_rules_that_change_meanwhile(void **state)
+{
+    struct conf_content content = {.sweep_s = 3600};
+    struct kit k;
+    struct base_err err;
+    char req[16];
+
+    (void)state;
+    ut_dir(k.dir);
+    kit_open(&k);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(aud_keeper_configure(k.keeper, &content, &err), BASE_OK);
+        snprintf(req, sizeof(req), "r-%d", i);
+        assert_int_equal(keep(&k, "anna", req, CANARY, 0, 100, NULL), BASE_OK);
+        assert_int_equal(aud_keeper_configure(k.keeper, &content, &err), BASE_OK);
+    }
+    assert_int_equal(reads(&k, "r-19", CANARY), BASE_OK);
+    kit_close(&k);
+    ut_rm(k.dir);
+}
+
 /* ---- the other masters ---- */
 
 static int run(const char *const *argv)
@@ -719,6 +741,7 @@ int main(void)
         cmocka_unit_test(test_hold_and_minimum_and_maximum),
         cmocka_unit_test(test_content_that_just_vanishes),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_rules_that_change_meanwhile),
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_command),
     };
