@@ -1,0 +1,60 @@
+/* hybrid.h - a model whose routed experts do not all fit on the device: some of each layer lie there
+ * in slots, all of them in the host's memory as the CPU likes them.
+ *
+ * In every layer with experts, once the device has routed, the host fetches the choices and the
+ * rows that experts see. (token, expert) pairs of experts in slots are the device's; meanwhile the
+ * CPU computes the others with its own kernels, and their outputs go up into the rows of s->hy that
+ * those pairs have. Each row has one writer and combine() adds them per token in the order of its
+ * slots, so results do not depend on timing; where an expert is computed changes them by rounding
+ * only. Of a slice of send_from tokens and more, experts off the device are not left to the CPU:
+ * they are packed and sent, a few at a time in two halves of a stage, and computed there.
+ *
+ * Which experts have slots follows their use: each choice adds one to an expert's score, each step
+ * takes a 64th of all scores away. An expert whose score has become clearly larger than the least
+ * of those in slots is packed by a thread in the background and takes that slot between two steps:
+ * at most one in a step, so that a step brings no more bytes than an expert has.
+ *
+ * One thread at a time, as for the table (table.h), which calls all of this. Steps are not recorded
+ * as graphs: the host has a part in every layer.
+ */
+#ifndef ENG_CUDA_HYBRID_H
+#define ENG_CUDA_HYBRID_H
+
+#include "engine/model_impl.h"
+
+struct eng_gpu;
+struct eng_hybrid;
+
+/* For models with experts that opts asked to be split, or that will not fit; before weights come.
+ * slots: of each layer, ENG_EXPERTS_FIT as many as there is room for (decided when the first cache
+ * is opened: then it is known what else takes memory). */
+#define ENG_EXPERTS_FIT UINT32_MAX
+enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send_from,
+                                struct base_err *err) BASE_MUST_CHECK;
+void eng_hybrid_free(struct eng_gpu *g);
+/* Whether w belongs to routed experts. */
+bool eng_hybrid_takes(const struct eng_gpu *g, const struct eng_weight *w);
+/* The table's weight() of those. */
+enum base_status eng_hybrid_weight(struct eng_gpu *g, struct eng_weight *w,
+                                   struct base_err *err) BASE_MUST_CHECK;
+/* With the first cache: slots, and experts in them. */
+enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err) BASE_MUST_CHECK;
+/* The table's ffn() of routed experts. */
+void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+/* Behind a step that succeeded. */
+void eng_hybrid_between(struct eng_gpu *g);
+
+/* What has happened. */
+struct eng_hybrid_use {
+    uint32_t slots, n_expert;         /* of a layer */
+    uint64_t on_device, on_cpu, sent; /* (token, expert) pairs by where they were computed */
+    uint64_t moves;                   /* experts that took another's slot */
+    uint64_t slot_bytes;              /* device memory of all slots */
+};
+void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out);
+/* Puts an expert into a slot at once, whoever is there (it stays available on the CPU). Between
+ * steps. BASE_EINVAL: there is no such layer, expert or slot, or the expert has a slot. */
+enum base_status eng_hybrid_put(struct eng_model *m, uint32_t layer, uint32_t expert, uint32_t slot,
+                                struct base_err *err) BASE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,116 @@
+/* engine_cuda_count.c - one decode step of B sequences with C tokens each on the emulated device, so
+ * that the library that counts (tests/emu/count.cpp) writes down what its launches move.
+ *
+ *   engine_cuda_count FILE.gguf B C COUNTS
+ *
+ * COUNTS is the file that WEIR_EMU_COUNTS names. Sequences get their length by accounting alone
+ * (their keys are whatever the cache's memory holds): what a step moves does not depend on values.
+ * Writes {"start": bytes of COUNTS before the step, "layers": [bytes behind each layer], "touched":
+ * experts met by a layer in the mean} to standard output. tools/cuda_model.py starts it.
+ */
+#include "engine/model_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static struct {
+    const char *counts;
+    struct eng_model *m;
+    size_t ends[ENG_LAYERS_MAX];
+    uint32_t n_layers;
+} run;
+
+static size_t size_now(void)
+{
+    struct stat st;
+    return stat(run.counts, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+static void layer_done(void *ctx, uint32_t layer, size_t row0, uint32_t n, const float *x,
+                       const uint32_t *ids)
+{
+    (void)ctx;
+    (void)row0;
+    (void)n;
+    (void)x;
+    (void)ids;
+    run.ends[layer] = size_now();
+    run.n_layers = layer + 1;
+}
+
+static uint32_t number(const char *z)
+{
+    char *end;
+    unsigned long n = strtoul(z, &end, 10);
+    if (*end || n == 0 || n > 1u << 20) {
+        fprintf(stderr, "engine_cuda_count: \"%s\" is no number of tokens or sequences\n", z);
+        exit(2);
+    }
+    return (uint32_t)n;
+}
+
+static void fail(const struct base_err *err)
+{
+    fprintf(stderr, "engine_cuda_count: %s\n", err->text);
+    exit(1);
+}
+
+/* Experts with any choice, of a layer that has experts, in the mean. */
+static double touched(const struct eng_model *m)
+{
+    uint32_t layers = 0, experts = 0, n = eng_model_get_info(m)->n_expert;
+    for (uint32_t l = 0; l < eng_model_get_info(m)->n_layer; l++) {
+        const uint64_t *c = eng_model_expert_counts(m, l);
+        layers += c != NULL;
+        for (uint32_t e = 0; c && e < n; e++)
+            experts += c[e] != 0;
+    }
+    return layers ? (double)experts / layers : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct eng_model_opts opts = {
+        .device = ENG_DEVICE_EMULATED, .n_threads = 2, .activations = ENG_ACTIVATIONS_INT16};
+    struct base_err err;
+    struct eng_cache *c;
+    if (argc != 5) {
+        fputs("usage: engine_cuda_count FILE.gguf SEQUENCES CONTEXT COUNTS\n", stderr);
+        return 2;
+    }
+    uint32_t n = number(argv[2]), context = number(argv[3]);
+    run.counts = argv[4];
+    if (eng_model_open(argv[1], &opts, &run.m, &err) != BASE_OK ||
+        eng_cache_new(run.m, n, context, &c, &err) != BASE_OK)
+        fail(&err);
+    int32_t *tokens = calloc(n, sizeof(*tokens));
+    uint32_t *seqs = calloc(n, sizeof(*seqs));
+    float *logits = malloc(sizeof(float) * n * eng_model_get_info(run.m)->n_vocab);
+    if (!tokens || !seqs || !logits)
+        return 1;
+    for (uint32_t s = 0; s < n; s++) {
+        uint32_t mark;
+        tokens[s] = (int32_t)(17 * s % eng_model_get_info(run.m)->n_vocab);
+        seqs[s] = s;
+        for (uint32_t i = 0; i + 1 < context; i++) {
+            (void)eng_cache_add(c, s, (int32_t)(i % 100), false, &mark);
+            eng_cache_commit(c);
+        }
+    }
+    eng_model_probe(run.m, layer_done, NULL);
+    size_t start = size_now();
+    struct eng_batch b = {.n = n, .tokens = tokens, .seqs = seqs};
+    if (eng_forward(run.m, c, &b, logits, &err) != BASE_OK)
+        fail(&err);
+    printf("{\"start\": %zu, \"layers\": [", start);
+    for (uint32_t l = 0; l < run.n_layers; l++)
+        printf("%s%zu", l ? ", " : "", run.ends[l]);
+    printf("], \"touched\": %.6f}\n", touched(run.m));
+    free(tokens);
+    free(seqs);
+    free(logits);
+    eng_cache_free(c);
+    eng_model_free(run.m);
+    return 0;
+}
