@@ -24,6 +24,7 @@ A launch's time on a card is at least the largest of moved / bandwidth, L2 / L2 
 (flight / 700 ns); the bound of a step adds its launches up, and 1.5 us for each launch in the bound "with launches".
 """
 import argparse
+import difflib
 import json
 import math
 import os
@@ -32,7 +33,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cuda_shapes as shapes  # noqa: E402
@@ -184,21 +185,24 @@ class Counter:
             shapes.write(model, self.made[key])
         return self.made[key]
 
-    def run(self, model, batch, context):
-        """[launches of layer 0, of layer 1, ..., of what follows], and experts touched a layer in the mean."""
+    def run(self, model, batch, context, blocks=0):
+        """[launches from a layer's launch over heads to the next one's], what comes before the first layer and behind
+        the last one, and experts touched a layer in the mean. blocks: of a product's launch that run, 0: all."""
         counts = os.path.join(self.folder, "counts.jsonl")
         if os.path.exists(counts):
             os.remove(counts)
         r = subprocess.run([self.tool, self.file(model), str(batch), str(context), counts], capture_output=True,
                            text=True, env=dict(os.environ, WEIR_EMU_COUNTS=counts, WEIR_CUDA_LIBRARY=self.library,
-                                               WEIR_EMU_MEMORY_MIB="16384"))
+                                               WEIR_EMU_MEMORY_MIB="65536", WEIR_EMU_COUNT_BLOCKS=str(blocks)))
         if r.returncode:
             raise SystemExit(f"{' '.join(r.args)}: {r.stderr}")
         told = json.loads(r.stdout)
         raw = open(counts, "rb").read()
-        ends = [told["start"]] + told["layers"] + [len(raw)]
-        parts = [[json.loads(x) for x in raw[a:b].splitlines()] for a, b in zip(ends, ends[1:])]
-        return parts, told["touched"]
+        ends = [told["start"]] + told["heads"] + [len(raw)]
+        parts = [[vector(json.loads(x)) for x in raw[a:b].splitlines()] for a, b in zip(ends, ends[1:])]
+        ends_of = [x for x in parts[0] if x["kernel"] in ("weir_embed", "weir_angles")]
+        last = max(i for i, x in enumerate(parts[-1]) if x["kernel"] == "weir_join")
+        return parts[1:-1], ends_of + parts[-1][last + 1:], told["touched"]
 
 
 def vector(launch):
@@ -209,7 +213,6 @@ def vector(launch):
 
 def align(a, b):
     """Pairs of launches of two runs by kernel, in order; a launch that only one has is paired with nothing."""
-    import difflib
     out = []
     match = difflib.SequenceMatcher(None, [x["kernel"] for x in a], [x["kernel"] for x in b], autojunk=False)
     for op, a0, a1, b0, b1 in match.get_opcodes():
@@ -245,60 +248,62 @@ def line(base, a, b, times):
     return out
 
 
-def measure_model(counter, model, log):
-    """{batch: [(how many such layers, launches)]} of the real model. See the top of this file."""
-    k, lead = model.n_used, 1 if model.n_dense_lead else 0
-    layers = 3 if lead or model.window else 2
-    from dataclasses import replace
-    small = lambda experts, vocab=1024: replace(model.reduced(layers, experts, vocab), n_dense_lead=lead,
-                                                keys=model.reduced(layers, experts, vocab).keys |
-                                                ({"leading_dense_block_count": 1} if lead else {}))
-    kinds = [(model.n_dense_lead, 0), (model.n_layer - model.n_dense_lead, 1)] if lead else \
-        [(model.n_layer // 2, 0), (model.n_layer - model.n_layer // 2, 1)] if model.window else [(model.n_layer, 0)]
-    near, far = 64, 1088
+BLOCKS = 48           # of a product's launch that run
+NEAR, FAR = 64, 576   # contexts
+MORE_VOCAB = 2048
 
-    def run(batch, experts, context, vocab=1024):
-        log(f"{model.name}: {batch} sequences, {experts} experts, context {context}")
-        parts, seen = counter.run(small(experts, vocab), batch, context)
-        return [[vector(x) for x in p] for p in parts], seen
 
-    out = {}
-    mv, _ = run(1, k, near)
-    mv_experts, _ = run(1, 2 * k, near)
-    mv_far, _ = run(1, k, far)
-    mv_vocab, _ = run(1, k, near, 2048)
-    eight, t8 = run(8, k, near)
-    eight_experts, t8e = run(8, 2 * k, near)
-    tile, t16 = run(16, k, near)
-    tile_more, _ = run(24, k, near)
-    tile_experts, t16e = run(16, 2 * k, near)
+class Runs:
+    """The steps that are run for a model's rows, and what they gave. gpt-oss-120b has those of gpt-oss-20b."""
 
-    def far_away(part, i, batch):
-        """What the cells between `near` and CONTEXT cost `batch` sequences: as of one, so many times."""
-        return line(part, mv[i], mv_far[i], (CONTEXT - near) / (far - near) * batch)
+    def __init__(self, counter, log):
+        self.counter, self.log, self.kept = counter, log, {}
 
-    for batch in BATCHES:
-        total = []
-        for count, i in kinds:
-            # more experts in all cost the router more: seen with one sequence, where as many are touched
-            routers = (model.n_expert - k) / k
-            if batch == 1:
-                part = mv[i]
-            elif batch <= 8:
-                part = eight[i]
-                part = line(part, line(eight[i], mv[i], mv_experts[i], 1), eight_experts[i],
-                            (touched(model, batch) - t8) / (t8e - t8))
-            else:
-                part = line(tile[i], tile[i], tile_more[i], (batch - 16) / 8)
-                part = line(part, line(tile[i], mv[i], mv_experts[i], 1), tile_experts[i],
-                            (touched(model, batch) - t16) / (t16e - t16))
-            total.append((count, far_away(line(part, mv[i], mv_experts[i], routers), i, batch)))
-        head = {1: mv, 8: eight, 64: tile}[batch][-1]
-        if batch == 64:
-            head = line(head, head, tile_more[-1], (batch - 16) / 8)
-        total.append((1, line(head, mv[-1], mv_vocab[-1], (model.n_vocab - 1024) / 1024)))
-        out[batch] = total
-    return out
+    def get(self, model, batch, experts, context=NEAR, vocab=1024):
+        """(layers, ends, touched): of gpt-oss layers with a window and without, of DeepSeek dense and with experts."""
+        lead = 1 if model.n_dense_lead else 0
+        small = model.reduced(3 if lead or model.window else 2, experts, vocab)
+        if lead:
+            small = replace(small, n_dense_lead=1, keys=small.keys | {"leading_dense_block_count": 1})
+        key = (model.arch, model.n_embd, model.n_ff, batch, experts, context, vocab)
+        if key not in self.kept:
+            self.log(f"{model.name}: {batch} sequences, {experts} experts, context {context}, vocabulary {vocab}")
+            self.kept[key] = self.counter.run(small, batch, context, BLOCKS)
+        return self.kept[key]
+
+
+def step(runs, model, batch):
+    """[(how many, launches)] of a step of the real model: its layers by kind, then what is there once."""
+    k = model.n_used
+    if model.n_dense_lead:
+        kinds = [(model.n_dense_lead, 0), (model.n_layer - model.n_dense_lead, 1)]
+    elif model.window:
+        kinds = [((model.n_layer + 1) // 2, 0), (model.n_layer // 2, 1)]
+    else:
+        kinds = [(model.n_layer, 0)]
+    one, one_ends, _ = runs.get(model, 1, k)
+    one_experts, _, _ = runs.get(model, 1, 2 * k)
+    one_far, _, _ = runs.get(model, 1, k, FAR)
+    vocab, vocab_ends, _ = runs.get(model, 1, k, NEAR, MORE_VOCAB)
+    at = min(batch, 8) if batch <= 8 else 16     # above eight sequences products work by tiles
+    base, ends, t = runs.get(model, at, k)
+    if at > 1:
+        wide, _, t_wide = runs.get(model, at, 2 * k)
+    total = []
+    for count, i in kinds:
+        part = base[i]
+        if batch > at:
+            part = line(part, part, runs.get(model, 24, k)[0][i], (batch - at) / 8)
+        if at > 1 and t_wide > t:
+            # twice the experts: more of them are touched, which is wanted, and the router is larger, which is not
+            same = line(base[i], one[i], one_experts[i], 1)
+            part = line(part, same, wide[i], (touched(model, batch) - t) / (t_wide - t))
+        part = line(part, one[i], one_experts[i], (model.n_expert - k) / k)
+        total.append((count, line(part, one[i], one_far[i], (CONTEXT - NEAR) / (FAR - NEAR) * batch)))
+    if batch > at:
+        ends = line(ends, ends, runs.get(model, 24, k)[1], (batch - at) / 8)
+    total.append((1, line(ends, one_ends, vocab_ends, (model.n_vocab - 1024) / (MORE_VOCAB - 1024))))
+    return total
 
 
 # ---- from counts to bounds ----
@@ -365,9 +370,9 @@ def measure(args):
     record["loops"] = code or record.get("loops", {})
     counter = Counter(args.build)
     try:
+        runs = Runs(counter, lambda s: print(s, file=sys.stderr, flush=True))
         for name in args.models or shapes.MODELS:
-            parts = measure_model(counter, shapes.MODELS[name], lambda s: print(s, file=sys.stderr, flush=True))
-            record["counts"][name] = {str(b): rounded(p) for b, p in parts.items()}
+            record["counts"][name] = {str(b): rounded(step(runs, shapes.MODELS[name], b)) for b in BATCHES}
         record["quick"] = quick(counter)
     finally:
         counter.close()
@@ -391,9 +396,9 @@ def quick(counter):
     out = {}
     for name, batch in QUICK:
         m = shapes.MODELS[name]
-        parts, _ = counter.run(m.reduced(1, m.n_used, 1024), batch, 64)
+        layers, ends, _ = counter.run(m.reduced(2, m.n_used, 1024), batch, NEAR, BLOCKS)
         out[name] = [[{f: x[f] for f in ("kernel", "read", "written", "l2_read", "request_sectors")} for x in p]
-                     for p in parts]
+                     for p in layers + [ends]]
     return out
 
 

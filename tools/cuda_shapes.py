@@ -174,23 +174,31 @@ def _value(v):
     return struct.pack("<I", 8) + _string(v)
 
 
+def _floats(n, rng, scale):
+    """n numbers as f32, up to +-scale, from random bytes: fast."""
+    import array
+    raw = array.array("h", rng.randbytes(2 * n))
+    return array.array("f", (scale / 32768 * x for x in raw)).tobytes()
+
+
 def _contents(name, ne, kind, rng):
     """Bytes of the tensors that are not left as holes."""
     n = 1
     for k in ne:
         n *= k
     if name.endswith("norm.weight"):
-        return struct.pack(f"<{n}f", *([1.0] * n))
+        return struct.pack("<f", 1.0) * n
     if name.endswith("ffn_gate_inp.weight"):
-        return struct.pack(f"<{n}f", *(rng.gauss(0, 0.05) for _ in range(n)))
-    if name == "token_embd.weight" and n <= 1 << 22:  # of a reduced vocabulary
-        if kind == BF16:
-            return b"".join(struct.pack("<f", rng.gauss(0, 1))[2:] for _ in range(n))
-        size = tensor_bytes(ne, kind)
-        raw = bytearray(rng.randbytes(size))
+        return _floats(n, rng, 0.1)
+    if name == "token_embd.weight" and n <= 1 << 24:  # of a reduced vocabulary
         values, block = BLOCK[kind]
-        for at in range(0, size, block):
-            raw[at:at + 4] = struct.pack("<ee", 0.01, 0.05)
+        raw = bytearray(rng.randbytes(tensor_bytes(ne, kind)))
+        if kind == BF16:  # sign and fraction of numbers from 0.5 to 2
+            raw[1::2] = bytes(x & 0x80 | 0x3F for x in raw[1::2])
+        else:
+            scale = struct.pack("<ee", 0.01, 0.05)
+            for at in range(0, len(raw), block):
+                raw[at:at + 4] = scale
         return bytes(raw)
     return None
 

@@ -79,12 +79,18 @@ unsigned emu_thread_index(void);
 #if defined(EMU_COUNT)
 void emu_count_init(void);
 void emu_count_launch(void);
+/* Whether the block weir_emu_block is left out. */
+bool emu_count_skips(const emu_launch *l);
 void emu_count_block(void);
 void emu_count_block_end(unsigned threads);
 void emu_count_collective(weir_emu_op op);
 void emu_count_barrier(void);
 void emu_count_end(const emu_launch *l, size_t fixed_shared);
 #else
+static inline bool emu_count_skips(const emu_launch *)
+{
+    return false;
+}
 static inline void emu_count_init(void)
 {
 }

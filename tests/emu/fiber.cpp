@@ -880,7 +880,8 @@ void emu_run(const emu_launch *l)
     for (uint64_t i = 0; i < n; i++, at = (at + step) % n) {
         weir_emu_block = {(unsigned)(at % l->grid.x), (unsigned)(at / l->grid.x % l->grid.y),
                           (unsigned)(at / l->grid.x / l->grid.y)};
-        run_block();
+        if (!emu_count_skips(l))
+            run_block();
     }
     emu_count_end(l, S.net);
     B.launch = nullptr;
