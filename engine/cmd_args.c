@@ -24,6 +24,16 @@ bool eng_args_u32(const char *z, uint32_t max, uint32_t *out)
     return true;
 }
 
+bool eng_args_experts(const char *name, const char *value, struct eng_model_opts *o, bool *known)
+{
+    bool experts = base_str_is(base_str_c(name), "--gpu-experts");
+    *known = experts || base_str_is(base_str_c(name), "--send-from");
+    if (!*known)
+        return true;
+    o->split_experts = o->split_experts || experts;
+    return eng_args_u32(value, 1u << 20, experts ? &o->gpu_experts : &o->send_from);
+}
+
 bool eng_args_tokens(const char *z, struct eng_ids *ids)
 {
     struct base_str rest = base_str_c(z);

@@ -13,6 +13,10 @@
 
 /* A whole number up to max. */
 bool eng_args_u32(const char *z, uint32_t max, uint32_t *out);
+/* --gpu-experts N, --send-from N: which of a model's experts lie on the GPU (struct
+ * eng_model_opts). *known tells whether name was one of them; false: its value is no such number.
+ */
+bool eng_args_experts(const char *name, const char *value, struct eng_model_opts *o, bool *known);
 /* "1,2, 3": appended to ids; false for anything else and at ids->max. */
 bool eng_args_tokens(const char *z, struct eng_ids *ids);
 /* "cpu", "ref", "cuda" or "emulated"; else false, having said what there is. */

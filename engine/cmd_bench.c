@@ -42,7 +42,8 @@ struct bench {
 static const char USAGE[] =
     "usage: weir model bench FILE.gguf [-t 2] [--pp 512] [--tg 128] "
     "[--parallel 1] [--reps 3]\n                        [--activations auto|int8|int16]\n"
-    "                        [--device cpu|ref|cuda|emulated] [--kv f16|f32]\n";
+    "                        [--device cpu|ref|cuda|emulated] [--kv f16|f32]\n"
+    "                        [--gpu-experts N] [--send-from N]\n";
 
 static bool parse_args(int argc, char **argv, struct bench *b)
 {
@@ -58,8 +59,12 @@ static bool parse_args(int argc, char **argv, struct bench *b)
         {"--reps", offsetof(struct bench, reps), 1, 1000},
     };
     for (int i = 1; i < argc; i++) {
-        bool ok = false;
+        bool ok = false, known = false;
         uint64_t v;
+        if (i + 1 < argc && eng_args_experts(argv[i], argv[i + 1], &b->opts, &known) && known) {
+            i++;
+            continue;
+        }
         if (argv[i][0] != '-') {
             ok = b->file == NULL;
             b->file = argv[i];

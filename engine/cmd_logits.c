@@ -23,18 +23,23 @@ struct logits_args {
 static const char USAGE[] =
     "usage: weir model logits FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
     "                         [--device cpu|ref|cuda|emulated] [--kv f16|f32] [-t THREADS]\n"
-    "                         [--activations auto|int8|int16]\n";
+    "                         [--activations auto|int8|int16] [--gpu-experts N] [--send-from N]\n"
+    "--gpu-experts: of each layer, the others are computed by the CPU; or, of slices of "
+    "--send-from\n"
+    "tokens and more, sent to the GPU\n";
 
 static bool parse_args(int argc, char **argv, struct logits_args *a)
 {
     for (int i = 1; i < argc; i++) {
         struct base_str s = base_str_c(argv[i]);
-        bool ok = true;
+        bool ok = true, known = false;
         if (s.n == 0 || s.p[0] != '-') {
             ok = a->file == NULL;
             a->file = argv[i];
         } else if (i + 1 == argc) {
             ok = false;
+        } else if (!(ok = eng_args_experts(argv[i], argv[i + 1], &a->opts, &known)) || known) {
+            i++;
         } else if (base_str_is(s, "--device")) {
             if (!eng_args_device("logits", argv[++i], &a->opts.device))
                 return false;

@@ -20,6 +20,7 @@ static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
     "           [--device cpu|ref|cuda|emulated] [--kv f16|f32] [--activations auto|int8|int16]\n"
+    "           [--gpu-experts N] [--send-from N]\n"
     "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]";
 
 struct opts {
@@ -28,6 +29,7 @@ struct opts {
     bool raw, kv_f32;
     enum eng_device device;
     enum eng_activations activations;
+    struct eng_model_opts model; /* its split of experts */
     struct eng_sampling s;
     struct eng_watermark mark; /* if key */
 };
@@ -45,7 +47,9 @@ static bool number(const char *z, double lo, double hi, double *out)
 static bool option(struct opts *o, struct base_str name, const char *z)
 {
     double v = 0;
-    bool ok = true;
+    bool ok = true, known = false;
+    if (!(ok = eng_args_experts(name.p, z, &o->model, &known)) || known)
+        return ok;
     if (base_str_is(name, "-p"))
         o->prompt = z;
     else if (base_str_is(name, "--system"))
@@ -188,8 +192,10 @@ static enum base_status generate(struct gen *g, struct base_err *err)
 static enum base_status run(struct gen *g, struct base_err *err)
 {
     const struct opts *o = g->o;
-    struct eng_model_opts mo = {
-        .device = o->device, .n_threads = (int)o->threads, .activations = o->activations};
+    struct eng_model_opts mo = o->model;
+    mo.device = o->device;
+    mo.n_threads = (int)o->threads;
+    mo.activations = o->activations;
     mo.kv_f32 = o->kv_f32;
     enum base_status st = eng_model_open(o->file, &mo, &g->m, err);
     if (st == BASE_OK)

@@ -223,6 +223,9 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
         return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
     m->device = opts->device;
     m->kv_f32 = opts->kv_f32;
+    m->split_experts = opts->split_experts;
+    m->gpu_experts = opts->gpu_experts;
+    m->send_from = opts->send_from;
     m->ops = opts->device == ENG_DEVICE_CUDA || opts->device == ENG_DEVICE_EMULATED ? &eng_ops_cuda
                                                                                     : &eng_ops_cpu;
     m->kernels = opts->device == ENG_DEVICE_REF ? &eng_kernels_ref : eng_kernels_best();

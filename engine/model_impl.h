@@ -233,6 +233,8 @@ struct eng_model {
     const struct eng_ops *ops;
     void *dev;         /* the table's own state of the device */
     bool kv_f32;       /* of the options */
+    bool split_experts; /* struct eng_model_opts */
+    uint32_t gpu_experts, send_from;
     uint32_t kv_bytes; /* of an element of cached keys and values */
     uint32_t planes;   /* of activations (ops.h) */
     const struct eng_kernels *kernels;

@@ -9,8 +9,9 @@
 
 How. A reduced model with the real length of every row (cuda_shapes.py) makes one step of B sequences with a context of
 C tokens through the engine's CUDA path on the emulated device that counts (tests/emu/count.cpp). Each launch of a
-layer gives bytes and sectors; runs that differ in one thing (sequences, experts touched, experts in all, context) give
-how each launch grows with it, and the real model is that line at its own numbers. What is counted:
+layer gives bytes and sectors; runs that differ in sequences or context give how each launch grows with them, and the
+real model is that line at its own numbers; products of experts and of the output count as many times as there are more
+matrices or rows than in the reduced model. What is counted:
 
   moved    bytes of the different 32-byte sectors that a launch reads and writes, added up over launches: weights,
            cache and activations alike. A sector that blocks of one launch share is taken to come from memory once
@@ -248,9 +249,9 @@ def line(base, a, b, times):
     return out
 
 
-BLOCKS = 48           # of a product's launch that run
+BLOCKS = 24           # of a product's launch that run
 NEAR, FAR = 64, 576   # contexts
-MORE_VOCAB = 2048
+VOCAB = 1024
 
 
 class Runs:
@@ -259,50 +260,61 @@ class Runs:
     def __init__(self, counter, log):
         self.counter, self.log, self.kept = counter, log, {}
 
-    def get(self, model, batch, experts, context=NEAR, vocab=1024):
-        """(layers, ends, touched): of gpt-oss layers with a window and without, of DeepSeek dense and with experts."""
+    def get(self, model, batch, context=NEAR):
+        """(layers, ends): of gpt-oss layers with a window and without, of DeepSeek dense and with experts. There are as
+        many experts as a token uses, and all of them are touched."""
         lead = 1 if model.n_dense_lead else 0
-        small = model.reduced(3 if lead or model.window else 2, experts, vocab)
+        small = model.reduced(3 if lead or model.window else 2, model.n_used, VOCAB)
         if lead:
             small = replace(small, n_dense_lead=1, keys=small.keys | {"leading_dense_block_count": 1})
-        key = (model.arch, model.n_embd, model.n_ff, batch, experts, context, vocab)
+        key = (model.arch, model.n_embd, model.n_ff, batch, context)
         if key not in self.kept:
-            self.log(f"{model.name}: {batch} sequences, {experts} experts, context {context}, vocabulary {vocab}")
-            self.kept[key] = self.counter.run(small, batch, context, BLOCKS)
+            self.log(f"{model.name}: {batch} sequences, context {context}")
+            self.kept[key] = self.counter.run(small, batch, context, BLOCKS)[:2]
         return self.kept[key]
+
+
+def times(launch, factor):
+    return dict(launch, **{f: launch[f] * factor for f in NUMBERS})
+
+
+def with_experts(part, model, batch):
+    """A layer as counted, with the real number of experts: products behind the grouping touch as many matrices as a
+    batch does in the mean, and the router's rows are those of all experts."""
+    out, experts = [], False
+    for x in part:
+        name = x["kernel"]
+        if name == "weir_mv_f32" and not experts:
+            x = times(x, model.n_expert / model.n_used)
+        elif experts and name.startswith(("weir_mv_", "weir_tile_")):
+            x = times(x, touched(model, batch) / model.n_used)
+        experts = (experts or name.startswith(("weir_group", "weir_route"))) and name != "weir_join"
+        out.append(x)
+    return out
 
 
 def step(runs, model, batch):
     """[(how many, launches)] of a step of the real model: its layers by kind, then what is there once."""
-    k = model.n_used
     if model.n_dense_lead:
         kinds = [(model.n_dense_lead, 0), (model.n_layer - model.n_dense_lead, 1)]
     elif model.window:
         kinds = [((model.n_layer + 1) // 2, 0), (model.n_layer // 2, 1)]
     else:
         kinds = [(model.n_layer, 0)]
-    one, one_ends, _ = runs.get(model, 1, k)
-    one_experts, _, _ = runs.get(model, 1, 2 * k)
-    one_far, _, _ = runs.get(model, 1, k, FAR)
-    vocab, vocab_ends, _ = runs.get(model, 1, k, NEAR, MORE_VOCAB)
+    one, far = runs.get(model, 1)[0], runs.get(model, 1, FAR)[0]
     at = min(batch, 8) if batch <= 8 else 16     # above eight sequences products work by tiles
-    base, ends, t = runs.get(model, at, k)
-    if at > 1:
-        wide, _, t_wide = runs.get(model, at, 2 * k)
+    base, ends = runs.get(model, at)
     total = []
     for count, i in kinds:
         part = base[i]
         if batch > at:
-            part = line(part, part, runs.get(model, 24, k)[0][i], (batch - at) / 8)
-        if at > 1 and t_wide > t:
-            # twice the experts: more of them are touched, which is wanted, and the router is larger, which is not
-            same = line(base[i], one[i], one_experts[i], 1)
-            part = line(part, same, wide[i], (touched(model, batch) - t) / (t_wide - t))
-        part = line(part, one[i], one_experts[i], (model.n_expert - k) / k)
-        total.append((count, line(part, one[i], one_far[i], (CONTEXT - NEAR) / (FAR - NEAR) * batch)))
+            part = line(part, part, runs.get(model, 24)[0][i], (batch - at) / 8)
+        part = with_experts(part, model, batch)
+        total.append((count, line(part, one[i], far[i], (CONTEXT - NEAR) / (FAR - NEAR) * batch)))
     if batch > at:
-        ends = line(ends, ends, runs.get(model, 24, k)[1], (batch - at) / 8)
-    total.append((1, line(ends, one_ends, vocab_ends, (model.n_vocab - 1024) / (MORE_VOCAB - 1024))))
+        ends = line(ends, ends, runs.get(model, 24)[1], (batch - at) / 8)
+    ends = [times(x, model.n_vocab / VOCAB) if x["kernel"].startswith(("weir_mv_", "weir_tile_")) else x for x in ends]
+    total.append((1, ends))
     return total
 
 

@@ -4,9 +4,9 @@
  * Routed experts are handed over to the CPU's table when the model is loaded (tiles in host memory;
  * the file stays mapped, and a move reads it again). Slots come with the first cache: one arena for
  * all layers, as large as there is memory, after a part has been set aside for what steps take as
- * they go. A layer's part of the arena: the slots' matrices of its gate (and up, if these are packed
- * as a pair), of up, of down, then biases and scales in the order of slots. Kernels are given slots
- * as if they were experts, so nothing in them knows of any of this.
+ * they go. A layer's part of the arena: the slots' matrices of its gate (and up, if these are
+ * packed as a pair), of up, of down, then biases and scales in the order of slots. Kernels are
+ * given slots as if they were experts, so nothing in them knows of any of this.
  *
  * Memory: about the file's experts once more in the host (tiles), plus the arena on the device.
  */
@@ -43,11 +43,14 @@ enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send
                                 struct base_err *err)
 {
     const struct eng_hparams *hp = &g->m->hp;
-    struct eng_hybrid *h = g->hybrid = calloc(1, sizeof(*h));
+    struct eng_hybrid *h = calloc(1, sizeof(*h));
     if (h)
         h->layers = calloc(hp->n_layer, sizeof(*h->layers));
-    if (!h || !h->layers)
+    if (!h || !h->layers) {
+        free(h);
         return base_err_set(err, BASE_ENOMEM, "out of memory for experts' places");
+    }
+    g->hybrid = h;
     h->g = g;
     h->slots = slots;
     h->send_from = send_from;
@@ -274,8 +277,7 @@ enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err)
     if (st == BASE_OK)
         st = take_arena(h, err);
     for (uint32_t l = 0; st == BASE_OK && l < g->m->hp.n_layer; l++)
-        if (h->layers[l].moe &&
-            !(h->layers[l].expert_in = calloc(h->slots + 1, sizeof(uint32_t))))
+        if (h->layers[l].moe && !(h->layers[l].expert_in = calloc(h->slots + 1, sizeof(uint32_t))))
             st = base_err_set(err, BASE_ENOMEM, "out of memory for experts' places");
     if (st == BASE_OK)
         st = fill_slots(h, err);

@@ -1,5 +1,5 @@
-/* hybrid.h - a model whose routed experts do not all fit on the device: some of each layer lie there
- * in slots, all of them in the host's memory as the CPU likes them.
+/* hybrid.h - a model whose routed experts do not all fit on the device: some of each layer lie
+ * there in slots, all of them in the host's memory as the CPU likes them.
  *
  * In every layer with experts, once the device has routed, the host fetches the choices and the
  * rows that experts see. (token, expert) pairs of experts in slots are the device's; meanwhile the

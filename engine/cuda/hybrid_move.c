@@ -117,7 +117,8 @@ void eng_hybrid_between(struct eng_gpu *g)
     if (ready) {
         if (h->layers[h->move_layer].slot_of[h->move_expert] < 0)
             exchange(h, h->move_layer, h->move_expert, h->move_slot, h->move_pinned);
-        h->phase = ENG_MOVE_IDLE; /* the thread sleeps until it is asked again: after the next step */
+        h->phase =
+            ENG_MOVE_IDLE; /* the thread sleeps until it is asked again: after the next step */
     } else if (idle && find_move(h, &h->move_layer, &h->move_expert, &h->move_slot)) {
         pthread_mutex_lock(&h->lock);
         h->phase = ENG_MOVE_ASKED;

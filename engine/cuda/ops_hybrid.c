@@ -80,14 +80,15 @@ void eng_hybrid_scratch_free(struct eng_hybrid *h)
 
 /* ---- who computes what ---- */
 
-/* A layer's pairs in this step. Places (experts as kernels count them) are slots, then sent ones. */
+/* A layer's pairs in this step. Places (experts as kernels count them) are slots, then sent ones.
+ */
 struct lists {
     uint32_t n_pairs, n_places, n_tiles, rows;
-    uint32_t n_here;                 /* pairs of slots and of sent experts */
-    uint32_t n_sent;                 /* experts to send, */
-    uint32_t sent[ENG_EXPERT_MAX];   /* these */
-    uint32_t count[ENG_EXPERT_MAX];  /* pairs of an expert */
-    uint32_t at[ENG_EXPERT_MAX + 1]; /* its first pair */
+    uint32_t n_here;                      /* pairs of slots and of sent experts */
+    uint32_t n_sent;                      /* experts to send, */
+    uint32_t sent[ENG_EXPERT_MAX];        /* these */
+    uint32_t count[ENG_EXPERT_MAX];       /* pairs of an expert */
+    uint32_t at[ENG_EXPERT_MAX + 1];      /* its first pair */
     uint32_t tile_at[ENG_EXPERT_MAX + 1]; /* of a place: its first tile */
     /* in h->lists, words */
     uint32_t *pair_of, *pair_row, *pair_weight, *first, *tile_expert, *tile_first, *n_tiles_of;
@@ -308,7 +309,8 @@ static void run_sent(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_f
     struct eng_weight w[PARTS];
     struct eng_gpu_weight dev[PARTS];
     const struct eng_weight *p[PARTS] = {&w[GATE], &w[UP], &w[DOWN]};
-    for (uint32_t i = 0, half = 0, turn = 1; i < x->n_sent; i += h->stage_experts, half ^= 1, turn++) {
+    for (uint32_t i = 0, half = 0, turn = 1; i < x->n_sent;
+         i += h->stage_experts, half ^= 1, turn++) {
         uint32_t n = x->n_sent - i < h->stage_experts ? x->n_sent - i : h->stage_experts;
         struct pack_job pack = {
             .h = h, .y = y, .experts = x->sent + i, .out = h->stage_pinned + half * h->stage_half};

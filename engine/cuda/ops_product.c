@@ -6,6 +6,7 @@
  * launches norm and rounding together. Experts' products take tiles of pairs that the device itself
  * lists (route.h): the host does not know how many there are, only how many there can be.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
 /* ---- activations ---- */
@@ -155,6 +156,8 @@ void eng_gpu_group(struct eng_fwd *f)
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_moe_params *p = &f->m->hp.moe;
     struct eng_scratch *s = f->s;
+    if (g->hybrid) /* the host makes the lists (ops_hybrid.c) */
+        return;
     size_t tiles = weir_tiles_max(s->pairs, p->n_expert, WEIR_MV_ROWS);
     uint32_t *own =
         eng_gpu_room(g, &g->group_buf, (s->pairs + p->n_expert + 2 * tiles + 8) * sizeof(uint32_t));
@@ -254,7 +257,7 @@ static float *ffn_out(struct eng_fwd *f, const struct eng_ffn *j)
     return eng_gpu_room(g, &g->shared, (size_t)f->s->rows * f->m->hp.n_embd * sizeof(float));
 }
 
-void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
+void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_gpu_weight *gate = j->gate->dev, *down = j->down->dev;
@@ -277,4 +280,12 @@ void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
     mm.acts = h;
     mm.mat[0] = mat_of(j->down, y, j->down->n_out);
     eng_cuda_mm(g->d, down->p.form, &mm, f->n, slots);
+}
+
+void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
+{
+    if (eng_gpu_of(f)->hybrid && j->routed)
+        eng_hybrid_ffn(f, j);
+    else
+        eng_gpu_ffn_here(f, j);
 }

@@ -12,6 +12,7 @@
  * until end() starts the graph. Logits go to pinned memory there. When scratch has to grow, all
  * graphs go.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
 #include <string.h>
@@ -223,7 +224,7 @@ static bool fits_graph(const struct eng_fwd *f)
 {
     const struct eng_step *p = f->step;
     return p->n <= ENG_GPU_GRAPHS && p->n_seqs == p->n && p->n_kept == p->n && !f->m->probe &&
-           p->n <= eng_gpu_head_rows(f->m);
+           !eng_gpu_of(f)->hybrid && p->n <= eng_gpu_head_rows(f->m);
 }
 
 /* The graph of steps like this one, or a place for it. */
@@ -300,6 +301,8 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
     }
     if (st != BASE_OK)
         graphs_free(g, NULL);
+    else if (g->hybrid)
+        eng_hybrid_between(g);
     g->graph = NULL;
     g->st = BASE_OK;
     return st;

@@ -6,6 +6,7 @@
  * next. A tensor that holds both one behind the other is such a pair by itself. What cannot be
  * paired is packed apart.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
 #include <stdlib.h>
@@ -127,6 +128,8 @@ static bool is_gate(const struct eng_model *m, const struct eng_weight *w)
 
 enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err)
 {
+    if (eng_hybrid_takes(m->dev, w))
+        return eng_hybrid_weight(m->dev, w, err);
     struct eng_gpu_weight *x = w->dev = calloc(1, sizeof(*x));
     enum base_status st = BASE_OK;
     if (!x)
@@ -150,6 +153,8 @@ enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struc
 void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w)
 {
     struct eng_gpu_weight *x = w->dev;
+    if (((struct eng_gpu *)m->dev)->hybrid)
+        eng_ops_cpu.weight_free(m, w);
     if (x) {
         eng_cuda_free(((struct eng_gpu *)m->dev)->d, x->mem);
         free(x);
@@ -157,12 +162,14 @@ void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w)
     w->dev = NULL;
 }
 
-uint64_t eng_gpu_weights_planned(const struct eng_model *m)
+uint64_t eng_gpu_weights_planned(const struct eng_model *m, bool experts)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < eng_gguf_n_tensors(m->gguf); i++) {
         const struct eng_tensor *t = eng_gguf_tensor_at(m->gguf, i);
         struct eng_pack p;
+        if (!experts && base_str_find(t->name, BASE_STR("_exps"), 0) != SIZE_MAX)
+            continue;
         if (t->ne[1] < 2 || !eng_type_info(t->type)->weights || t->ne[0] > 1u << 24 ||
             t->ne[1] > 1u << 24 || t->ne[2] > 1u << 20) {
             sum += t->nbytes;

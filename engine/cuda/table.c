@@ -10,11 +10,13 @@
  * that runs the engine ends so that its supervisor starts another (process.c).
  */
 #include "engine/cuda/table.h"
+#include "engine/cuda/hybrid.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MARGIN ((size_t)256 << 20) /* of device memory, for scratch and the smallest cache */
+#define SEND_FROM 256                 /* tokens of a slice: docs/cuda-model.md */
+#define MARGIN    ((size_t)256 << 20) /* of device memory, for scratch and the smallest cache */
 
 static struct eng_gpu *gpu(const struct eng_model *m)
 {
@@ -40,6 +42,27 @@ static enum base_status check_lengths(const struct eng_model *m, struct base_err
     return BASE_OK;
 }
 
+/* Whether the weights will fit, all of them or without experts of the layers (hybrid.h). */
+static enum base_status make_room(struct eng_gpu *g, struct base_err *err)
+{
+    const struct eng_cuda_info *i = eng_cuda_get_info(g->d);
+    const struct eng_model *m = g->m;
+    size_t margin = i->emulated ? 0 : MARGIN;
+    bool moe = m->hp.moe.n_expert != 0;
+    g->weights = eng_gpu_weights_planned(m, true);
+    if (moe && m->split_experts)
+        return eng_hybrid_new(g, m->gpu_experts, m->send_from, err);
+    if (g->weights + margin <= i->memory_free)
+        return BASE_OK;
+    if (moe && eng_gpu_weights_planned(m, false) + margin <= i->memory_free)
+        return eng_hybrid_new(g, ENG_EXPERTS_FIT, SEND_FROM, err);
+    return base_err_set(err, BASE_ENOMEM,
+                        "%s has %zu MiB free; the weights of this model need %llu MiB and %zu "
+                        "beside them",
+                        i->name, i->memory_free >> 20, (unsigned long long)(g->weights >> 20),
+                        MARGIN >> 20);
+}
+
 static enum base_status gpu_open(struct eng_model *m, struct base_err *err)
 {
     struct eng_gpu *g = calloc(1, sizeof(*g));
@@ -54,15 +77,7 @@ static enum base_status gpu_open(struct eng_model *m, struct base_err *err)
                            &g->d, err);
     if (st != BASE_OK)
         return st;
-    const struct eng_cuda_info *i = eng_cuda_get_info(g->d);
-    g->weights = eng_gpu_weights_planned(m);
-    if (g->weights + (i->emulated ? 0 : MARGIN) > i->memory_free)
-        return base_err_set(err, BASE_ENOMEM,
-                            "%s has %zu MiB free; the weights of this model need %llu MiB and %zu "
-                            "beside them",
-                            i->name, i->memory_free >> 20, (unsigned long long)(g->weights >> 20),
-                            MARGIN >> 20);
-    return BASE_OK;
+    return make_room(g, err);
 }
 
 static bool gpu_lost(const struct eng_model *m)
@@ -75,6 +90,7 @@ static void gpu_close(struct eng_model *m)
     struct eng_gpu *g = gpu(m);
     if (!g)
         return;
+    eng_hybrid_free(g);
     if (g->d)
         eng_gpu_step_free(g);
     eng_cuda_close(g->d);
@@ -181,9 +197,8 @@ static uint64_t gpu_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint3
 
 static enum base_status gpu_cache_open(struct eng_cache *c, struct base_err *err)
 {
-    (void)c;
-    (void)err;
-    return BASE_OK;
+    struct eng_gpu *g = gpu(c->m);
+    return g->hybrid ? eng_hybrid_build(g, err) : BASE_OK;
 }
 
 static void gpu_cache_close(struct eng_cache *c)

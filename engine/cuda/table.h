@@ -94,9 +94,12 @@ struct eng_gpu_drawing {
     uint32_t n_rows;
 };
 
+struct eng_hybrid;
+
 struct eng_gpu {
     struct eng_cuda *d;
     struct eng_model *m;
+    struct eng_hybrid *hybrid; /* experts are partly on the CPU (hybrid.h); NULL: all are here */
     struct eng_fwd *f; /* of the step; NULL between steps */
     uint64_t weights;  /* bytes planned */
     void **taken;      /* by take(), so that give() knows the device's memory from the host's */
@@ -146,8 +149,8 @@ void eng_gpu_settle(struct eng_fwd *f);
 /* ops_weight.c */
 enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err);
 void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w);
-/* Bytes that the weights of the file take on the device, about. */
-uint64_t eng_gpu_weights_planned(const struct eng_model *m);
+/* Bytes that the weights of the file take on the device, about; with routed experts or without. */
+uint64_t eng_gpu_weights_planned(const struct eng_model *m, bool experts);
 
 /* ops_step.c */
 void eng_gpu_begin(struct eng_fwd *f);
@@ -194,6 +197,8 @@ void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n
 void eng_gpu_route(struct eng_fwd *f);
 void eng_gpu_group(struct eng_fwd *f);
 void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+/* The same on the device alone, of experts as g->grouped lists them. */
+void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j);
 
 /* ops_attn.c, ops_index.c */
 void eng_gpu_nothing(struct eng_fwd *f);

@@ -4,7 +4,7 @@
  *   engine_cuda_count FILE.gguf B C COUNTS
  *
  * COUNTS is the file that WEIR_EMU_COUNTS names. Sequences get their length by accounting alone
- * (their keys are whatever the cache's memory holds): what a step moves does not depend on values.
+ * (keys and values of all tokens are zero): what a step moves does not depend on values.
  * Writes {"start": bytes of COUNTS before the step, "heads": [bytes where each layer's launch over
  * heads comes next], "touched": experts met by a layer in the mean} to standard output.
  * tools/cuda_model.py starts it.
@@ -100,6 +100,15 @@ int main(int argc, char **argv)
         }
     }
     const struct eng_ops *table = run.m->ops;
+    for (uint32_t l = 0; l < run.m->hp.n_layer; l++) {
+        const struct eng_layer *y = &run.m->layers[l];
+        uint64_t cells = (uint64_t)ENG_PAGE * y->n_head_kv * c->groups[c->group_of[l]].n_pages;
+        table->zero(run.m, (char *)c->k + c->k_at[l] * run.m->kv_bytes,
+                    cells * y->n_dim * run.m->kv_bytes);
+        if (y->mixer == ENG_MIX_GROUPED)
+            table->zero(run.m, (char *)c->v + c->v_at[l] * run.m->kv_bytes,
+                        cells * y->n_vdim * run.m->kv_bytes);
+    }
     noting = *table;
     heads = noting.heads;
     noting.heads = note_heads;
