@@ -247,7 +247,7 @@ unit: $(UNIT)
 unit-%: 
 	$(MAKE) $(filter $(BUILD)/unit/$*_%,$(UNIT))
 	$(PYTHON) tests/run_tests.py --build $(BUILD) --only unit --match '$*_'
-test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir $(EMU)
+test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir $(EMU) $(EMU_COUNT)
 
 .PHONY: test
 test: deps-test run/models/smollm2-135m-moe.gguf
@@ -296,6 +296,12 @@ check: deps-test
 .PHONY: check-cuda
 check-cuda: cuda cuda-abi
 	$(PYTHON) tools/cuda_report.py --build $(BUILD) --check
+
+.PHONY: bench-cuda
+# On the machine's GPU, or CUDA_DEVICE=emulated (tests/bench/cuda.py).
+CUDA_DEVICE ?= cuda
+bench-cuda: all $(filter $(BUILD)/unit/engine_cuda%,$(UNIT)) $(if $(filter emulated,$(CUDA_DEVICE)),$(EMU))
+	@$(PYTHON) tests/bench/cuda.py --build $(BUILD) --device $(CUDA_DEVICE)
 
 .PHONY: bench
 bench:
@@ -359,6 +365,7 @@ help:
 	@echo "make cuda       the CUDA images alone (nvcc, minutes); CUDA=yes|no: a program with or without them"
 	@echo "make emulator   the emulated CUDA device for tests and --device emulated (docs/cuda.md)"
 	@echo "make bench      benchmarks (docs/benchmarks.md)"
+	@echo "make bench-cuda kernels, logits and speed on this machine's GPU, one report; CUDA_DEVICE=emulated"
 	@echo "make fuzz       libFuzzer targets, FUZZ_S seconds each"
 	@echo "make asan tsan  unit tests under the sanitizers"
 	@echo "make install    to PREFIX (/usr/local)"

@@ -43,8 +43,8 @@ struct eng_model_opts {
     enum eng_device device;
     int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
     enum eng_activations activations; /* not of ENG_DEVICE_REF */
-    /* CUDA and emulated, models with routed experts. split_experts: gpu_experts of each layer lie on
-     * the device and the CPU computes the others; without it all do, or as many as there is room
+    /* CUDA and emulated, models with routed experts. split_experts: gpu_experts of each layer lie
+     * on the device and the CPU computes the others; without it all do, or as many as there is room
      * for. Slices of send_from tokens and more send the others there instead (0: never; without
      * split_experts a number that suits most hosts). */
     bool split_experts;

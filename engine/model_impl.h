@@ -231,8 +231,8 @@ struct eng_model {
     struct eng_hparams hp;
     enum eng_device device;
     const struct eng_ops *ops;
-    void *dev;         /* the table's own state of the device */
-    bool kv_f32;       /* of the options */
+    void *dev;          /* the table's own state of the device */
+    bool kv_f32;        /* of the options */
     bool split_experts; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
     uint32_t kv_bytes; /* of an element of cached keys and values */

@@ -3,6 +3,7 @@
 
   cuda_model.py measure --build build     counts the real kernels in the emulator, reads the compiler's reports,
                                           writes tests/bench/cuda_model.json
+  cuda_model.py report  --build build     reads the compiler's reports and what the check counts anew
   cuda_model.py check   --build build     fails if a figure is worse than the recorded one (make test runs it)
   cuda_model.py table                     the table of docs/cuda-model.md, from the record
   cuda_model.py plot                      docs/cuda-model.svg, from the record
@@ -172,7 +173,7 @@ class Counter:
 
     def __init__(self, build):
         self.tool = os.path.join(build, "tests", "bench", "engine_cuda_count")
-        self.library = os.path.join(build, "tests", "libweir-emu-count.so")
+        self.so = os.path.join(build, "tests", "libweir-emu-count.so")
         self.folder = tempfile.mkdtemp(prefix="weir-model-")
         self.made = {}
 
@@ -193,7 +194,7 @@ class Counter:
         if os.path.exists(counts):
             os.remove(counts)
         r = subprocess.run([self.tool, self.file(model), str(batch), str(context), counts], capture_output=True,
-                           text=True, env=dict(os.environ, WEIR_EMU_COUNTS=counts, WEIR_CUDA_LIBRARY=self.library,
+                           text=True, env=dict(os.environ, WEIR_EMU_COUNTS=counts, WEIR_CUDA_LIBRARY=self.so,
                                                WEIR_EMU_MEMORY_MIB="65536", WEIR_EMU_COUNT_BLOCKS=str(blocks)))
         if r.returncode:
             raise SystemExit(f"{' '.join(r.args)}: {r.stderr}")
@@ -274,23 +275,39 @@ class Runs:
         return self.kept[key]
 
 
-def times(launch, factor):
-    return dict(launch, **{f: launch[f] * factor for f in NUMBERS})
+PACKED = {shapes.Q4_K: 1.028}  # bytes of a packed matrix over the file's (engine/cuda/pack.h); others: 1
+
+
+def more_weights(launch, n):
+    """A product that reads n bytes of weights more."""
+    return dict(launch, **{f: launch[f] + n for f in ("read", "l2_read", "asked")})
 
 
 def with_experts(part, model, batch):
-    """A layer as counted, with the real number of experts: products behind the grouping touch as many matrices as a
-    batch does in the mean, and the router's rows are those of all experts."""
-    out, experts = [], False
+    """A layer as counted, with the real number of experts: products behind the grouping read as many matrices as a
+    batch touches in the mean, and the router's rows are those of all experts. (The pairs are as many as they are.)"""
+    out, product, packed = [], None, PACKED.get(model.experts, 1)
+    each = packed * shapes.tensor_bytes((model.n_embd, model.n_ff), model.experts)
     for x in part:
         name = x["kernel"]
-        if name == "weir_mv_f32" and not experts:
-            x = times(x, model.n_expert / model.n_used)
-        elif experts and name.startswith(("weir_mv_", "weir_tile_")):
-            x = times(x, touched(model, batch) / model.n_used)
-        experts = (experts or name.startswith(("weir_group", "weir_route"))) and name != "weir_join"
+        if product is None and name == "weir_mv_f32":
+            x = more_weights(x, 4 * model.n_embd * (model.n_expert - model.n_used))
+        elif product in (0, 1) and name.startswith(("weir_mv_", "weir_tile_")):
+            x = more_weights(x, (2 - product) * each * (touched(model, batch) - model.n_used))
+            product += 1
+        if name.startswith(("weir_group", "weir_route")):
+            product = 0
         out.append(x)
     return out
+
+
+def with_vocabulary(ends, model):
+    """What is there once, with all rows of the output matrix."""
+    row = PACKED.get(model.head, 1) * shapes.tensor_bytes((model.n_embd,), model.head)
+    grown = [dict(more_weights(x, row * (model.n_vocab - VOCAB)), written=x["written"] * model.n_vocab / VOCAB,
+                  blocks=x["blocks"] * model.n_vocab / VOCAB)
+             if x["kernel"].startswith(("weir_mv_", "weir_tile_")) else x for x in ends]
+    return grown
 
 
 def step(runs, model, batch):
@@ -313,8 +330,7 @@ def step(runs, model, batch):
         total.append((count, line(part, one[i], far[i], (CONTEXT - NEAR) / (FAR - NEAR) * batch)))
     if batch > at:
         ends = line(ends, ends, runs.get(model, 24)[1], (batch - at) / 8)
-    ends = [times(x, model.n_vocab / VOCAB) if x["kernel"].startswith(("weir_mv_", "weir_tile_")) else x for x in ends]
-    total.append((1, ends))
+    total.append((1, with_vocabulary(ends, model)))
     return total
 
 
@@ -376,10 +392,29 @@ def evaluate(record):
                    for b, parts in batches.items()} for name, batches in record["counts"].items()}
 
 
+def save(record, build):
+    """The compiler's reports where there are any, the table, and all of it into the file."""
+    report, code = compiler(build)
+    record["ptxas"] = report or record.get("ptxas", {})
+    record["loops"] = code or record.get("loops", {})
+    record["models"] = evaluate(record)
+    with open(RECORD, "w", encoding="utf-8") as f:
+        f.write(compact(record))
+
+
+def report(args):
+    record = json.load(open(RECORD))
+    if os.path.exists(os.path.join(args.build, "tests", "libweir-emu-count.so")):
+        counter = Counter(args.build)
+        try:
+            record["quick"] = quick(counter)
+        finally:
+            counter.close()
+    save(record, args.build)
+
+
 def measure(args):
     record = json.load(open(RECORD)) if os.path.exists(RECORD) else {"counts": {}}
-    record["ptxas"], code = compiler(args.build)
-    record["loops"] = code or record.get("loops", {})
     counter = Counter(args.build)
     try:
         runs = Runs(counter, lambda s: print(s, file=sys.stderr, flush=True))
@@ -388,9 +423,7 @@ def measure(args):
         record["quick"] = quick(counter)
     finally:
         counter.close()
-    record["models"] = evaluate(record)
-    with open(RECORD, "w", encoding="utf-8") as f:
-        f.write(compact(record))
+    save(record, args.build)
 
 
 def compact(record):
@@ -400,7 +433,7 @@ def compact(record):
                   flags=re.S) + "\n"
 
 
-QUICK = (("Qwen3-30B-A3B", 1), ("gpt-oss-20b", 1))
+QUICK = (("Qwen3-30B-A3B", 1),)
 
 
 def quick(counter):
@@ -418,9 +451,9 @@ def worse(what, now, then):
     return [f"{what}: {now} where {then} is recorded"] if now > then * WORSE + 64 else []
 
 
-def check(args):
-    record, bad = json.load(open(RECORD)), []
-    report = compiler(args.build)[0]
+def compare(record, counted, report):
+    """What is worse than the record, in words."""
+    bad = []
     for kernel, archs in report.items():
         for arch, (regs, shared, spill) in archs.items():
             then = record["ptxas"].get(kernel, {}).get(arch)
@@ -430,23 +463,30 @@ def check(args):
             if then and occupancy(card, regs, shared, 128) < occupancy(card, then[0], then[1], 128):
                 bad.append(f"{kernel} on sm_{arch}: {regs} registers and {shared} bytes of shared memory, recorded "
                            f"{then[0]} and {then[1]}: fewer warps fit")
+    for name, parts in counted.items():
+        for i, (now, then) in enumerate(zip(parts, record["quick"][name])):
+            if len(now) > len(then):
+                bad.append(f"{name}, part {i}: {len(now)} launches where {len(then)} are recorded")
+            for a, b in align(now, then):
+                for f in ("read", "written", "l2_read", "request_sectors"):
+                    if a and b:
+                        bad += worse(f"{name}, part {i}, {a['kernel']}, {f}", a[f], b[f])
+    if evaluate(record) != record["models"]:
+        bad.append("the record's table is not what its counts give: run tools/cuda_model.py report")
+    return bad
+
+
+def check(args):
+    report_now = compiler(args.build)[0]
     counter = Counter(args.build)
     try:
-        for name, parts in quick(counter).items():
-            for i, (now, then) in enumerate(zip(parts, record["quick"][name])):
-                if len(now) > len(then):
-                    bad.append(f"{name}, part {i}: {len(now)} launches where {len(then)} are recorded")
-                for a, b in align(now, then):
-                    for f in ("read", "written", "l2_read", "request_sectors"):
-                        if a and b:
-                            bad += worse(f"{name}, part {i}, {a['kernel']}, {f}", a[f], b[f])
+        bad = compare(json.load(open(RECORD)), quick(counter), report_now)
     finally:
         counter.close()
-    if evaluate(record) != record["models"]:
-        bad.append("the record's table is not what its counts give: run tools/cuda_model.py measure")
-    for line_ in bad:
-        print(line_)
-    print(f"cuda_model: {len(report)} kernels' reports, {len(QUICK)} models counted, {len(bad)} worse than recorded")
+    for text in bad:
+        print(text)
+    print(f"cuda_model: {len(report_now)} kernels' reports, {len(QUICK)} models counted, {len(bad)} worse than "
+          "recorded")
     return 1 if bad else 0
 
 
@@ -503,7 +543,7 @@ def plot(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     sub = parser.add_subparsers(dest="what", required=True)
-    for name, fn in (("measure", measure), ("check", check), ("table", table), ("plot", plot)):
+    for name, fn in (("measure", measure), ("report", report), ("check", check), ("table", table), ("plot", plot)):
         p = sub.add_parser(name)
         p.set_defaults(fn=fn)
         p.add_argument("--build", default=os.path.join(ROOT, "build"))

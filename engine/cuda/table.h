@@ -100,9 +100,9 @@ struct eng_gpu {
     struct eng_cuda *d;
     struct eng_model *m;
     struct eng_hybrid *hybrid; /* experts are partly on the CPU (hybrid.h); NULL: all are here */
-    struct eng_fwd *f; /* of the step; NULL between steps */
-    uint64_t weights;  /* bytes planned */
-    void **taken;      /* by take(), so that give() knows the device's memory from the host's */
+    struct eng_fwd *f;         /* of the step; NULL between steps */
+    uint64_t weights;          /* bytes planned */
+    void **taken; /* by take(), so that give() knows the device's memory from the host's */
     size_t n_taken, cap_taken;
     /* step */
     uint32_t *host, *words; /* the block, pinned and on the device */

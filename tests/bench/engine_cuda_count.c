@@ -1,5 +1,5 @@
-/* engine_cuda_count.c - one decode step of B sequences with C tokens each on the emulated device, so
- * that the library that counts (tests/emu/count.cpp) writes down what its launches move.
+/* engine_cuda_count.c - one decode step of B sequences with C tokens each on the emulated device,
+ * so that the library that counts (tests/emu/count.cpp) writes down what its launches move.
  *
  *   engine_cuda_count FILE.gguf B C COUNTS
  *

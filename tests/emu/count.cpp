@@ -18,12 +18,12 @@
  *   mma, shuffles, barriers   of warps
  *
  * With WEIR_EMU_COUNT_BLOCKS=N only about N blocks of a product's launch (weir_mv_, weir_tile_ of
- * packed types) run, those of some x and every y, and sums are scaled: a sector that two of them touched is taken to be shared by all,
- * one that a single block touched to have its like in every block. What the others would have
- * written stays as it was, so that is for models whose weights are zero. Otherwise the count is
- * exact for bytes and sectors; requests are as good as the guess about which scalar loads the
- * compiler for the GPU joins. Shadow memory: three words of 32 bits for each sector of device
- * memory and direction, taken as touched.
+ * packed types) run, those of some x and every y, and sums are scaled: a sector that two of them
+ * touched is taken to be shared by all, one that a single block touched to have its like in every
+ * block. What the others would have written stays as it was, so that is for models whose weights
+ * are zero. Otherwise the count is exact for bytes and sectors; requests are as good as the guess
+ * about which scalar loads the compiler for the GPU joins. Shadow memory: three words of 32 bits
+ * for each sector of device memory and direction, taken as touched.
  */
 #include "emu_int.h"
 
