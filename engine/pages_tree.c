@@ -216,9 +216,9 @@ static void merge(struct eng_pages *p, uint32_t seq, uint32_t i, int32_t d)
     pages_move_notes(p, own, d);
     pages_let_go(p, 0, own);
     for (uint32_t g = 1; g < p->ask.n_groups; g++) {
-        int32_t mine = pages_row(p, g, seq)[i];
-        if (!p->tables[g].window && !p->tables[g].chunk)
+        if (!pages_windowed(p, g)) /* rows of compressed keys are shorter */
             continue;
+        int32_t mine = pages_row(p, g, seq)[i];
         if (mine == NONE || mine == x->more[g])
             continue;
         if (x->more[g] == NONE) { /* it had lost that one */
