@@ -51,7 +51,7 @@ static void side_open(struct side *s)
 {
     static const struct eng_sampling p[SEQS] = {
         {.temperature = 0, .top_p = 1, .repeat = 1},
-        {.temperature = 0.8f, .top_k = 20, .top_p = 0.9f, .repeat = 1.2f, .presence = 0.3f},
+        {.temperature = 0.8f, .top_k = 20, .top_p = 0.9f, .repeat = 1.2f, .presence = -5},
         {.temperature = 1.5f, .top_p = 0.95f, .min_p = 0.02f, .repeat = 1, .frequency = 0.5f},
         {.temperature = 1, .top_p = 1, .repeat = 1},
     };
