@@ -249,6 +249,29 @@ static bool print_json(const struct diff *d, const char *b_id)
     return good && fflush(stdout) == 0;
 }
 
+/* What stands in a record is text, never a command to the terminal. */
+static void print_word(const char *z, const char *behind)
+{
+    for (; *z; z++) {
+        unsigned char c = (unsigned char)*z, next = (unsigned char)z[1];
+        bool high = c == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 to U+009F */
+
+        putchar(c < 0x20 || c == 0x7f || high ? '?' : c);
+        z += high;
+    }
+    fputs(behind, stdout);
+}
+
+static void print_example(const struct example *e)
+{
+    print_word(pol_change_name(e->change), "  ");
+    print_word(e->req, "  ");
+    print_word(e->data, "  ");
+    print_word(e->before, " -> ");
+    print_word(e->after, ": ");
+    print_word(e->reason, "\n");
+}
+
 static bool print_table(const struct diff *d)
 {
     printf("%" PRIu64 " decisions in the log, %" PRIu64 " taken again", d->decisions, d->replayed);
@@ -265,8 +288,7 @@ static bool print_table(const struct diff *d)
         for (size_t k = 0; k < d->n_examples; k++) {
             const struct example *e = &d->examples[k];
             if (e->change == (enum pol_change)i)
-                printf("%s  %s  %s  %s -> %s: %s\n", pol_change_name(e->change), e->req, e->data,
-                       e->before, e->after, e->reason);
+                print_example(e);
         }
     return fflush(stdout) == 0;
 }

@@ -254,6 +254,7 @@ static const char **list(struct in *in, const json_t *o, const char *key, size_t
 
         if (!z) {
             wrong(in, "%s must be a list of strings", key);
+            *n = 0;
             return NULL;
         }
         out[(*n)++] = z;

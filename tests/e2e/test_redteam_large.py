@@ -48,7 +48,7 @@ def test_gdpr_art_21_somebody_listed_while_a_large_one_is_redacted_is_looked_for
     """Not by the loop, which would answer nobody for as long as that takes."""
     for _ in range(4):
         before, done, out = len(eu.received()), metric(gw, "weir_large_done_total"), []
-        t = threading.Thread(target=lambda: out.append(post(gw, body_of(32 << 20, "start"))))
+        t = threading.Thread(target=lambda: out.append(post(gw, body_of(24 << 20, "start"))))
         t.start()
         harness.wait_for("the redaction", lambda: metric(gw, "weir_large_done_total") > done, 120, 0.005)
         rights(gw, "add")
@@ -110,7 +110,7 @@ def test_a_storm_leaves_nothing_undone(gw, eu):
                 pass
 
     def governor():
-        for k in range(3):
+        for k in range(2):
             rights(gw, "add")
             gw.process.send_signal(signal.SIGHUP)
             gw.command("policy", "kill", "-c", gw.config, "--backend", "eu", "--reason", "x", check=False)

@@ -1,9 +1,10 @@
 /* audit_make.c - makes a small log for tests that take it apart: audit_make DIR ORIGIN PREFIX
- * REQUESTS SEGMENT_BYTES PERIOD_RECORDS clean|crash
+ * REQUESTS SEGMENT_BYTES PERIOD_RECORDS clean|crash|lines
  *
  * Each request is an intent, now and then a fallback, and an outcome; every ninth has no outcome.
  * PERIOD_RECORDS 0: one period. crash: ends without closing, some records behind the last signed
- * size. An existing keys/log.key in DIR is used.
+ * size. lines: each line of standard input is a record too. An existing keys/log.key in DIR is
+ * used.
  */
 #include "audit/append.h"
 
@@ -37,6 +38,21 @@ static bool request(struct aud_log *l, const char *prefix, uint64_t i)
            (i % 9 == 8 || put(l, "req.outcome", prefix, i, "\"http\":200,\"status\":\"ok\","));
 }
 
+static bool lines(struct aud_log *l)
+{
+    static char line[AUD_LEAF_BYTES_MAX + 2];
+    struct base_err err;
+
+    while (fgets(line, sizeof(line), stdin)) {
+        struct base_str s = base_str_c(line);
+
+        s.n -= s.n > 0 && s.p[s.n - 1] == '\n';
+        if (aud_log_append(l, s, NULL, &err) != BASE_OK)
+            fprintf(stderr, "audit_make: %s\n", err.text);
+    }
+    return !ferror(stdin);
+}
+
 int main(int argc, char **argv)
 {
     struct aud_options o = {.checkpoint_ms = 1};
@@ -49,7 +65,7 @@ int main(int argc, char **argv)
         !base_str_u64(base_str_c(argv[5]), &segment) ||
         !base_str_u64(base_str_c(argv[6]), &o.period_records)) {
         fprintf(stderr, "usage: audit_make DIR ORIGIN PREFIX REQUESTS SEGMENT_BYTES "
-                        "PERIOD_RECORDS clean|crash\n");
+                        "PERIOD_RECORDS clean|crash|lines\n");
         return 2;
     }
     bool crash = strcmp(argv[7], "crash") == 0;
@@ -66,6 +82,8 @@ int main(int argc, char **argv)
         if (o.period_records)
             usleep(1000); /* periods change between two requests */
     }
+    if (strcmp(argv[7], "lines") == 0 && !lines(l))
+        return 1;
     if (crash) {
         do { /* what came so far is signed, what comes now perhaps not */
             usleep(1000);
