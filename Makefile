@@ -50,9 +50,9 @@ FOLDERS := base conf audit policy engine gateway
 comma := ,
 SRC_base := $(wildcard base/*.c)
 SRC_conf := $(wildcard conf/*.c)
-SRC_audit := $(wildcard audit/*.c)
+SRC_audit := $(wildcard audit/*/*.c)
 SRC_policy := $(wildcard policy/*.c)
-SRC_engine := $(wildcard engine/*.c engine/cpu/*.c engine/cuda/*.c)
+SRC_engine := $(wildcard engine/*.c engine/*/*.c)
 SRC_gateway := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/dialect/*.c \
                gateway/upstream/*.c gateway/route/*.c))
 

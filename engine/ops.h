@@ -23,8 +23,8 @@
 #define ENG_OPS_H
 
 #include "base/err.h"
-#include "engine/gguf.h"
-#include "engine/quant.h"
+#include "engine/model/gguf.h"
+#include "engine/model/quant.h"
 
 struct eng_cache;
 struct eng_fwd;

@@ -10,8 +10,8 @@
  *            so: keys already revoked stay revoked, new ones are not known until it is mended.
  */
 #include "gateway/app.h"
-#include "audit/remote.h"
-#include "audit/serve.h"
+#include "audit/log/remote.h"
+#include "audit/log/serve.h"
 #include "base/log.h"
 #include "gateway/admin_api.h"
 #include "gateway/events.h"

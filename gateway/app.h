@@ -3,9 +3,9 @@
 #ifndef GW_APP_H
 #define GW_APP_H
 
-#include "audit/keeper.h"
-#include "audit/sinks.h"
-#include "audit/witnesses.h"
+#include "audit/content/keeper.h"
+#include "audit/sinks/sinks.h"
+#include "audit/witness/witnesses.h"
 #include "gateway/child.h"
 #include "gateway/keys.h"
 #include "gateway/pool.h"

@@ -11,7 +11,7 @@
  */
 #include "gateway/cli_policy.h"
 
-#include "audit/note.h"
+#include "audit/log/note.h"
 #include "base/clock.h"
 #include "base/file.h"
 

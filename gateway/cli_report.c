@@ -1,16 +1,15 @@
 /* cli_report.c - `weir report`: what the gateway did, what it cost, what left and to whom.
  *
- * Owns       nothing: everything comes from the audit log's index (audit/index.h), which verifies
- *            the log first. Reading is recorded like every other reading.
- * Format     text on a terminal, one JSON object with --json, and with --html OUT one page that
- *            stands alone: styles and plots are inside, nothing is fetched, every plot has its
- *            numbers as a table under it.
- * Fails by   1 when the log does not hold, 2 for anything else.
+ * Owns       nothing: everything comes from the audit log's index (audit/query/index.h), which
+ * verifies the log first. Reading is recorded like every other reading. Format     text on a
+ * terminal, one JSON object with --json, and with --html OUT one page that stands alone: styles and
+ * plots are inside, nothing is fetched, every plot has its numbers as a table under it. Fails by 1
+ * when the log does not hold, 2 for anything else.
  */
 #include "gateway/cli.h"
 
-#include "audit/ask.h"
-#include "audit/reach.h"
+#include "audit/log/reach.h"
+#include "audit/query/ask.h"
 #include "base/clock.h"
 
 #include <inttypes.h>

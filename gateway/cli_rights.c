@@ -7,7 +7,7 @@
  */
 #include "gateway/rights.h"
 
-#include "audit/cmd.h"
+#include "audit/cmd/cmd.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "gateway/cli.h"

@@ -1,7 +1,7 @@
 /* engine_experts.h - which experts the engine's models chose, as figures for Prometheus.
  *
  * One store per engine link, on its loop's thread. It holds what the last EXPERTS frames said
- * (engine/proto.h) and forgets it when the link goes down: the counters start again with the
+ * (engine/serve/proto.h) and forgets it when the link goes down: the counters start again with the
  * process.
  */
 #ifndef GW_ENGINE_EXPERTS_H

@@ -1,8 +1,8 @@
 /* engine_figures.c - what the engine says of its queue and cache, as lines of /metrics.
  *
- * Reads the last STATUS frame of this worker's link (engine/proto.h); a model of which nothing is
- * known shows zeros, and weir_engine_ready 0 beside them. One family after the other, since the
- * lines of a family must stand together. Runs on the loop's thread.
+ * Reads the last STATUS frame of this worker's link (engine/serve/proto.h); a model of which
+ * nothing is known shows zeros, and weir_engine_ready 0 beside them. One family after the other,
+ * since the lines of a family must stand together. Runs on the loop's thread.
  */
 #include "conf/conf.h"
 #include "gateway/engine_link_int.h"

@@ -2,8 +2,8 @@
  *
  * Runs on   the loop's thread only.
  * Owns      the socket, its two buffers, the engine's last STATUS and the running attempts.
- * Format    engine/proto.h. The engine is treated as a hostile peer: every frame is checked, a bad
- *           one ends the link. Frames for an id that is not running (cancelled a moment ago) are
+ * Format    engine/serve/proto.h. The engine is treated as a hostile peer: every frame is checked,
+ * a bad one ends the link. Frames for an id that is not running (cancelled a moment ago) are
  *           skipped.
  * Restarts  come as gw_engine_link_attach with a new socket; whatever ran on the old one ends in a
  *           retryable 503, and the pipeline takes another allowed route.

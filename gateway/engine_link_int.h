@@ -4,7 +4,7 @@
 #define GW_ENGINE_LINK_INT_H
 
 #include "base/buf.h"
-#include "engine/proto.h"
+#include "engine/serve/proto.h"
 #include "gateway/engine_experts.h"
 #include "gateway/source.h"
 #include <event2/event.h>

@@ -1,4 +1,4 @@
-/* engine_submit.c - a canonical request as the engine's SUBMIT payload (engine/proto.h).
+/* engine_submit.c - a canonical request as the engine's SUBMIT payload (engine/serve/proto.h).
  *
  * Pure; any thread. The engine knows one conversation form, OpenAI's with plain string contents:
  * the text parts of a message are joined by newlines, tool results become messages of their own,
@@ -14,7 +14,7 @@
  */
 #include "gateway/engine_submit.h"
 #include "base/json.h"
-#include "engine/proto.h"
+#include "engine/serve/proto.h"
 #include "gateway/dialect/jsonx.h"
 
 /* The text of a message: its text and refusal parts, a line apart; its thoughts beside it. */

@@ -8,7 +8,7 @@
  */
 #include "gateway/events.h"
 
-#include "audit/append.h"
+#include "audit/log/append.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -1,14 +1,14 @@
 /* keep.h - what of a request's content is kept, and the waiting for it. Loop's thread.
  *
- * The keeper (audit/keeper.h) encrypts and stores on a thread of its own. A request waits for it
- * twice: with what the client sent, before its intent is recorded, and with what it got, before its
- * outcome is. What is sent to a back end goes to the keeper when it is sent and is not waited for
- * alone: the queue is in order, so the wait before the outcome covers it.
+ * The keeper (audit/content/keeper.h) encrypts and stores on a thread of its own. A request waits
+ * for it twice: with what the client sent, before its intent is recorded, and with what it got,
+ * before its outcome is. What is sent to a back end goes to the keeper when it is sent and is not
+ * waited for alone: the queue is in order, so the wait before the outcome covers it.
  */
 #ifndef GW_KEEP_H
 #define GW_KEEP_H
 
-#include "audit/keeper.h"
+#include "audit/content/keeper.h"
 #include "gateway/request_types.h"
 
 /* Chooses by the rules of the configuration what is kept of q (q->keep). After the decision. */

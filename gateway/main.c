@@ -9,8 +9,8 @@
  */
 #include "gateway/cli.h"
 
-#include "audit/cmd.h"
-#include "audit/remote.h"
+#include "audit/cmd/cmd.h"
+#include "audit/log/remote.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "gateway/app.h"

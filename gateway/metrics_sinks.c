@@ -3,7 +3,7 @@
  * Runs on the loop that renders; each figure is a copy taken under the sink's own short lock.
  * Names of sinks come from the configuration (letters, digits, . _ : -), so they need no escaping.
  */
-#include "audit/sinks.h"
+#include "audit/sinks/sinks.h"
 #include "gateway/metrics.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* metrics_witnesses.c - how far the witnesses of the audit log are, for /metrics. */
-#include "audit/witnesses.h"
+#include "audit/witness/witnesses.h"
 #include "base/clock.h"
 #include "gateway/metrics.h"
 

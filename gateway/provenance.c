@@ -7,7 +7,7 @@
  * Fails by   BASE_EINVAL for a record that does not hold, with the reason.
  */
 #include "gateway/provenance.h"
-#include "audit/note.h"
+#include "audit/log/note.h"
 #include "base/file.h"
 #include <errno.h>
 #include <stdio.h>

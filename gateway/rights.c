@@ -11,7 +11,7 @@
  */
 #include "gateway/rights.h"
 
-#include "audit/append.h"
+#include "audit/log/append.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

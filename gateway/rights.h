@@ -8,7 +8,7 @@
 #ifndef GW_RIGHTS_H
 #define GW_RIGHTS_H
 
-#include "audit/keeper.h"
+#include "audit/content/keeper.h"
 #include "conf/rights.h"
 #include "gateway/child.h"
 

@@ -64,7 +64,8 @@ struct gw_engine_link *gw_engine_link_new(struct event_base *base);
 void gw_engine_link_free(struct gw_engine_link *l);
 /* Takes fd; what ran on the old one ends in ERROR (retryable, 503 "engine_restarted"). */
 void gw_engine_link_attach(struct gw_engine_link *l, int fd);
-/* What the engine last told of a model beside that (engine/scheduler.h, struct eng_sched_status).
+/* What the engine last told of a model beside that (engine/serve/scheduler.h, struct
+ * eng_sched_status).
  */
 struct gw_engine_figures {
     uint64_t expected_wait_ms;

@@ -15,7 +15,7 @@
  */
 #include "gateway/switches.h"
 
-#include "audit/append.h"
+#include "audit/log/append.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

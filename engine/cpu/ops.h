@@ -9,8 +9,8 @@
 #ifndef ENG_CPU_OPS_H
 #define ENG_CPU_OPS_H
 
+#include "engine/model/pages.h"
 #include "engine/ops.h"
-#include "engine/pages.h"
 
 #define ENG_TILE       16 /* weight rows that a kernel takes at a time */
 #define ENG_PLANES_MAX 2  /* 1: activations of 8 bits, 2: of two bytes and a little more */

@@ -7,7 +7,7 @@
 #ifndef ENG_CPU_TABLE_H
 #define ENG_CPU_TABLE_H
 
-#include "engine/model_impl.h"
+#include "engine/model/model_impl.h"
 
 /* The table's part of a cache (c->dev). */
 struct eng_cpu_scratch {

@@ -20,7 +20,7 @@
 #ifndef ENG_CUDA_HYBRID_H
 #define ENG_CUDA_HYBRID_H
 
-#include "engine/model_impl.h"
+#include "engine/model/model_impl.h"
 
 struct eng_gpu;
 struct eng_hybrid;

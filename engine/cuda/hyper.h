@@ -1,5 +1,5 @@
-/* hyper.h - several residual streams around each half of a layer (engine/model_hyper.c has the
- * formulas). As rows.h: arguments of kernels (hyper.cu), and functions that launch them.
+/* hyper.h - several residual streams around each half of a layer (engine/model/model_hyper.c has
+ * the formulas). As rows.h: arguments of kernels (hyper.cu), and functions that launch them.
  */
 #ifndef ENG_CUDA_HYPER_H
 #define ENG_CUDA_HYPER_H

@@ -10,7 +10,7 @@
  */
 #include "engine/cuda/sample.h"
 #include "engine/cuda/table.h"
-#include "engine/sampler.h"
+#include "engine/sample/sampler.h"
 
 #include <stdlib.h>
 

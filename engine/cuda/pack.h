@@ -25,7 +25,7 @@
 #define ENG_CUDA_PACK_H
 
 #include "base/err.h"
-#include "engine/quant.h"
+#include "engine/model/quant.h"
 
 /* How activations must be prepared for a form (product.h). */
 enum eng_pack_acts {

@@ -1,11 +1,11 @@
 /* sample.h - a token picked from each row of logits, on the device.
  *
- * The rules are those of engine/sampler.c, and so is the randomness: the host draws one number a
- * row from its generator and the device does the rest. Probabilities differ from the host's by
- * rounding, so a token can differ only where the number drawn falls on the edge between two. What
- * the device does not do: watermarks (they touch the whole row by a keyed hash; the host does
- * them), and rows where more than WEIR_SAMPLE_MAX tokens come into question without a top_k to cut
- * them: those say WEIR_SAMPLE_HOST, and the host fetches that row.
+ * The rules are those of engine/sample/sampler.c, and so is the randomness: the host draws one
+ * number a row from its generator and the device does the rest. Probabilities differ from the
+ * host's by rounding, so a token can differ only where the number drawn falls on the edge between
+ * two. What the device does not do: watermarks (they touch the whole row by a keyed hash; the host
+ * does them), and rows where more than WEIR_SAMPLE_MAX tokens come into question without a top_k to
+ * cut them: those say WEIR_SAMPLE_HOST, and the host fetches that row.
  */
 #ifndef ENG_CUDA_SAMPLE_H
 #define ENG_CUDA_SAMPLE_H

@@ -22,7 +22,7 @@
 #include "engine/cuda/product.h"
 #include "engine/cuda/route.h"
 #include "engine/cuda/rows.h"
-#include "engine/model_impl.h"
+#include "engine/model/model_impl.h"
 
 /* A weight on the device (eng_weight.dev). */
 struct eng_gpu_weight {

@@ -9,7 +9,7 @@
  * heads comes next], "touched": experts met by a layer in the mean} to standard output.
  * tools/cuda_model.py starts it.
  */
-#include "engine/model_impl.h"
+#include "engine/model/model_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * tests/e2e/test_tokenizers.py holds them against the published expressions. Exit 2: no such rule,
  * or bad input.
  */
-#include "engine/tok_int.h"
+#include "engine/text/tok_int.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * size. lines: each line of standard input is a record too. An existing keys/log.key in DIR is
  * used.
  */
-#include "audit/append.h"
+#include "audit/log/append.h"
 
 #include "base/clock.h"
 

@@ -7,14 +7,14 @@
  * hold (unless the bytes are the old ones), and whose recovery must refuse or work but not crash.
  */
 #include "audit/audit.h"
-#include "audit/leaf.h"
-#include "audit/note.h"
-#include "audit/period.h"
-#include "audit/proof_file.h"
-#include "audit/tiles.h"
-#include "audit/verify.h"
-#include "audit/wal.h"
-#include "audit/witness.h"
+#include "audit/log/leaf.h"
+#include "audit/log/note.h"
+#include "audit/log/period.h"
+#include "audit/log/tiles.h"
+#include "audit/log/wal.h"
+#include "audit/verify/proof_file.h"
+#include "audit/verify/verify.h"
+#include "audit/witness/witness.h"
 #include "base/file.h"
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
  *
  * Method: the input is a whole file in memory. What parses is walked: every key, name, value, array
  * element and tensor must lie between the file's first byte and its last. */
-#include "engine/gguf.h"
+#include "engine/model/gguf.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
  * Method: the input is a template, parsed and rendered over fixed variables of every kind. Foreign
  * spans must ascend within the text, and a marker that only the variables hold must lie in them.
  * libFuzzer's own timeout catches what does not end. */
-#include "engine/jinja.h"
+#include "engine/text/jinja.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

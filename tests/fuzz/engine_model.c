@@ -7,8 +7,8 @@
  * runs three tokens; the tokenizer and the template are made of it too. A refusal must say why.
  * run.py gives this target its limits of time and memory.
  */
-#include "engine/model.h"
-#include "engine/template.h"
+#include "engine/model/model.h"
+#include "engine/text/template.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

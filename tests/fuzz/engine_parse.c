@@ -7,7 +7,7 @@
  * the chosen pieces: the events must amount to the same. Calls must be numbered without gaps and
  * every name must be one that the parser promises.
  */
-#include "engine/parse.h"
+#include "engine/text/parse.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,7 +5,7 @@
  * merges are made of neighbouring tokens; the rest is the text. Whatever is accepted encodes the
  * text, with and without special tokens, and in byte-level BPE over the full byte alphabet decodes
  * to it. */
-#include "engine/tok.h"
+#include "engine/text/tok.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

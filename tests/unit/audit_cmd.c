@@ -4,8 +4,8 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/cmd.h"
-#include "audit/note.h"
+#include "audit/cmd/cmd.h"
+#include "audit/log/note.h"
 
 static char out_text[65536];
 

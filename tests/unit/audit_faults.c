@@ -13,7 +13,7 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/sinks.h"
+#include "audit/sinks/sinks.h"
 
 #include <errno.h>
 #include <stdatomic.h>

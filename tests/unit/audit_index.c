@@ -5,8 +5,8 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/ask.h"
-#include "audit/merkle.h"
+#include "audit/log/merkle.h"
+#include "audit/query/ask.h"
 
 #define N_REQUESTS 40
 

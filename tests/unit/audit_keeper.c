@@ -5,8 +5,8 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/keeper.h"
-#include "audit/keyring.h"
+#include "audit/content/keeper.h"
+#include "audit/content/keyring.h"
 #include "base/crc32c.h"
 
 #include <sys/wait.h>

@@ -5,8 +5,8 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/merkle.h"
-#include "audit/note.h"
+#include "audit/log/merkle.h"
+#include "audit/log/note.h"
 
 #define SIZES 130
 

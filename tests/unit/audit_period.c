@@ -6,10 +6,10 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/keeper.h"
-#include "audit/period.h"
-#include "audit/reader.h"
-#include "audit/rotate.h"
+#include "audit/content/keeper.h"
+#include "audit/log/period.h"
+#include "audit/log/reader.h"
+#include "audit/log/rotate.h"
 
 static struct aud_log *open_periods(const char *dir, uint64_t records, uint32_t keep)
 {

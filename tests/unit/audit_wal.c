@@ -6,10 +6,10 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/leaf.h"
-#include "audit/state.h"
-#include "audit/tiles.h"
-#include "audit/wal.h"
+#include "audit/log/leaf.h"
+#include "audit/log/state.h"
+#include "audit/log/tiles.h"
+#include "audit/log/wal.h"
 #include "base/crc32c.h"
 
 static void test_crc(void **state)

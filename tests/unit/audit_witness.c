@@ -6,13 +6,13 @@
  */
 #include "tests/unit/audit_util.h"
 
-#include "audit/note.h"
-#include "audit/proof.h"
-#include "audit/proof_file.h"
-#include "audit/reader.h"
-#include "audit/verify.h"
-#include "audit/witness.h"
-#include "audit/witnesses.h"
+#include "audit/log/note.h"
+#include "audit/log/reader.h"
+#include "audit/verify/proof.h"
+#include "audit/verify/proof_file.h"
+#include "audit/verify/verify.h"
+#include "audit/witness/witness.h"
+#include "audit/witness/witnesses.h"
 
 static const char vector[] =
     "audit.example.internal/gw1\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n"

@@ -19,7 +19,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
-#include "engine/scheduler.h"
+#include "engine/serve/scheduler.h"
 
 /* ---- batches ---- */
 

@@ -8,9 +8,9 @@
  */
 #include "tests/unit/engine_cuda_util.h"
 
-#include "engine/model.h"
-#include "engine/sampler.h"
-#include "engine/watermark.h"
+#include "engine/model/model.h"
+#include "engine/sample/sampler.h"
+#include "engine/sample/watermark.h"
 
 #define FILE_NAME "tests/vectors/models/gpt-oss-mxfp4.gguf"
 #define SEQS      4

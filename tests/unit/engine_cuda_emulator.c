@@ -5,7 +5,7 @@
  */
 #include "tests/unit/engine_cuda_util.h"
 
-#include "engine/quant.h"
+#include "engine/model/quant.h"
 #include "tests/emu/bad.h"
 
 #include <dlfcn.h>

@@ -7,7 +7,7 @@
 #include "tests/unit/engine_cuda_util.h"
 
 #include "engine/cuda/sample.h"
-#include "engine/sampler.h"
+#include "engine/sample/sampler.h"
 
 #define ROWS 3
 

@@ -4,8 +4,8 @@
  * valid file and every single-byte change in its head are tried too (under the sanitizers this is
  * where a missing check shows). The bytes are in a heap block of their exact size.
  */
-#include "engine/gguf.h"
-#include "engine/quant.h"
+#include "engine/model/gguf.h"
+#include "engine/model/quant.h"
 
 #include "base/buf.h"
 #include <setjmp.h>

@@ -7,8 +7,8 @@
  * 64th byte. The process may grow by GROWTH only: what asks for more comes back as "out of memory"
  * and fails here. What still opens runs a token.
  */
-#include "engine/gguf.h"
-#include "engine/model.h"
+#include "engine/model/gguf.h"
+#include "engine/model/model.h"
 
 #include "base/file.h"
 #include <dirent.h>

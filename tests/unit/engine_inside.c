@@ -6,10 +6,10 @@
  * users call them, standard output read back: equal files do not part, a weight spoilt in the
  * second of three layers shows there and not before, a dense file beside it is refused.
  */
-#include "engine/cmd_experts.h"
-#include "engine/commands.h"
-#include "engine/gguf.h"
-#include "engine/model.h"
+#include "engine/cmd/cmd_experts.h"
+#include "engine/cmd/commands.h"
+#include "engine/model/gguf.h"
+#include "engine/model/model.h"
 
 #include "base/file.h"
 #include <fcntl.h>

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "engine/jinja.h"
+#include "engine/text/jinja.h"
 
 static const char vars_json[] = "{\"n\":3,\"x\":1.5,\"big\":12345678901234567890.0,\"t\":true,"
                                 "\"z\":null,\"s\":\" a\\u017c<b>\\n\","

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/engine_rewrite.h"
 
-#include "engine/commands.h"
+#include "engine/cmd/commands.h"
 
 /* ---- misuse ---- */
 

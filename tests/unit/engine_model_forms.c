@@ -7,7 +7,7 @@
  */
 #include "tests/unit/engine_rewrite.h"
 
-#include "engine/quant.h"
+#include "engine/model/quant.h"
 
 static char dir[64];
 

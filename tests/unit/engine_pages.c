@@ -7,8 +7,8 @@
  *
  * WEIR_PAGES_ROUNDS: rounds per shape (default 4,000).
  */
-#include "engine/pages.h"
-#include "engine/pages_int.h"
+#include "engine/model/pages.h"
+#include "engine/model/pages_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,8 +8,8 @@
 #include "tests/unit/engine_parse_util.h"
 
 #include "base/file.h"
-#include "engine/template.h"
-#include "engine/tok.h"
+#include "engine/text/template.h"
+#include "engine/text/tok.h"
 
 static void think(void **state)
 {

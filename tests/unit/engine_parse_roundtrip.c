@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "engine/template.h"
+#include "engine/text/template.h"
 
 #define NOW 1767225600
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "engine/parse.h"
+#include "engine/text/parse.h"
 
 #define NO_TOOLS 1u /* the request has none */
 #define OPENED   2u /* the prompt opened a thought */

@@ -1,12 +1,12 @@
-/* Goal: engine/plan.c accounts for every byte of a file once, never plans beyond a card, finds the
- * exact size at which a model stops to fit, on one card and on several, and its bounds are bytes
- * over bandwidth.
+/* Goal: engine/plan/plan.c accounts for every byte of a file once, never plans beyond a card, finds
+ * the exact size at which a model stops to fit, on one card and on several, and its bounds are
+ * bytes over bandwidth.
  *
  * Method: models of the vectors and of the fixtures; cards of every size around the edges; figures
  * by hand on the smaller files.
  */
-#include "engine/plan.h"
-#include "engine/plan_counts.h"
+#include "engine/plan/plan.h"
+#include "engine/plan/plan_counts.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "engine/engine.h"
-#include "engine/proto.h"
+#include "engine/serve/proto.h"
 
 #define MODEL   "tests/vectors/models/llama.gguf"
 #define WAIT_MS 20000

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "engine/proto.h"
+#include "engine/serve/proto.h"
 
 static void test_splits(void **state)
 {

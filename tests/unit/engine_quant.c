@@ -3,7 +3,7 @@
  * random bit patterns: every code, extreme scales, subnormals), compared as bits; f16 conversion
  * over all 65536 patterns and at its rounding edges; activations against their definition.
  */
-#include "engine/quant.h"
+#include "engine/model/quant.h"
 
 #include "base/file.h"
 #include <math.h>

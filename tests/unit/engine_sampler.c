@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "engine/sampler.h"
+#include "engine/sample/sampler.h"
 
 static struct eng_sampling plain(float temperature)
 {

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
-#include "engine/scheduler.h"
+#include "engine/serve/scheduler.h"
 
 struct answer {
     char text[4096];

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "engine/template.h"
+#include "engine/text/template.h"
 
 static bool slurp(const char *name, const char *suffix, struct base_buf *out)
 {

@@ -18,9 +18,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "engine/gguf.h"
-#include "engine/tok_int.h"
-#include "engine/unicode.h"
+#include "engine/model/gguf.h"
+#include "engine/text/tok_int.h"
+#include "engine/text/unicode.h"
 
 static const char *fixtures(void)
 {

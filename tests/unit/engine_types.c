@@ -8,8 +8,8 @@
  *            reference ones, with activations of 16 and of 8 bits
  */
 #include "engine/cpu/ops.h"
-#include "engine/gguf.h"
-#include "engine/model.h"
+#include "engine/model/gguf.h"
+#include "engine/model/model.h"
 
 #include "base/file.h"
 #include <math.h>

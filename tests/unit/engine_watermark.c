@@ -1,12 +1,12 @@
-/* Goal: engine/watermark.c chooses green tokens by SipHash-2-4 alone, biases what may be picked and
- * nothing else, counts each pair once, and its z is the paper's; a sampler with the mark writes
- * tokens that the test finds, one without does not.
+/* Goal: engine/sample/watermark.c chooses green tokens by SipHash-2-4 alone, biases what may be
+ * picked and nothing else, counts each pair once, and its z is the paper's; a sampler with the mark
+ * writes tokens that the test finds, one without does not.
  *
  * Method: the published SipHash vector; made-up logits; 300 tokens sampled from flat logits under
  * two keys; key files that are none.
  */
-#include "engine/sampler.h"
-#include "engine/watermark.h"
+#include "engine/sample/sampler.h"
+#include "engine/sample/watermark.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #include "tests/unit/gateway_util.h"
 
 #include "base/clock.h"
-#include "engine/proto.h"
+#include "engine/serve/proto.h"
 #include "gateway/engine_experts.h"
 #include "gateway/source.h"
 #include <event2/event.h>
