@@ -952,7 +952,10 @@ class Period:
             if length == 48 and size == inside and count <= size and size - count > self.size:
                 return False
         if tail[0] == 0:
-            return len(tail) - tail.count(0) >= 4
+            there = [at + i for i, byte in enumerate(tail) if byte]
+            bits = sum(bin(byte).count("1") for byte in tail)
+            return len(there) >= 4 or bits > 1 and there[0] // 512 > at // 512 and all(
+                x % 512 < 3 and x // 512 == there[0] // 512 for x in there)
         first = tail[:512 - at % 512].rstrip(b"\0")
         kind = b"\3" if first[4:5] == b"\3" else b"\1"
         want = self.magic + kind + b"\0\0\0"

@@ -304,10 +304,15 @@ static bool frame_begins(const uint8_t *p, size_t n, const struct aud_header *h,
     return n <= 12 || memcmp(p + 12, f + 12, (n < 20 ? n : 20) - 12) == 0;
 }
 
+#define TORN_DENSE 4 /* bytes that are not zero */
+
 bool aud_tail_torn(const uint8_t *p, size_t n, uint64_t end, const struct aud_header *h,
                    uint64_t next_index)
 {
     size_t sector = 512 - (size_t)(end % 512), last = n < sector ? n : sector, count = 0;
+    uint64_t sector_of = 0;
+    unsigned bits = 0;
+    bool begins = true;
 
     if (p[0] != 0) { /* what did arrive of the first sector must begin like the frame due here */
         while (p[last - 1] == 0)
@@ -315,10 +320,20 @@ bool aud_tail_torn(const uint8_t *p, size_t n, uint64_t end, const struct aud_he
         return frame_begins(p, last, h, next_index) && !later_batch(p, n, h, next_index);
     }
     /* the first sector did not arrive and later ones did, or a recovery was interrupted while it
-     * zeroed the tail: what is left is dense, a flipped bit is not */
-    for (size_t i = 0; i < n; i++)
-        count += p[i] != 0;
-    return count >= 4 && !later_batch(p, n, h, next_index);
+     * zeroed the tail: what is left is dense, a flipped bit is not; but of the last sector the
+     * write may have had a few bytes only, which then stand at its beginning (one bit alone is
+     * taken for a flipped one even there) */
+    for (size_t i = 0; i < n; i++) {
+        uint64_t at = end + i;
+        if (p[i] == 0)
+            continue;
+        begins = begins && at % 512 < TORN_DENSE - 1 && at / 512 > end / 512 &&
+                 (count == 0 || at / 512 == sector_of);
+        sector_of = at / 512;
+        bits += (unsigned)__builtin_popcount(p[i]);
+        count++;
+    }
+    return (count >= TORN_DENSE || (bits > 1 && begins)) && !later_batch(p, n, h, next_index);
 }
 
 enum base_status aud_tail_check(int fd, const char *name, const struct aud_header *h, uint64_t end,

@@ -232,6 +232,33 @@ static void test_later_batch_with_a_root_that_ends_in_zeros(void **state)
     ut_rm(dir);
 }
 
+/* Of a write only its last sector arrived, and that had a byte or two of it; elsewhere so few bytes
+ * are damage. */
+static void test_a_last_sector_of_a_few_bytes(void **state)
+{
+    enum { END = 2044, N = 1100 };
+    static const struct {
+        int at[4]; /* offsets in the file, 0 = no more */
+        bool torn;
+    } cases[] = {{{2560}, true},        {{2562}, true},  {{2560, 2561, 2562}, true},
+                 {{2048}, true},        {{2563}, false}, {{2560, 2563}, false},
+                 {{2048, 2560}, false}, {{2047}, false}, {{2559, 2560}, false},
+                 {{3071}, false},       {{0}, false}};
+    struct aud_header h = {.salt = 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t p[N] = {0};
+        for (int k = 0; k < 4 && cases[i].at[k]; k++)
+            p[cases[i].at[k] - END] = 0x27;
+        if (aud_tail_torn(p, N, END, &h, 39) != cases[i].torn)
+            fail_msg("case %zu: a byte at %d", i, cases[i].at[0]);
+        for (int k = 0; k < N; k++)
+            p[k] = k + END == cases[i].at[0] ? 0x20 : 0;
+        assert_false(aud_tail_torn(p, N, END, &h, 39)); /* one bit alone was flipped */
+    }
+}
+
 static void test_torn_tail(void **state)
 {
     char dir[UT_PATH], image[UT_PATH], work[UT_PATH], wal[UT_PATH];
@@ -648,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_reopen),
         cmocka_unit_test(test_unknown_outcomes),
         cmocka_unit_test(test_later_batch_with_a_root_that_ends_in_zeros),
+        cmocka_unit_test(test_a_last_sector_of_a_few_bytes),
         cmocka_unit_test(test_torn_tail),
         cmocka_unit_test(test_flip_closed),
         cmocka_unit_test(test_flip_crashed),
