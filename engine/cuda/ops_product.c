@@ -15,19 +15,41 @@ struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *
                                 uint32_t n_rows, uint32_t n_in, bool rounded)
 {
     struct eng_gpu *g = eng_gpu_of(f);
+    /* what joins the residual stream can norm and round it too, once it is known for what */
+    bool joins = x == f->s->x && norm && n_rows == f->n && f->m->hp.n_stream == 1;
     (void)rounded;
     /* what the shared expert sees is no part of what is put off */
-    if (x != f->s->xn)
+    if (x != f->s->xn && !joins)
         eng_gpu_settle(f);
     g->a = (struct eng_gpu_acts){.x = x, .norm = norm, .y = y, .n_rows = n_rows, .n_in = n_in};
     return (struct eng_acts){.x = norm ? y : x, .n_in = n_in};
+}
+
+/* The rows are the residual stream, and something is about to join it: one launch joins, norms, and
+ * rounds if `round` is given. */
+static bool join_norms(struct eng_fwd *f, const struct weir_acts *round)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    struct eng_gpu_acts *a = &g->a;
+    struct eng_gpu_join *j = &g->join_now;
+    if (!j->target || !j->complete || !a->norm || a->x != f->s->x || a->n_rows != f->n ||
+        f->m->hp.n_stream > 1)
+        return false;
+    j->a.next_norm = a->norm;
+    j->a.y = a->y;
+    if (round)
+        j->a.round = *round;
+    eng_gpu_settle(f);
+    a->x = a->y;
+    a->norm = NULL;
+    return true;
 }
 
 void eng_gpu_normed(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_acts *a = &g->a;
-    if (!a->norm)
+    if (!a->norm || join_norms(f, NULL))
         return;
     struct weir_norm_args n = {.x = a->x,
                                .w = a->norm,
@@ -65,6 +87,10 @@ static struct weir_acts acts_of(struct eng_fwd *f, enum eng_pack_acts kind)
     struct weir_acts out = acts_room(f, &g->acts[kind], kind, rows, a->n_rows, a->n_in);
     if (a->made[kind] || g->st != BASE_OK)
         return out;
+    if (join_norms(f, kind == ENG_ACTS_INT ? &out : NULL) && kind == ENG_ACTS_INT) {
+        a->made[kind] = true;
+        return out;
+    }
     struct weir_round_args r = {.x = a->x,
                                 .norm = a->norm,
                                 .y = a->norm ? a->y : NULL,
@@ -148,7 +174,9 @@ void eng_gpu_route(struct eng_fwd *f)
                                 .gating = p->gating,
                                 .normalise = p->normalise,
                                 .scale = p->scale};
-    eng_cuda_route(g->d, &a);
+    g->routed = a; /* group() launches it, with its own */
+    if (g->hybrid)
+        eng_cuda_route(g->d, &a);
 }
 
 void eng_gpu_group(struct eng_fwd *f)
@@ -180,7 +208,7 @@ void eng_gpu_group(struct eng_fwd *f)
                                           .rows = weir_mm_rows(f->n)};
     if (g->choices)
         g->grouped.choices = g->choices + (size_t)f->layer * p->n_expert;
-    eng_cuda_group(g->d, &g->grouped);
+    eng_cuda_route_group(g->d, &g->routed, &g->grouped);
 }
 
 /* ---- feed forward ---- */
@@ -262,6 +290,7 @@ void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_gpu_weight *gate = j->gate->dev, *down = j->down->dev;
     enum eng_pack_acts kind = kind_of(down);
+    (void)acts_of(f, kind_of(gate)); /* and what joins the stream first, before ffn_out() looks */
     float *y = ffn_out(f, j);
     uint32_t slots;
     struct weir_acts h = acts_room(f, &g->hidden, kind, f->s->hg, j->n_rows, j->n_ff);

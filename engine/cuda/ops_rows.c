@@ -110,7 +110,6 @@ void eng_gpu_shared(struct eng_fwd *f)
         j->a.gate_x = f->s->xn;
         j->a.gate_w = f->y->shared_scale;
     }
-    eng_gpu_settle(f);
 }
 
 void eng_gpu_add(struct eng_fwd *f, float *dst, const float *src, uint64_t values)

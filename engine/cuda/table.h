@@ -123,6 +123,7 @@ struct eng_gpu {
     struct eng_gpu_draw draw;
     struct eng_gpu_drawing drawing; /* behind the graph; n_rows 0: nothing */
     uint64_t *choices;              /* [n_layer][n_expert] on the device */
+    struct weir_route_args routed;
     struct weir_group_args grouped;
     struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
     struct eng_gpu_graph *graph; /* of this step */
