@@ -362,7 +362,7 @@ static void diff_of_devices(void **state)
     refused(eng_cmd_diff, "diff " MOE " " MOE);
     refused(eng_cmd_diff, "diff " MOE " " MOE " " MOE " --tokens 1");
     refused(eng_cmd_diff, "diff " MOE " " MOE " --tokens 1 --tolerance -1");
-    refused(eng_cmd_diff, "diff " MOE " " MOE " --tokens 1 --device-b emulated");
+    refused(eng_cmd_diff, "diff " MOE " " MOE " --tokens 1 --device-b tpu");
     refused(eng_cmd_diff, "diff " MOE " no/such.gguf --tokens 1");
 }
 
