@@ -509,29 +509,23 @@ def test_a_shadow_policy_cannot_refuse_anything(tmp_path, weir, eu, us):
         g.kill()
 
 
-def test_a_record_that_only_the_shadow_overfills_is_written_without_it(tmp_path, weir, eu, us):
+def test_rules_of_two_policies_do_not_overfill_a_record(tmp_path, weir, eu, us):
+    """Hundreds of applying rules with long ids in the policy and in its shadow: answered, recorded, the lists cut."""
     g = harness.Gateway(str(tmp_path / "gw"), weir, backends=backends(eu, us), routing=ROUTING)
 
-    def answers(n, more=""):
-        configure(g, more)
-        with open(os.path.join(g.folder, "policy.yaml"), "w", encoding="utf-8") as f:
-            f.write("version: 1\nrules:\n" + "".join(
+    def put(name, n, more=""):
+        with open(os.path.join(g.folder, name), "w", encoding="utf-8") as f:
+            f.write("version: 1\nrules:\n" + more + "".join(
                 f'  - {{ id: {"r" * 55}{i:03d}, when: {{ data: [none] }}, location: [EU, US], basis: [dpa, dpf] }}\n'
                 for i in range(n)))
-        reload(g)
-        return g.chat("Hello", max_tokens=2)[0] == 200
     try:
-        fits, too_many = 300, 700
-        assert answers(fits) and not answers(too_many)
-        while too_many - fits > 1:
-            n = (fits + too_many) // 2
-            fits, too_many = (n, too_many) if answers(n) else (fits, n)
-        with open(os.path.join(g.folder, "next.yaml"), "w", encoding="utf-8") as f:
-            f.write("version: 1\nrules: [ { id: no, deny: " + "x" * 500 + " } ]\n")
-        assert answers(fits, "policy_shadow: next.yaml\n"), fits
-        assert "shadow" not in events(g, "req.intent")[-1]
-        assert answers(300, "policy_shadow: next.yaml\n")
-        assert events(g, "req.intent")[-1]["shadow"]["code"] == "no"
+        configure(g, "policy_shadow: next.yaml\n")
+        put("policy.yaml", 900)
+        put("next.yaml", 900, "  - { id: no, deny: " + "x" * 500 + " }\n")
+        reload(g)
+        assert g.chat("Hello", max_tokens=2)[0] == 200
+        leaf = events(g, "req.intent")[-1]
+        assert leaf["decision"]["rules_cut"]["n"] == 900 and leaf["shadow"]["code"] == "no"
     finally:
         g.kill()
 
