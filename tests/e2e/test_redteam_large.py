@@ -4,7 +4,6 @@ Method: large bodies while the lists of people change, switches are thrown, the 
 hang up in the middle or send the next request behind a large one. Oracles: what the stand-in received, the order of
 the answers, one outcome for each intent, the pool's gauges, `weir audit verify`.
 """
-import os
 import concurrent.futures
 import json
 import random
@@ -91,11 +90,26 @@ def test_what_stands_behind_a_large_one_is_answered_behind_it(gw):
     assert got.index(MAIL.encode()) < marks[1]
 
 
-@pytest.mark.skipif(not os.environ.get("WEIR_STORM"), reason="WEIR_STORM=1: fails about once in eight runs, cause open: after the "
-                    "switch one more attempt reached the stand-in")
+def left_by_decision(gw, received):
+    """Each request that arrived left by a decision on record, taken while no switch on its back end was in force: by the order of
+    the log, not by the clock. The stand-in may read late what was in its sockets before the switch cut the attempt."""
+    off, routed = False, {}
+    for x in gw.leaves():
+        if x["ev"] in ("policy.kill", "policy.revive"):
+            off = x["ev"] == "policy.kill"
+        elif x["ev"] in ("req.intent", "req.fallback") and x["decision"]["outcome"] == "route":
+            routed[x["req"]] = (x["decision"]["route"], off)
+        elif x["ev"] == "req.outcome" and off and x["route"] == "eu/gpt-x":
+            assert x["status"] != "ok", f"{x['req']} was answered from behind the switch"
+    assert received
+    for x in received:
+        name = x["headers"]["x-client-request-id"]
+        assert routed.get(name) == ("eu/gpt-x", False), (name, routed.get(name))
+
+
 def test_a_storm_leaves_nothing_undone(gw, eu):
     """Clients that stay and clients that leave, while lists, switches and configuration change; then a stop in the middle."""
-    rnd, stop = random.Random(7), threading.Event()
+    stop, before = threading.Event(), len(eu.received())
     sizes = [70_000, 200_000, 900_000]
 
     def client(i):
@@ -112,29 +126,14 @@ def test_a_storm_leaves_nothing_undone(gw, eu):
             except OSError:
                 pass
 
-    def quiet():
-        """What had left before the switch has been read by the stand-in, which may take it a while: nothing came for a second."""
-        end, n, since = time.monotonic() + 20, -1, 0
-        while time.monotonic() < end:
-            now = len(eu.received())
-            if now != n:
-                n, since = now, time.monotonic()
-            elif time.monotonic() - since > 1:
-                return n
-            time.sleep(0.05)
-        raise AssertionError("it goes on leaving behind the switch")
-
     def governor():
         for k in range(2):
             rights(gw, "add")
             gw.process.send_signal(signal.SIGHUP)
             gw.command("policy", "kill", "-c", gw.config, "--backend", "eu", "--reason", "x", check=False)
-            n = quiet()
-            assert rnd.random() >= 0 and not any(MAIL in x["body_text"] for x in eu.received()[:n])
+            time.sleep(1.2)
             status, _, answer = gw.chat("hi")
             assert status == 403, answer
-            time.sleep(1)
-            assert len(eu.received()) == n, "something left behind the switch"
             gw.command("policy", "revive", "-c", gw.config, "--backend", "eu", "--reason", "x", check=False)
             rights(gw, "remove")
             time.sleep(0.7)
@@ -154,6 +153,7 @@ def test_a_storm_leaves_nothing_undone(gw, eu):
     for s in last:
         s.close()
     assert not any(MAIL in x["body_text"] for x in eu.received())
+    left_by_decision(gw, eu.received()[before:])
     leaves = gw.leaves()
     intents, outcomes = ([x["req"] for x in leaves if x["ev"] == ev] for ev in ("req.intent", "req.outcome"))
     assert len(set(intents)) == len(intents) and sorted(intents) == sorted(outcomes)
