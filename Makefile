@@ -51,10 +51,9 @@ comma := ,
 SRC_base := $(wildcard base/*.c)
 SRC_conf := $(wildcard conf/*.c)
 SRC_audit := $(wildcard audit/*/*.c)
-SRC_policy := $(wildcard policy/*.c)
+SRC_policy := $(wildcard policy/*.c policy/*/*.c)
 SRC_engine := $(wildcard engine/*.c engine/*/*.c)
-SRC_gateway := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/dialect/*.c \
-               gateway/upstream/*.c gateway/route/*.c))
+SRC_gateway := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c))
 
 lib = $(BUILD)/lib$(1).a
 $(foreach f,$(FOLDERS),$(eval $(call lib,$(f)): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(f)))))
@@ -182,10 +181,10 @@ emulator: $(EMU)
 cuda-abi:
 	$(CC) -std=gnu11 -fsyntax-only -I. -I$(dir $(NVCC))../include tests/emu/abi.c
 
-# The tagger's model is part of the program (policy/tagger_model.c).
-$(BUILD)/obj/policy/tagger_model.o: $(wildcard policy/tagger_*.bin)
-$(BUILD)/obj/policy/signals.o: policy/inject_rows.bin
-$(BUILD)/obj/policy/statement.o: policy/statement_rows.bin
+# The tagger's model is part of the program (policy/detect/tagger_model.c).
+$(BUILD)/obj/policy/detect/tagger_model.o: $(wildcard policy/detect/tagger_*.bin)
+$(BUILD)/obj/policy/detect/signals.o: policy/detect/inject_rows.bin
+$(BUILD)/obj/policy/detect/statement.o: policy/detect/statement_rows.bin
 
 # Kernels unrolled for every weight type: following each variable through them costs the compiler more
 # than compiling them, so they have line numbers only.
@@ -226,7 +225,7 @@ $(1): $(BUILD)/obj/$(patsubst $(BUILD)/%,%,$(1)).o $(or $(LIBS_$(call folder_of,
 endef
 $(foreach t,$(TOOLS_BIN),$(eval $(call tool_rule,$(t))))
 
-# Learns policy/statement_rows.bin; tools/train_statements.py starts it.
+# Learns policy/detect/statement_rows.bin; tools/train_statements.py starts it.
 $(BUILD)/statement_fit: $(BUILD)/obj/tools/statement_fit.o $(LIBS_policy)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD   $@')

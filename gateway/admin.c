@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "gateway/admin_api.h"
 #include "gateway/child.h"
-#include "gateway/engine_experts.h"
+#include "gateway/local/engine_experts.h"
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>

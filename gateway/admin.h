@@ -4,7 +4,7 @@
 #ifndef GW_ADMIN_H
 #define GW_ADMIN_H
 
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 
 /* Handlers for gw_server_new's admin_ops; they find the app through loop->child. */
 extern const struct gw_server_ops gw_admin_ops;

@@ -7,7 +7,7 @@
 #define GW_ADMIN_API_H
 
 #include "gateway/keys.h"
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 
 /* struct gw_app's `admin`: takes the request if the path is known. The key has been checked. */
 bool gw_admin_api(struct gw_server_request *r);

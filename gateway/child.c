@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/admin.h"
-#include "gateway/listener.h"
+#include "gateway/net/listener.h"
+#include "gateway/net/tls.h"
 #include "gateway/supervisor.h"
-#include "gateway/tls.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

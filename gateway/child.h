@@ -12,7 +12,7 @@
 #ifndef GW_CHILD_H
 #define GW_CHILD_H
 
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 
 struct gw_child; /* the process */
 

@@ -2,7 +2,7 @@
 #ifndef GW_ERASE_HTTP_H
 #define GW_ERASE_HTTP_H
 
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 
 /* Takes the request: destroys a subject's key and content, or the content of one request.
  * Body: {"subject":S,"tenant":T?,"reason":R?} or {"req":ID,"reason":R?}. 200 with what was

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "policy/facts.h"
+#include "policy/decide/facts.h"
 
 #include <jansson.h>
 #include <limits.h>

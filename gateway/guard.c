@@ -9,18 +9,17 @@
  *            finding, whose second half comes when the first channel goes on.
  * Seams      what is cut between two channels, or between a channel and a value of a tool call, in
  *            the order of their arrival, is looked for with POL_SEAM_BYTES of each side
- *            (policy/seam.c). What of it is still held is acted on, on both sides; what has gone
- *            out under warn has gone. No byte waits longer for it.
- * Tools      arguments are JSON: they are kept until the call is complete, then examined as a JSON
- *            slot of a request would be (a bare number in quotes is still JSON), and go out whole.
- *            A call of a tool that the policy forbids withholds the rest of the answer.
- * Words      names and ids of calls and a finish reason of the upstream's own are short texts that
- *            a client reads too: one with a finding in it is left out.
+ *            (policy/detect/seam.c). What of it is still held is acted on, on both sides; what has
+ * gone out under warn has gone. No byte waits longer for it. Tools      arguments are JSON: they
+ * are kept until the call is complete, then examined as a JSON slot of a request would be (a bare
+ * number in quotes is still JSON), and go out whole. A call of a tool that the policy forbids
+ * withholds the rest of the answer. Words      names and ids of calls and a finish reason of the
+ * upstream's own are short texts that a client reads too: one with a finding in it is left out.
  * Fails by   the status of what failed; the caller ends the answer.
  */
 #include "gateway/guard.h"
 #include "base/clock.h"
-#include "policy/seam.h"
+#include "policy/detect/seam.h"
 #include <stdio.h>
 #include <stdlib.h>
 

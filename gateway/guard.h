@@ -8,8 +8,8 @@
 #define GW_GUARD_H
 
 #include "base/chat.h"
-#include "policy/guard.h"
 #include "policy/policy.h"
+#include "policy/redact/guard.h"
 
 #define GW_GUARD_TOOL_CALLS_MAX 128
 

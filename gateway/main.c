@@ -7,7 +7,7 @@
  *
  * WEIR_LOG=error|warn|info|debug in the environment sets how much is logged.
  */
-#include "gateway/cli.h"
+#include "gateway/cli/cli.h"
 
 #include "audit/cmd/cmd.h"
 #include "audit/log/remote.h"
@@ -16,7 +16,7 @@
 #include "gateway/app.h"
 #include "gateway/rights.h"
 #include "gateway/supervisor.h"
-#include "policy/cmd.h"
+#include "policy/detect/cmd.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #ifndef GW_POOL_H
 #define GW_POOL_H
 
-#include "gateway/loop.h"
+#include "gateway/net/loop.h"
 #include "policy/policy.h"
 
 #define GW_POOL_INLINE_MAX 65536        /* bytes of a body that a loop examines itself */

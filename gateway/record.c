@@ -15,7 +15,7 @@
 #include "gateway/record.h"
 #include "gateway/app.h"
 #include "gateway/metrics.h"
-#include "policy/facts.h"
+#include "policy/decide/facts.h"
 #include <math.h>
 #include <stdlib.h>
 

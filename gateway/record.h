@@ -8,7 +8,7 @@
 #define GW_RECORD_H
 
 #include "audit/audit.h"
-#include "gateway/loop.h"
+#include "gateway/net/loop.h"
 #include "gateway/request_types.h"
 
 struct gw_recorder; /* one a loop; its thread only */

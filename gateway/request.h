@@ -3,7 +3,7 @@
 #ifndef GW_REQUEST_H
 #define GW_REQUEST_H
 
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 
 /* Before a body is read: who has no key is refused here. */
 bool gw_request_head(struct gw_server_request *r);

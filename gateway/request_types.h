@@ -10,10 +10,10 @@
 #include "base/chat.h"
 #include "gateway/dialect/dialect.h"
 #include "gateway/keys.h"
-#include "gateway/loop.h"
+#include "gateway/net/loop.h"
+#include "gateway/net/server.h"
 #include "gateway/pool.h"
 #include "gateway/route/plan.h"
-#include "gateway/server.h"
 #include "policy/policy.h"
 #include <event2/event_struct.h>
 

@@ -2,8 +2,8 @@
 #ifndef GW_RIGHTS_INT_H
 #define GW_RIGHTS_INT_H
 
+#include "gateway/net/server.h"
 #include "gateway/rights.h"
-#include "gateway/server.h"
 
 /* A change that the admin listener asks for; made on loop 0, done by the watcher, answered, wiped
  * and freed on loop 0. */

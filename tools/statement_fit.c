@@ -1,4 +1,5 @@
-/* statement_fit.c - learns the weights of policy/statement.c; tools/train_statements.py starts it.
+/* statement_fit.c - learns the weights of policy/detect/statement.c; tools/train_statements.py
+ * starts it.
  *
  * Usage: statement_fit cover FILE...          how many rows have any hint, and the right one
  *        statement_fit missing FILE...        the same, and the rows without the right one
@@ -15,8 +16,8 @@
  * taught to be none. Logistic loss, Adagrad, a small decay, rows shuffled with a fixed seed: the
  * same files give the same bytes.
  */
-#include "policy/hints.h"
-#include "policy/special.h"
+#include "policy/detect/hints.h"
+#include "policy/detect/special.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
-/* tagger_fit.c - learns the weights of policy/tagger.c; tools/train_tagger.py starts it.
+/* tagger_fit.c - learns the weights of policy/detect/tagger.c; tools/train_tagger.py starts it.
  *
  * Usage: tagger_fit lists WORDS OUT             lines "BIT WORD" -> tagger_lists.bin
  *        tagger_fit fit LISTS TRAIN DEV OUT [EPOCHS]   -> tagger_rows.bin; scores on standard error
  *        tagger_fit eval LISTS ROWS FILE        scores of one file, one JSON line
  *        tagger_fit signal LISTS TRAIN DEV OUT  -> inject_rows.bin: logistic regression over the
- *                                               features of policy/signals.c; a document's name is
- *                                               1 for an attack, 0 for none
+ *                                               features of policy/detect/signals.c; a document's
+ * name is 1 for an attack, 0 for none
  *
  * TRAIN and DEV: documents one behind the other, each "D BYTES SPANS NAME\n", the text, "\n", then
  * SPANS lines "START END KIND" with byte offsets and P, O, L, or X for what is not to be learned.
@@ -14,9 +14,9 @@
  * over exactly the features and the gate of the tagger. Documents are shuffled with a fixed seed,
  * so the same files give the same bytes.
  */
-#include "policy/norm.h"
-#include "policy/signals.h"
-#include "policy/tagger.h"
+#include "policy/detect/signals.h"
+#include "policy/detect/tagger.h"
+#include "policy/text/norm.h"
 
 #include <math.h>
 #include <stdio.h>

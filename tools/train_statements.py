@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the judge of statements (GDPR Art. 9 and 10) and writes policy/statement_rows.bin.
+"""Trains the judge of statements (GDPR Art. 9 and 10) and writes policy/detect/statement_rows.bin.
 
     make build/statement_fit && python3 tools/train_statements.py [--cross] [--pii DIR] [--corpora DIR]
 
@@ -108,7 +108,7 @@ def main():
     if args.cross:
         subprocess.run([args.fit, "cross", base, judged, "8"], check=True)
     else:
-        subprocess.run([args.fit, "fit", os.path.join(ROOT, "policy/statement_rows.bin"), base, judged], check=True)
+        subprocess.run([args.fit, "fit", os.path.join(ROOT, "policy/detect/statement_rows.bin"), base, judged], check=True)
     return 0
 
 

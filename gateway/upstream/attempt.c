@@ -1,5 +1,5 @@
 /* attempt.c - source.h's calls on any attempt, whichever source it came from. */
-#include "gateway/source.h"
+#include "gateway/net/source.h"
 
 void gw_attempt_cancel(struct gw_attempt *a)
 {

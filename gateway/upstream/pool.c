@@ -15,7 +15,7 @@
  *            name lookups have reported.
  */
 #include "base/clock.h"
-#include "gateway/tls.h"
+#include "gateway/net/tls.h"
 #include "gateway/upstream/upstream_int.h"
 #include <pthread.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-/* upstream.h - what upstream/ offers beyond gateway/source.h. */
+/* upstream.h - what upstream/ offers beyond gateway/net/source.h. */
 #ifndef GW_UPSTREAM_H
 #define GW_UPSTREAM_H
 
-#include "gateway/source.h"
+#include "gateway/net/source.h"
 
 /* Names of the fields that the attempt's wire could not carry, comma separated, or empty. Known as
  * soon as gw_upstream_start has returned; valid until the attempt ends. a: from gw_upstream_start.

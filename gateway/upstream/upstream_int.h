@@ -5,9 +5,9 @@
 #ifndef GW_UPSTREAM_INT_H
 #define GW_UPSTREAM_INT_H
 
-#include "gateway/conn.h"
-#include "gateway/http.h"
-#include "gateway/source.h"
+#include "gateway/net/conn.h"
+#include "gateway/net/http.h"
+#include "gateway/net/source.h"
 #include "gateway/upstream/wire.h"
 #include <event2/dns.h>
 #include <event2/event_struct.h>

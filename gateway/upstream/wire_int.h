@@ -3,7 +3,7 @@
 #define GW_UPSTREAM_WIRE_INT_H
 
 #include "gateway/dialect/jsonx.h"
-#include "gateway/http.h"
+#include "gateway/net/http.h"
 #include "gateway/upstream/wire.h"
 
 #define GW_WIRE_EVENT_BYTES_MAX (8u << 20)  /* one server-sent event */

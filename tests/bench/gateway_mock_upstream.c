@@ -8,9 +8,9 @@
  * The certificate is made if the files are not there. Ends with SIGTERM.
  */
 #include "base/log.h"
-#include "gateway/listener.h"
-#include "gateway/server.h"
-#include "gateway/tls.h"
+#include "gateway/net/listener.h"
+#include "gateway/net/server.h"
+#include "gateway/net/tls.h"
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
  * Usage: policy_bench [SECONDS_PER_PART]     (default 1)
  */
 #include "base/clock.h"
-#include "policy/detect.h"
+#include "policy/detect/detect.h"
 
 #include <stdio.h>
 #include <stdlib.h>

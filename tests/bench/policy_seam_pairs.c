@@ -1,11 +1,11 @@
 /* policy_seam_pairs.c - how often two unrelated texts look like one identifier cut in two: each
  * line of standard input is held against the one before it, as two channels of an answer would be
- * (policy/seam.c). Prints the first 20 that are taken for one, and one JSON line.
+ * (policy/detect/seam.c). Prints the first 20 that are taken for one, and one JSON line.
  *
  * Usage: policy_seam_pairs < LINES
  */
 #include "base/clock.h"
-#include "policy/seam.h"
+#include "policy/detect/seam.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * Method: the first input byte chooses the parser and its limits, the second the split; the rest is
  * fed whole and split, and both runs must agree (trap otherwise). libFuzzer with ASan and UBSan.
  */
-#include "gateway/http.h"
+#include "gateway/net/http.h"
 #include <stdlib.h>
 
 #define REQUIRE(cond)                                                                              \

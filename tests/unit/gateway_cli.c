@@ -5,7 +5,7 @@
  * configurations written to a fresh folder. Only what was asked for may be on standard output.
  */
 #include "base/file.h"
-#include "gateway/cli.h"
+#include "gateway/cli/cli.h"
 #include "gateway/keys.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Goal: gateway/conn.c carries bytes both ways over TLS and TCP, under back-pressure, tells every
- * end of a connection for what it is, and may be freed at any moment.
+/* Goal: gateway/net/conn.c carries bytes both ways over TLS and TCP, under back-pressure, tells
+ * every end of a connection for what it is, and may be freed at any moment.
  *
  * Method: both ends are gw_conns (or a raw socket, to misbehave) on one event_base in one thread,
  * so every run is the same; each test turns the loop until it has seen what it waits for, or a
@@ -8,7 +8,7 @@
 #include "tests/unit/gateway_util.h"
 
 #include "base/clock.h"
-#include "gateway/conn.h"
+#include "gateway/net/conn.h"
 
 static const struct gw_conn_limits roomy = {1 << 20, 8 << 20, 1 << 18};
 

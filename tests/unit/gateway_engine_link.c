@@ -1,4 +1,4 @@
-/* Goal: gateway/engine_link.c turns requests into SUBMIT frames and the engine's frames into
+/* Goal: gateway/local/engine_link.c turns requests into SUBMIT frames and the engine's frames into
  * events, keeps deadlines, holds back while paused, and survives any behaviour of the engine.
  *
  * Method: the test is the engine, at the other end of a socketpair in the same thread; events are
@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "engine/serve/proto.h"
-#include "gateway/engine_experts.h"
-#include "gateway/source.h"
+#include "gateway/local/engine_experts.h"
+#include "gateway/net/source.h"
 #include <event2/event.h>
 #include <fcntl.h>
 #include <jansson.h>

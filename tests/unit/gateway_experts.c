@@ -1,9 +1,9 @@
 /* Goal: the experts' figures are those of the last frames, in the form that Prometheus reads, and a
  * frame that does not hold changes nothing.
  *
- * Method: frames as text into gateway/engine_experts.c; the figures compared as text.
+ * Method: frames as text into gateway/local/engine_experts.c; the figures compared as text.
  */
-#include "gateway/engine_experts.h"
+#include "gateway/local/engine_experts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
-/* Goal: gateway/http.c reads one message out of given bytes, or none, and the same one however the
- * bytes are split.
+/* Goal: gateway/net/http.c reads one message out of given bytes, or none, and the same one however
+ * the bytes are split.
  *
  * Method: tables of messages with what they mean or with the status that refuses them. Each is fed
  * whole, split once at every byte, and byte by byte; the three must agree to the byte about
  * status, head, body and how much was consumed (so that a pipelined request is found where it is).
  */
-#include "gateway/http.h"
+#include "gateway/net/http.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Goal: gateway/server.c and response.c serve requests one at a time and in order, frame answers
- * rightly, keep every deadline and limit, notice a client that leaves, and drain.
+/* Goal: gateway/net/server.c and response.c serve requests one at a time and in order, frame
+ * answers rightly, keep every deadline and limit, notice a client that leaves, and drain.
  *
  * Method: one loop in the test's own thread, plain TCP (TLS is gateway_conn's subject), a handler
  * whose behaviour the path chooses, and raw client sockets that are read and written between turns.
@@ -7,7 +7,7 @@
 #include "tests/unit/gateway_util.h"
 
 #include "base/clock.h"
-#include "gateway/server.h"
+#include "gateway/net/server.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,10 +1,10 @@
-/* Goal: gateway/http_sse.c finds the same events in a stream however it is split, passes every byte
- * of data on unchanged, and never keeps more than its maximum.
+/* Goal: gateway/net/http_sse.c finds the same events in a stream however it is split, passes every
+ * byte of data on unchanged, and never keeps more than its maximum.
  *
  * Method: streams with all line ends, comments, several data lines, UTF-8 and a byte order mark;
  * each fed whole, split at every byte, and byte by byte, with the events written out and compared.
  */
-#include "gateway/http.h"
+#include "gateway/net/http.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

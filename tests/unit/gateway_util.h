@@ -3,7 +3,7 @@
 #define TESTS_GATEWAY_UTIL_H
 
 #include "base/file.h"
-#include "gateway/tls.h"
+#include "gateway/net/tls.h"
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,12 +1,12 @@
-/* Goal: policy/guard.c lets out every byte that may go out, in order, and none of a finding that is
- * acted on, whatever the split; it holds back no more than it says.
+/* Goal: policy/redact/guard.c lets out every byte that may go out, in order, and none of a finding
+ * that is acted on, whatever the split; it holds back no more than it says.
  *
  * Method: answers with identifiers at every distance from the edges of the window, fed whole, in
  * two pieces split at every byte, and byte by byte; the result is compared with the answer as it
  * should be. Findings that the caller gave itself pass. A private key longer than the window, whole
  * and without an end.
  */
-#include "policy/guard.h"
+#include "policy/redact/guard.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

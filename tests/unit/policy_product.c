@@ -3,7 +3,7 @@
  * Method: policies as YAML text through the loader, facts as JSON through the parser; the expected
  * words beside them. The random comparison with a second evaluator is tests/reference. */
 #include "base/file.h"
-#include "policy/facts.h"
+#include "policy/decide/facts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Goal: an identifier that is cut between two messages of a request, or between a text and a value
  * of a tool call, is found wherever the cut is; what two texts make by chance is not. Method: every
  * cut of some identifiers; a request with such a cut must be unscannable. */
-#include "policy/seam.h"
+#include "policy/detect/seam.h"
 
 #include "base/chat.h"
 

@@ -2,8 +2,8 @@
  * no data class, beside whatever else a text holds; ordinary prompts and questions about the law
  * are not.
  * Method: tables of texts;. */
-#include "policy/detect.h"
-#include "policy/signals.h"
+#include "policy/detect/detect.h"
+#include "policy/detect/signals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
  * languages, and are not found where they are only a topic.
  * Method: tables of sentences, one finding's type each; the same words in general statements and
  * questions must leave no special or criminal class. */
-#include "policy/detect.h"
-#include "policy/hints.h"
+#include "policy/detect/detect.h"
+#include "policy/detect/hints.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

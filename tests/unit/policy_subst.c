@@ -4,8 +4,8 @@
  * Method: single values through the maker against the detectors' own checks; requests built by
  * hand; restoring at every pair of splits. */
 #include "base/clock.h"
-#include "policy/checks.h"
-#include "policy/subst.h"
+#include "policy/detect/checks.h"
+#include "policy/redact/subst.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

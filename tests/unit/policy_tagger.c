@@ -2,8 +2,8 @@
  * merely has capitals is not; bare names do not make a text personal; a text longer than the
  * tagger's block is labelled as its parts are; the model that is carried is the one that was built.
  * Method: tables of sentences that are in no training file, the entity between « and ». */
-#include "policy/detect.h"
-#include "policy/tagger.h"
+#include "policy/detect/detect.h"
+#include "policy/detect/tagger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

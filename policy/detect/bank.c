@@ -1,0 +1,87 @@
+/* bank.c - IBANs, payment cards, device numbers that share the cards' check.
+ *
+ * An IBAN (ISO 13616) has its country's length and a remainder of 1 modulo 97; in groups of any
+ * size with spaces or hyphens between. A card (ISO/IEC 7812) has a network's leading digits, a
+ * length that goes with it and a Luhn check; only contiguous or in the groups that cards carry.
+ * Luhn lets one random number in ten through, so wide prefixes (Maestro) and device numbers need
+ * a cue, and a number announced as that of an order never counts. Behind a word that leads straight
+ * to it ("card", "IBAN") a mistyped one is found as well, at level shape: it is as personal.
+ */
+#include "policy/detect/checks.h"
+#include "policy/detect/detect.h"
+
+/* "IBAN transfer to GB66ABCD60311476": the word says what it is meant to be, whatever its length.
+ */
+static void misspelled(struct pol_scan *s, size_t from)
+{
+    size_t i = from, digits = 0;
+
+    while (i < s->n && i - from < 35 && (pol_is_digit(s->p[i]) || pol_is_alpha(s->p[i]))) {
+        if (s->p[i] >= 'a' && s->p[i] <= 'z')
+            return;
+        digits += pol_is_digit(s->p[i++]);
+    }
+    if (i - from >= 12 && digits >= 8 && pol_word_bounds(s, from, i) &&
+        pol_cue_leads(s, from, CUE_ACCOUNT, 24))
+        pol_found(s, from, i, POL_IBAN, POL_SHAPE, NULL, 44);
+}
+
+void pol_iban_at(struct pol_scan *s, size_t from)
+{
+    char v[36];
+    size_t want = pol_iban_length(s->p + from), n = 0, i = from;
+    bool cue;
+
+    if (want == 0 || (from > 0 && pol_is_word(s->p[from - 1])))
+        return;
+    while (i < s->n && n < want) {
+        char c = s->p[i];
+
+        if (pol_is_digit(c) || pol_is_alpha(c))
+            v[n++] = (char)(pol_is_alpha(c) ? c & ~32 : c);
+        else if ((c != ' ' && c != '-' && c != '.' && c != '\n') || i + 1 >= s->n ||
+                 !(pol_is_digit(s->p[i + 1]) || pol_is_alpha(s->p[i + 1])))
+            break;
+        i++;
+    }
+    cue = pol_cue_near(s, from, i, CUE_ACCOUNT, 0, 40, 0);
+    if (n == want && (i >= s->n || !pol_is_word(s->p[i])) && pol_iban_ok((struct base_str){v, n})) {
+        pol_found(s, from, i, POL_IBAN, cue ? POL_CONTEXT : POL_CHECK, NULL, 90);
+        return;
+    }
+    if (n == want && (i >= s->n || !pol_is_word(s->p[i])) &&
+        pol_cue_leads(s, from, CUE_ACCOUNT, 24))
+        pol_found(s, from, i, POL_IBAN, POL_SHAPE, NULL, 50);
+    if (n != want)
+        misspelled(s, from);
+}
+
+void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, size_t to,
+                 const char *sig)
+{
+    static const char forms[] =
+        "|12|13|14|15|16|17|18|19|4 4 4 4|4-4-4-4|4.4.4.4|4 6 5|4-6-5|4 6 4|"
+        "4-6-4|4 4 4 4 3|2 6 6 1|2-6-6-1|";
+    const char *net = pol_card_network(d, n);
+    bool canonical = strstr(forms, sig) != NULL, luhn = pol_luhn(d, n);
+    bool cue = pol_cue_near(s, from, to, CUE_CARD, 0, 32, 12);
+
+    if (n == 15 && luhn && pol_cue_near(s, from, to, CUE_DEVICE, 0, 24, 8)) {
+        pol_found(s, from, to, POL_DEVICE_ID, POL_CONTEXT, "imei", 82);
+        return;
+    }
+    if (luhn && cue && n >= 13 && (net || canonical)) {
+        pol_found(s, from, to, POL_CREDIT_CARD, POL_CONTEXT, net, 82);
+        return;
+    }
+    if (net && luhn && canonical && n >= 13 && strcmp(net, "maestro") != 0 &&
+        pol_stands_alone(s, from, to) && !pol_cue_leads(s, from, CUE_ORDER, 24)) {
+        pol_found(s, from, to, POL_CREDIT_CARD, POL_CHECK, net, 72);
+        return;
+    }
+    /* mistyped, but called a card's in so many words and with hyphens: spaced
+     * groups are what examples of wrong numbers have */
+    if (net && canonical && strchr(sig, '-') && (n >= 15 || (n == 12 && luhn)) &&
+        pol_word_bounds(s, from, to) && pol_cue_leads(s, from, CUE_CARD, 24))
+        pol_found(s, from, to, POL_CREDIT_CARD, POL_SHAPE, net, 44);
+}

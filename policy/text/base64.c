@@ -1,0 +1,232 @@
+/* base64.c - finds runs of base64 in a text and takes out of them what is text.
+ *
+ * A run is RUN_MIN characters or more of the two alphabets (RFC 4648 sections 4 and 5) with its
+ * padding; lines of one length, 40 or more and whole groups of four, are one run, as mail and
+ * base64(1) wrap them. Something else may be glued to its front ("/path/QUJD"), so it is decoded
+ * from each of its first four characters. What counts as text is a stretch of STRETCH_MIN bytes of
+ * valid UTF-8 without control characters: random bytes hold one every 5 MB or so, hexadecimal,
+ * keys and paths practically never. Behind the head of a data: URL of an image, a sound, a film or
+ * a font, text must make up four fifths of the whole: the comments in a picture are no message, but
+ * a message that only says it is a picture is one.
+ *
+ * Runs in linear time; the text is at most 3 times the input. What was decoded is not decoded
+ * again: base64 in base64 passes unseen, as do UTF-16 and compressed text.
+ */
+#include "policy/text/base64.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+#define RUN_MIN     22 /* 16 bytes: a card number; 24 characters with their padding */
+#define STRETCH_MIN 16
+#define WRAP_MIN    40
+
+/* 1 + the value of a character, 0 for none. */
+static const uint8_t sextet[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+    ['-'] = 63, ['_'] = 64};
+
+static bool of_run(char c)
+{
+    return sextet[(unsigned char)c] != 0;
+}
+
+/* Where the next run begins, or in.n: the last of RUN_MIN characters is looked at first. */
+static size_t next_run(struct base_str in, size_t i)
+{
+    while (in.n - i >= RUN_MIN) {
+        size_t k = i + RUN_MIN;
+
+        while (k > i && of_run(in.p[k - 1]))
+            k--;
+        if (k == i)
+            return i;
+        i = k;
+    }
+    return in.n;
+}
+
+static size_t line_end(struct base_str in, size_t i)
+{
+    while (i < in.n && of_run(in.p[i]))
+        i++;
+    return i;
+}
+
+/* The end of the run that begins at i, lines joined, padding included. */
+static size_t run_end(struct base_str in, size_t i)
+{
+    size_t e = line_end(in, i), line = e - i;
+
+    while (line >= WRAP_MIN && line % 4 == 0) {
+        size_t a = e, b;
+
+        a += a < in.n && in.p[a] == '\r';
+        if (a >= in.n || in.p[a] != '\n')
+            break;
+        b = line_end(in, ++a);
+        if (b == a || b - a > line || (b < in.n && in.p[b] == ' '))
+            break;
+        e = b;
+        if (b - a < line)
+            break;
+    }
+    for (int k = 0; k < 2 && e < in.n && in.p[e] == '='; k++)
+        e++;
+    return e;
+}
+
+/* Decodes [from, to) into out, which has room for it; returns the length. */
+static size_t decode(struct base_str in, size_t from, size_t to, char *out)
+{
+    uint32_t v = 0;
+    unsigned bits = 0;
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++) {
+        unsigned c = sextet[(unsigned char)in.p[i]];
+
+        if (c == 0) /* a line's end, padding */
+            continue;
+        v = v << 6 | (c - 1);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out[n++] = (char)(v >> bits);
+        }
+    }
+    return n;
+}
+
+/* The end of the text that begins at i. */
+static size_t text_end(const char *p, size_t n, size_t i)
+{
+    while (i < n) {
+        unsigned char c = (unsigned char)p[i];
+        uint32_t cp = c;
+        size_t k = c < 0x80 ? 1 : base_utf8_decode(p + i, n - i, &cp);
+
+        if (k == 0 || (cp < 0x20 && c != '\n' && c != '\t' && c != '\r') ||
+            (cp >= 0x7f && cp < 0xa0))
+            break;
+        i += k;
+    }
+    return i;
+}
+
+/* Is what stands at i the data of a data: URL that says it is no text? */
+static bool says_binary(struct base_str in, size_t i)
+{
+    static const char *const kinds[] = {"image/", "audio/", "video/", "font/"};
+    size_t a = i, floor = i > 128 ? i - 128 : 0;
+
+    if (i < 8 || memcmp(in.p + i - 8, ";base64,", 8) != 0)
+        return false;
+    while (a > floor && in.p[a - 1] != '"' && (unsigned char)in.p[a - 1] > ' ') {
+        a--;
+        if (i - a < 11 || !base_str_ieq(base_str_n(in.p + a, 5), BASE_STR("data:")))
+            continue;
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+            struct base_str kind = base_str_c(kinds[k]);
+
+            if (base_str_ieq(base_str_n(in.p + a + 5, kind.n), kind))
+                return true;
+        }
+        return false;
+    }
+    return false;
+}
+
+static bool grow(void **p, size_t *cap, size_t need, size_t size)
+{
+    size_t c = *cap ? *cap : 1024;
+    void *q;
+
+    if (need <= *cap)
+        return true;
+    while (c < need)
+        c *= 2;
+    if ((q = realloc(*p, c * size)) == NULL)
+        return false;
+    *p = q;
+    *cap = c;
+    return true;
+}
+
+/* Takes the text out of one run. */
+static enum base_status take(struct pol_b64 *b, struct base_str in, size_t from, size_t to)
+{
+    const bool binary = says_binary(in, from);
+
+    if (!grow((void **)&b->raw, &b->cap_raw, to - from, 1))
+        return BASE_ENOMEM;
+    for (size_t shift = 0; shift < 4; shift++) {
+        size_t n = decode(in, from + shift, to, b->raw), e;
+        size_t least = binary && n / 5 * 4 > STRETCH_MIN ? n / 5 * 4 : STRETCH_MIN;
+
+        for (size_t i = 0; i < n; i = e + 1) {
+            e = text_end(b->raw, n, i);
+            if (e - i < least)
+                continue;
+            if (!grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
+                !grow((void **)&b->v, &b->cap_v, b->n_v + 1, sizeof(*b->v)))
+                return BASE_ENOMEM;
+            b->v[b->n_v++] = (struct pol_b64_piece){(uint32_t)b->n, (uint32_t)from, (uint32_t)to};
+            memcpy(b->text + b->n, b->raw + i, e - i);
+            memcpy(b->text + b->n + (e - i), "\n\n", 2);
+            b->n += e - i + 2;
+            if (i == 0 && e == n) /* all of it: no other reading is needed */
+                return BASE_OK;
+        }
+    }
+    return BASE_OK;
+}
+
+enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in)
+{
+    enum base_status st = BASE_OK;
+
+    b->n = b->n_v = 0;
+    for (size_t i = next_run(in, 0); i < in.n && st == BASE_OK; i = next_run(in, i)) {
+        size_t e = run_end(in, i);
+
+        st = take(b, in, i, e);
+        i = e;
+    }
+    return st;
+}
+
+const struct pol_b64_piece *pol_b64_piece_at(const struct pol_b64 *b, size_t i)
+{
+    size_t lo = 0, hi = b->n_v;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (b->v[mid].at <= i)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return &b->v[lo];
+}
+
+void pol_b64_release(struct pol_b64 *b)
+{
+    if (b->text)
+        base_wipe(b->text, b->cap);
+    if (b->raw)
+        base_wipe(b->raw, b->cap_raw);
+    free(b->text);
+    free(b->raw);
+    free(b->v);
+    memset(b, 0, sizeof(*b));
+}
