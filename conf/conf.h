@@ -417,6 +417,26 @@ struct conf_retention {
     uint32_t record_days, content_days;
 };
 
+/* A number as policies and decisions compare it: in millionths, so that two evaluators agree. */
+#define CONF_MICRO 1000000
+
+/* From min to max, both allowed, in millionths. */
+struct conf_range {
+    bool set;
+    int64_t min, max;
+};
+
+/* How a model may be used (AI Act Art. 26(1): as its instructions say). */
+struct conf_bounds {
+    bool present;
+    struct conf_pos pos;
+    bool clamp; /* what is beyond is brought to the limit; else the request is refused */
+    uint32_t output_tokens, input_bytes; /* 0: no limit */
+    struct conf_range temperature, top_p;
+    unsigned effort;          /* the most, as conf_effort_find counts; 0: no limit */
+    struct conf_names models; /* globs of routes ("local/smollm2"); n == 0: any */
+};
+
 /* What a rule or a use case asks of the answering side; all that apply are united by strictness. */
 struct conf_handling {
     bool has_tools_allow;                   /* an empty list then allows none */
@@ -426,11 +446,17 @@ struct conf_handling {
     struct conf_names answers_data;         /* classes and types it is about; n == 0: all */
     struct conf_names obligations;          /* words of conf_obligations */
     const struct conf_retention *retention; /* NULL: says nothing */
+    struct conf_bounds limits;
 };
 
 const char *conf_needs_name(enum conf_duty_needs n); /* "dpia", ... */
 /* The words that `obligations` may hold. NULL-ended. */
 extern const char *const conf_obligations[];
+/* How hard a model is to think, from 1 ("none") to 7 ("max"); 0: no such word. */
+unsigned conf_effort_find(struct base_str word);
+const char *conf_effort_name(unsigned effort);
+/* v in millionths, to the nearest. */
+int64_t conf_micro(double v);
 
 struct conf_use_case {
     struct conf_pos pos;
@@ -482,6 +508,12 @@ struct conf_rule {
     const char *deny; /* the reason, or NULL */
 };
 
+/* What a test's request asks of the model. */
+struct conf_asks {
+    int64_t output_tokens, input_bytes, temperature, top_p; /* -1: not stated; the last two micro */
+    unsigned effort;                                        /* 0: not stated */
+};
+
 struct conf_policy_test {
     struct conf_pos pos;
     const char *text; /* "" when only facts are given */
@@ -489,7 +521,8 @@ struct conf_policy_test {
     struct conf_names data; /* declared, as by a key */
     struct conf_date at;    /* the day it is decided on; text NULL: today */
     bool pinned;
-    unsigned rights;   /* CONF_RIGHTS_ bits */
+    unsigned rights; /* CONF_RIGHTS_ bits */
+    struct conf_asks asks;
     bool has_backends; /* `backends` are the candidates, instead of the configuration's */
     struct conf_targets backends;
     struct conf_names expect_data; /* n == 0 and !has_data: not checked */
@@ -498,8 +531,9 @@ struct conf_policy_test {
     const char *expect_backend, *expect_reason, *expect_retention, *expect_answers;
     struct conf_names expect_redact, expect_obligations, expect_refused;
     struct conf_names expect_tools, expect_no_tools; /* names that are allowed, that are not */
-    const char *expect_redact_style; /* placeholder or substitute; NULL: unchecked */
-    bool has_obligations, has_redact;
+    const char *expect_redact_style;  /* placeholder or substitute; NULL: unchecked */
+    struct conf_names expect_limited; /* "temperature=0.7": what is changed, all of it */
+    bool has_obligations, has_redact, has_limited;
 };
 
 /* What happens to a request with an identifier of somebody who is on a list. */

@@ -136,8 +136,11 @@ bool conf_policy_signed(struct conf_loader *l, const struct conf_node *n, const 
                         struct base_str text, const char **by);
 /* load_handling.c: tools, answers, obligations and retention, for rules and use cases alike;
  * offsets are those of struct conf_handling. */
-#define CONF_HANDLING_FIELDS 4
+#define CONF_HANDLING_FIELDS 5
 extern const struct conf_field conf_handling_fields[CONF_HANDLING_FIELDS];
+/* load_bounds.c: `limits`; dst is struct conf_bounds. And `asks` of a test; struct conf_asks. */
+void conf_load_bounds(struct conf_loader *l, const struct conf_node *n, void *dst);
+void conf_load_asks(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* True if h asks for anything. */
 bool conf_handling_says(const struct conf_handling *h);
 /* The policy's retention_classes; dst is struct conf_policy. */

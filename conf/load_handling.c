@@ -1,5 +1,5 @@
 /* load_handling.c - what rules and use cases ask of the answering side: tools, answers,
- * obligations, retention.
+ * obligations, retention; limits are in load_bounds.c.
  *
  * Read by the same tables for both, so that a use case can ask for whatever a rule can. Words are
  * checked here (an obligation that nobody knows could not be kept); how what applies is united is
@@ -106,12 +106,16 @@ const struct conf_field conf_handling_fields[CONF_HANDLING_FIELDS] = {
      .kind = CONF_SUB,
      .offset = AT(conf_handling, retention),
      .fn = load_retention},
+    {.name = "limits",
+     .kind = CONF_SUB,
+     .offset = AT(conf_handling, limits),
+     .fn = conf_load_bounds},
 };
 
 bool conf_handling_says(const struct conf_handling *h)
 {
     return h->has_tools_allow || h->tools_deny.n || h->answers != CONF_ANSWERS_PASS ||
-           h->obligations.n || h->retention;
+           h->obligations.n || h->retention || h->limits.present;
 }
 
 void conf_load_retentions(struct conf_loader *l, const struct conf_node *n, void *dst)

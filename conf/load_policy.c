@@ -184,7 +184,7 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
             conf_wrong(l, c,
                        "the rule %s says nothing: it needs location, basis, backend, redact, "
                        "tools, "
-                       "answers, obligations, retention or deny",
+                       "answers, obligations, retention, limits or deny",
                        r->id);
     }
 }

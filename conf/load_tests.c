@@ -160,6 +160,15 @@ static void load_place(struct conf_loader *l, const struct conf_node *n, void *d
                    CONF_SHOW(n));
 }
 
+static void load_expect_limited(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const struct conf_field field = {
+        .name = "limited", .kind = CONF_NAMES_0, .offset = AT(conf_policy_test, expect_limited)};
+    struct conf_policy_test *t = dst;
+    t->has_limited = true;
+    conf_value(l, n, &field, t);
+}
+
 static void load_expect_tools(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field fields[] = {
@@ -202,6 +211,7 @@ static void load_expect(struct conf_loader *l, const struct conf_node *n, void *
         {.name = "answers", .kind = CONF_NAME, .offset = AT(conf_policy_test, expect_answers)},
         {.name = "retention", .kind = CONF_NAME, .offset = AT(conf_policy_test, expect_retention)},
         {.name = "tools", .kind = CONF_SUB, .fn = load_expect_tools},
+        {.name = "limited", .kind = CONF_SUB, .fn = load_expect_limited},
     };
     if (conf_map(l, n, "expect", CONF_FIELDS(fields), dst) && n->n == 0)
         conf_wrong(l, n, "the test expects nothing");
@@ -248,6 +258,10 @@ void conf_load_policy_tests(struct conf_loader *l, const struct conf_node *n, vo
          .kind = CONF_SUB,
          .offset = AT(conf_policy_test, rights),
          .fn = load_rights},
+        {.name = "asks",
+         .kind = CONF_SUB,
+         .offset = AT(conf_policy_test, asks),
+         .fn = conf_load_asks},
         {.name = "backends", .kind = CONF_SUB, .fn = load_own_backends},
         {.name = "expect", .kind = CONF_SUB, .required = true, .fn = load_expect},
     };
@@ -259,7 +273,7 @@ void conf_load_policy_tests(struct conf_loader *l, const struct conf_node *n, vo
     p->tests = conf_array(l, n, n->n, sizeof(*p->tests));
     for (const struct conf_node *c = n->child; p->tests && c; c = c->next) {
         struct conf_policy_test *t = &p->tests[p->n_tests];
-        *t = (struct conf_policy_test){.pos = conf_pos(l, c)};
+        *t = (struct conf_policy_test){.pos = conf_pos(l, c), .asks = {-1, -1, -1, -1, 0}};
         if (!conf_map(l, c, "this test", CONF_FIELDS(fields), t))
             continue;
         if (!t->text && !t->data.n && !t->use_case)

@@ -22,7 +22,7 @@ static inline unsigned gw_enforced(const struct conf *c)
 {
     return (unsigned)(POL_CAN_LABEL | POL_CAN_TOOLS | POL_CAN_ANSWERS | POL_CAN_NOTICE |
                       POL_CAN_PROVENANCE | POL_CAN_HUMAN_REVIEW | POL_CAN_RETENTION |
-                      POL_CAN_LABEL_DECISION |
+                      POL_CAN_LABEL_DECISION | POL_CAN_LIMITS |
                       (c->engine.watermark.present ? POL_CAN_WATERMARK : 0));
 }
 

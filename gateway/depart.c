@@ -17,6 +17,7 @@
 #include "gateway/ending.h"
 #include "gateway/judge.h"
 #include "gateway/keep.h"
+#include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
 #include "gateway/request.h"
@@ -31,8 +32,8 @@ static void denied(struct gw_request *q)
         gw_request_finish(q);
         return;
     }
-    gw_request_fail(q, 403, "policy_denied", d->deny_rule ? d->deny_rule : "default", NULL,
-                    "Denied by policy (rule %s): %s.%s%s%s",
+    gw_request_fail(q, 403, "policy_denied", d->deny_rule ? d->deny_rule : "default",
+                    gw_limits_param(q), "Denied by policy (rule %s): %s.%s%s%s",
                     d->deny_rule ? d->deny_rule : "default", d->reason,
                     d->remedy && d->remedy[0] ? " What to do: " : "", d->remedy ? d->remedy : "",
                     d->remedy && d->remedy[0] ? "." : "");
@@ -88,9 +89,14 @@ static bool redacted(struct gw_request *q)
     return true;
 }
 
-/* Redacted, where it had to be: in both without the tools that the policy takes away. */
+/* Redacted, where it had to be: in both without the tools that the policy takes away, and within
+ * its limits. */
 static bool prepared(struct gw_request *q)
 {
+    if (!gw_limits_apply(q)) {
+        gw_request_fail(q, 503, "server_error", "out_of_memory", NULL, "Out of memory.");
+        return false;
+    }
     return (!redacts(q) || redacted(q)) && gw_oblige_begin(q);
 }
 

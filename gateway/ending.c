@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "gateway/app.h"
 #include "gateway/keep.h"
+#include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
 #include "gateway/record.h"
@@ -139,6 +140,7 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     if (q->has_log_index)
         base_buf_printf(out, "x-weir-log-index: %llu\r\n", (unsigned long long)q->log_index);
     redacted_header(q, out);
+    gw_limits_header(q, out);
     gw_oblige_headers(q, out);
     if (q->dropped.n)
         gw_http_put_header(out, "x-weir-dropped", q->dropped);

@@ -20,6 +20,7 @@
 #include "gateway/ending.h"
 #include "gateway/judge.h"
 #include "gateway/keep.h"
+#include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/models.h"
 #include "gateway/provenance_http.h"
@@ -158,6 +159,7 @@ static void scan(struct gw_request *q, const struct pol_detector *d, struct pol_
     struct base_err err;
     q->work_status = pol_scan_request_rights(d, s, q->lists->lists, base_wall_us() / 86400000000,
                                              &q->chat, &q->facts.findings, &err);
+    gw_limits_read(&q->chat, &q->facts.asks);
     if (q->work_status == BASE_OK)
         gw_route_score(&q->chat, &q->score);
     else

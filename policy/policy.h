@@ -210,6 +210,43 @@ const struct pol_kill *pol_kill_hits(const struct pol_kills *kills, const struct
 /* The same for a use case. */
 const struct pol_kill *pol_kill_use_case(const struct pol_kills *kills, struct base_str use_case);
 
+/* ---- what a request asks of the model, and what the policy makes of it (limits.c) ---- */
+
+/* A number that may be absent. */
+struct pol_num {
+    bool set;
+    int64_t v;
+};
+
+#define POL_EFFORT_OTHER 99u /* asked for in a way that has no word: beyond every limit */
+
+struct pol_asks {
+    struct pol_num output_tokens;
+    struct pol_num temperature, top_p; /* millionths: conf_micro */
+    unsigned effort;                   /* conf_effort_find's; 0: not asked */
+    int64_t input_bytes;               /* of all texts of the request */
+};
+
+enum pol_limited_field {
+    POL_LIMITED_TOKENS,
+    POL_LIMITED_TEMPERATURE,
+    POL_LIMITED_TOP_P,
+    POL_LIMITED_EFFORT,
+    POL_LIMITED_MAX
+};
+
+/* One value that the model gets instead of what was asked. */
+struct pol_limited {
+    enum pol_limited_field field;
+    bool asked; /* else nothing was, and `from` says nothing */
+    int64_t from, to;
+    const char *rule; /* whose limit it is */
+};
+
+const char *pol_limited_name(enum pol_limited_field f); /* as in policies */
+/* "0.7", "1024", "medium". */
+void pol_limited_text(enum pol_limited_field f, int64_t v, char out[24]);
+
 /* Everything a decision depends on; the same facts with the same policy give the same bytes. */
 struct pol_facts {
     struct pol_findings findings;
@@ -224,6 +261,7 @@ struct pol_facts {
     bool pinned;                   /* the caller named one model: anything else is no answer */
     int64_t today;                 /* days since 1970-01-01, UTC */
     const struct pol_kills *kills; /* NULL: none */
+    struct pol_asks asks;
     const struct pol_candidate *candidates;
     size_t n_candidates;
 };
@@ -275,7 +313,10 @@ struct pol_decision {
     bool review_hold;                       /* nobody gets the answer before a human approved it */
     const struct conf_retention *retention; /* NULL: no class */
     uint32_t record_days, content_days;     /* records at least, content at most; with retention */
-    struct pol_verdict *verdicts;           /* one a candidate, in order */
+    struct pol_limited limited[POL_LIMITED_MAX];
+    size_t n_limited;
+    const char *deny_param; /* when a limit refuses: what is beyond it, as in policies; or NULL */
+    struct pol_verdict *verdicts; /* one a candidate, in order */
     size_t n_verdicts;
     const char *deny_rule; /* when denied: x-weir code */
     const char *reason;    /* one plain sentence: why this outcome */
@@ -328,7 +369,8 @@ enum pol_can {
     POL_CAN_PROVENANCE = 32,
     POL_CAN_WATERMARK = 64,
     POL_CAN_HUMAN_REVIEW = 128,
-    POL_CAN_LABEL_DECISION = 256
+    POL_CAN_LABEL_DECISION = 256,
+    POL_CAN_LIMITS = 512
 };
 /* Adds an error for everything that the policy asks for and `enforced` (pol_can bits) lacks: a
  * policy that cannot be kept must not be in force. */

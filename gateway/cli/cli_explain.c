@@ -5,6 +5,7 @@
  * is about the rules and not about this minute's load.
  */
 #include "gateway/cli/cli.h"
+#include "gateway/limits.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -90,6 +91,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
         (st = scan(c, d, s, f.today, r, &f.findings, err)) != BASE_OK)
         goto out;
     gw_route_score(r, &score);
+    gw_limits_read(r, &f.asks);
     struct gw_plan_ask ask = {
         .model = r->model, .tier_header = base_str_c(args->tier), .score = &score};
     if ((st = gw_plan(c, &ask, &plan, err)) != BASE_OK)

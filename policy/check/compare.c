@@ -8,7 +8,7 @@
  *   more_redacted  leaves as before, with more replaced
  *   stays_home     went out, is answered at home
  *   other_route    another back end of the same kind (both at home, both outside)
- *   handling       same route; tools, answers, obligations or retention differ
+ *   handling       same route; tools, answers, obligations, limits or retention differ
  *   rules          same result by other rules
  *   same
  * Pure.
@@ -51,6 +51,7 @@ static bool same_handling(const struct pol_decision *a, const struct pol_decisio
 {
     return a->answers == b->answers && a->record_days == b->record_days &&
            a->content_days == b->content_days && !a->retention == !b->retention &&
+           pol_limits_same(a, b) &&
            same_words(a->obligations, a->n_obligations, b->obligations, b->n_obligations) &&
            same_lists(a->tools_allow, a->n_tools_allow, b->tools_allow, b->n_tools_allow) &&
            same_lists(a->tools_deny, a->n_tools_deny, b->tools_deny, b->n_tools_deny);

@@ -3,11 +3,10 @@
  * A rule is reached when it applied in some test. Its branches are what can be seen of it:
  *   applies, does not apply     (the second only where it has a condition at all)
  *   each word of each list in `when`, when the rule applied and that word was true
- *   refuses                     where it has location, basis or backend: it was the reason why a
- *                               candidate may not answer, or it denied
- * and for the policy each use case (`use_case:ID used`) and `default applies`. A branch that no
- * test reaches is a line of the policy that nobody has looked at. Owns its counters; command line
- * only.
+ *   refuses                     where it has location, basis, backend or limits: it was the reason
+ * why a candidate may not answer, or it denied and for the policy each use case (`use_case:ID
+ * used`) and `default applies`. A branch that no test reaches is a line of the policy that nobody
+ * has looked at. Owns its counters; command line only.
  */
 #include "policy/decide/decide_int.h"
 
@@ -40,7 +39,10 @@ static const struct conf_names *list_of(const struct conf_rule *c, int l)
 
 static bool can_refuse(const struct pol_rule *r)
 {
-    return r->conf->deny || r->conf->has_location || r->conf->basis || r->conf->needs.present;
+    const struct conf_bounds *b = &r->conf->handling.limits;
+
+    return r->conf->deny || r->conf->has_location || r->conf->basis || r->conf->needs.present ||
+           (b->present && (!b->clamp || b->input_bytes || b->models.n));
 }
 
 static bool conditional(const struct pol_rule *r)
@@ -139,6 +141,7 @@ void pol_coverage_add(struct pol_coverage *c, const struct pol_facts *f,
         }
         for (size_t k = 0; applied && k < d->n_verdicts; k++)
             s->refuses = s->refuses || d->verdicts[k].rule == r->conf->id;
+        s->refuses = s->refuses || (applied && d->deny_rule == r->conf->id);
     }
 }
 

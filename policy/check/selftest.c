@@ -167,6 +167,27 @@ static void check_handling(const struct one *o)
     }
 }
 
+static void check_limited(const struct one *o)
+{
+    const struct conf_names *want = &o->t->expect_limited;
+    bool any = false;
+
+    for (size_t i = 0; i < o->d.n_limited && o->t->has_limited; i++) {
+        const struct pol_limited *l = &o->d.limited[i];
+        char value[24], text[64];
+
+        pol_limited_text(l->field, l->to, value);
+        snprintf(text, sizeof(text), "%s=%s", pol_limited_name(l->field), value);
+        any = false;
+        for (size_t k = 0; k < want->n; k++)
+            any = any || strcmp(want->v[k], text) == 0;
+        if (!any)
+            FAIL(o, "limited: %s (%s) is not expected", text, l->rule);
+    }
+    if (o->t->has_limited && want->n > o->d.n_limited)
+        FAIL(o, "limited: %zu values are changed, expected %zu", o->d.n_limited, want->n);
+}
+
 static void check_backends(const struct one *o)
 {
     const struct conf_policy_test *t = o->t;
@@ -215,6 +236,13 @@ static bool state_facts(struct one *o, struct base_arena *a)
         else
             FAIL(o, "data: \"%.40s\" is no data class", t->data.v[i]);
     }
+    o->f.asks = (struct pol_asks){
+        .output_tokens = {t->asks.output_tokens >= 0, t->asks.output_tokens},
+        .temperature = {t->asks.temperature >= 0, t->asks.temperature},
+        .top_p = {t->asks.top_p >= 0, t->asks.top_p},
+        .effort = t->asks.effort,
+        .input_bytes = t->asks.input_bytes >= 0 ? t->asks.input_bytes : (int64_t)strlen(t->text),
+    };
     if (!b)
         return true;
     struct pol_candidate *v = base_arena_array(a, b->n + 1, sizeof(*v));
@@ -260,6 +288,7 @@ static void run_one(struct one *o, const struct pol_detector *det, struct pol_sc
     check_rest(o);
     check_backends(o);
     check_handling(o);
+    check_limited(o);
 }
 
 void pol_policy_tests_run(const struct pol_policy *p, const struct pol_detector *d,

@@ -4,6 +4,7 @@
  *   deny       a rule that applies denies, or a gate refused the whole request;
  *   pinned     another model was asked for by name;
  *   kill       a kill switch stops it (also on premises);
+ *   model      a limit of a use case or rule names the models that may be used, and not this one;
  *   rights     somebody who is restricted or objected is named, or the lists cannot be read;
  *   content    what could not be scanned does not leave;
  *   location   every place is among those that all rules allow (EU and EEA as all their members);
@@ -79,6 +80,14 @@ static void step_kill(struct judged *j, struct pol_step *s)
         refuse(s, "kill-switch",
                POL_TEXT(j->w, "switched off since %.*s (%s %.*s): %.*s", BASE_FMT(k->since),
                         pol_kill_kind_name(k->kind), BASE_FMT(k->value), BASE_FMT(k->reason)));
+}
+
+static void step_model(struct judged *j, struct pol_step *s)
+{
+    const char *who = pol_limits_model(j->w, j->c->target->text);
+
+    if (who)
+        refuse(s, who, POL_TEXT(j->w, "it is none of the models that %s allows", who));
 }
 
 static void step_rights(struct judged *j, struct pol_step *s)
@@ -458,6 +467,7 @@ static const struct {
     {"deny", step_deny, false},
     {"pinned", step_pinned, false},
     {"kill", step_kill, false},
+    {"model", step_model, false},
     {"rights", step_rights, true},
     {"content", step_content, true},
     {"location", step_location, false},

@@ -307,12 +307,15 @@ struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_pol
     for (size_t i = 0; i < cp->n_use_cases; i++) {
         if (!compile_use_case(p, &cp->use_cases[i], &p->use_cases[i], problems))
             goto no_memory;
+        p->limits = p->limits || cp->use_cases[i].handling.limits.present;
         p->n_use_cases++;
     }
     for (size_t i = 0; i < 4; i++)
         p->require |= has(&cp->require, require[i]) ? 1u << i : 0;
-    for (size_t i = 0; i < cp->n_rules; i++)
+    for (size_t i = 0; i < cp->n_rules; i++) {
+        p->limits = p->limits || cp->rules[i].handling.limits.present;
         compile_rule(&cp->rules[i], &p->rules[p->n_rules++], problems);
+    }
     compile_places(&cp->default_location, &p->default_location, cp->pos, problems);
     pol_lint(p, problems);
     if (problems->n_errors > before) {

@@ -57,6 +57,7 @@ struct pol_policy {
     struct pol_use_case *use_cases;
     size_t n_use_cases;
     struct pol_places default_location;
+    bool limits;                      /* somebody has some */
     unsigned require;                 /* pol_require bits */
     const struct conf_tables *tables; /* NULL: adequacy and dpf are taken at their word */
     const struct conf_duties *duties; /* NULL: none */
@@ -87,6 +88,10 @@ bool pol_class_find(struct base_str word, unsigned *out);
 unsigned pol_classes_close(unsigned classes);
 /* lint.c: ids used twice (errors), rules that change nothing or can never apply (warnings). */
 void pol_lint(const struct pol_policy *p, struct conf_problems *pr);
+/* limits.c: `"limits":{..}` of a rule; `"limited":[..]` of a decision; the same changes in both. */
+void pol_limits_json(struct base_json *j, const struct conf_bounds *b);
+void pol_limited_json(struct base_json *j, const struct pol_decision *d);
+bool pol_limits_same(const struct pol_decision *a, const struct pol_decision *b);
 /* h asks for nothing. */
 bool pol_handling_silent(const struct conf_handling *h);
 const struct pol_use_case *pol_use_case_of(const struct pol_policy *p, struct base_str id);

@@ -10,8 +10,8 @@
  *      denies. A class that no applying rule both names and gives a location stays under `default`
  *      as well: a rule that only redacts opens nothing. Values become substitutes only if every
  *      applying rule that redacts says so; one that says nothing means placeholders.
- *   4. What a candidate needs stands in backends.c, what a use case needs in gates.c, what all of
- *      it asks of the answering side in handling.c.
+ *   4. What a candidate needs stands in backends.c, what a use case needs in gates.c, how a model
+ *      may be used in limits.c, what all of it asks of the answering side in handling.c.
  *   5. The first candidate that is allowed and available is taken. A pinned model is the first and
  *      only candidate.
  *
@@ -171,6 +171,7 @@ static enum base_status decide(struct pol_work *w, struct base_err *err)
         return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");
     out->classes = pol_effective_classes(w->p, f, &w->uses);
     gather(w);
+    pol_limits(w);
     pol_gates(w);
     if (!pol_handle(w)) /* before back ends are judged: not every one can do all that is asked */
         return base_err_set(err, BASE_ENOMEM, "decision: the request's memory is used up");

@@ -35,6 +35,7 @@ struct pol_work {
     bool placeholders; /* a rule that applies and redacts does not say redact_style: substitute */
     bool tree;         /* every step is wanted, not only the first that refuses */
     bool out_of_memory;
+    const char *limit_rule, *limit_reason, *limit_param; /* a limit that refuses, or NULL */
 };
 
 /* s's bytes, or "" after noting that the arena is full. */
@@ -96,6 +97,11 @@ void pol_judge(struct pol_work *w, size_t candidate);
 /* ---- handling.c: obligations, tools, answers and retention of all that applies, united by
  * strictness. False when the arena is full. */
 bool pol_handle(struct pol_work *w);
+
+/* ---- limits.c: fills d->limited, or limit_rule, its reason and param ---- */
+void pol_limits(struct pol_work *w);
+/* Whose limit does not name the route, or NULL. */
+const char *pol_limits_model(struct pol_work *w, const char *route);
 
 /* ---- words.c ---- */
 /* "(on_premises, EU)" without the brackets */

@@ -257,10 +257,14 @@ void pol_decision_json(struct base_json *j, const struct pol_policy *p, const st
         base_json_kz(j, "redact_style", "substitute");
     names(j, "obligations", d->obligations, d->n_obligations);
     handling(j, d);
+    if (d->n_limited)
+        pol_limited_json(j, d);
     candidates(j, d);
     reason(j, d->reason, REASON_MOST);
     if (!d->routed) {
         base_json_kz(j, "code", d->deny_rule);
+        if (d->deny_param)
+            base_json_kz(j, "param", d->deny_param);
         base_json_kz(j, "remedy", d->remedy);
     }
     base_json_obj_end(j);

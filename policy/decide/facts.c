@@ -1,5 +1,5 @@
-/* facts.c - the facts of a decision as JSON, out and in again: for the log, for rehearsal, for
- * tests. Nothing in them is content.
+/* facts.c - the facts of a decision from JSON: for rehearsal, for tests; facts_json.c writes them.
+ * Nothing in them is content.
  *
  * Whole facts (`weir policy eval` reads them):
  *   {"today":"2026-11-22","tier":"hard","difficulty":0.7,"task":"code","pinned":false,
@@ -9,6 +9,7 @@
  *    "candidates":[{"backend":"openai-eu/gpt-x","available":true,"unavailable":"text",
  *                   "residency":{...}}],
  *    "rights":["restricted","objected","unreadable"],
+ *    "asks":{"output_tokens":512,"temperature":0.7,"top_p":1,"effort":"low","input_bytes":123},
  *    "kills":[{"kind":"country","value":"US","reason":"..","since":".."}]}
  * A candidate local/NAME without residency is a model of our own engine. Every member has a
  * default: absent lists are empty, absent words "none of it", `found` follows from the findings'
@@ -30,133 +31,6 @@
 
 #define KILLS_MAX          1000
 #define RETENTION_DAYS_MAX 36500 /* as in a configuration */
-
-/* ---- out ---- */
-
-static void places(struct base_json *j, const char *key, const struct conf_places *p)
-{
-    base_json_key(j, key);
-    base_json_arr(j);
-    for (size_t i = 0; i < p->n; i++)
-        base_json_z(j, p->v[i]);
-    base_json_arr_end(j);
-}
-
-static void opt(struct base_json *j, const char *key, const char *z)
-{
-    if (z)
-        base_json_kz(j, key, z);
-}
-
-void pol_residency_json(struct base_json *j, const struct conf_residency *r)
-{
-    base_json_obj(j);
-    base_json_key(j, "certifications");
-    base_json_arr(j);
-    for (size_t i = 0; i < r->certifications.n; i++)
-        base_json_z(j, r->certifications.v[i]);
-    base_json_arr_end(j);
-    opt(j, "entity", r->entity);
-    places(j, "location", &r->location);
-    if (r->retention_days >= 0)
-        base_json_kint(j, "retention_days", r->retention_days);
-    base_json_key(j, "sub_processors");
-    base_json_arr(j);
-    for (size_t i = 0; i < r->n_sub_processors; i++) {
-        base_json_obj(j);
-        places(j, "location", &r->sub_processors[i].location);
-        base_json_kz(j, "name", r->sub_processors[i].name);
-        base_json_obj_end(j);
-    }
-    base_json_arr_end(j);
-    base_json_kbool(j, "trains_on_data", r->trains_on_data);
-    base_json_key(j, "transfer");
-    base_json_obj(j);
-    opt(j, "approver", r->approver);
-    opt(j, "assessment", r->assessment);
-    base_json_kz(j, "basis", conf_basis_name(r->basis));
-    opt(j, "checked_on", r->checked);
-    opt(j, "derogation", r->derogation);
-    opt(j, "expires", r->expires);
-    opt(j, "reference", r->reference);
-    opt(j, "scope", r->scope);
-    base_json_obj_end(j);
-    base_json_obj_end(j);
-}
-
-static void kstr_some(struct base_json *j, const char *key, struct base_str s, size_t max)
-{
-    if (s.n)
-        base_json_kstr(j, key, base_str_n(s.p, s.n > max ? max : s.n));
-}
-
-#define HITS_MAX (POL_CANDIDATES_MAX + 2)
-
-static void add_hit(const struct pol_kill *v[HITS_MAX], size_t *n, const struct pol_kill *k)
-{
-    for (size_t i = 0; i < *n && k; i++) {
-        if (v[i] == k)
-            return;
-    }
-    if (k && *n < HITS_MAX)
-        v[(*n)++] = k;
-}
-
-/* The switches that stopped something here; the others in force change nothing for these facts,
- * under any policy, and there may be a thousand. */
-static void leaf_kills(struct base_json *j, const struct pol_facts *f)
-{
-    const struct pol_kill *v[HITS_MAX];
-    size_t n = 0;
-
-    add_hit(v, &n, pol_kill_use_case(f->kills, f->use_case));
-    add_hit(v, &n, pol_kill_use_case(f->kills, f->key_use_case));
-    for (size_t i = 0; i < f->n_candidates; i++)
-        add_hit(v, &n, pol_kill_hits(f->kills, f->candidates[i].target));
-    if (!n)
-        return;
-    base_json_key(j, "kills");
-    base_json_arr(j);
-    for (size_t i = 0; i < n; i++) {
-        base_json_obj(j);
-        base_json_kz(j, "kind", pol_kill_kind_name(v[i]->kind));
-        kstr_some(j, "value", v[i]->value, 128);
-        base_json_obj_end(j);
-    }
-    base_json_arr_end(j);
-}
-
-void pol_facts_leaf_json(struct base_json *j, const struct pol_facts *f)
-{
-    char today[16];
-
-    pol_date_text(f->today, today);
-    base_json_obj(j);
-    base_json_key(j, "declared");
-    pol_classes_json(j, f->declared_classes);
-    base_json_key(j, "found");
-    pol_classes_json(j, f->findings.classes);
-    kstr_some(j, "key_use_case", f->key_use_case, 64);
-    leaf_kills(j, f);
-    base_json_kbool(j, "pinned", f->pinned);
-    kstr_some(j, "region", f->region, 20);
-    if (f->findings.rights) {
-        base_json_key(j, "rights");
-        pol_rights_json(j, f->findings.rights);
-    }
-    base_json_kz(j, "today", today);
-    base_json_key(j, "unavailable");
-    base_json_arr(j);
-    for (size_t i = 0; i < f->n_candidates; i++) {
-        if (!f->candidates[i].available)
-            base_json_z(j, f->candidates[i].target->text);
-    }
-    base_json_arr_end(j);
-    base_json_kbool(j, "unscannable", f->findings.unscannable);
-    base_json_obj_end(j);
-}
-
-/* ---- in ---- */
 
 struct in {
     struct base_arena *a;
@@ -518,6 +392,34 @@ static void kills(struct in *in, const json_t *v, struct pol_facts *f)
     f->kills = k;
 }
 
+static void asks(struct in *in, const json_t *o, struct pol_asks *a)
+{
+    static const char *const keys[] = {"output_tokens", "temperature", "top_p",
+                                       "effort",        "input_bytes", NULL};
+    const json_t *v = json_object_get(o, "output_tokens"), *t = json_object_get(o, "temperature"),
+                 *p = json_object_get(o, "top_p"), *b = json_object_get(o, "input_bytes");
+    const struct base_str word = str(in, o, "effort");
+
+    if (!o)
+        return;
+    if (!json_is_object(o)) {
+        wrong(in, "%s must be an object", "asks");
+        return;
+    }
+    known(in, o, keys);
+    if ((v && (!json_is_integer(v) || json_integer_value(v) < 0)) ||
+        (b && (!json_is_integer(b) || json_integer_value(b) < 0)) || (t && !json_is_number(t)) ||
+        (p && !json_is_number(p)))
+        wrong(in, "%s: numbers must be numbers", "asks");
+    a->output_tokens = (struct pol_num){v != NULL, json_integer_value(v)};
+    a->temperature = (struct pol_num){t != NULL, conf_micro(json_number_value(t))};
+    a->top_p = (struct pol_num){p != NULL, conf_micro(json_number_value(p))};
+    a->input_bytes = json_integer_value(b);
+    a->effort = word.n ? conf_effort_find(word) : 0;
+    if (word.n && !a->effort)
+        a->effort = POL_EFFORT_OTHER;
+}
+
 enum base_status pol_facts_parse(const json_t *facts, const json_t *decision, pol_find_fn find,
                                  void *ctx, struct base_arena *a, struct pol_facts *f,
                                  struct base_err *err)
@@ -525,7 +427,7 @@ enum base_status pol_facts_parse(const json_t *facts, const json_t *decision, po
     static const char *const keys[] = {
         "id",         "today",       "tier",     "difficulty", "task",   "pinned", "unscannable",
         "found",      "declared",    "findings", "use_case",   "tenant", "region", "key_use_case",
-        "candidates", "unavailable", "kills",    "rights",     NULL};
+        "candidates", "unavailable", "kills",    "rights",     "asks",   NULL};
     struct in in = {a, err, false};
     const json_t *both[2] = {facts, decision}, *got[6] = {0};
     static const char *const shared[] = {"tier",     "difficulty", "task",
@@ -560,6 +462,7 @@ enum base_status pol_facts_parse(const json_t *facts, const json_t *decision, po
     date(&in, facts, "today", NULL, &f->today);
     if (f->today < 0)
         wrong(&in, "%s is missing: the day that it is decided on, YYYY-MM-DD", "today");
+    asks(&in, json_object_get(facts, "asks"), &f->asks);
     kills(&in, json_object_get(facts, "kills"), f);
     candidates(&in, json_object_get(got[5], "candidates"), facts, find, ctx, f);
     return in.failed ? BASE_EINVAL : BASE_OK;

@@ -10,6 +10,7 @@
  *   what the policy requires of every request (`require`);
  *   the documents that the use case itself requires;
  *   the documents that a duty asks for, from the day on which it applies and not a day earlier;
+ *   a limit on how a model may be used that the request goes beyond (limits.c);
  *   a region that is none.
  * Each is asked of the use case that the request names, then of its key's own where that is
  * another, before the next. Pure, as pol_decide.
@@ -172,6 +173,10 @@ void pol_gates(struct pol_work *w)
                "use the id of a use case that the policy declares");
     } else if (refused_use(w)) {
         return;
+    } else if (w->limit_rule) {
+        refuse(w, w->limit_rule, w->limit_reason,
+               "stay within the limit; the owner of the policy can say more");
+        w->d->deny_param = w->limit_param;
     } else if (f->region.n && !w->has_region) {
         refuse(w, "unknown-region",
                POL_TEXT(w, "the region \"%.*s\" is not known",

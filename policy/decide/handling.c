@@ -175,7 +175,7 @@ bool pol_handle(struct pol_work *w)
 bool pol_handling_silent(const struct conf_handling *h)
 {
     return !h->has_tools_allow && !h->tools_deny.n && h->answers == CONF_ANSWERS_PASS &&
-           !h->obligations.n && !h->retention;
+           !h->obligations.n && !h->retention && !h->limits.present;
 }
 
 /* ---- what a gateway can do, against what a policy asks ---- */
@@ -197,6 +197,8 @@ static void ask(const struct conf_handling *h, struct conf_pos pos, const char *
         conf_problem_add(pr, pos, false, fmt, who, "answers");
     if (h->retention && !(enforced & POL_CAN_RETENTION))
         conf_problem_add(pr, pos, false, fmt, who, "retention");
+    if (h->limits.present && !(enforced & POL_CAN_LIMITS))
+        conf_problem_add(pr, h->limits.pos, false, fmt, who, "limits");
     for (size_t i = 0; i < h->obligations.n; i++) {
         for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
             if (strcmp(h->obligations.v[i], words[k].word) != 0 || enforced & words[k].bit)

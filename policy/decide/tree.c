@@ -3,6 +3,7 @@
  *   {"classes":{"found":[..],"declared":[..],"use_case":[..],"effective":[..]},
  *    "rights":{"found":[..],"objected":"local","restricted":"refuse"},
  *    "rules":[{"rule","applies","conditions":[{"on","asks","holds"}],"effects":{..}}],
+ *    "use_case_limits":[{"use_case","limits":{..}}],
  *    "default":{"applies","location":[..]},
  *    "candidates":[{"backend","allowed","steps":[{"check","ok","rule","reason"}]}]}
  *
@@ -88,6 +89,8 @@ static void effects(struct base_json *j, const struct conf_rule *c)
                      c->redact_style == CONF_REDACT_SUBSTITUTE ? "substitute" : "placeholder");
     if (c->handling.obligations.n)
         words(j, "obligations", c->handling.obligations.v, c->handling.obligations.n);
+    if (c->handling.limits.present)
+        pol_limits_json(j, &c->handling.limits);
     base_json_obj_end(j);
 }
 
@@ -115,6 +118,28 @@ static void steps(struct base_json *j, const struct pol_verdict *v)
 static const char *rights_do(enum conf_rights_do d)
 {
     return d == CONF_RIGHTS_REFUSE ? "refuse" : "local";
+}
+
+/* Those of use cases; a rule's stand among its effects. */
+static void limits(struct base_json *j, const struct pol_uses *uses)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < uses->n; i++)
+        any = any || uses->v[i]->conf->handling.limits.present;
+    if (!any)
+        return;
+    base_json_key(j, "use_case_limits");
+    base_json_arr(j);
+    for (size_t i = 0; i < uses->n; i++) {
+        if (!uses->v[i]->conf->handling.limits.present)
+            continue;
+        base_json_obj(j);
+        base_json_kz(j, "use_case", uses->v[i]->conf->id);
+        pol_limits_json(j, &uses->v[i]->conf->handling.limits);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
 }
 
 void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct pol_facts *f,
@@ -156,6 +181,7 @@ void pol_tree_json(struct base_json *j, const struct pol_policy *p, const struct
         base_json_obj_end(j);
     }
     base_json_arr_end(j);
+    limits(j, &uses);
     base_json_key(j, "default");
     base_json_obj(j);
     base_json_kbool(j, "applies", d->default_applies);

@@ -89,6 +89,7 @@ void pol_explain_denial(struct pol_work *w)
 
     if (w->denier) {
         d->deny_rule = w->denier->conf->id;
+        d->deny_param = NULL;
         d->reason = POL_TEXT(w, "denied by rule %s: %s", d->deny_rule, w->denier->conf->deny);
         d->remedy = "this use is not permitted here; the owner of the policy can say more";
         return;

@@ -2,7 +2,8 @@
 
     policy_diff.py --weir build/weir [--pairs 20000] [--per-policy 250] [--seed 1]
 
-Prints one JSON line: {"pairs","policies","differences","routed","left","denied","seconds"}; ends 1 on a
+Prints one JSON line: {"pairs","policies","differences","routed","left","denied","limited","beyond",
+"seconds"}; ends 1 on a
 difference, after showing the first. Policies are written as JSON, which is YAML.
 """
 import argparse
@@ -45,7 +46,34 @@ def handling(out, p):
         ("deny", some(["shell", "*web", "?"], 1, 2))) if R.random() < 0.7} or {"deny": ["shell"]})
     perhaps(out, "answers", p, lambda: R.choice(policy_eval.ANSWERS[1:]))
     perhaps(out, "obligations", p, lambda: some(OBLIGATIONS, 1, 2))
+    perhaps(out, "limits", p, limits)
     perhaps(out, "retention", p, lambda: R.choice(["short", "long", "other"]))
+
+
+def limits():
+    out = {}
+    perhaps(out, "output_tokens", 0.5, lambda: R.choice([100, 512, 4096]))
+    perhaps(out, "temperature", 0.5, lambda: R.choice([0, 0.2, 0.7, 1, 1.5, [0.1, 0.7], [1.1, 1.4], [0.3, 0.3]]))
+    perhaps(out, "top_p", 0.3, lambda: R.choice([0.1, 0.9, 1, [0.5, 1], [0.123456, 0.95]]))
+    perhaps(out, "effort", 0.3, lambda: R.choice(policy_eval.EFFORTS))
+    perhaps(out, "input_bytes", 0.15, lambda: R.choice([10, 1000, 100000]))
+    perhaps(out, "models", 0.15, lambda: some(["local/*", "b?/x", "b1/x", "b*", "local/m0"], 1, 2))
+    if not out:
+        out["output_tokens"] = 1
+    if set(out) & set(policy_eval.FIELDS):
+        perhaps(out, "beyond", 0.6, lambda: R.choice(["clamp", "clamp", "refuse"]))
+    return out
+
+
+def asks():
+    out = {}
+    perhaps(out, "output_tokens", 0.6, lambda: R.choice([1, 100, 101, 512, 1000, 4096, 10 ** 6]))
+    perhaps(out, "temperature", 0.6, lambda: R.choice([0, 0.1, 0.2, 0.3, 0.7, 0.7000004, 0.7000006, 1, 1.2, 2,
+                                                       R.random()]))
+    perhaps(out, "top_p", 0.4, lambda: R.choice([0, 0.1, 0.5, 0.9, 1, R.random()]))
+    perhaps(out, "effort", 0.4, lambda: R.choice(policy_eval.EFFORTS + ["other"]))
+    perhaps(out, "input_bytes", 0.6, lambda: R.choice([0, 10, 11, 1000, 1001, 10 ** 7]))
+    return out
 
 
 def rule(i):
@@ -203,6 +231,7 @@ def make_facts(i):
     perhaps(f, "region", 0.2, lambda: R.choice(["EU", "EEA", "DE", "US", "nowhere", "on_premises"]))
     perhaps(f, "pinned", 0.1, lambda: True)
     perhaps(f, "unscannable", 0.08, lambda: True)
+    perhaps(f, "asks", 0.5, asks)
     perhaps(f, "rights", 0.12, lambda: some(["restricted", "objected", "unreadable"], 1, 2))
     perhaps(f, "kills", 0.15, lambda: [kill() for _ in range(R.randint(1, 2))])
     for k in range(R.randint(0, 4)):
@@ -218,7 +247,9 @@ def seen(d):
     return {"outcome": d["outcome"], "route": d["route"], "code": d.get("code"), "data": d["data"], "rules": d["rules"],
             "redact": set(d["redact"]), "redact_style": d.get("redact_style"),
             "obligations": set(d["obligations"]), "answers": d.get("answers", "pass"),
-            "retention": d.get("retention"),
+            "retention": d.get("retention"), "param": d.get("param"),
+            "limited": [(x["field"], None if x["from"] is None else policy_eval.scale(x["field"], x["from"]),
+                         policy_eval.scale(x["field"], x["to"]), x["rule"]) for x in d.get("limited", [])],
             "tools_allow": [x["names"] for x in tools.get("allow", [])],
             "tools_deny": [x["names"] for x in tools.get("deny", [])],
             "candidates": [(c["backend"], c["allowed"], c.get("rule")) for c in d["candidates"]]}
@@ -253,7 +284,7 @@ def main():
     a = ap.parse_args()
     R.seed(a.seed)
     start, n, policies, differences = time.monotonic(), 0, 0, 0
-    count = {"routed": 0, "left": 0, "denied": 0}
+    count = {"routed": 0, "left": 0, "denied": 0, "limited": 0, "beyond": 0}
     with tempfile.TemporaryDirectory() as folder:
         while n < a.pairs:
             policy, tables, duties, facts, lines = one_policy(a.weir, folder, min(a.per_policy, a.pairs - n))
@@ -265,6 +296,8 @@ def main():
                 for name in TOOLS:  # names, not lists: what the two lists mean
                     policy_eval.tool_allowed(want, name)
                 count["denied" if want["outcome"] == "deny" else "routed"] += 1
+                count["limited"] += bool(want["limited"])
+                count["beyond"] += bool(want["param"])
                 home = {c["backend"] for c in f["candidates"] if policy_eval.at_home(c)}
                 count["left"] += want["outcome"] == "route" and want["route"] not in home
                 diff = {k: (want[k], got[k]) for k in got if want[k] != got[k]}

@@ -4,9 +4,10 @@ It knows nothing of the C code. Sets of words where that has bits, one pass afte
 nothing is shared between decisions. tests/reference/policy_diff.py holds the two against each other.
 
 decide(policy, facts, tables=None, duties=None) takes what YAML and JSON parsers give and returns a dict with
-outcome, route, code, data, rules, redact, obligations, tools, answers, retention, candidates.
+outcome, route, code, param, data, rules, redact, obligations, tools, answers, retention, limited, candidates.
 """
 import datetime
+import math
 
 EU = set("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 EEA = EU | {"IS", "LI", "NO"}
@@ -76,6 +77,29 @@ def tool_allowed(decision, name):
     return all(any(glob(g, name) for g in names) for names in decision["tools_allow"])
 
 
+EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+FIELDS = ["output_tokens", "temperature", "top_p", "effort"]
+
+
+def micro(value):
+    """In millionths, to the nearest."""
+    return math.floor(value * 1000000 + 0.5)
+
+
+def scale(field, value):
+    if field == "effort":
+        return EFFORTS.index(value) + 1 if value in EFFORTS else 99
+    return micro(value) if field in ("temperature", "top_p") else value
+
+
+def span(field, limits):
+    """From and to of one limit, or None."""
+    v = limits.get(field)
+    if v is None:
+        return None
+    return (scale(field, v[0]), scale(field, v[1])) if isinstance(v, list) else (0, scale(field, v))
+
+
 def is_ours(candidate):
     """A model of our own engine."""
     return candidate["backend"].startswith("local/") and "residency" not in candidate
@@ -106,6 +130,7 @@ class Case:
         self.classes = close(c - {"none"})
         self.rules = [r for r in policy.get("rules") or [] if self.applies(r)]
         self.places, self.default_applies = self.allowed_places()
+        self.gate_by_limit = False
 
     # ---- rules ----
 
@@ -145,6 +170,42 @@ class Case:
     @staticmethod
     def accepts(rule, basis):
         return basis in rule["basis"] if rule.get("basis") else basis not in ("none", "derogation")
+
+    # ---- how a model may be used ----
+
+    def sources(self):
+        """Who limits, in the order in which they are asked."""
+        return ([("use_case:" + u["id"], u["limits"]) for u in self.uses if u.get("limits")]
+                + [(r["id"], r["limits"]) for r in self.rules if r.get("limits")])
+
+    def limits(self):
+        """(the rule that refuses, what is beyond it, [(field, from, to, rule)])"""
+        asks, changed = self.f.get("asks") or {}, []
+        for who, lim in self.sources():
+            if lim.get("input_bytes") and asks.get("input_bytes", 0) > lim["input_bytes"]:
+                return who, "input_bytes", []
+        for field in FIELDS:
+            spans = [(who, span(field, lim), lim) for who, lim in self.sources() if span(field, lim)]
+            said = field in asks
+            if not spans or (field == "effort" and not said):
+                continue
+            v = scale(field, asks[field]) if said else {"output_tokens": float("inf")}.get(field, 1000000)
+            low, high = max(s[0] for _, s, _ in spans), min(s[1] for _, s, _ in spans)
+            if low <= v <= high:
+                continue
+            for who, (a, b), lim in spans:
+                if said and lim.get("beyond", "refuse") == "refuse" and not a <= v <= b:
+                    return who, field, []
+            if low > high:
+                return next(who for who, s, _ in spans if s[1] == high), field, []
+            to = low if v < low else high
+            rule = next(who for who, s, _ in spans if s[0 if v < low else 1] == to)
+            changed.append((field, v if said else None, to, rule))
+        return None, None, changed
+
+    def other_model(self, name):
+        return next((who for who, lim in self.sources()
+                     if lim.get("models") and not any(glob(g, name) for g in lim["models"])), None)
 
     # ---- gates ----
 
@@ -193,6 +254,9 @@ class Case:
             for d in self.duties_in_force(u):
                 if d["needs"] in ("dpia", "fria", "worker_notice") and not references.get(d["needs"]):
                     return d["id"]
+        if self.limits()[0]:
+            self.gate_by_limit = True
+            return self.limits()[0]
         region = self.f.get("region") or ""
         return "unknown-region" if region and not is_place(region) else None
 
@@ -297,6 +361,8 @@ class Case:
             return "pinned", ""
         if self.stopped_by_kill(name, res, home):
             return "kill", "kill-switch"
+        if self.other_model(name):
+            return "model", self.other_model(name)
         if home:
             if "on_premises" not in self.places:
                 return "location", self.place_rule("on_premises")
@@ -403,11 +469,12 @@ class Case:
         out["data"] = [c for c in CLASSES if c in self.classes] or ["none"]
         out["rules"] = [r["id"] for r in self.rules]
         out["candidates"] = [(c["backend"], r is None, r[1] if r else None) for c, r in zip(candidates, refusals)]
+        refused_by, param, out["limited"] = self.limits()
         out["redact"] = set()
         out["redact_style"] = None
         if chosen is not None:
             c = candidates[chosen]
-            out.update(outcome="route", route=c["backend"], code=None)
+            out.update(outcome="route", route=c["backend"], code=None, param=None)
             if not at_home(c):
                 for r in self.rules:
                     out["redact"] |= set(r.get("redact") or []) & self.found_types
@@ -415,6 +482,8 @@ class Case:
                     out["redact_style"] = "substitute"
             return out
         out.update(outcome="deny", route=None, code=self.code(gate, candidates, refusals))
+        denied = any("deny" in r for r in self.rules)
+        out["param"] = param if refused_by and self.gate_by_limit and not denied else None
         return out
 
     def code(self, gate, candidates, refusals):
