@@ -14,7 +14,7 @@
 #include "audit/log/period.h"
 #include "audit/log/reader.h"
 #include "audit/verify/proof.h"
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 #include "base/clock.h"
 #include "base/file.h"
 

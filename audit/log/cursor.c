@@ -8,7 +8,8 @@
  * the signed size. Between segments the chain is checked: first index, tree before, hash of the
  * last.
  */
-#include "audit/log/period.h"
+#include "audit/log/place.h"
+#include "audit/log/wal.h"
 
 #include "base/crc32c.h"
 #include "base/file.h"

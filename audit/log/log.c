@@ -20,6 +20,7 @@
 #include "audit/log/log_thread.h"
 
 #include "audit/log/leaf.h"
+#include "audit/log/recover.h"
 #include "audit/log/remote.h"
 #include "audit/log/spool.h"
 #include "audit/log/watch.h"

@@ -4,7 +4,7 @@
 #ifndef AUD_LOG_THREAD_H
 #define AUD_LOG_THREAD_H
 
-#include "audit/log/log_int.h"
+#include "audit/log/core.h"
 #include "audit/log/rotate.h"
 #include "base/ring.h"
 

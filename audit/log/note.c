@@ -11,8 +11,6 @@
  */
 #include "audit/log/note.h"
 
-#include "audit/log/remote.h"
-
 #include "base/clock.h"
 
 #include <openssl/evp.h>
@@ -324,8 +322,8 @@ bool aud_ed25519_verify(const uint8_t pub[32], struct base_str msg, const uint8_
 enum base_status aud_skey_sign(const struct aud_skey *k, struct base_str text, uint8_t sig[64],
                                struct base_err *err)
 {
-    if (k->remote)
-        return aud_remote_sign(k->remote, text, sig, err);
+    if (k->sign)
+        return k->sign(k->signer, text, sig, err);
     if (!aud_ed25519_sign(k, text, sig))
         return base_err_set(err, BASE_EIO, "OpenSSL could not sign");
     return BASE_OK;

@@ -31,7 +31,11 @@ struct aud_vkey {
 struct aud_skey {
     struct aud_vkey vkey;
     uint8_t seed[32];
-    struct aud_remote *remote; /* not NULL: another process has the seed; borrowed */
+    /* Not NULL: another process has the seed, and is asked through this; signer is borrowed.
+     * Blocks; any thread that signs. */
+    enum base_status (*sign)(void *signer, struct base_str text, uint8_t sig[64],
+                             struct base_err *err);
+    void *signer;
 };
 
 /* Standard base64 with padding, canonical only: what decodes is what this would encode. */

@@ -345,41 +345,6 @@ bool aud_carried_each(struct base_str leaf,
 
 /* ---- places ---- */
 
-bool aud_there(const char *dir, const char *name)
-{
-    char path[AUD_PATH_MAX];
-    struct stat sb;
-
-    return aud_path(path, dir, name, NULL) == BASE_OK && stat(path, &sb) == 0;
-}
-
-enum base_status aud_read_path(char out[AUD_PATH_MAX], const char *dir, const char *name,
-                               struct base_err *err)
-{
-    char up[AUD_PATH_MAX];
-    enum base_status st = aud_path(out, dir, name, err);
-
-    if (st != BASE_OK || aud_there(dir, name))
-        return st;
-    st = aud_path(up, dir, ".", err); /* a copy to cut, of a path that is not too long */
-    if (st != BASE_OK)
-        return st;
-    up[strlen(up) - 2] = 0;
-    char *last = strrchr(up, '/');
-    if (!last)
-        return BASE_OK;
-    *last = 0;
-    if (strcmp(last + 1, AUD_NEXT) == 0) /* moved already */
-        return aud_there(up, name) ? aud_path(out, up, name, err) : BASE_OK;
-    char *above = strrchr(up, '/');
-    if (above && strcmp(above + 1, "periods") == 0) {
-        *above = 0;
-        if (aud_there(up, AUD_NEXT) && aud_there(up, name)) /* not moved yet */
-            return aud_path(out, up, name, err);
-    }
-    return BASE_OK;
-}
-
 static int by_period(const void *a, const void *b)
 {
     const struct aud_place *x = a, *y = b;

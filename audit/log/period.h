@@ -10,9 +10,6 @@
 #include "audit/log/state.h"
 
 #define AUD_PERIODS_MAX 100000u
-#define AUD_NEXT        "next"      /* a period that has begun and is not in its place yet */
-#define AUD_NEXT_PART   "next.part" /* one made ahead; not evidence */
-#define AUD_DROPPED     "dropped.part"
 
 /* Splits "BASE/2026-12.3" into its base and 3; any other origin is its own base and period 1. */
 void aud_origin_split(const char *origin, struct base_str *base, uint64_t *period);
@@ -63,12 +60,6 @@ bool aud_carried_each(struct base_str leaf,
                       void *ctx);
 
 /* ---- where the files are ---- */
-
-/* DIR/name of one period; while a change of period is under way a name may not have been moved yet
- * (or have been moved already), and is then taken from where it is. For readers. */
-enum base_status aud_read_path(char out[AUD_PATH_MAX], const char *dir, const char *name,
-                               struct base_err *err) BASE_MUST_CHECK;
-bool aud_there(const char *dir, const char *name);
 
 /* The places of all periods that are there, oldest first; the last is the current one. */
 struct aud_places {

@@ -13,11 +13,12 @@
  * intents without outcome get req.outcome{"status":"unknown"}, log.open last: so everything before
  * a log.open is settled and later recoveries need not look there.
  */
-#include "audit/log/log_int.h"
+#include "audit/log/recover.h"
 
 #include "audit/log/leaf.h"
+#include "audit/log/remote.h"
 #include "audit/log/rotate.h"
-#include "audit/log/spool.h"
+#include "audit/log/spool_replay.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -33,40 +34,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void aud_core_snapshot(const struct aud_core *c, struct aud_state *out)
-{
-    const struct aud_pos *p = &c->wal.pos;
-
-    memset(out, 0, sizeof(*out));
-    out->size = p->tree.n;
-    aud_range_root(&p->tree, &out->root);
-    out->segment = p->segment;
-    out->end = p->end;
-    aud_pos_sha(p, &out->sha);
-}
-
-void aud_core_release(struct aud_core *c)
-{
-    aud_wal_release(&c->wal);
-    aud_skey_wipe(&c->key);
-    if (c->lock_fd >= 0)
-        close(c->lock_fd); /* and with it the lock */
-    c->lock_fd = -1;
-}
-
-enum base_status aud_core_append(struct aud_core *c, struct base_str leaf, struct base_err *err)
-{
-    for (int tries = 0; tries < 3; tries++) {
-        if (aud_wal_leaf(&c->wal, leaf) == BASE_OK)
-            return BASE_OK;
-        enum base_status st =
-            c->wal.buf_leaves ? aud_wal_commit(&c->wal, err) : aud_wal_rotate(&c->wal, err);
-        if (st != BASE_OK)
-            return st;
-    }
-    return base_err_set(err, BASE_LIMIT, "a leaf of %zu bytes does not fit a segment", leaf.n);
-}
 
 static bool exists(const struct aud_core *c, const char *name)
 {
@@ -182,7 +149,7 @@ static enum base_status create(struct aud_core *c, const char *origin, struct ba
     base_buf_init(&file, AUD_NOTE_MAX);
     aud_segment_name(0, name);
     unlinkat(c->wal.dir_fd, name, 0);
-    st = c->remote || exists(c, "keys/log.key") ? aud_key_load(c->dir, c->remote, &c->key, err)
+    st = c->remote || exists(c, "keys/log.key") ? aud_key_take(c->dir, c->remote, &c->key, err)
                                                 : aud_key_make(c->dir, origin, &c->key, err);
     if (st == BASE_OK && strcmp(c->key.vkey.name, origin) != 0)
         st = base_err_set(err, BASE_EINVAL, "keys/log.key belongs to %s", c->key.vkey.name);
@@ -237,7 +204,7 @@ static enum base_status load_signed(struct scan *s, const char *origin, struct b
         if (!base_str_is(base, origin))
             return base_err_set(err, BASE_EINVAL, "%s is the log of %.*s, not of %s", c->dir,
                                 BASE_FMT(base), origin);
-        st = aud_key_load(c->dir, c->remote, &key, err);
+        st = aud_key_take(c->dir, c->remote, &key, err);
     }
     if (st == BASE_OK) /* the key's file has the first period's name */
         st = aud_skey_named(&key, c->conf.origin, &c->key, err);

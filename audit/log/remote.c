@@ -11,7 +11,7 @@
  */
 #include "audit/log/remote.h"
 
-#include "audit/log/period.h"
+#include "audit/log/place.h"
 #include "audit/log/state.h"
 #include "audit/log/wal.h"
 #include "base/clock.h"
@@ -300,6 +300,12 @@ enum base_status aud_remote_sign(struct aud_remote *r, struct base_str text, uin
     return patiently(r, text, sig, NULL, err);
 }
 
+static enum base_status sign_for(void *signer, struct base_str text, uint8_t sig[64],
+                                 struct base_err *err)
+{
+    return aud_remote_sign(signer, text, sig, err);
+}
+
 enum base_status aud_remote_key(struct aud_remote *r, struct aud_skey *out, struct base_err *err)
 {
     size_t got = 0;
@@ -314,9 +320,16 @@ enum base_status aud_remote_key(struct aud_remote *r, struct aud_skey *out, stru
         out->vkey.type = AUD_KEY_ED25519;
         memcpy(out->vkey.pub, r->frame + 5, 32);
         snprintf(name, sizeof(name), "%.*s", (int)(got - 32), (const char *)r->frame + 37);
-        out->remote = r;
+        out->sign = sign_for;
+        out->signer = r;
         st = aud_skey_named(out, name, out, err);
     }
     pthread_mutex_unlock(&r->ask_mu);
     return st;
+}
+
+enum base_status aud_key_take(const char *dir, struct aud_remote *remote, struct aud_skey *out,
+                              struct base_err *err)
+{
+    return remote ? aud_remote_key(remote, out, err) : aud_key_load(dir, out, err);
 }

@@ -34,6 +34,9 @@ bool aud_remote_up(const struct aud_remote *r);
 /* The key as something to sign with: a skey without a seed. */
 enum base_status aud_remote_key(struct aud_remote *r, struct aud_skey *out,
                                 struct base_err *err) BASE_MUST_CHECK;
+/* The key of the log in dir: the remote one, or, if remote is NULL, that of dir/keys/log.key. */
+enum base_status aud_key_take(const char *dir, struct aud_remote *remote, struct aud_skey *out,
+                              struct base_err *err) BASE_MUST_CHECK;
 /* Blocks. BASE_EIO: nobody there in time; BASE_EINVAL: refused. */
 enum base_status aud_remote_sign(struct aud_remote *r, struct base_str text, uint8_t sig[64],
                                  struct base_err *err) BASE_MUST_CHECK;

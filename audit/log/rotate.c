@@ -14,6 +14,7 @@
 #include "audit/log/rotate.h"
 
 #include "audit/log/leaf.h"
+#include "audit/log/remote.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -366,7 +367,7 @@ static enum base_status close_old(const char *dir, const struct aud_conf *conf,
         st = aud_state_load(dir, &oldc, &state, err);
     if (st != BASE_OK || state.clean)
         return st;
-    st = aud_key_load(dir, remote, &base_key, err);
+    st = aud_key_take(dir, remote, &base_key, err);
     if (st == BASE_OK && !aud_period_key(&base_key.vkey, &conf->vkey))
         st = base_err_set(err, BASE_EINVAL, "keys/log.key is not the key of log.conf");
     if (st == BASE_OK)

@@ -12,7 +12,7 @@
 #ifndef AUD_ROTATE_H
 #define AUD_ROTATE_H
 
-#include "audit/log/log_int.h"
+#include "audit/log/core.h"
 
 /* A period made ahead. */
 struct aud_next {

@@ -411,7 +411,7 @@ static enum base_status prepare(struct keeper *k, const char *directory, const c
     if (st == BASE_OK)
         st = aud_path(path, directory, "keys/log.key", err);
     if (st == BASE_OK)
-        st = access(path, F_OK) == 0 ? aud_key_load(directory, NULL, &k->key, err)
+        st = access(path, F_OK) == 0 ? aud_key_load(directory, &k->key, err)
                                      : aud_key_make(directory, origin, &k->key, err);
     if (st == BASE_OK && strcmp(k->key.vkey.name, origin) != 0)
         st = base_err_set(err, BASE_EINVAL, "%s belongs to %s", path, k->key.vkey.name);

@@ -3,7 +3,7 @@
 #ifndef AUD_SPOOL_H
 #define AUD_SPOOL_H
 
-#include "audit/log/log_int.h"
+#include "audit/log/core.h"
 
 struct aud_spool;
 
@@ -22,13 +22,5 @@ enum base_status aud_spool_take(struct aud_spool *s, const struct aud_core *core
                                 struct base_str leaf, aud_done_fn done, void *ctx) BASE_MUST_CHECK;
 /* Any thread. */
 uint64_t aud_spool_taken(const struct aud_spool *s);
-
-/* While a log is opened: appends what spools under c->spool hold for this log, note()ing each leaf,
- * and sets those aside. */
-enum base_status aud_spool_replay(struct aud_core *c,
-                                  enum base_status (*note)(void *ctx,
-                                                           const struct aud_leaf_ref *ref,
-                                                           struct base_err *err),
-                                  void *ctx, struct base_err *err) BASE_MUST_CHECK;
 
 #endif

@@ -20,9 +20,6 @@
  */
 #include "audit/log/state.h"
 
-#include "audit/log/remote.h"
-
-#include "audit/log/period.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -38,16 +35,6 @@
 #define STATE_HEAD "weir-audit-state/1"
 
 pthread_mutex_t aud_checkpoint_mu = PTHREAD_MUTEX_INITIALIZER;
-
-enum base_status aud_path(char out[AUD_PATH_MAX], const char *dir, const char *name,
-                          struct base_err *err)
-{
-    int n = snprintf(out, AUD_PATH_MAX, "%s/%s", dir, name);
-
-    if (n < 0 || n >= AUD_PATH_MAX - 64)
-        return base_err_set(err, BASE_LIMIT, "%s: path too long", dir);
-    return BASE_OK;
-}
 
 /* Reads DIR/name; a missing file is evidence gone, so BASE_ENOENT keeps its name in the text. */
 static enum base_status slurp(const char *dir, const char *name, struct base_buf *out,
@@ -280,14 +267,10 @@ enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
     return st;
 }
 
-enum base_status aud_key_load(const char *dir, struct aud_remote *remote, struct aud_skey *out,
-                              struct base_err *err)
+enum base_status aud_key_load(const char *dir, struct aud_skey *out, struct base_err *err)
 {
     struct base_buf b;
     struct base_err why;
-
-    if (remote)
-        return aud_remote_key(remote, out, err);
     enum base_status st = slurp(dir, "keys/log.key", &b, err);
 
     if (st == BASE_OK) {

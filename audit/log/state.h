@@ -5,11 +5,10 @@
 #define AUD_STATE_H
 
 #include "audit/log/note.h"
+#include "audit/log/place.h"
 #include "audit/log/wal.h"
 
 #include <pthread.h>
-
-#define AUD_PATH_MAX 4096
 
 struct aud_conf {
     char origin[AUD_NAME_MAX + 1];
@@ -27,9 +26,6 @@ struct aud_state {
     struct aud_hash sha; /* SHA-256 over that segment's bytes [0, end) */
     bool clean;          /* closed in order: nothing follows */
 };
-
-enum base_status aud_path(char out[AUD_PATH_MAX], const char *dir, const char *name,
-                          struct base_err *err) BASE_MUST_CHECK;
 
 /* log.conf signs itself; vkey (may be NULL) is the key the caller trusts instead of its own. */
 enum base_status aud_conf_load(const char *dir, struct base_str vkey, struct aud_conf *out,
@@ -62,8 +58,8 @@ enum base_status aud_checkpoint_save(const char *dir, const struct aud_skey *k,
  * thread does it: cosignatures of an older checkpoint must never go over a newer one. */
 extern pthread_mutex_t aud_checkpoint_mu;
 
-/* keys/log.key, mode 0600; or, if remote is not NULL, the key that it has. */
-enum base_status aud_key_load(const char *dir, struct aud_remote *remote, struct aud_skey *out,
+/* keys/log.key, mode 0600. */
+enum base_status aud_key_load(const char *dir, struct aud_skey *out,
                               struct base_err *err) BASE_MUST_CHECK;
 enum base_status aud_key_make(const char *dir, const char *origin, struct aud_skey *out,
                               struct base_err *err) BASE_MUST_CHECK;

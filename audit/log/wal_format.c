@@ -4,7 +4,8 @@
  * layout is written down in docs/audit-format.md and nowhere else but here (writer and recovery)
  * and in verify.c, which has its own reader on purpose.
  */
-#include "audit/log/period.h"
+#include "audit/log/place.h"
+#include "audit/log/wal.h"
 
 #include "base/crc32c.h"
 

@@ -16,14 +16,13 @@
  * hold and the signed files have changed since, everything is read again, and a few times also when
  * they have not: what stands wrong for good is as wrong a moment later.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,20 +34,6 @@
 #define RETRIES      10
 #define LIVE_RETRIES 3 /* also when no signed file has changed: files move one after the other */
 #define RETRY_MS     40
-
-bool ver_bad(struct aud_verify_report *r, uint64_t index, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (!r->holds)
-        return false;
-    r->holds = false;
-    r->first_bad = index;
-    va_start(ap, fmt);
-    vsnprintf(r->problem, sizeof(r->problem), fmt, ap);
-    va_end(ap);
-    return false;
-}
 
 /* A file that is missing or wrong does not hold; one that cannot be read says nothing. */
 static bool not_read(struct ver *v, const struct base_err *why)

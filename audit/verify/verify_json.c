@@ -5,7 +5,7 @@
  * strings are skipped by a table, and a key that sorts behind the one before it needs no search for
  * a double.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  * other only after a wait). For each batch in order: every leaf is hashed, the root of its COMMIT
  * compared, then each record read; behind it the roots that were signed at that size.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include <inttypes.h>
 #include <pthread.h>

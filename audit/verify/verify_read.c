@@ -5,7 +5,7 @@
  * signed byte. That part is read backwards into memory first: a record that is written meanwhile is
  * then either seen whole with everything before it, or not at all.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include "base/file.h"
 

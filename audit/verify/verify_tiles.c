@@ -4,7 +4,7 @@
  * every level and the entries of the current bundle; when a tile is complete, and at the end for
  * the partial ones, reads whatever files exist for it, full and partial widths.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include "audit/log/state.h"
 #include "audit/log/tiles.h"

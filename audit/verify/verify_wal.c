@@ -7,7 +7,7 @@
  * hashed here. What that thread finds lies before anything that is found here at the same time, so
  * it is waited for before anything is said.
  */
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 
 #include "base/crc32c.h"
 

@@ -16,7 +16,7 @@
 #include "audit/witness/witness.h"
 #include "audit/witness/witnesses.h"
 
-#include "audit/log/log_int.h"
+#include "audit/log/core.h"
 #include "audit/log/period.h"
 #include "audit/sinks/sink.h"
 #include "audit/verify/proof.h"

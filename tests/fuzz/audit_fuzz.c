@@ -13,7 +13,7 @@
 #include "audit/log/tiles.h"
 #include "audit/log/wal.h"
 #include "audit/verify/proof_file.h"
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 #include "audit/witness/witness.h"
 #include "base/file.h"
 

@@ -9,6 +9,7 @@
 #include "audit/content/keeper.h"
 #include "audit/log/period.h"
 #include "audit/log/reader.h"
+#include "audit/log/recover.h"
 #include "audit/log/rotate.h"
 
 static struct aud_log *open_periods(const char *dir, uint64_t records, uint32_t keep)

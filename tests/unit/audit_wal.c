@@ -539,7 +539,7 @@ static void test_signed_lies(void **state)
     ut_copy(dir, image);
     ut_close(l);
     assert_int_equal(aud_conf_load(image, BASE_STR_NULL, &conf, NULL), BASE_OK);
-    assert_int_equal(aud_key_load(image, NULL, &key, NULL), BASE_OK);
+    assert_int_equal(aud_key_load(image, &key, NULL), BASE_OK);
     assert_int_equal(aud_state_load(image, &conf, &real, NULL), BASE_OK);
     assert_true(!real.clean && real.size == 9);
     assert_true(batch_ends(image, end, size, 64) >= 5 && size[4] == 5);

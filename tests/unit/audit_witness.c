@@ -10,7 +10,7 @@
 #include "audit/log/reader.h"
 #include "audit/verify/proof.h"
 #include "audit/verify/proof_file.h"
-#include "audit/verify/verify.h"
+#include "audit/verify/ver.h"
 #include "audit/witness/witness.h"
 #include "audit/witness/witnesses.h"
 

@@ -1,5 +1,6 @@
-/* verify.h - the parts of the verifier that its files share. Private to audit/.
+/* ver.h - the parts of the verifier that its files share. Private to audit/.
  *
+ *   ver.c            the first thing that does not hold
  *   verify.c         the chain of periods, the signed files of each, the entry
  *   verify_wal.c     one period's segments: headers, frames, checksums, SHA-256, the end
  *   verify_read.c    a segment in windows, its end first where it may still grow
@@ -7,8 +8,8 @@
  *   verify_json.c    what a record must be
  *   verify_tiles.c   tile/ against the records
  */
-#ifndef AUD_VERIFY_H
-#define AUD_VERIFY_H
+#ifndef AUD_VER_H
+#define AUD_VER_H
 
 #include "audit/audit.h"
 #include "audit/log/intents.h"

@@ -1,6 +1,8 @@
-/* log_int.h - the inside of an open log, shared by log.c (threads) and recover.c (opening). */
-#ifndef AUD_LOG_INT_H
-#define AUD_LOG_INT_H
+/* core.h - the inside of an open log, shared by log.c (threads), recover.c (opening), rotate.c
+ * (periods) and spool_replay.c. Private to audit/; the thread that opened it or the log's writer.
+ */
+#ifndef AUD_CORE_H
+#define AUD_CORE_H
 
 #include "audit/log/intents.h"
 #include "audit/log/period.h"
@@ -33,10 +35,7 @@ struct aud_core {
 
 /* Where the wal stands, as a state to sign. */
 void aud_core_snapshot(const struct aud_core *c, struct aud_state *out);
-/* Opens or creates; on success the log.open leaf is durable and the caller owns *c (release with
- * aud_core_release, also after a failure). The strings of o stay the caller's while it opens. */
-enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
-                               const char *spool_vkey, struct base_err *err) BASE_MUST_CHECK;
+/* Closes what aud_core_open (recover.h) opened, and with it the lock. */
 void aud_core_release(struct aud_core *c);
 /* Appends one leaf of the log's own to the open batch, committing or rotating as needed. */
 enum base_status aud_core_append(struct aud_core *c, struct base_str leaf,
