@@ -112,6 +112,8 @@ static void pick_task(void *ctx, uint32_t t, uint32_t thread)
     for (uint32_t j = first; j <= last; j++)
         bits[j / 32] |= 1u << j % 32;
     bits += f->c->n_cells / 32;
+    if (f->m->gap_rows)
+        f->m->gaps[f->m->gap_rows + t] = INFINITY;
     if (y->indexed && n > p->top_k) {
         for (uint32_t h = 0; h < p->n_head; h++) {
             const struct eng_rope_set *set = &f->m->hp.rope[y->rope];

@@ -133,6 +133,8 @@ static void route_row(void *ctx, uint32_t t)
     } else {
         eng_route(p, logits, f->y->router_bias, ids, weights);
     }
+    if (f->m->gap_rows)
+        f->m->gaps[t] = f->y->hash ? INFINITY : eng_route_gap(p, logits, f->y->router_bias);
 }
 
 /* The sum of a token's experts, into proj. */

@@ -94,6 +94,23 @@ static void choose(const float *x, uint32_t n, uint32_t k, uint32_t *bits)
     }
 }
 
+/* How near the choice was to another: struct eng_seen's key_gap. */
+static float gap_of(const float *x, uint32_t n, const uint32_t *bits)
+{
+    float in = INFINITY, out = -INFINITY;
+    double sum = 0, squares = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += (double)x[i];
+        squares += (double)x[i] * (double)x[i];
+        if (bits[i / 32] >> i % 32 & 1)
+            in = fminf(in, x[i]);
+        else
+            out = fmaxf(out, x[i]);
+    }
+    double variance = squares / n - sum / n * (sum / n);
+    return variance > 0 ? (in - out) / (float)sqrt(variance) : 0;
+}
+
 /* ---- a slice ---- */
 
 /* Token t: its key normed, turned and kept; its queries turned. */
@@ -140,12 +157,16 @@ void eng_cpu_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, 
                           .out = eng_cpu_scores(f->c, thread)};
     score_keys(&j);
     choose(j.out, n, p->top_k, bits);
+    if (f->m->gap_rows)
+        f->m->gaps[f->m->gap_rows + t] = gap_of(j.out, n, bits);
 }
 
 static void pick_task(void *ctx, uint32_t t, uint32_t thread)
 {
     struct eng_fwd *f = ctx;
     uint32_t n = f->s->cell[t] + 1;
+    if (f->m->gap_rows)
+        f->m->gaps[f->m->gap_rows + t] = INFINITY;
     if (n > f->m->hp.index.top_k)
         eng_cpu_choose(f, t, thread, n, f->c->picked + t * f->c->picked_each);
 }

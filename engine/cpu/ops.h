@@ -107,6 +107,8 @@ void eng_rope(float *x, uint32_t n_rot, bool neox, const float *cs);
  * or NULL -> ids[n_used] in descending order of selection score, weights[n_used]. */
 void eng_route(const struct eng_moe_params *p, const float *logits, const float *bias,
                uint32_t *ids, float *weights);
+/* How near that choice was to another: struct eng_seen's expert_gap (engine/model/model.h). */
+float eng_route_gap(const struct eng_moe_params *p, const float *logits, const float *bias);
 /* The weights of experts ids[n_used] that are chosen already. */
 void eng_route_given(const struct eng_moe_params *p, const float *logits, const uint32_t *ids,
                      float *weights);

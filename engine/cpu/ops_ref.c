@@ -131,12 +131,10 @@ static void top_k(const float *score, uint32_t n, uint32_t k, uint32_t *ids)
     }
 }
 
-/* Keeps the n_group_used groups with the largest sums of their two best scores; the experts of the
- * others can no longer be chosen. */
-static void limit_groups(const struct eng_moe_params *p, float *select)
+/* What groups are chosen by: the sum of each one's two best scores. */
+static void group_scores(const struct eng_moe_params *p, const float *select, float *best)
 {
-    float best[ENG_EXPERT_MAX];
-    uint32_t keep[ENG_EXPERT_MAX], size = p->n_expert / p->n_group;
+    uint32_t size = p->n_expert / p->n_group;
     for (uint32_t g = 0; g < p->n_group; g++) {
         float a = -INFINITY, b = -INFINITY;
         for (uint32_t e = g * size; e < (g + 1) * size; e++) {
@@ -149,6 +147,15 @@ static void limit_groups(const struct eng_moe_params *p, float *select)
         }
         best[g] = size > 1 ? a + b : a;
     }
+}
+
+/* Keeps the n_group_used groups with the largest scores; the experts of the others can no longer be
+ * chosen. */
+static void limit_groups(const struct eng_moe_params *p, float *select)
+{
+    float best[ENG_EXPERT_MAX];
+    uint32_t keep[ENG_EXPERT_MAX], size = p->n_expert / p->n_group;
+    group_scores(p, select, best);
     top_k(best, p->n_group, p->n_group_used, keep);
     for (uint32_t g = 0; g < p->n_group; g++) {
         bool kept = false;
@@ -202,6 +209,38 @@ void eng_route(const struct eng_moe_params *p, const float *logits, const float 
         ids[i] = i;
     top_k(select, p->n_expert, p->n_used, ids);
     weigh(p, probs, ids, weights);
+}
+
+/* The k-th largest of n less the next one; INFINITY if there is none. */
+static float gap_behind(const float *x, uint32_t n, uint32_t k)
+{
+    uint32_t ids[ENG_EXPERT_MAX];
+    if (k >= n)
+        return INFINITY;
+    for (uint32_t i = 0; i <= k; i++)
+        ids[i] = i;
+    top_k(x, n, k + 1, ids);
+    return x[ids[k - 1]] - x[ids[k]];
+}
+
+float eng_route_gap(const struct eng_moe_params *p, const float *logits, const float *bias)
+{
+    float select[ENG_EXPERT_MAX], best[ENG_EXPERT_MAX], gap = INFINITY;
+    double sum = 0, squares = 0;
+    probabilities(p, logits, select);
+    for (uint32_t e = 0; e < p->n_expert; e++) {
+        select[e] += bias ? bias[e] : 0;
+        sum += (double)select[e];
+        squares += (double)select[e] * (double)select[e];
+    }
+    double n = p->n_expert, variance = squares / n - sum / n * (sum / n);
+    if (p->n_group > 1) {
+        group_scores(p, select, best);
+        gap = gap_behind(best, p->n_group, p->n_group_used);
+        limit_groups(p, select);
+    }
+    gap = fminf(gap, gap_behind(select, p->n_expert, p->n_used));
+    return isinf(gap) ? INFINITY : variance > 0 ? gap / (float)sqrt(variance) : 0;
 }
 
 void eng_route_given(const struct eng_moe_params *p, const float *logits, const uint32_t *ids,

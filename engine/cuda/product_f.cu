@@ -62,6 +62,8 @@ WEIR_DEVICE void weir_columns_f32(const struct weir_mm_args &a, const struct wei
     }
     WEIR_UNROLL
     for (uint32_t c = 0; c < WEIR_MV_ROWS; c++) {
+        if (c >= here)
+            break;
         acc[c][0] = weir_warp_sum(acc[c][0]);
         acc[c][1] = weir_warp_sum(acc[c][1]);
     }

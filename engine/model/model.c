@@ -265,6 +265,7 @@ void eng_model_free(struct eng_model *m)
     m->ops->close(m);
     free(m->step.token);
     free(m->choices);
+    free(m->gaps);
     eng_gguf_free(m->gguf);
     free(m);
 }

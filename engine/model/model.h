@@ -193,11 +193,22 @@ const uint64_t *eng_model_expert_counts(const struct eng_model *m, uint32_t laye
  * token to the same experts. 0 when nothing was counted. Pure. */
 double eng_expert_imbalance(const uint64_t *counts, uint32_t n);
 
-/* Called after each layer of a slice: the residual stream x [n][n_residual] of the batch's
- * tokens row0..row0+n and, in a layer with experts, the choices ids [n][n_expert_used] in
- * descending order of score, else NULL. In the last layer, n counts the wanted tokens only. */
-typedef void (*eng_probe_fn)(void *ctx, uint32_t layer, size_t row0, uint32_t n, const float *x,
-                             const uint32_t *ids);
+/* What a probe sees after each layer of a slice, of the batch's tokens row0..row0+n. In the last
+ * layer n counts the wanted tokens only.
+ *
+ * How near a choice was to another: of a token's experts, by how much the score of the last that
+ * was chosen passes the best that was not (or its group's that of the best group left out, if that
+ * is less), in standard deviations of the token's scores; of the keys that an indexer chose,
+ * likewise. INFINITY where nothing else could be chosen. The CPU's tables alone tell it. */
+struct eng_seen {
+    uint32_t layer, n;
+    size_t row0;
+    const float *x;          /* [n][n_residual] the residual stream */
+    const uint32_t *ids;     /* [n][n_expert_used] in descending order of score; NULL: no experts */
+    const float *expert_gap; /* [n] or NULL: not known, or no experts */
+    const float *key_gap;    /* [n] or NULL: not known, or the layer has no indexer */
+};
+typedef void (*eng_probe_fn)(void *ctx, const struct eng_seen *seen);
 /* From now on; fn = NULL ends it. Not while eng_forward runs. */
 void eng_model_probe(struct eng_model *m, eng_probe_fn fn, void *ctx);
 

@@ -20,6 +20,9 @@ static enum base_status probe(struct eng_fwd *f, struct base_err *err)
     struct eng_model *m = f->m;
     const float *x = m->s.x;
     const uint32_t *ids = f->y->moe ? m->s.ids : NULL;
+    float *key_gap = m->gap_rows && f->y->indexed ? m->gaps + m->gap_rows : NULL;
+    for (uint32_t i = 0; key_gap && f->layer + 1 == m->hp.n_layer && i < f->n; i++)
+        key_gap[i] = key_gap[m->step.kept[i]]; /* ascending: none is needed again */
     size_t xs = (size_t)f->n * m->info.n_residual * sizeof(float);
     size_t is = ids ? (size_t)f->n * m->hp.moe.n_used * sizeof(uint32_t) : 0;
     char *copy = NULL;
@@ -33,7 +36,14 @@ static enum base_status probe(struct eng_fwd *f, struct base_err *err)
             m->ops->download(m, copy + xs, ids, is);
         ids = is ? (const uint32_t *)(void *)(copy + xs) : NULL;
     }
-    m->probe(m->probe_ctx, f->layer, m->probe_row0, f->n, x, ids);
+    struct eng_seen seen = {.layer = f->layer,
+                            .n = f->n,
+                            .row0 = m->probe_row0,
+                            .x = x,
+                            .ids = ids,
+                            .expert_gap = ids && m->gap_rows ? m->gaps : NULL,
+                            .key_gap = key_gap};
+    m->probe(m->probe_ctx, &seen);
     free(copy);
     return BASE_OK;
 }
@@ -92,6 +102,8 @@ enum base_status eng_forward_slice(struct eng_model *m, struct eng_cache *c, flo
     struct eng_fwd f = {
         .m = m, .c = c, .s = &m->s, .step = &m->step, .n = m->step.n, .who = who, .picked = picked};
     f.in = hp->n_stream > 1 ? m->s.in : m->s.x;
+    if (eng_gaps_room(m, f.n, err) != BASE_OK)
+        return BASE_ENOMEM;
     m->ops->begin(&f);
     eng_cache_clean(c);
     m->ops->embed(&f);

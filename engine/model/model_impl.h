@@ -252,6 +252,8 @@ struct eng_model {
     eng_probe_fn probe;
     void *probe_ctx;
     size_t probe_row0;    /* of the slice, in its batch */
+    float *gaps;          /* [2][gap_rows] of a layer's experts, keys: while there is a probe */
+    uint32_t gap_rows;    /* 0: nobody asks */
     struct eng_scratch s; /* the device's memory */
     struct eng_step step; /* the host's, of s.rows tokens */
 };
@@ -430,6 +432,9 @@ static inline size_t eng_ring_floats(uint32_t length, uint32_t ratio)
 
 /* model_probe.c: room for m->choices; freed with the model. */
 enum base_status eng_choices_init(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
+/* m->gaps and m->gap_rows for a slice of so many rows. */
+enum base_status eng_gaps_room(struct eng_model *m, uint32_t rows,
+                               struct base_err *err) BASE_MUST_CHECK;
 
 /* Whether layer l writes keys and values of its own. */
 static inline bool eng_keeps_keys(const struct eng_model *m, uint32_t l)

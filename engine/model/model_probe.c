@@ -39,6 +39,19 @@ double eng_expert_imbalance(const uint64_t *counts, uint32_t n)
     return sum ? (double)max * n / (double)sum : 0;
 }
 
+enum base_status eng_gaps_room(struct eng_model *m, uint32_t rows, struct base_err *err)
+{
+    m->gap_rows = 0;
+    if (!m->probe || !m->ops->host)
+        return BASE_OK;
+    float *more = realloc(m->gaps, (size_t)rows * 2 * sizeof(*more));
+    if (!more)
+        return base_err_set(err, BASE_ENOMEM, "out of memory for a probe");
+    m->gaps = more;
+    m->gap_rows = rows;
+    return BASE_OK;
+}
+
 void eng_model_probe(struct eng_model *m, eng_probe_fn fn, void *ctx)
 {
     m->probe = fn;

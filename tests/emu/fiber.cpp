@@ -42,13 +42,17 @@
 #else
 #define STACK_BYTES (128u << 10)
 #endif
-#define THREADS_MAX  1024
-#define STATIC_MAX   (48u << 10)
-#define STATIC_AREA  (64u << 10)
-#define DYNAMIC_AREA (256u << 10)
-#define PAGE         4096u
-#define ZONE         32u
-#define ZONE_BYTE    0xa5
+/* Stacks begin at different places of their pages, since all of a block's in the same sets of the
+ * cache would throw one another out at every switch. */
+#define STACK_COLOURS 64u
+#define STACK_COLOUR  704u
+#define THREADS_MAX   1024
+#define STATIC_MAX    (48u << 10)
+#define STATIC_AREA   (64u << 10)
+#define DYNAMIC_AREA  (256u << 10)
+#define PAGE          4096u
+#define ZONE          32u
+#define ZONE_BYTE     0xa5
 
 emu_device emu;
 uint32_t emu_state = 1;
@@ -69,9 +73,9 @@ __asm__(".text\n.globl emu_switch\n.hidden emu_switch\n.type emu_switch, @functi
 struct context {
     void *sp;
 };
-static void context_make(context *c, unsigned char *stack, void (*entry)(void))
+static void context_make(context *c, unsigned char *stack, size_t size, void (*entry)(void))
 {
-    void **top = reinterpret_cast<void **>(stack + STACK_BYTES);
+    void **top = reinterpret_cast<void **>(stack + size);
     *--top = nullptr; /* the entry's return address: it has none */
     *--top = reinterpret_cast<void *>(entry);
     for (int i = 0; i < 6; i++)
@@ -87,11 +91,11 @@ static inline void context_switch(context *from, context *to)
 struct context {
     ucontext_t u;
 };
-static void context_make(context *c, unsigned char *stack, void (*entry)(void))
+static void context_make(context *c, unsigned char *stack, size_t size, void (*entry)(void))
 {
     getcontext(&c->u);
     c->u.uc_stack.ss_sp = stack;
-    c->u.uc_stack.ss_size = STACK_BYTES;
+    c->u.uc_stack.ss_size = size;
     c->u.uc_link = nullptr;
     makecontext(&c->u, entry, 0);
 }
@@ -805,7 +809,7 @@ static void fiber_prepare(unsigned i)
     f->copies.clear();
     f->copies_from = 0;
     f->groups = 0;
-    context_make(&f->ctx, f->stack, fiber_main);
+    context_make(&f->ctx, f->stack, STACK_BYTES - i % STACK_COLOURS * STACK_COLOUR, fiber_main);
 }
 
 static void stuck(void)

@@ -211,7 +211,9 @@ static inline T weir_emu_shfl(weir_emu_here here, weir_emu_op op, uint32_t mask,
 {
     static_assert(sizeof(T) <= 8, "shuffles move 4 or 8 bytes");
     weir_emu_lane l = {};
-    memcpy(&l.in, &x, sizeof(T));
+    uint64_t in = 0; /* whole: what is written in parts is slow to read */
+    memcpy(&in, &x, sizeof(T));
+    l.in = in;
     l.lane = lane;
     l.width = width;
     weir_emu_collective(here, op, mask, &l);

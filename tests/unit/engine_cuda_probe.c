@@ -12,15 +12,12 @@ struct seen {
     size_t n;
 };
 
-static void keep(void *ctx, uint32_t layer, size_t row0, uint32_t n, const float *x,
-                 const uint32_t *ids)
+static void keep(void *ctx, const struct eng_seen *seen)
 {
     struct seen *s = ctx;
-    (void)row0;
-    (void)ids;
     size_t floats = s->n; /* of a row */
-    assert_int_equal(n, N);
-    memcpy(s->x + (size_t)layer * N * floats, x, N * floats * sizeof *x);
+    assert_int_equal(seen->n, N);
+    memcpy(s->x + (size_t)seen->layer * N * floats, seen->x, N * floats * sizeof *seen->x);
 }
 
 static void layers(const char *dir, const char *name)

@@ -4,10 +4,12 @@
  * (NAME.json in tests/vectors/models and, where it is at hand, the full set), their sums and the
  * imbalance against hand-made counts; `weir model info --experts` and `weir model diff` as their
  * users call them, standard output read back: equal files do not part, a weight spoilt in the
- * second of three layers shows there and not before, a dense file beside it is refused.
+ * second of three layers shows there and not before, a dense file beside it is refused; with a
+ * margin, tokens behind choices that differ by less are left out and those by more are told.
  */
 #include "engine/cmd/cmd_experts.h"
 #include "engine/cmd/commands.h"
+#include "engine/cpu/ops.h"
 #include "engine/model/gguf.h"
 #include "engine/model/model.h"
 
@@ -366,6 +368,98 @@ static void diff_of_devices(void **state)
     refused(eng_cmd_diff, "diff " MOE " no/such.gguf --tokens 1");
 }
 
+/* By how much the last chosen expert passes the first that is not, in standard deviations. */
+static void gaps_of_experts(void **state)
+{
+    (void)state;
+    struct eng_moe_params p = {.n_expert = 4, .n_used = 2, .gating = ENG_GATE_SOFTMAX_SELECTED};
+    const float l[4] = {1, 4, 3, 0}; /* mean 2, variance 2.5 */
+    assert_true(fabs((double)eng_route_gap(&p, l, NULL) - 2 / sqrt(2.5)) < 1e-6);
+    const float bias[4] = {1.5f, 0, 0, 0}; /* 2.5 4 3 0: now 3 and 2.5 */
+    assert_true(fabs((double)eng_route_gap(&p, l, bias) - 0.5 / sqrt(2.171875)) < 1e-6);
+    p.n_used = 4;
+    assert_true(isinf(eng_route_gap(&p, l, NULL)));
+    p.n_used = 2;
+    const float same[4] = {3, 3, 3, 3};
+    assert_true(eng_route_gap(&p, same, NULL) <= 0);
+    /* groups {5, 4}, {5, 3.9}: experts are 5 and 4 with 0 left of the group; groups are 0.1 apart
+     */
+    struct eng_moe_params g = {.n_expert = 6,
+                               .n_used = 1,
+                               .n_group = 2,
+                               .n_group_used = 1,
+                               .gating = ENG_GATE_SOFTMAX_SELECTED};
+    const float two[6] = {5, 4, 0, 5, 3.9f, 0}; /* mean 17.9 / 6, variance */
+    double mean = 17.9 / 6, var = (25 + 16 + 25 + 3.9 * 3.9) / 6 - mean * mean;
+    assert_true(fabs((double)eng_route_gap(&g, two, NULL) - 0.1 / sqrt(var)) < 1e-5);
+    g.n_group_used = 2;
+    assert_true(eng_route_gap(&g, two, NULL) <= 0); /* 5 and 5 */
+}
+
+/* Choices that differ at less than the margin leave rows out; at more they are wrong. */
+static void diff_with_a_margin(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/weir-spoilt-XXXXXX", line[700], *tokens = calloc(1, 300);
+    for (int i = 0; i < 50; i++)
+        snprintf(tokens + strlen(tokens), 300 - strlen(tokens), "%s%d", i ? "," : "", i * 3 + 3);
+    spoil(MOE, "blk.1.ffn_gate_inp.weight", path);
+    snprintf(line, sizeof(line), "diff " MOE " %s --tokens %s --tolerance 1e9 --margin 1e-6", path,
+             tokens);
+    json_t *o = run_json(eng_cmd_diff, line, 1); /* one expert's score is another */
+    int64_t differ = json_integer_value(json_object_get(layer(o, 1), "experts_differ"));
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 0), "experts_differ")), 0);
+    assert_true(differ > 5 && differ < 50);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 1), "wrong_experts")), differ);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 1), "held")), 50);
+    double narrow = json_number_value(json_object_get(layer(o, 1), "narrowest_wrong"));
+    assert_true(narrow > 1e-6 && narrow < 1);
+    json_decref(o);
+    snprintf(line, sizeof(line), "diff " MOE " %s --tokens %s --tolerance 1e9 --margin 100", path,
+             tokens);
+    o = run_json(eng_cmd_diff, line, 0);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 1), "near_experts")), differ);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 1), "wrong_experts")), 0);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 0), "held")), 50);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 1), "held")), 50 - differ);
+    double widest = json_number_value(json_object_get(layer(o, 1), "widest_near"));
+    assert_true(widest > narrow);
+    /* attention of the layer behind sees those tokens: all after the first of them are moved */
+    int64_t last = json_integer_value(json_object_get(layer(o, 2), "held"));
+    assert_true(last < 50 - differ);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "logits"), "held")),
+                     last);
+    json_decref(o);
+    unlink(path);
+    free(tokens);
+    refused(eng_cmd_diff, "diff " MOE " " MOE " --tokens 1 --margin x");
+    refused(eng_cmd_diff, "diff " MOE " " MOE " --tokens 1 --margin 1 --device-a emulated");
+}
+
+/* Where an indexer chooses 16 keys, a margin that takes everything for near leaves nothing held of
+ * tokens that have more. */
+static void near_keys(void **state)
+{
+    (void)state;
+    const char *far = getenv("WEIR_FIXTURES");
+    char path[300], line[900];
+    snprintf(path, sizeof(path), "%s/models/deepseek32.gguf", far ? far : "../shared/fixtures");
+    if (access(path, R_OK) != 0) {
+        print_message("skipped: no %s (set WEIR_FIXTURES)\n", path);
+        skip();
+    }
+    snprintf(line, sizeof(line),
+             "diff %s %s --margin 1e9 --tokens "
+             "5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34",
+             path, path);
+    json_t *o = run_json(eng_cmd_diff, line, 0);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 0), "near_keys")), 14);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 0), "held")), 16);
+    assert_int_equal(json_integer_value(json_object_get(layer(o, 2), "held")), 16);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "logits"), "held")), 16);
+    json_decref(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +469,9 @@ int main(void)
         cmocka_unit_test(heat_map),
         cmocka_unit_test(diff_finds_the_layer),
         cmocka_unit_test(diff_of_devices),
+        cmocka_unit_test(gaps_of_experts),
+        cmocka_unit_test(diff_with_a_margin),
+        cmocka_unit_test(near_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
