@@ -648,6 +648,8 @@ const struct conf_alias *conf_alias_find(const struct conf *c, struct base_str n
 bool conf_use_case_known(const struct conf *c, struct base_str id);
 /* True for an ISO 3166-1 alpha-2 code in upper case, "EU", "EEA" or "on_premises". */
 bool conf_place_known(struct base_str place);
+/* The place that s was perhaps meant to be ("eu", "UK"), or NULL. Any thread. */
+const char *conf_place_meant(struct base_str s);
 const char *conf_basis_name(enum conf_basis b);     /* "dpa", ... */
 const char *conf_answers_name(enum conf_answers a); /* "warn", ...; PASS is "pass" */
 const char *conf_api_name(enum conf_api a);

@@ -9,7 +9,7 @@
  * configuration with an error is never returned, so whoever holds a struct conf may rely on every
  * check here: a reload takes the whole new one or keeps the old one.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include "base/clock.h"
 #include "base/file.h"

@@ -3,7 +3,7 @@
  * Where they are and on which basis is load_residency.c's. Keys are secrets: no message quotes
  * them, conf_free wipes them.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define BACKENDS_MAX     64

@@ -9,7 +9,7 @@
  * that is not named does not answer. Strings go to the configuration's arena; runs where conf_load
  * runs.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
  * named is not kept. Durations are numbers with a unit (90s, 12h, 30d). Fails by telling problems;
  * see fields.c.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define RULES_MAX        200

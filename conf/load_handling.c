@@ -5,7 +5,7 @@
  * checked here (an obligation that nobody knows could not be kept); how what applies is united is
  * policy's matter. Strings go to the configuration's arena; runs where conf_load runs.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define RETENTIONS_MAX   100

@@ -5,7 +5,7 @@
  * compares the dates with the day of the request. Age is told as a warning when the files are read,
  * so that a table nobody looks after does not go unnoticed before it starts to refuse.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include "base/clock.h"
 

@@ -5,7 +5,7 @@
  * it compiles. ${NAME} is not expanded here: the policy's hash is over the file's bytes and has to
  * tell everything that decides.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define RULES_MAX        1000

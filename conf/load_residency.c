@@ -6,7 +6,7 @@
  * refused. The same reader serves the configuration's back ends and those that a policy's tests
  * make up.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include "base/clock.h"
 

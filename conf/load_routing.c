@@ -4,7 +4,7 @@
  * target there is ("local/NAME", "BACKEND/NAME"); routing's entries are copies of those, so that a
  * target's pointers are never half set. Fails by telling problems; see fields.c.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define ALIASES_MAX      1000

@@ -3,7 +3,7 @@
  * Tables and the few checks that are about more than one value. Defaults are set by load.c before
  * (conf_defaults_yaml shows them). Fails by telling problems; see fields.c.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 

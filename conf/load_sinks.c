@@ -5,7 +5,7 @@
  * is on unless the target is this machine itself, and what a configuration does not name is not
  * called: a sink has no default host. Fails by telling problems; see fields.c.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include <openssl/evp.h>
 

@@ -5,8 +5,8 @@
  * day, and back ends with the same facts as in the configuration. What is not stated comes from the
  * configuration (candidates), the router (tier) and the clock (day).
  */
-#include "conf/load.h"
 #include "conf/rights.h"
+#include "conf/sections.h"
 
 #define AT(type, member)  offsetof(struct type, member)
 #define TESTS_MAX         1000

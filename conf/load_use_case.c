@@ -5,7 +5,7 @@
  * that is misspelt would shed its duties, so it is an error. Whether a document that is missing
  * refuses a request depends on the day and is policy's matter.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(type, member) offsetof(struct type, member)
 #define USE_CASES_MAX    1000

@@ -4,7 +4,7 @@
  * that its owner gave; nothing is called that is not named here. Fails by telling problems; see
  * fields.c.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #define AT(member)    offsetof(struct conf_witness, member)
 #define WITNESSES_MAX 16

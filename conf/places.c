@@ -3,7 +3,7 @@
  * The officially assigned codes of ISO 3166-1 as of 2025, in alphabetical order, two letters each.
  * Constant data; any thread. Which places EU and EEA contain is policy's matter.
  */
-#include "conf/load.h"
+#include "conf/conf.h"
 
 static const char countries[] =
     "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZ"

@@ -11,7 +11,7 @@
  * than skipped: other text, a signature of a listed key that does not verify, too much of it.
  * Blocks on the file; runs where conf_load runs; holds no secret.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include "base/file.h"
 

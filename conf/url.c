@@ -5,7 +5,7 @@
  * escapes of the host, blanks, a port of 0). A URL's text is never quoted in a message: somebody
  * may have put a password into it.
  */
-#include "conf/load.h"
+#include "conf/sections.h"
 
 #include <arpa/inet.h>
 
