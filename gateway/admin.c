@@ -242,7 +242,7 @@ static void on_request(struct gw_server_request *r)
 {
     const struct gw_app *app = gw_child_app(r->loop->child);
     struct base_str path = r->head->path;
-    if (base_str_starts(path, BASE_STR("/admin/v1/"))) {
+    if (base_str_is(path, "/admin/v1") || base_str_starts(path, BASE_STR("/admin/v1/"))) {
         if (authorised(r) && !(app->admin && app->admin(r)))
             error_json(r, 404, "not_found_error", "there is nothing here", NULL);
         return;

@@ -14,7 +14,8 @@ bool gw_admin_api(struct gw_server_request *r);
 /* The client has gone while a leaf is awaited. True: the request ends by itself, later. */
 bool gw_admin_api_gone(struct gw_server_request *r);
 
-/* Whose key this is. False when it was revoked since: the handler must refuse. */
+/* Whose key this is: an admin's, or an auditor's that only reads (GET). False: the handler must
+ * refuse. */
 bool gw_admin_who(struct gw_server_request *r, struct gw_key_info *out);
 /* Writes leaf and calls then(r, arg) once it is durable; a 503 otherwise. After gone(), r's
  * responses do nothing. The handler must be on its last statement. */

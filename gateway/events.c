@@ -162,7 +162,7 @@ static enum base_status tell_key(struct aud_waiter *w, const struct gw_key *k, b
     base_json_kz(&j, "key", k->id);
     base_json_kz(&j, "name", k->name);
     base_json_kz(&j, "req", "");
-    base_json_kz(&j, "role", k->role == GW_ROLE_ADMIN ? "admin" : "user");
+    base_json_kz(&j, "role", gw_role_name(k->role));
     base_json_kint(&j, "t", base_wall_us());
     base_json_kz(&j, "tenant", k->tenant);
     if (!revoked && k->use_case)

@@ -60,6 +60,24 @@ struct gw_keys {
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+static const char *const roles[] = {"user", "admin", "auditor"};
+
+const char *gw_role_name(enum gw_role r)
+{
+    return (unsigned)r <= GW_ROLE_AUDITOR ? roles[r] : "?";
+}
+
+bool gw_role_find(const char *word, enum gw_role *out)
+{
+    for (int i = 0; i <= GW_ROLE_AUDITOR; i++) {
+        if (strcmp(word, roles[i]) == 0) {
+            *out = (enum gw_role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_base62(struct base_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -183,11 +201,8 @@ static bool read_entry(struct base_arena *a, json_t *o, struct entry *e)
         !is_name(base_str_c(e->pub.tenant)) ||
         (e->pub.use_case && !is_name(base_str_c(e->pub.use_case))))
         return false;
-    if (strcmp(role, "admin") == 0)
-        e->pub.role = GW_ROLE_ADMIN;
-    else if (strcmp(role, "user") != 0)
-        return false;
-    return from_hex(json_string_value(json_object_get(o, "salt")), e->salt, SALT_BYTES) &&
+    return gw_role_find(role, &e->pub.role) &&
+           from_hex(json_string_value(json_object_get(o, "salt")), e->salt, SALT_BYTES) &&
            from_hex(json_string_value(json_object_get(o, "verifier")), e->verifier, 32) &&
            read_data(a, o, e);
 }
@@ -382,7 +397,7 @@ static void write_entry(struct base_json *j, const struct entry *e)
     base_json_kz(j, "id", e->pub.id);
     base_json_kz(j, "name", e->pub.name);
     base_json_kz(j, "tenant", e->pub.tenant);
-    base_json_kz(j, "role", e->pub.role == GW_ROLE_ADMIN ? "admin" : "user");
+    base_json_kz(j, "role", gw_role_name(e->pub.role));
     base_json_kz(j, "created", e->pub.created);
     base_json_kz(j, "revoked", e->pub.revoked);
     write_hex(j, "salt", e->salt, SALT_BYTES);

@@ -17,7 +17,8 @@
 #define GW_KEY_NAME_MAX  64
 #define GW_KEY_BYTES_MAX 64 /* of a whole key with its NUL */
 
-enum gw_role { GW_ROLE_USER, GW_ROLE_ADMIN };
+/* AUDITOR: reads the admin listener, changes nothing, sees no content, asks no model. */
+enum gw_role { GW_ROLE_USER, GW_ROLE_ADMIN, GW_ROLE_AUDITOR };
 
 /* An entry as others may see it; strings belong to the snapshot. */
 struct gw_key {
@@ -40,6 +41,10 @@ struct gw_key_info {
     enum gw_role role;
     unsigned classes; /* pol_class bits that the key declares */
 };
+
+const char *gw_role_name(enum gw_role r); /* "user", "admin", "auditor" */
+/* False: no such role. */
+bool gw_role_find(const char *word, enum gw_role *out);
 
 struct gw_keys; /* immutable snapshot: any number of threads may look up at once */
 

@@ -243,13 +243,15 @@ static const struct command commands[] = {
      "verify ends with 0 if the whole log holds, else with 1 and the first record that does "
      "not.\n"},
     {"key", gw_cli_key, "make, list and revoke API keys",
-     "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin]\n"
+     "usage: weir key new    -c FILE [--tenant T] [--name N] [--role user|admin|auditor]\n"
      "                       [--use-case ID] [--data CLASS,...]\n"
      "       weir key list   -c FILE [--json]\n"
      "       weir key revoke -c FILE ID|NAME\n\n"
      "new prints the secret once and nothing else on standard output. A running gateway sees new\n"
      "and revoked keys within a second. --data and --use-case are what the key's requests "
-     "declare.\n"},
+     "declare.\n"
+     "An auditor's key reads decisions, proofs, reports, the policy and the switches on the admin\n"
+     "listener; it changes nothing, sees no content and asks no model.\n"},
     {"rights", gw_cli_rights, "people who are restricted or objected (GDPR Art. 18, 21)",
      "usage: weir rights add    -c FILE --list restricted|objected --reason TEXT --approver NAME\n"
      "                          [--expires YYYY-MM-DD] [--by WHO] < IDENTIFIER\n"

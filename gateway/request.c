@@ -65,6 +65,11 @@ static bool authenticate(struct gw_request *q)
 {
     struct base_str secret = gw_request_secret(q->http->head);
     enum base_status st = gw_keys_lookup(q->app->keys->keys, secret, &q->key);
+    if (st == BASE_OK && q->key.role == GW_ROLE_AUDITOR) {
+        gw_request_fail(q, 403, "permission_error", "auditor_key", NULL,
+                        "This is an auditor's key: it reads the admin listener and asks no model.");
+        return false;
+    }
     if (st == BASE_OK)
         return true;
     gw_metrics_count(q->http->loop->metrics, GW_N_AUTH_FAILURES, 1);
@@ -450,7 +455,8 @@ bool gw_request_head(struct gw_server_request *r)
     bool open = base_str_is(r->head->path, "/healthz") || base_str_is(r->head->path, "/readyz");
 
     if (app->log_failed || open ||
-        gw_keys_lookup(app->keys->keys, gw_request_secret(r->head), &key) == BASE_OK)
+        (gw_keys_lookup(app->keys->keys, gw_request_secret(r->head), &key) == BASE_OK &&
+         key.role != GW_ROLE_AUDITOR))
         return true;
     struct gw_request *q = request_new(r);
     if (!q) {

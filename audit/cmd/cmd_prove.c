@@ -20,62 +20,70 @@ static const char help_text[] =
     "  checks it with no log at hand. --without-leaf: to be given to somebody who has the "
     "record.\n";
 
-static int print(const struct aud_where *at, uint64_t index, const struct aud_checkpoint *cp,
-                 struct base_str note, bool with_leaf)
+static enum base_status print(const struct aud_where *at, uint64_t index,
+                              const struct aud_checkpoint *cp, struct base_str note, bool with_leaf,
+                              struct base_buf *out, struct base_err *err)
 {
     struct aud_hash proof[AUD_PROOF_MAX];
-    struct base_buf leaf, b;
-    struct base_err err = {0};
+    struct base_buf leaf;
     size_t n = 0;
-    int rc = AUD_EXIT_FAILS;
 
     base_buf_init(&leaf, AUD_LEAF_BYTES_MAX);
-    base_buf_init(&b, 2 * AUD_LEAF_BYTES_MAX + AUD_PROOF_BYTES_MAX);
-    enum base_status st = aud_proof_inclusion(at->dir, index, cp, proof, &n, &leaf, &err);
-    if (st != BASE_OK) {
-        fprintf(stderr, "weir audit prove: %s\n", err.text);
-        rc = st == BASE_EINVAL ? AUD_EXIT_FAILS : AUD_EXIT_USAGE;
-        goto out;
+    enum base_status st = aud_proof_inclusion(at->dir, index, cp, proof, &n, &leaf, err);
+    if (st == BASE_OK) {
+        base_buf_z(out, "c2sp.org/tlog-proof@v1\n");
+        if (with_leaf) {
+            base_buf_z(out, "extra ");
+            aud_b64_encode(out, leaf.p, leaf.n);
+            base_buf_byte(out, '\n');
+        }
+        base_buf_printf(out, "index %" PRIu64 "\n", index);
+        aud_proof_print(out, proof, n);
+        base_buf_byte(out, '\n');
+        base_buf_str(out, note);
     }
-    base_buf_z(&b, "c2sp.org/tlog-proof@v1\n");
-    if (with_leaf) {
-        base_buf_z(&b, "extra ");
-        aud_b64_encode(&b, leaf.p, leaf.n);
-        base_buf_byte(&b, '\n');
-    }
-    base_buf_printf(&b, "index %" PRIu64 "\n", index);
-    aud_proof_print(&b, proof, n);
-    base_buf_byte(&b, '\n');
-    base_buf_str(&b, note);
-    if (base_buf_ok(&b) && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0)
-        rc = AUD_EXIT_HOLDS;
-out:
     base_buf_release(&leaf);
-    base_buf_release(&b);
-    return rc;
+    return st;
 }
 
-static int prove_in(const char *dir, uint64_t number, bool with_leaf)
+enum base_status aud_prove(const char *dir, uint64_t number, bool with_leaf, struct base_buf *out,
+                           struct base_err *err)
 {
     struct aud_where *at = calloc(1, sizeof(*at));
     struct aud_checkpoint cp;
     struct base_buf note;
+
+    base_buf_init(&note, AUD_NOTE_MAX);
+    enum base_status st =
+        at ? aud_where_number(dir, number, at, err) : base_err_set(err, BASE_ENOMEM, "no memory");
+    if (st == BASE_OK)
+        st = aud_checkpoint_load(at->dir, &at->conf, &cp, &note, err);
+    if (st == BASE_OK && number - at->before >= cp.size)
+        st = base_err_set(err, BASE_ENOENT,
+                          "record %" PRIu64 " is not under the checkpoint (%" PRIu64 " records)",
+                          number, at->before + cp.size);
+    if (st == BASE_OK)
+        st = print(at, number - at->before, &cp, base_buf_view(&note), with_leaf, out, err);
+    base_buf_release(&note);
+    free(at);
+    return st;
+}
+
+static int prove_in(const char *dir, uint64_t number, bool with_leaf)
+{
+    struct base_buf b;
     struct base_err err = {0};
     int rc = AUD_EXIT_USAGE;
 
-    base_buf_init(&note, AUD_NOTE_MAX);
-    if (!at || aud_where_number(dir, number, at, &err) != BASE_OK ||
-        aud_checkpoint_load(at->dir, &at->conf, &cp, &note, &err) != BASE_OK)
-        fprintf(stderr, "weir audit prove: %s\n", at ? err.text : "no memory");
-    else if (number - at->before >= cp.size)
-        fprintf(stderr,
-                "weir audit prove: record %" PRIu64 " is not under the checkpoint (%" PRIu64
-                " records)\n",
-                number, at->before + cp.size);
-    else
-        rc = print(at, number - at->before, &cp, base_buf_view(&note), with_leaf);
-    base_buf_release(&note);
-    free(at);
+    base_buf_init(&b, AUD_PROVE_BYTES_MAX);
+    enum base_status st = aud_prove(dir, number, with_leaf, &b, &err);
+    if (st != BASE_OK) {
+        fprintf(stderr, "weir audit prove: %s\n", err.text);
+        rc = st == BASE_EINVAL ? AUD_EXIT_FAILS : AUD_EXIT_USAGE;
+    } else if (base_buf_ok(&b) && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0) {
+        rc = AUD_EXIT_HOLDS;
+    }
+    base_buf_release(&b);
     return rc;
 }
 

@@ -26,13 +26,12 @@ static const char help_text[] =
     "  --without-content  do not ask for it: DIR is a copy of the log alone\n"
     "  --json             the report as one JSON object a line\n";
 
-static void verify_json(const struct aud_verify_report *r, const struct aud_content_report *c)
+void aud_verify_json(struct base_buf *b, const struct aud_verify_report *r,
+                     const struct aud_content_report *c)
 {
-    struct base_buf b;
     struct base_json j;
 
-    base_buf_init(&b, 65536);
-    base_json_init(&j, &b);
+    base_json_init(&j, b);
     base_json_obj(&j);
     base_json_kbool(&j, "holds", r->holds);
     base_json_kint(&j, "leaves", (int64_t)r->leaves);
@@ -72,7 +71,16 @@ static void verify_json(const struct aud_verify_report *r, const struct aud_cont
         base_json_kz(&j, "problem", r->problem);
     }
     base_json_obj_end(&j);
-    printf("%.*s\n", BASE_FMT(base_buf_view(&b)));
+    base_buf_byte(b, '\n');
+}
+
+static void verify_json(const struct aud_verify_report *r, const struct aud_content_report *c)
+{
+    struct base_buf b;
+
+    base_buf_init(&b, 65536);
+    aud_verify_json(&b, r, c);
+    printf("%.*s", BASE_FMT(base_buf_view(&b)));
     base_buf_release(&b);
 }
 
@@ -138,19 +146,15 @@ struct how {
     bool json, many, without_content;
 };
 
-/* Content beside the log: what is wrong with it, or missing, makes the report not hold. Not looked
- * at where no record names any, where it stands beside another log, and where the caller says so.
- */
-static enum base_status check_content(const char *dir, const struct how *how,
-                                      struct aud_verify_report *r, struct aud_content_report *c,
-                                      bool *any, struct base_err *err)
+enum base_status aud_verify_content(const char *dir, bool without, struct aud_verify_report *r,
+                                    struct aud_content_report *c, bool *any, struct base_err *err)
 {
     char path[4200];
     struct stat sb;
     bool there = (size_t)snprintf(path, sizeof(path), "%s/content", dir) < sizeof(path) &&
                  stat(path, &sb) == 0;
 
-    *any = r->holds && !how->without_content && (there || (r->contents && !r->spool));
+    *any = r->holds && !without && (there || (r->contents && !r->spool));
     if (!*any)
         return BASE_OK;
     enum base_status st = aud_content_check(dir, c, err);
@@ -173,7 +177,7 @@ static int verify_one(const char *dir, const struct aud_verify_options *o, const
     bool any = false;
 
     if (aud_verify_with(dir, o, &r, &err) != BASE_OK ||
-        check_content(dir, how, &r, &c, &any, &err) != BASE_OK) {
+        aud_verify_content(dir, how->without_content, &r, &c, &any, &err) != BASE_OK) {
         fprintf(stderr, "weir audit verify: %s\n", err.text);
         if (how->json && how->many)
             printf("{\"error\":true}\n");

@@ -31,10 +31,8 @@ static int key_new(const char *path, const struct key_args *a)
     };
     if (a->word)
         return gw_cli_fail("key new: \"%s\" is too much; the name goes behind --name", a->word);
-    if (a->role && strcmp(a->role, "admin") == 0)
-        what.role = GW_ROLE_ADMIN;
-    else if (a->role && strcmp(a->role, "user") != 0)
-        return gw_cli_fail("key new: --role is user or admin, not %s", a->role);
+    if (a->role && !gw_role_find(a->role, &what.role))
+        return gw_cli_fail("key new: --role is user, admin or auditor, not %s", a->role);
     while (rest.p && what.n_data < 8)
         data[what.n_data++] = base_str_cut(&rest, ',');
     if (!a->name) {
@@ -67,7 +65,7 @@ static void print_json(const struct gw_key *k)
     base_json_kz(&j, "id", k->id);
     base_json_kz(&j, "name", k->name);
     base_json_kz(&j, "tenant", k->tenant);
-    base_json_kz(&j, "role", k->role == GW_ROLE_ADMIN ? "admin" : "user");
+    base_json_kz(&j, "role", gw_role_name(k->role));
     base_json_kz(&j, "created", k->created);
     base_json_kz(&j, "revoked", k->revoked);
     base_json_obj_end(&j);
@@ -84,16 +82,16 @@ static int key_list(const char *path, const struct key_args *a)
     if (gw_keys_load(path, &keys, &err) != BASE_OK)
         return gw_cli_fail("key list: %s", err.text);
     if (!a->json)
-        printf("%-12s  %-20s  %-16s  %-5s  %-20s  %s\n", "id", "name", "tenant", "role", "created",
+        printf("%-12s  %-20s  %-16s  %-7s  %-20s  %s\n", "id", "name", "tenant", "role", "created",
                "revoked");
     for (size_t i = 0; i < gw_keys_count(keys); i++) {
         const struct gw_key *k = gw_keys_at(keys, i);
         if (a->json)
             print_json(k);
         else
-            printf("%-12s  %-20s  %-16s  %-5s  %.19sZ  %.19s%s\n", k->id, k->name, k->tenant,
-                   k->role == GW_ROLE_ADMIN ? "admin" : "user", k->created,
-                   k->revoked ? k->revoked : "-", k->revoked ? "Z" : "");
+            printf("%-12s  %-20s  %-16s  %-7s  %.19sZ  %.19s%s\n", k->id, k->name, k->tenant,
+                   gw_role_name(k->role), k->created, k->revoked ? k->revoked : "-",
+                   k->revoked ? "Z" : "");
     }
     gw_keys_free(keys);
     return 0;
