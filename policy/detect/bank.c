@@ -1,4 +1,4 @@
-/* bank.c - IBANs, payment cards, device numbers that share the cards' check.
+/* bank.c - IBANs, BICs, payment cards, device numbers that share the cards' check.
  *
  * An IBAN (ISO 13616) has its country's length and a remainder of 1 modulo 97; in groups of any
  * size with spaces or hyphens between. A card (ISO/IEC 7812) has a network's leading digits, a
@@ -70,7 +70,7 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
         pol_found(s, from, to, POL_DEVICE_ID, POL_CONTEXT, "imei", 82);
         return;
     }
-    if (luhn && cue && n >= 13 && (net || canonical)) {
+    if (luhn && cue && (net || (n >= 13 && canonical))) {
         pol_found(s, from, to, POL_CREDIT_CARD, POL_CONTEXT, net, 82);
         return;
     }
@@ -84,4 +84,36 @@ void pol_card_at(struct pol_scan *s, const uint8_t *d, size_t n, size_t from, si
     if (net && canonical && strchr(sig, '-') && (n >= 15 || (n == 12 && luhn)) &&
         pol_word_bounds(s, from, to) && pol_cue_leads(s, from, CUE_CARD, 24))
         pol_found(s, from, to, POL_CREDIT_CARD, POL_SHAPE, net, 44);
+}
+
+/* ISO 3166 codes of countries that have banks but no IBAN, and banks of people here. */
+static bool bic_country(const char *cc)
+{
+    static const char others[] =
+        "US CA AU NZ JP CN HK SG IN ZA MX KR TH MY ID PH VN TW AR CL CO PE "
+        "MA NG KE AM KG UZ ";
+
+    return pol_iban_length(cc) != 0 || strstr(others, (char[]){cc[0], cc[1], ' ', 0}) != NULL;
+}
+
+/* Behind "BIC", "SWIFT": four letters of the bank, a country, two of the place, three of a branch.
+ * Eight capitals alone are many words, so there is none without a cue. */
+void pol_bic_after(struct pol_scan *s, const struct pol_cue_hit *c)
+{
+    size_t a = c->to, n = 0;
+
+    while (a < s->n && a - c->to < 24 &&
+           !(s->p[a] >= 'A' && s->p[a] <= 'Z' && !pol_is_word(s->p[a - 1])))
+        a += 1;
+    if (a >= s->n || a - c->to >= 24)
+        return;
+    while (a + n < s->n && n < 12 &&
+           (pol_is_digit(s->p[a + n]) || (s->p[a + n] >= 'A' && s->p[a + n] <= 'Z')))
+        n++;
+    for (size_t i = 0; i < n && i < 6; i++) {
+        if (pol_is_digit(s->p[a + i]))
+            return;
+    }
+    if ((n == 8 || n == 11) && pol_word_bounds(s, a, a + n) && bic_country(s->p + a + 4))
+        pol_found(s, a, a + n, POL_BIC, POL_CONTEXT, NULL, 60);
 }

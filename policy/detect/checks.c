@@ -54,6 +54,18 @@ int pol_weighted(const uint8_t *d, const char *w, size_t n)
     return sum;
 }
 
+int pol_product_sum(const uint8_t *d, const char *w, size_t n)
+{
+    int sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int v = d[i] * (w[i] - '0');
+
+        sum += v / 10 + v % 10;
+    }
+    return sum;
+}
+
 bool pol_date_ok(int y, int m, int d)
 {
     static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};

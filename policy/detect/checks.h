@@ -12,9 +12,11 @@ bool pol_luhn(const uint8_t *d, size_t n);                   /* last digit is th
 bool pol_mod11_10(const uint8_t *d, size_t n);               /* ISO 7064 hybrid, last is check */
 bool pol_verhoeff(const uint8_t *d, size_t n);               /* last is check */
 int pol_weighted(const uint8_t *d, const char *w, size_t n); /* sum d[i] * (w[i] - '0'); 'A' 10 */
-bool pol_date_ok(int y, int m, int d);                       /* a day of the calendar */
-bool pol_date2_ok(int yy, int m, int d);                     /* century unknown */
-int pol_mrz_digit(const char *p, size_t n);                  /* ICAO 7-3-1 of A-Z 0-9 <; -1 */
+/* Digit sums of the products d[i] * (w[i] - '0'), as German insurers and tax offices do. */
+int pol_product_sum(const uint8_t *d, const char *w, size_t n);
+bool pol_date_ok(int y, int m, int d);      /* a day of the calendar */
+bool pol_date2_ok(int yy, int m, int d);    /* century unknown */
+int pol_mrz_digit(const char *p, size_t n); /* ICAO 7-3-1 of A-Z 0-9 <; -1 */
 /* Letters as 10..35, spaces and hyphens skipped: value mod 97 after moving the first `rotate`
  * characters to the end; -1 on any other character. */
 int pol_mod97(struct base_str s, size_t rotate);

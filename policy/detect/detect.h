@@ -52,8 +52,9 @@ struct pol_pat {
 };
 
 /* The recognisers, a table a subject. */
-extern const struct pol_pat pol_pats_net[], pol_pats_secret[], pol_pats_other[];
-extern const size_t pol_pats_net_n, pol_pats_secret_n, pol_pats_other_n;
+extern const struct pol_pat pol_pats_net[], pol_pats_secret[], pol_pats_other[],
+    pol_pats_position[];
+extern const size_t pol_pats_net_n, pol_pats_secret_n, pol_pats_other_n, pol_pats_position_n;
 
 /* Statements on a person; the terms found, by end, `what` being the index in pol_terms. */
 void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n);
@@ -83,6 +84,12 @@ size_t pol_phone_at(struct pol_scan *s, size_t from);
 void pol_ids_at(struct pol_scan *s, size_t run);
 /* The same for what has its own file: an IBAN, an IPv4 address, a wallet. */
 void pol_iban_at(struct pol_scan *s, size_t from);
+/* A plus code (Open Location Code) whose sign stands at plus. */
+void pol_plus_code_at(struct pol_scan *s, size_t plus);
+/* A token of three parts, the first from from to to: keys without a prefix of their own. */
+void pol_secret_at(struct pol_scan *s, size_t from, size_t to);
+/* A bank's code behind a cue for one. */
+void pol_bic_after(struct pol_scan *s, const struct pol_cue_hit *c);
 void pol_ipv4_at(struct pol_scan *s, size_t from);
 void pol_wallet_at(struct pol_scan *s, size_t from, size_t to);
 /* A window of n digits between from and to: card or device number? */

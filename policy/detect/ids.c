@@ -1,4 +1,4 @@
-/* ids.c - identifiers with letters in them: personal numbers, VAT numbers, identity cards.
+/* ids.c - identifiers with letters in them: personal numbers, identity cards. VAT numbers: vat.c.
  *
  * pol_scan_numbers calls here at every token that holds a digit. The forms below are tried where
  * the token begins and at the short words before it; the functions then test the rest: check
@@ -6,9 +6,8 @@
  * slower.) What a passed or failed test means in which context is the same as in numbers.c; `arg`
  * and `arg2` of a pattern are the cues and the countries that announce it.
  */
+#include "policy/detect/ids.h"
 #include "policy/detect/checks.h"
-#include "policy/detect/detect.h"
-#include "policy/detect/schemes.h"
 
 struct compact {
     char c[40];
@@ -36,8 +35,8 @@ static void digits(const char *c, size_t n, uint8_t *d)
         d[i] = (uint8_t)(c[i] - '0');
 }
 
-static void report(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to, bool holds,
-                   enum pol_strength strength)
+void pol_id_judge(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to, bool holds,
+                  enum pol_strength strength)
 {
     if (pol_cue_near(s, from, to, p->arg, p->arg2, 40, 16)) {
         if (holds)
@@ -72,7 +71,7 @@ static void es_dni(struct pol_scan *s, const struct pol_pat *p, size_t from, siz
     }
     for (; i < 8; i++)
         v = v * 10 + (unsigned)(c.c[i] - '0');
-    report(s, p, from, to, "TRWAGMYFPDXBNJZSQVHLCKE"[v % 23] == c.c[8], POL_MIDDLE);
+    pol_id_judge(s, p, from, to, "TRWAGMYFPDXBNJZSQVHLCKE"[v % 23] == c.c[8], POL_MIDDLE);
 }
 
 static void it_cf(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -96,9 +95,9 @@ static void it_cf(struct pol_scan *s, const struct pol_pat *p, size_t from, size
 
         day = day * 10 + (q ? (int)(q - swap) : c.c[i] - '0');
     }
-    report(s, p, from, to,
-           sum % 26 + 'A' == c.c[15] && ((day >= 1 && day <= 31) || (day >= 41 && day <= 71)),
-           POL_STRONG);
+    pol_id_judge(s, p, from, to,
+                 sum % 26 + 'A' == c.c[15] && ((day >= 1 && day <= 31) || (day >= 41 && day <= 71)),
+                 POL_STRONG);
 }
 
 static void fi_hetu(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -110,11 +109,12 @@ static void fi_hetu(struct pol_scan *s, const struct pol_pat *p, size_t from, si
     digits(s->p + from + 7, 3, d + 6);
     for (int i = 0; i < 9; i++)
         v = v * 10 + d[i];
-    report(s, p, from, to,
-           pol_date2_ok(d[4] * 10 + d[5], d[2] * 10 + d[3], d[0] * 10 + d[1]) && v % 1000 >= 2 &&
-               "0123456789ABCDEFHJKLMNPRSTUVWXY"[v % 31] ==
-                   (s->p[from + 10] & ~(s->p[from + 10] > '9' ? 32 : 0)),
-           POL_STRONG);
+    pol_id_judge(s, p, from, to,
+                 pol_date2_ok(d[4] * 10 + d[5], d[2] * 10 + d[3], d[0] * 10 + d[1]) &&
+                     v % 1000 >= 2 &&
+                     "0123456789ABCDEFHJKLMNPRSTUVWXY"[v % 31] ==
+                         (s->p[from + 10] & ~(s->p[from + 10] > '9' ? 32 : 0)),
+                 POL_STRONG);
 }
 
 static void gb_nino(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -124,7 +124,8 @@ static void gb_nino(struct pol_scan *s, const struct pol_pat *p, size_t from, si
     bool ok = !strchr("DFIQUV", c.c[0]) && !strchr("DFIQUVO", c.c[1]) &&
               !strstr("BG GB KN NK NT TN ZZ", two);
 
-    report(s, p, from, to, ok, POL_MIDDLE);
+    /* the last letter is often left out: two letters and six digits are many other things */
+    pol_id_judge(s, p, from, to, ok, c.n == 9 ? POL_MIDDLE : POL_NO_CHECK);
 }
 
 static void ie_pps(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -139,7 +140,7 @@ static void ie_pps(struct pol_scan *s, const struct pol_pat *p, size_t from, siz
     v = pol_weighted(d, "8765432", 7);
     if (c.n == 9)
         v += 9 * (c.c[8] == 'A' ? 1 : c.c[8] == 'B' ? 2 : c.c[8] == 'H' ? 8 : 0);
-    report(s, p, from, to, "WABCDEFGHIJKLMNOPQRSTUV"[v % 23] == c.c[7], POL_MIDDLE);
+    pol_id_judge(s, p, from, to, "WABCDEFGHIJKLMNOPQRSTUV"[v % 23] == c.c[7], POL_MIDDLE);
 }
 
 static void cy_tic(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -149,14 +150,31 @@ static void cy_tic(struct pol_scan *s, const struct pol_pat *p, size_t from, siz
 
     for (int i = 0; i < 8; i++)
         v += i % 2 ? s->p[from + (size_t)i] - '0' : odd[s->p[from + (size_t)i] - '0'];
-    report(s, p, from, to,
-           v % 26 + 'A' == (s->p[to - 1] & ~32) && !(s->p[from] == '1' && s->p[from + 1] == '2'),
-           POL_MIDDLE);
+    pol_id_judge(s, p, from, to,
+                 v % 26 + 'A' == (s->p[to - 1] & ~32) &&
+                     !(s->p[from] == '1' && s->p[from + 1] == '2'),
+                 POL_MIDDLE);
+}
+
+/* "190802+2344", "19190802+2344": born a hundred years ago or more. */
+static void se_plus(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    struct compact c = squeeze(s, from, to);
+    uint8_t d[12];
+    int day;
+
+    digits(c.c, c.n, d);
+    const uint8_t *v = d + (c.n - 10);
+    day = v[4] * 10 + v[5];
+    pol_id_judge(s, p, from, to,
+                 pol_date2_ok(v[0] * 10 + v[1], v[2] * 10 + v[3], day > 60 ? day - 60 : day) &&
+                     pol_luhn(v, 10),
+                 POL_MIDDLE);
 }
 
 static void unchecked(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
-    report(s, p, from, to, true, POL_NO_CHECK);
+    pol_id_judge(s, p, from, to, true, POL_NO_CHECK);
 }
 
 static void fr_nir_corsica(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -171,20 +189,8 @@ static void fr_nir_corsica(struct pol_scan *s, const struct pol_pat *p, size_t f
     c.c[6] = dep == 'A' ? '9' : '8';
     for (int i = 0; i < 13; i++)
         v = v * 10 + (uint64_t)(c.c[i] - '0');
-    report(s, p, from, to, (int)(97 - v % 97) == (c.c[13] - '0') * 10 + c.c[14] - '0', POL_STRONG);
-}
-
-/* Digit sums of products 1,2,1,2,... (or 2,1,2,...) as the German insurers do. */
-static int product_sum(const uint8_t *d, const char *w, size_t n)
-{
-    int sum = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        int v = d[i] * (w[i] - '0');
-
-        sum += v / 10 + v % 10;
-    }
-    return sum;
+    pol_id_judge(s, p, from, to, (int)(97 - v % 97) == (c.c[13] - '0') * 10 + c.c[14] - '0',
+                 POL_STRONG);
 }
 
 static void de_kvnr(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -195,7 +201,7 @@ static void de_kvnr(struct pol_scan *s, const struct pol_pat *p, size_t from, si
     d[0] = (uint8_t)((c.c[0] - 'A' + 1) / 10);
     d[1] = (uint8_t)((c.c[0] - 'A' + 1) % 10);
     digits(c.c + 1, 9, d + 2);
-    report(s, p, from, to, product_sum(d, "1212121212", 10) % 10 == d[10], POL_WEAK);
+    pol_id_judge(s, p, from, to, pol_product_sum(d, "1212121212", 10) % 10 == d[10], POL_WEAK);
 }
 
 static void de_rvnr(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -211,10 +217,10 @@ static void de_rvnr(struct pol_scan *s, const struct pol_pat *p, size_t from, si
     d[9] = (uint8_t)((c.c[8] - 'A' + 1) % 10);
     digits(c.c + 9, 3, d + 10);
     day = d[2] * 10 + d[3];
-    report(s, p, from, to,
-           pol_date2_ok(d[6] * 10 + d[7], d[4] * 10 + d[5], day > 50 ? day - 50 : day) &&
-               product_sum(d, "212571212121", 12) % 10 == d[12],
-           POL_STRONG);
+    pol_id_judge(s, p, from, to,
+                 pol_date2_ok(d[6] * 10 + d[7], d[4] * 10 + d[5], day > 50 ? day - 50 : day) &&
+                     pol_product_sum(d, "212571212121", 12) % 10 == d[12],
+                 POL_STRONG);
 }
 
 static void de_card(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -231,7 +237,7 @@ static void de_card(struct pol_scan *s, const struct pol_pat *p, size_t from, si
         as.type = POL_PASSPORT;
         as.subtype = NULL;
     }
-    report(s, &as, from, to, pol_mrz_digit(c.c, 8) == c.c[8] - '0', POL_NO_CHECK);
+    pol_id_judge(s, &as, from, to, pol_mrz_digit(c.c, 8) == c.c[8] - '0', POL_NO_CHECK);
 }
 
 static void pl_dowod(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -242,7 +248,7 @@ static void pl_dowod(struct pol_scan *s, const struct pol_pat *p, size_t from, s
 
     for (int i = 0; i < 9; i++)
         sum += (pol_is_alpha(c.c[i]) ? c.c[i] - 'A' + 10 : c.c[i] - '0') * (w[i] - '0');
-    report(s, p, from, to, sum % 10 == 0, POL_NO_CHECK);
+    pol_id_judge(s, p, from, to, sum % 10 == 0, POL_NO_CHECK);
 }
 
 static void pt_cc(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
@@ -258,165 +264,7 @@ static void pt_cc(struct pol_scan *s, const struct pol_pat *p, size_t from, size
             v = v * 2 > 9 ? v * 2 - 9 : v * 2;
         sum += v;
     }
-    report(s, p, from, to, c.n == 12 && sum % 10 == 0, POL_MIDDLE);
-}
-
-/* ---- VAT numbers ---- */
-
-struct vat {
-    const char *cc;
-    const char *body; /* d digit, l letter, * either */
-};
-
-static const struct vat vat_forms[] = {
-    {"AT", "ldddddddd"},    {"BE", "dddddddddd"},   {"BG", "ddddddddd"},   {"BG", "dddddddddd"},
-    {"CY", "ddddddddl"},    {"CZ", "dddddddd"},     {"CZ", "ddddddddd"},   {"CZ", "dddddddddd"},
-    {"DE", "ddddddddd"},    {"DK", "dddddddd"},     {"EE", "ddddddddd"},   {"EL", "ddddddddd"},
-    {"ES", "*ddddddd*"},    {"FI", "dddddddd"},     {"FR", "**ddddddddd"}, {"GB", "ddddddddd"},
-    {"GB", "dddddddddddd"}, {"XI", "ddddddddd"},    {"HR", "ddddddddddd"}, {"HU", "dddddddd"},
-    {"IE", "d*dddddl"},     {"IE", "dddddddll"},    {"IT", "ddddddddddd"}, {"LT", "ddddddddd"},
-    {"LT", "dddddddddddd"}, {"LU", "dddddddd"},     {"LV", "ddddddddddd"}, {"MT", "dddddddd"},
-    {"NL", "dddddddddldd"}, {"PL", "dddddddddd"},   {"PT", "ddddddddd"},   {"RO", "dddddddddd"},
-    {"RO", "dddddddd"},     {"SE", "dddddddddddd"}, {"SI", "dddddddd"},    {"SK", "dddddddddd"},
-};
-
-static bool scheme_holds(const char *subtype, size_t n, const uint8_t *d)
-{
-    for (size_t i = 0; i < pol_schemes_n; i++) {
-        if (pol_schemes[i].digits == n && strcmp(pol_schemes[i].subtype, subtype) == 0)
-            return pol_schemes[i].check(d);
-    }
-    return false;
-}
-
-static uint64_t value(const uint8_t *d, size_t n)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < n; i++)
-        v = v * 10 + d[i];
-    return v;
-}
-
-static bool vat_fr(const char *b, const uint8_t *d)
-{
-    uint64_t siren = value(d + 2, 9);
-
-    if (!pol_luhn(d + 2, 9) && siren / 100000 != 3560) /* La Poste's own rule is left out */
-        return false;
-    if (!pol_is_digit(b[0]) || !pol_is_digit(b[1]))
-        return true;
-    return (siren * 100 + 12) % 97 == value(d, 2);
-}
-
-static bool vat_nl(const char *b, const uint8_t *d)
-{
-    char all[14] = {'N', 'L'};
-
-    memcpy(all + 2, b, 12);
-    return b[9] == 'B' &&
-           (scheme_holds("nl_bsn", 9, d) || pol_mod97((struct base_str){all, 14}, 0) == 1);
-}
-
-/* b: the characters behind the country; d: their values, letters as 0. */
-static bool vat_check(const char *cc, const char *b, size_t n, const uint8_t *d)
-{
-    uint16_t key = (uint16_t)(cc[0] << 8 | cc[1]);
-    int s;
-
-#define CC(a, z) ((uint16_t)((a) << 8 | (z)))
-    switch (key) {
-    case CC('A', 'T'):
-        return b[0] == 'U' && (10 - (product_sum(d + 1, "1212121", 7) + 4) % 10) % 10 == d[8];
-    case CC('B', 'E'):
-        return d[0] <= 1 && (value(d, 8) + value(d + 8, 2)) % 97 == 0;
-    case CC('D', 'E'):
-        return d[0] != 0 && pol_mod11_10(d, 9);
-    case CC('D', 'K'):
-        return pol_weighted(d, "27654321", 8) % 11 == 0;
-    case CC('E', 'E'):
-        return pol_weighted(d, "371371371", 9) % 10 == 0;
-    case CC('E', 'L'):
-        return scheme_holds("gr_afm", 9, d);
-    case CC('F', 'I'):
-        return pol_weighted(d, "79A58421", 8) % 11 == 0;
-    case CC('F', 'R'):
-        return vat_fr(b, d);
-    case CC('G', 'B'):
-    case CC('X', 'I'):
-        s = pol_weighted(d, "8765432", 7) + 10 * d[7] + d[8];
-        return s % 97 == 0 || s % 97 == 42 || s % 97 == 55;
-    case CC('H', 'R'):
-        return pol_mod11_10(d, 11);
-    case CC('H', 'U'):
-        return pol_weighted(d, "97319731", 8) % 10 == 0;
-    case CC('I', 'T'):
-        return scheme_holds("it_iva", 11, d);
-    case CC('L', 'U'):
-        return value(d, 6) % 89 == value(d + 6, 2);
-    case CC('M', 'T'):
-        return pol_weighted(d, "346789A1", 8) % 37 == 0;
-    case CC('N', 'L'):
-        return vat_nl(b, d);
-    case CC('P', 'L'):
-        return scheme_holds("pl_nip", 10, d);
-    case CC('P', 'T'):
-        return scheme_holds("pt_nif", 9, d);
-    case CC('S', 'E'):
-        return pol_luhn(d, 10) && d[10] == 0 && d[11] == 1;
-    case CC('S', 'I'):
-        return (11 - pol_weighted(d, "8765432", 7) % 11) % 10 == d[7];
-    case CC('S', 'K'):
-        return value(d, 10) % 11 == 0;
-    default:
-        return n >= 8; /* layout only */
-    }
-#undef CC
-}
-
-static void vat(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
-{
-    static const char *const names[] = {"at_vat", "be_vat", "de_vat", "fr_vat", "it_vat",
-                                        "nl_vat", "pl_vat", "es_vat", "pt_vat", "ie_vat"};
-    char cc[3] = {(char)(s->p[from] & ~32), (char)(s->p[from + 1] & ~32), 0};
-    struct pol_pat as = *p;
-
-    (void)to;
-    if (from > 0 && pol_is_word(s->p[from - 1]))
-        return;
-    as.subtype = NULL;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if ((names[i][0] & ~32) == cc[0] && (names[i][1] & ~32) == cc[1])
-            as.subtype = names[i];
-    }
-    for (size_t f = 0; f < sizeof(vat_forms) / sizeof(vat_forms[0]); f++) {
-        const char *form = vat_forms[f].body;
-        uint8_t d[16] = {0};
-        char b[16];
-        size_t k = 0, i = from + 2, want;
-
-        if (memcmp(vat_forms[f].cc, cc, 2) != 0)
-            continue;
-        want = strlen(form);
-        for (; i < s->n && k < want; i++) {
-            char c = s->p[i];
-            bool dig = pol_is_digit(c), let = pol_is_alpha(c);
-
-            if ((c == ' ' || c == '.' || c == '-') && i + 1 < s->n && s->p[i - 1] != c)
-                continue;
-            if (!(dig && form[k] != 'l') && !(let && form[k] != 'd'))
-                break;
-            b[k] = (char)(let ? c & ~32 : c);
-            d[k++] = (uint8_t)(dig ? c - '0' : 0);
-        }
-        if (k == want && (i >= s->n || !pol_is_word(s->p[i]))) {
-            bool ok = vat_check(cc, b, want, d);
-            bool layout_only = strstr("CY BG CZ LT LV RO ES IE", cc) != NULL;
-
-            report(s, &as, from, i, ok, layout_only ? POL_NO_CHECK : POL_MIDDLE);
-            return;
-        }
-    }
+    pol_id_judge(s, p, from, to, c.n == 12 && sum % 10 == 0, POL_MIDDLE);
 }
 
 /* ---- forms ---- */
@@ -485,6 +333,17 @@ static size_t form_end(const struct pol_scan *s, size_t i, const char *form, boo
     return i < s->n && pol_is_word(s->p[i]) && (unsigned char)s->p[i] < 0x80 ? 0 : i;
 }
 
+/* "33U 392000 5820000", "33U UU 92000 20000": UTM and MGRS, which have no I and no O. */
+static void grid(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (s->p[i] == 'I' || s->p[i] == 'O')
+            return;
+    }
+    if (pol_stands_alone(s, from, to))
+        pol_found(s, from, to, p->type, POL_SHAPE, NULL, 66);
+}
+
 static void vin(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
     size_t d = 0;
@@ -513,6 +372,14 @@ static const struct pol_pat digit_first[] = {
     IDX("dd dddddd A ddd", de_rvnr, "de_rvnr", CUE_NATID, IN_DE),
     {"dddddddd d XAd", PAT_CASELESS, pt_cc, POL_NATIONAL_ID_CARD, "pt_cc", CUE_IDCARD | CUE_NATID,
      IN_PT},
+    {"ddA~dddddd~ddddddd", 0, grid, POL_GPS, NULL, 0, 0},
+    {"dA~dddddd~ddddddd", 0, grid, POL_GPS, NULL, 0, 0},
+    {"ddA~AA~dddd~dddd", 0, grid, POL_GPS, NULL, 0, 0},
+    {"ddA~AA~ddddd~ddddd", 0, grid, POL_GPS, NULL, 0, 0},
+    {"ddA~AA~dddddddd", 0, grid, POL_GPS, NULL, 0, 0},
+    {"ddA~AA~dddddddddd", 0, grid, POL_GPS, NULL, 0, 0},
+    IDX("dddddd+dddd", se_plus, "se_pnr", CUE_NATID, IN_SE),
+    IDX("dddddddd+dddd", se_plus, "se_pnr", CUE_NATID, IN_SE),
     {"vvvvvvvvvvvvvvvvv", 0, vin, POL_VIN, NULL, 0, 0},
 };
 
@@ -521,13 +388,12 @@ static const struct pol_pat letter_first[] = {
     IDX("AAAAAAoomooAoooA", it_cf, "it_cf", CUE_NATID | CUE_TAX, IN_IT),
     IDX("AAA~AAA~oomoo~AoooA", it_cf, "it_cf", CUE_NATID | CUE_TAX, IN_IT),
     {"AA dd dd dd e", 0, gb_nino, POL_NATIONAL_ID, "gb_nino", CUE_NATID, IN_GB},
+    {"AA dd dd dd", 0, gb_nino, POL_NATIONAL_ID, "gb_nino", CUE_NATID, IN_GB},
     {"Addddddddd", PAT_CASELESS, de_kvnr, POL_HEALTH_ID, "de_kvnr", CUE_HEALTH, IN_DE},
     {"kqqqqqqqd", 0, de_card, POL_NATIONAL_ID_CARD, "de_id_card", CUE_IDCARD | CUE_PASSPORT, IN_DE},
     {"AAA_dddddd", PAT_CASELESS, pl_dowod, POL_NATIONAL_ID_CARD, "pl_dowod", CUE_IDCARD, IN_PL},
     {"vvvvvvvvvvvvvvvvv", 0, vin, POL_VIN, NULL, 0, 0},
 };
-
-static const struct pol_pat vat_pat = {"", 0, vat, POL_VAT_ID, NULL, CUE_VAT | CUE_TAX, 0};
 
 /* A token begins at i. */
 static void forms_at(struct pol_scan *s, size_t i)
@@ -543,8 +409,8 @@ static void forms_at(struct pol_scan *s, size_t i)
         if (e)
             v[k].fn(s, &v[k], i, e);
     }
-    if (!digit && i + 8 < s->n && pol_is_alpha(s->p[i + 1]))
-        vat(s, &vat_pat, i, i);
+    if (i + 8 < s->n && (digit || pol_is_alpha(s->p[i + 1])))
+        pol_vat_at(s, i);
 }
 
 /* Digits enough for any form ahead, and a letter? Cheap, and false for nearly all numbers. */
@@ -561,7 +427,7 @@ static bool promising(const struct pol_scan *s, size_t i)
         else if (pol_is_alpha(c))
             letter = true;
         else if (c == '-' || c == '+')
-            letter = letter || d == 6;
+            letter = letter || d == 6 || d == 8;
         else if (c != ' ' && c != '.')
             break;
     }
@@ -590,6 +456,8 @@ void pol_ids_at(struct pol_scan *s, size_t run)
         end++;
     if (end - run >= 26)
         pol_wallet_at(s, run, end);
+    if (end - run >= 20 && end - run <= 28 && end + 8 < s->n && strchr(".-_", s->p[end]))
+        pol_secret_at(s, run, end);
     employee(s, run);
     if (end - run == 16 || promising(s, run))
         forms_at(s, run);

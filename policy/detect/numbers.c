@@ -352,6 +352,8 @@ void pol_scan_numbers(struct pol_scan *s)
         if (i >= s->n)
             return;
         if (starts[(unsigned char)s->p[i]] == 2) {
+            if (s->p[i] == '+' && i > 0 && pol_is_word(s->p[i - 1]))
+                pol_plus_code_at(s, i);
             e = pol_phone_at(s, i);
             i = e ? e : i + 1;
             continue;

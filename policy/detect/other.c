@@ -1,9 +1,8 @@
-/* other.c - travel documents, wallets, positions, vehicles, and values that a cue announces.
+/* other.c - travel documents, wallets, vehicles, and values that a cue announces.
  *
  * Machine-readable zones (ICAO 9303) count with two good check digits; wallet addresses with their
- * own checksums (base58check, bech32) or Ethereum's fixed shape; positions as a pair of decimals in
- * range that is no part of a longer list. pol_scan_keyed reads what follows a cue such as
- * "passport no." or "born on": those values have no check, the cue is all there is.
+ * own checksums (base58check, bech32) or Ethereum's fixed shape. pol_scan_keyed reads what follows
+ * a cue such as "passport no." or "born on": those values have no check, the cue is all there is.
  */
 #include "policy/detect/checks.h"
 #include "policy/detect/detect.h"
@@ -196,71 +195,12 @@ void pol_wallet_at(struct pol_scan *s, size_t from, size_t to)
         ethereum(s, &eth, from, to);
 }
 
-/* ---- positions ---- */
-
-/* The decimal that ends at end; its start, its value and its decimals. */
-static size_t decimal_before(const struct pol_scan *s, size_t end, double *v, size_t *decimals)
-{
-    size_t i = end, dot = 0;
-    double scale = 1, f = 0, whole = 0;
-
-    while (i > 0 && end - i < 16 && pol_is_digit(s->p[i - 1]))
-        i--;
-    if (i == 0 || s->p[i - 1] != '.')
-        return end;
-    *decimals = end - i;
-    for (size_t k = i; k < end; k++) {
-        scale /= 10;
-        f += (s->p[k] - '0') * scale;
-    }
-    dot = --i;
-    while (i > 0 && dot - i < 4 && pol_is_digit(s->p[i - 1]))
-        i--;
-    for (size_t k = i; k < dot; k++)
-        whole = whole * 10 + (s->p[k] - '0');
-    if (i == dot)
-        return end;
-    *v = whole + f;
-    if (i > 0 && (s->p[i - 1] == '-' || s->p[i - 1] == '+'))
-        i--;
-    return i;
-}
-
-static void gps(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
-{
-    double lat = 999, lon = 999;
-    size_t da = 0, db = 0, a, b, i;
-
-    (void)from;
-    while (to < s->n && pol_is_digit(s->p[to]))
-        to++;
-    b = decimal_before(s, to, &lon, &db);
-    for (i = b; i > 0 && b - i < 4 && strchr(" ,;/", s->p[i - 1]); i--)
-        ;
-    if (b == to || i == b)
-        return;
-    a = decimal_before(s, i, &lat, &da);
-    if (a == i || da < 3 || db < 3 || lat > 90 || lon > 180 || (lat < 1 && lon < 1))
-        return;
-    if (a > 0 && (pol_is_word(s->p[a - 1]) || s->p[a - 1] == '.'))
-        return;
-    for (i = a; i > 0 && s->p[i - 1] == ' '; i--)
-        ;
-    if (i > 1 && s->p[i - 1] == ',' && pol_is_digit(s->p[i - 2]))
-        return; /* a longer list */
-    if (to + 2 < s->n && s->p[to] == ',' &&
-        (pol_is_digit(s->p[to + 1]) || pol_is_digit(s->p[to + 2])))
-        return;
-    if (to < s->n &&
-        (pol_is_word(s->p[to]) || (s->p[to] == '.' && to + 1 < s->n && pol_is_digit(s->p[to + 1]))))
-        return;
-    pol_found(s, a, to, p->type, POL_SHAPE, NULL, 68);
-}
-
 /* ---- announced values ---- */
 
-static size_t filler(const struct pol_scan *s, size_t i, bool *assigned)
+/* Past words such as "number", "is" and signs; *assigned: a ':' or '=' was there; *said: "is". */
+static size_t filler(const struct pol_scan *s, size_t i, bool *assigned, bool *said)
 {
+    static const char *const verbs[] = {"is", "was", "ist", "lautet", "est", "jest", "es"};
     static const char *const words[] = {
         "number", "no",    "nr",     "num",  "id",  "is",    "nummer", "numero", "n",   "was",
         "of",     "numer", "lautet", "ist",  "the", "my",    "card",   "code",   "und", "o",
@@ -276,11 +216,17 @@ static size_t filler(const struct pol_scan *s, size_t i, bool *assigned)
             i++;
             continue;
         }
+        if (i + 1 < end && s->p[i] == '\xc2' && s->p[i + 1] == '\xb0') { /* "n°" */
+            i += 2;
+            continue;
+        }
         while (i < end && pol_is_alpha(s->p[i]))
             i++;
+        for (size_t w = 0; w < sizeof(verbs) / sizeof(verbs[0]); w++)
+            *said = *said || base_str_ieq((struct base_str){s->p + a, i - a}, base_str_c(verbs[w]));
         for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
             known = known || base_str_ieq((struct base_str){s->p + a, i - a}, base_str_c(words[w]));
-        if (!known || (i < end && pol_is_word(s->p[i])))
+        if (!known || (i < end && pol_is_word(s->p[i]) && s->p[i] != '\xc2'))
             return a;
     }
     return i;
@@ -433,9 +379,9 @@ static bool masked(struct pol_scan *s, const struct keyed *k, size_t a)
 
 static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const struct keyed *k)
 {
-    bool sign = false;
-    size_t a = filler(s, word_end(s, c->to), &sign), i = a, digits = 0, spaces = 0, slips = 0,
-           lower = 0;
+    bool sign = false, said = false;
+    size_t a = filler(s, word_end(s, c->to), &sign, &said), i = a, digits = 0, spaces = 0,
+           slips = 0, lower = 0;
 
     if (i < s->n && s->p[i] == '@' && k->cue == CUE_USER)
         i++;
@@ -470,6 +416,13 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
         digits += slips;
         sign = sign || digits >= 9;
     }
+    /* "her BSN is 05419153" */
+    if (said && digits >= 7 && lower == 0 && (k->cue & (CUE_NATID | CUE_TAX | CUE_VAT)))
+        sign = true;
+    /* "L6ZVXRPK2": the nine signs of a card or passport, letters and a digit at the end */
+    if ((k->cue & (CUE_IDCARD | CUE_PASSPORT)) && digits >= 1 && lower == 0 && spaces == 0 &&
+        i - a == 9 && pol_is_digit(s->p[i - 1]))
+        digits = k->digits;
     /* "PAN: ABPCJ4567R": capitals and digits in one piece, announced as a value */
     if (digits >= 3 && lower == 0 && i - a >= 9 && spaces == 0 && sign &&
         (k->cue & (CUE_TAX | CUE_ACCOUNT)))
@@ -489,6 +442,8 @@ void pol_scan_keyed(struct pol_scan *s)
 
         if (c->what & CUE_DOB)
             dob(s, c);
+        if (c->what & CUE_BIC)
+            pol_bic_after(s, c);
         for (size_t k = 0; k < sizeof(keyed_types) / sizeof(keyed_types[0]); k++) {
             if (c->what & keyed_types[k].cue)
                 keyed_value(s, c, &keyed_types[k]);
@@ -527,6 +482,5 @@ const struct pol_pat pol_pats_other[] = {
     {"@(?:ok(?:sbi|axis|icici|hdfcbank)|ybl|paytm|upi|apl|ibl|axl)\\b", PAT_SOM | PAT_CASELESS, upi,
      POL_BANK_ACCOUNT, "upi", 0, 0},
     {"<<", 0, mrz, POL_PASSPORT_MRZ, NULL, 0, 0},
-    {"\\.[0-9]{3,10} ?[,;/ ] ?[-+]?[0-9]{1,3}\\.[0-9]{3}", 0, gps, POL_GPS, NULL, 0, 0},
 };
 const size_t pol_pats_other_n = sizeof(pol_pats_other) / sizeof(pol_pats_other[0]);

@@ -41,6 +41,12 @@ static bool at_svnr(const uint8_t *d)
            sum % 11 == d[3];
 }
 
+/* The tax office's number. */
+static bool at_abgabenkonto(const uint8_t *d)
+{
+    return d[0] + d[1] > 0 && (10 - pol_product_sum(d, "12121212", 8) % 10) % 10 == d[8];
+}
+
 static bool be_nn(const uint8_t *d)
 {
     int m = two(d + 2), day = two(d + 4), key = (int)number(d + 9, 2);
@@ -61,6 +67,17 @@ static bool bg_egn(const uint8_t *d)
     else if (m > 20)
         m -= 20, y -= 100;
     return pol_date_ok(y, m, two(d + 4)) && pol_weighted(d, "2485A9736", 9) % 11 % 10 == d[9];
+}
+
+/* Foreigners' number: weights 21, 19, 17, 13, 11, 9, 7, 3, 1. */
+static bool bg_lnch(const uint8_t *d)
+{
+    static const uint8_t w[] = {21, 19, 17, 13, 11, 9, 7, 3, 1};
+    int sum = 0;
+
+    for (int i = 0; i < 9; i++)
+        sum += d[i] * w[i];
+    return !same_digits(d, 10) && sum % 10 == d[9];
 }
 
 static bool ch_ahv(const uint8_t *d)
@@ -113,6 +130,16 @@ static bool ee_lt(const uint8_t *d)
     if (s == 10)
         s = pol_weighted(d, "3456789123", 10) % 11 % 10;
     return s == d[10];
+}
+
+/* Lithuania's numbers without a birth date: they begin with 9. */
+static bool lt_ak9(const uint8_t *d)
+{
+    int s = pol_weighted(d, "1234567891", 10) % 11;
+
+    if (s == 10)
+        s = pol_weighted(d, "3456789123", 10) % 11 % 10;
+    return d[0] == 9 && s == d[10];
 }
 
 static bool fr_nir(const uint8_t *d)
@@ -235,6 +262,14 @@ static bool no_fnr(const uint8_t *d)
     return pol_date2_ok(two(d + 4), m, day) && (11 - a) % 11 == d[9] && (11 - b) % 11 == d[10];
 }
 
+/* Norwegian help numbers of hospitals: no date, both check digits. */
+static bool no_fh(const uint8_t *d)
+{
+    int a = pol_weighted(d, "376189452", 9) % 11, b = pol_weighted(d, "5432765432", 10) % 11;
+
+    return d[0] >= 8 && (11 - a) % 11 == d[9] && (11 - b) % 11 == d[10];
+}
+
 static bool pl_pesel(const uint8_t *d)
 {
     static const int century[] = {1900, 2000, 2100, 2200, 1800};
@@ -306,6 +341,8 @@ const struct pol_scheme pol_schemes[] = {
      "|11|2.2.2-3.2|2.2.2-3-2|6-3-2|6 3 2|2 2 2 3 2|6-3.2|"},
     {"ee_ik", ID, 11, POL_STRONG, CUE_NATID, IN_EE | IN_LT, ee_lt, "|11|"},
     {"no_fnr", ID, 11, POL_STRONG, CUE_NATID, IN_NO, no_fnr, "|11|6 5|"},
+    {"no_fnr", ID, 11, POL_STRONG, CUE_NATID, IN_NO, no_fh, "|11|6 5|"},
+    {"lt_ak", ID, 11, POL_WEAK, CUE_NATID, IN_LT, lt_ak9, "|11|"},
     {"gr_amka", ID, 11, POL_STRONG, CUE_NATID, IN_GR, gr_amka, "|11|6 5|"},
     {"de_steuer_id", ID, 11, POL_STRONG, CUE_NATID | CUE_TAX, IN_DE, de_steuer_id, "|11|2 3 3 3|"},
     {"pl_pesel", ID, 11, POL_MIDDLE, CUE_NATID, IN_PL, pl_pesel, "|11|6 5|"},
@@ -327,6 +364,7 @@ const struct pol_scheme pol_schemes[] = {
     {"dk_cpr", ID, 10, POL_MIDDLE, CUE_NATID, IN_DK, dk_cpr, "|6-4|"},
     {"dk_cpr", ID, 10, POL_WEAK, CUE_NATID, IN_DK, dk_cpr, "|6 4|10|"},
     {"bg_egn", ID, 10, POL_MIDDLE, CUE_NATID, IN_BG, bg_egn, "|10|"},
+    {"bg_lnch", ID, 10, POL_WEAK, CUE_NATID, IN_BG, bg_lnch, "|10|"},
     {"at_svnr", ID, 10, POL_MIDDLE, CUE_NATID, IN_AT, at_svnr, "|4 6|10|4-6|"},
     {"hu_adoazonosito", POL_TAX_ID, 10, POL_MIDDLE, CUE_TAX, IN_HU, hu_tax, "|10|"},
     {"gb_nhs", POL_HEALTH_ID, 10, POL_WEAK, CUE_HEALTH, IN_GB, gb_nhs, "|3 3 4|10|3-3-4|"},
@@ -334,6 +372,8 @@ const struct pol_scheme pol_schemes[] = {
      "|3-3-2-2|3-2-2-3|10|3 3 2 2|3 2 2 3|"},
     {"gb_utr", POL_TAX_ID, 10, POL_WEAK, CUE_TAX, IN_GB, gb_utr, "|10|5 5|"},
     {"nl_bsn", ID, 9, POL_WEAK, CUE_NATID, IN_NL, nl_bsn, "|9|4.2.3|4 2 3|3 3 3|3.3.3|"},
+    {"at_abgabenkonto", POL_TAX_ID, 9, POL_WEAK, CUE_TAX, IN_AT, at_abgabenkonto,
+     "|2-3/4|2 3/4|2-7|9|"},
     {"pt_nif", POL_TAX_ID, 9, POL_WEAK, CUE_TAX | CUE_NATID, IN_PT, pt_nif, "|9|3 3 3|"},
     {"gr_afm", POL_TAX_ID, 9, POL_WEAK, CUE_TAX, IN_GR, gr_afm, "|9|"},
     {"hu_taj", ID, 9, POL_WEAK, CUE_NATID | CUE_HEALTH, IN_HU, hu_taj, "|9|3 3 3|3-3-3|"},

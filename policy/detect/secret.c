@@ -87,6 +87,70 @@ static void pem(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t
     pol_found(s, from, to, POL_SECRET, POL_SHAPE, p->subtype, 98);
 }
 
+/* PuTTY's files: the lines of base64 behind "Private-Lines: N". */
+static void putty(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t end = to;
+
+    while (to < s->n && strchr("\r\n", s->p[to]) && s->p[to]) {
+        size_t a;
+
+        while (to < s->n && (s->p[to] == '\r' || s->p[to] == '\n'))
+            to++;
+        for (a = to; to < s->n && to - a < 80 && token_char(s->p[to], 2); to++)
+            ;
+        if (to - a < 16)
+            break;
+        end = to;
+    }
+    if (end > from + 24)
+        pol_found(s, from, end, POL_SECRET, POL_SHAPE, p->subtype, 98);
+}
+
+/* Words that none of the lists of BIP 39 (English) has: prose, not a phrase. */
+static bool prose(struct base_str w)
+{
+    static const char *const v[] = {"the", "and",   "your", "should", "for",   "are",   "from",
+                                    "not", "which", "them", "they",   "never", "their", "was",
+                                    "our", "has",   "its",  "but",    "must",  "been"};
+
+    for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+        if (base_str_ieq(w, base_str_c(v[i])))
+            return true;
+    }
+    return false;
+}
+
+/* A wallet's phrase (BIP 39): twelve to twenty-four words of three to eight letters in a row, each
+ * perhaps with its number, behind a word for it. */
+static void seed_phrase(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t i = to, first = 0, end = to, words = 0;
+
+    (void)from;
+    while (words < 24) {
+        size_t a = i, b;
+
+        while (i < s->n && i - a < 8 && !pol_is_alpha(s->p[i]) && (unsigned char)s->p[i] < 0x80)
+            i++;
+        for (b = i; i < s->n && pol_is_alpha(s->p[i]); i++)
+            ;
+        if (words == 0 && (base_str_ieq((struct base_str){s->p + b, i - b}, BASE_STR("is")) ||
+                           base_str_ieq((struct base_str){s->p + b, i - b}, BASE_STR("ist")))) {
+            if (i - to > 24)
+                return;
+            continue;
+        }
+        if (i - b < 3 || i - b > 8 || (i < s->n && pol_is_word(s->p[i])) ||
+            prose((struct base_str){s->p + b, i - b}))
+            break;
+        first = words++ ? first : b;
+        end = i;
+    }
+    if (words >= 12)
+        pol_found(s, first, end, POL_SECRET, POL_CONTEXT, p->subtype, 90);
+}
+
 /* scheme://user:password@host/...; without a password a plain address of the web. */
 static void url(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
 {
@@ -212,6 +276,38 @@ static void assigned(struct pol_scan *s, const struct pol_pat *p, size_t from, s
     pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 88);
 }
 
+/* curl -u name:password */
+static void user_option(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t i = to;
+
+    while (i < s->n && i - to < 64 && !strchr(" :\n", s->p[i]))
+        i++;
+    if (i > to && i < s->n && s->p[i] == ':')
+        assigned(s, p, from, i + 1);
+}
+
+/* Discord's: a number in base64, a time, a check, with dots between. */
+void pol_secret_at(struct pol_scan *s, size_t from, size_t to)
+{
+    size_t part[3] = {0}, k = 0, i = from;
+
+    if (!strchr("MNO", s->p[from]))
+        return;
+    for (; i < s->n && i - from < 96; i++) {
+        if (token_char(s->p[i], 1))
+            part[k]++;
+        else if (s->p[i] == '.' && k < 2)
+            k++;
+        else
+            break;
+    }
+    (void)to;
+    if (k == 2 && part[0] >= 23 && part[0] <= 28 && part[1] == 6 && part[2] >= 27 &&
+        part[2] <= 40 && entropy_bits(s->p + from, i - from) >= 3.5)
+        pol_found(s, from, i, POL_SECRET, POL_SHAPE, "discord_token", 95);
+}
+
 static bool password_like(const char *p, size_t n)
 {
     size_t lower = 0, upper = 0, digits = 0, others = 0;
@@ -255,16 +351,27 @@ static void said_password(struct pol_scan *s, const struct pol_pat *p, size_t fr
 const struct pol_pat pol_pats_secret[] = {
     TOK("\\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}", "aws_access_key", 0, 20),
     TOK("\\bABSK[A-Za-z0-9+/]{60}", "aws_bedrock_key", 2, 30),
+    TOK("\\bbedrock-api-key-[A-Za-z0-9+/]{40}", "aws_bedrock_key", 2, 30),
+    TOK("\\bLTAI[A-Za-z0-9]{20}", "alibaba_access_key", 0, 30),
+    TOK("\\b[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31}", "azure_client_secret", 2, 30),
+    TOK("\\bsig=[A-Za-z0-9%+/]{40}", "azure_sas", 2, 30),
     TOK("\\bAIza[A-Za-z0-9_-]{35}", "google_api_key", 1, 30),
     TOK("\\bGOCSPX-[A-Za-z0-9_-]{24}", "google_oauth_secret", 1, 30),
     TOK("\\bya29\\.[A-Za-z0-9_-]{20}", "google_oauth_token", 1, 30),
     TOK("\\bgh[pousr]_[A-Za-z0-9]{30}", "github_token", 0, 30),
     TOK("\\bgithub_pat_[A-Za-z0-9_]{22}", "github_token", 1, 30),
-    TOK("\\bgl(?:pat|ptt|dt|rt|soat|ft|imt|agent|cbt|oas)-[A-Za-z0-9_-]{20}", "gitlab_token", 1,
-        25),
+    TOK("\\bgl(?:pat|ptt|dt|rt|soat|ft|imt|agent|cbt|oas|ffct)-[A-Za-z0-9_-]{20}", "gitlab_token",
+        1, 25),
+    TOK("\\b_?gitlab_session=[0-9a-z]{32}", "gitlab_session", 0, 25),
+    TOK("\\bxoxe\\.xox[bp]-[A-Za-z0-9-]{40}", "slack_token", 1, 25),
     TOK("\\bxox[abeoprs]-[A-Za-z0-9-]{10}", "slack_token", 1, 25),
     TOK("\\bxapp-[0-9]-[A-Za-z0-9-]{10}", "slack_token", 1, 25),
     TOK("\\bhooks\\.slack\\.com/services/[A-Za-z0-9+/]{20}", "slack_webhook", 2, 25),
+    TOK("\\bwebhook\\.office\\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/"
+        "[0-9a-f]{20}",
+        "teams_webhook", 2, 25),
+    TOK("\\bdiscord(?:app)?\\.com/api/webhooks/[0-9]{16,20}/[A-Za-z0-9_-]{30}", "discord_webhook",
+        1, 30),
     TOK("\\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{12}", "stripe_key", 0, 25),
     TOK("\\bwhsec_[A-Za-z0-9+/]{24}", "stripe_webhook_secret", 2, 25),
     TOK("\\bsk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{20}", "anthropic_key", 1, 25),
@@ -288,13 +395,47 @@ const struct pol_pat pol_pats_secret[] = {
     TOK("\\bhv[sb]\\.[A-Za-z0-9_-]{24}", "vault_token", 1, 25),
     TOK("\\b[A-Za-z0-9]{14}\\.atlasv1\\.[A-Za-z0-9_-]{40}", "terraform_token", 1, 25),
     TOK("\\bSG\\.[A-Za-z0-9_-]{16}", "sendgrid_key", 2, 30),
-    TOK("\\bkey-[0-9a-f]{32}", "mailgun_key", 0, 25),
+    TOK("\\b(?:pub)?key-[0-9a-f]{32}", "mailgun_key", 0, 25),
+    TOK("\\bxkeysib-[0-9a-f]{64}-", "sendinblue_key", 1, 25),
     TOK("\\b[0-9a-f]{32}-us[0-9]{1,2}\\b", "mailchimp_key", 0, 25),
     TOK("\\bSK[0-9a-f]{32}\\b", "twilio_key", 0, 25),
     TOK("\\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}", "shopify_token", 0, 25),
     TOK("\\b(?:EAAA|sq0[a-z]{3}-)[A-Za-z0-9_-]{22}", "square_token", 1, 30),
     TOK("\\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", "telegram_bot_token", 1, 30),
-    TOK("\\bNRAK-[A-Z0-9]{27}", "newrelic_key", 0, 25),
+    TOK("\\bNR(?:AK|II|RA|IQ|JS)-[A-Za-z0-9_-]{19}", "newrelic_key", 1, 25),
+    TOK("\\bHRKU-AA[A-Za-z0-9_-]{50}", "heroku_key", 1, 30),
+    TOK("\\bAKCp[A-Za-z0-9]{60}", "jfrog_key", 0, 30),
+    TOK("\\bcmVmdGtu[A-Za-z0-9]{50}", "jfrog_token", 0, 30),
+    TOK("\\bA3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}\\b",
+        "onepassword_key", 1, 25),
+    TOK("\\bweir_[A-Za-z0-9_-]{40}", "weir_key", 1, 30),
+    TOK("\\bfm[12]_[A-Za-z0-9+/]{60}", "fly_token", 2, 30),
+    TOK("\\bfig[dour][hr]?_[A-Za-z0-9_-]{36}", "figma_token", 1, 30),
+    TOK("\\bpat[A-Za-z0-9]{14}\\.[0-9a-f]{60}", "airtable_token", 0, 30),
+    TOK("\\bPMAK-[0-9a-f]{24}-[0-9a-f]{30}", "postman_key", 1, 25),
+    TOK("\\bpul-[0-9a-f]{40}", "pulumi_token", 0, 25),
+    TOK("\\bpscale_(?:tkn|oauth|pw)_[A-Za-z0-9_=.-]{32}", "planetscale_token", 2, 30),
+    TOK("\\bpnu_[A-Za-z0-9]{36}", "prefect_token", 0, 30),
+    TOK("\\brdme_[a-z0-9]{60}", "readme_key", 0, 30),
+    TOK("\\bv1\\.0-[0-9a-f]{24}-[0-9a-f]{60}", "cloudflare_ca_key", 0, 30),
+    TOK("\\bsbp_[0-9a-f]{40}", "supabase_key", 0, 25),
+    TOK("\\bCLOJARS_[a-z0-9]{50}", "clojars_token", 0, 30),
+    TOK("\\bEZ[AT]K[A-Za-z0-9]{54}", "easypost_key", 0, 30),
+    TOK("\\bfio-u-[A-Za-z0-9_=-]{60}", "frameio_token", 1, 30),
+    TOK("\\blive_[A-Za-z0-9_-]{35}", "live_key", 1, 35),
+    TOK("\\bico-[A-Za-z0-9]{32}\\b", "infracost_key", 0, 30),
+    TOK("\\btk-us-[A-Za-z0-9_-]{48}", "scalingo_token", 1, 30),
+    TOK("\\btfp_[A-Za-z0-9_.=-]{50}", "typeform_token", 2, 30),
+    TOK("\\bAQVN[A-Za-z0-9_-]{35}", "yandex_key", 1, 30),
+    TOK("\\b(?:shippo|duffel)_(?:live|test)_[A-Za-z0-9_=-]{40}", "live_key", 1, 25),
+    TOK("\\bdt0c01\\.[A-Z0-9]{24}\\.[A-Z0-9]{60}", "dynatrace_token", 0, 30),
+    TOK("\\bsgp_(?:[0-9a-f]{16}_)?[0-9a-f]{40}", "sourcegraph_token", 1, 25),
+    TOK("\\bAPI-[A-Z0-9]{26}\\b", "octopus_key", 0, 30),
+    TOK("\\bEAA(?:CEdEose0cBA|[MC][A-Za-z0-9]{60})[A-Za-z0-9]{20}", "facebook_token", 0, 30),
+    TOK("\\bFLWSECK(?:_TEST)?-[a-hA-H0-9]{12}", "flutterwave_key", 1, 25),
+    TOK("\\bsha256~[A-Za-z0-9_-]{43}", "openshift_token", 2, 30),
+    TOK("\\b[ps]k\\.eyJ[A-Za-z0-9_-]{40}", "mapbox_token", 2, 30),
+    TOK("\\b[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{100}", "wallet_key", 0, 35),
     TOK("\\bsntry[su]_[A-Za-z0-9+/=_-]{40}", "sentry_token", 2, 25),
     TOK("\\bsq[apu]_[0-9a-f]{40}", "sonar_token", 0, 25),
     TOK("\\bops_eyJ[A-Za-z0-9+/=]{100}", "onepassword_token", 2, 30),
@@ -306,7 +447,18 @@ const struct pol_pat pol_pats_secret[] = {
     TOK("\\bAccountKey=[A-Za-z0-9+/]{40}", "azure_storage_key", 2, 30),
     TOK("\\botpauth://[ht]otp/[^ ]{10}", "totp_secret", 2, 20),
     {"\\beyJ[A-Za-z0-9_-]{10}", PAT_SOM, jwt, POL_SECRET, "jwt", 0, 0},
-    {"-----BEGIN [A-Z ]{0,24}PRIVATE KEY", PAT_SOM, pem, POL_SECRET, "private_key", 0, 0},
+    {"-----BEGIN (?:[A-Z ]{0,24}PRIVATE KEY|OpenVPN Static key)", PAT_SOM, pem, POL_SECRET,
+     "private_key", 0, 0},
+    {"\\bPrivate-Lines: ?[0-9]{1,3}", PAT_SOM, putty, POL_SECRET, "private_key", 0, 0},
+    {"(?:seed ?-?phrase|recovery phrase|secret phrase|backup phrase|mnemonic(?: phrase)?|seed "
+     "words|"
+     "wiederherstellungsphrase|phrase de recuperation|phrase secrete|frase semilla|"
+     "frase de recuperac(?:ion|ao)|frase di recupero|fraza odzyskiwania|herstelzin)[^a-z0-9]",
+     PAT_CASELESS, seed_phrase, POL_SECRET, "seed_phrase", 0, 0},
+    {"\\s(?:-u|--user)[ =]", 0, user_option, POL_SECRET, "password", 0, 0},
+    {"\\bsshpass -p ?", PAT_CASELESS, assigned, POL_SECRET, "password", 0, 0},
+    {"(?:password|passwd|pwd|secret|token|api_?key)[\"'] value=[\"']", PAT_CASELESS, assigned,
+     POL_SECRET, "password", 0, 0},
     {"://", 0, url, POL_URL, NULL, 0, 0},
     {"\\bAuthorization[\"']?\\s?[:=]\\s?[\"']?(?:Bearer|Basic|Token) ", PAT_CASELESS, assigned,
      POL_SECRET, "authorization_header", 1, 0},
@@ -322,7 +474,8 @@ const struct pol_pat pol_pats_secret[] = {
      POL_SECRET, "password", 0, 0},
     {"(?:api.?key|apikey|secret.?key|client.?secret|access.?key|access.?key.?id|auth.?token|access."
      "?token|"
-     "refresh.?token|private.?key|signing.?key|encryption.?key|\\bsecret|\\btoken|credential|"
+     "refresh.?token|private.?key|signing.?key|encryption.?key|\\bsecret|\\btoken|credential|app.?"
+     "key|application.?key|sonar\\.login|"
      "_key|_token|_secret)[\"'*]{0,3} ?(?:[:=]| (?:is|ist|est|es) )",
      PAT_CASELESS, assigned, POL_SECRET, "generic_key", 1, 0},
 };

@@ -312,7 +312,7 @@ static bool take_bracket_word(struct pass *s)
 /* " at " and " dot " without brackets, only where the whole "x at y dot z" stands. */
 static bool take_spoken(struct pass *s)
 {
-    size_t j = s->i + 1, k, word;
+    size_t j = s->i + 1, k, word, end;
 
     if (s->n - j < 4 || s->o == 0 || !host_char(s->m->own[s->o - 1]))
         return false;
@@ -320,7 +320,9 @@ static bool take_spoken(struct pass *s)
         for (k = j + 3, word = k; k < s->n && host_char(s->in[k]) && k < word + 64; k++)
             ;
         if (k == word || s->n - k < 6 ||
-            !base_str_ieq((struct base_str){s->in + k, 5}, BASE_STR(" dot ")))
+            !(base_str_ieq((struct base_str){s->in + k, 5}, BASE_STR(" dot ")) ||
+              (s->in[k] == ' ' && s->in[k + 1] && strchr("([{<", s->in[k + 1]) &&
+               bracket_word(s->in, s->n, k + 1, &end) == '.')))
             return false;
         emit(s, '@', s->i, j + 3);
         s->i = j + 3;

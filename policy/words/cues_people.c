@@ -138,8 +138,6 @@ const struct pol_cue pol_cues_people[] = {
     {"sendung*", CUE_ORDER, DACH},
     {"commande", CUE_ORDER, FRAN},
     {"colis", CUE_ORDER, FRAN},
-    {"réf", CUE_ORDER, 0},
-    {"référence", CUE_ORDER, FRAN},
     {"facture", CUE_ORDER, FRAN},
     {"série", CUE_ORDER, FRAN},
     {"ordine", CUE_ORDER, IN_IT},
