@@ -162,6 +162,11 @@ $(BUILD)/planted/%.so: $(EMU_OBJ)
 	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) $(EMU_CHECKS) -DWEIR_BUG_$* -c -o $(@:.so=.o) $(PLANT)
 	$(Q)$(CXX) -shared -Wl,-z,defs $(if $(SANFLAGS),-Wl$(comma)-z$(comma)undefs $(SANFLAGS)) -o $@ \
 	  $(filter-out $(PLANT:%.cu=$(BUILD)/emu/%.o),$(EMU_OBJ)) $(@:.so=.o) -lpthread -ldl
+# A test program with a bug planted in one file of the engine's host code: N-TEST PLANT=file
+$(BUILD)/planted/%.host: $(LIBS_engine)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DWEIR_BUG_$* -c -o $(@:.host=.o) $(PLANT)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(PLANT_TEST) $(@:.host=.o) $(LIBS_engine) $(LIBS) -lcmocka
 # The same with a call at every access to memory, which counts it (tests/emu/count.cpp).
 EMU_COUNT := $(BUILD)/tests/libweir-emu-count.so
 $(BUILD)/count/%.o: %.cu

@@ -6,7 +6,8 @@
  * of the Makefile and PTX for later ones; all of them are loaded, and every kernel of kernels.h is
  * found in one of them, when the device is opened, so that a launch cannot fail for want of code.
  *
- * All work goes to one stream, in the order of the calls. Errors: `fail` records the first one with
+ * All work goes to one stream, in the order of the calls; copies of experts may go beside it, on a
+ * second one. Errors: `fail` records the first one with
  * what was being done; the calls behind it do nothing. Errors of the device itself (a kernel that
  * faulted, a device that went away) leave the context unusable: `lost` stays set until the process
  * ends; errors of a call (no memory, a bad argument) are forgotten by eng_cuda_sync.
@@ -33,7 +34,7 @@ struct eng_cuda {
     struct eng_cuda_info info;
     eng_cu_device dev;
     eng_cu_context ctx;
-    eng_cu_stream stream;
+    eng_cu_stream stream, beside;
     eng_cu_module *modules;
     size_t n_modules;
     eng_cu_function kernels[ENG_CUDA_N_KERNELS];
@@ -43,6 +44,7 @@ struct eng_cuda {
     bool lost, muted;
     eng_cu_event fences[ENG_CUDA_FENCES];
     bool fenced[ENG_CUDA_FENCES];
+    struct eng_cuda_calls calls;
 };
 
 static const char *const kernel_names[] = {
@@ -219,6 +221,7 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
         r = d->cu.event_create(&d->fences[i], ENG_CU_EVENT_NO_TIMING);
     if (r || (r = d->cu.ctx_set(d->ctx)) ||
         (r = d->cu.stream_create(&d->stream, ENG_CU_STREAM_NON_BLOCKING)) ||
+        (r = d->cu.stream_create(&d->beside, ENG_CU_STREAM_NON_BLOCKING)) ||
         (r = d->cu.mem_info(&d->info.memory_free, &total)))
         return no_answer(d, r, d->info.name, err);
     return BASE_OK;
@@ -340,6 +343,8 @@ void eng_cuda_close(struct eng_cuda *d)
         for (size_t i = 0; i < ENG_CUDA_FENCES; i++)
             if (d->fences[i])
                 (void)d->cu.event_destroy(d->fences[i]);
+        if (d->beside)
+            (void)d->cu.stream_destroy(d->beside);
         if (d->stream)
             (void)d->cu.stream_destroy(d->stream);
         (void)d->cu.ctx_release(d->dev);
@@ -389,29 +394,50 @@ void eng_cuda_host_free(struct eng_cuda *d, void *p)
         (void)fail(d, d->cu.host_free(p), "giving pinned memory back");
 }
 
+static void upload(struct eng_cuda *d, eng_cu_stream to_stream, void *to, const void *from,
+                   size_t n)
+{
+    if (n == 0 || !ready(d))
+        return;
+    d->calls.copies++;
+    d->calls.bytes_up += n;
+    (void)fail(d, d->cu.h2d((uintptr_t)to, from, n, to_stream), "copying to the device");
+}
+
 void eng_cuda_upload(struct eng_cuda *d, void *to, const void *from, size_t n)
 {
-    if (n && ready(d))
-        (void)fail(d, d->cu.h2d((uintptr_t)to, from, n, d->stream), "copying to the device");
+    upload(d, d->stream, to, from, n);
+}
+
+void eng_cuda_upload_beside(struct eng_cuda *d, void *to, const void *from, size_t n)
+{
+    upload(d, d->beside, to, from, n);
 }
 
 void eng_cuda_download(struct eng_cuda *d, void *to, const void *from, size_t n)
 {
-    if (n && ready(d))
-        (void)fail(d, d->cu.d2h(to, (uintptr_t)from, n, d->stream), "copying from the device");
+    if (n == 0 || !ready(d))
+        return;
+    d->calls.copies++;
+    d->calls.bytes_down += n;
+    (void)fail(d, d->cu.d2h(to, (uintptr_t)from, n, d->stream), "copying from the device");
 }
 
 void eng_cuda_copy(struct eng_cuda *d, void *to, const void *from, size_t n)
 {
-    if (n && ready(d))
-        (void)fail(d, d->cu.d2d((uintptr_t)to, (uintptr_t)from, n, d->stream),
-                   "copying within the device");
+    if (n == 0 || !ready(d))
+        return;
+    d->calls.copies++;
+    (void)fail(d, d->cu.d2d((uintptr_t)to, (uintptr_t)from, n, d->stream),
+               "copying within the device");
 }
 
 void eng_cuda_fill(struct eng_cuda *d, void *to, uint8_t byte, size_t n)
 {
-    if (n && ready(d))
-        (void)fail(d, d->cu.set_d8((uintptr_t)to, byte, n, d->stream), "filling memory");
+    if (n == 0 || !ready(d))
+        return;
+    d->calls.copies++;
+    (void)fail(d, d->cu.set_d8((uintptr_t)to, byte, n, d->stream), "filling memory");
 }
 
 /* ---- work ---- */
@@ -430,22 +456,58 @@ void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda
     /* The arguments as one buffer (CU_LAUNCH_PARAM_BUFFER_POINTER and _SIZE), so that the driver
      * compares its size with the kernel's. */
     void *extra[] = {(void *)1, (void *)(uintptr_t)args, (void *)2, &size, NULL};
+    d->calls.launches++;
     (void)fail(d,
                d->cu.launch(d->kernels[k], grid.x, grid.y, grid.z, block.x, block.y, block.z,
                             shared, d->stream, NULL, extra),
                kernel_names[k]);
 }
 
+static eng_cu_stream stream_of(const struct eng_cuda *d, enum eng_cuda_queue queue)
+{
+    return queue == ENG_CUDA_BESIDE ? d->beside : d->stream;
+}
+
+void eng_cuda_fence_in(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which)
+{
+    if (!ready(d))
+        return;
+    d->calls.fences++;
+    if (!fail(d, d->cu.event_record(d->fences[which], stream_of(d, queue)), "marking a place"))
+        d->fenced[which] = true;
+}
+
 void eng_cuda_fence(struct eng_cuda *d, uint32_t which)
 {
-    if (ready(d) && !fail(d, d->cu.event_record(d->fences[which], d->stream), "marking a place"))
-        d->fenced[which] = true;
+    eng_cuda_fence_in(d, ENG_CUDA_WORK, which);
+}
+
+void eng_cuda_follow(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which)
+{
+    if (!d->fenced[which] || !ready(d))
+        return;
+    d->calls.fences++;
+    (void)fail(d, d->cu.stream_wait(stream_of(d, queue), d->fences[which], 0),
+               "waiting for a place");
+}
+
+bool eng_cuda_fence_passed(struct eng_cuda *d, uint32_t which)
+{
+    if (!d->fenced[which])
+        return true;
+    if (!ready(d))
+        return false;
+    d->calls.fences++;
+    eng_cu_result r = d->cu.event_query(d->fences[which]);
+    return r != ENG_CU_NOT_READY && !fail(d, r, "asking for a place");
 }
 
 void eng_cuda_fence_wait(struct eng_cuda *d, uint32_t which)
 {
-    if (d->fenced[which] && ready(d))
-        (void)fail(d, d->cu.event_sync(d->fences[which]), "waiting for a place");
+    if (!d->fenced[which] || !ready(d))
+        return;
+    d->calls.waits++;
+    (void)fail(d, d->cu.event_sync(d->fences[which]), "waiting for a place");
 }
 
 void eng_cuda_graph_begin(struct eng_cuda *d)
@@ -469,8 +531,10 @@ eng_cu_graph_exec eng_cuda_graph_end(struct eng_cuda *d)
 
 void eng_cuda_graph_run(struct eng_cuda *d, eng_cu_graph_exec g)
 {
-    if (ready(d))
-        (void)fail(d, d->cu.graph_launch(g, d->stream), "running a graph");
+    if (!ready(d))
+        return;
+    d->calls.graphs++;
+    (void)fail(d, d->cu.graph_launch(g, d->stream), "running a graph");
 }
 
 void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g)
@@ -486,8 +550,10 @@ void eng_cuda_mute(struct eng_cuda *d, bool on)
 
 bool eng_cuda_wait(struct eng_cuda *d)
 {
-    if (ready(d))
+    if (ready(d)) {
+        d->calls.waits++;
         (void)fail(d, d->cu.stream_sync(d->stream), "waiting for the device");
+    }
     return d->st == BASE_OK;
 }
 
@@ -500,6 +566,11 @@ enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err)
     if (!d->lost)
         d->st = BASE_OK;
     return st;
+}
+
+void eng_cuda_get_calls(const struct eng_cuda *d, struct eng_cuda_calls *out)
+{
+    *out = d->calls;
 }
 
 bool eng_cuda_lost(const struct eng_cuda *d)

@@ -76,9 +76,22 @@ void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda
 
 /* Marks this place in the work; which < ENG_CUDA_FENCES. Waiting for a mark that was never set does
  * nothing. */
-#define ENG_CUDA_FENCES 4
+#define ENG_CUDA_FENCES 16
 void eng_cuda_fence(struct eng_cuda *d, uint32_t which);
 void eng_cuda_fence_wait(struct eng_cuda *d, uint32_t which);
+
+/* A second queue for copies that go on beside the work: nothing in one queue waits for the other
+ * but where follow says so, and eng_cuda_sync and eng_cuda_wait do not wait for this one. `from`
+ * must be pinned and stay as it is until a fence behind the copy is passed. */
+enum eng_cuda_queue { ENG_CUDA_WORK, ENG_CUDA_BESIDE, ENG_CUDA_QUEUES };
+void eng_cuda_upload_beside(struct eng_cuda *d, void *to, const void *from, size_t n);
+/* eng_cuda_fence in either queue. */
+void eng_cuda_fence_in(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which);
+/* What this queue is asked for from now on waits for the mark (the host does not). */
+void eng_cuda_follow(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which);
+/* Whether all before the mark is done; true if it was never set. Does not wait. False after an
+ * error too, which eng_cuda_sync tells. */
+bool eng_cuda_fence_passed(struct eng_cuda *d, uint32_t which);
 
 /* Between begin and end launches and copies (pinned memory only) are recorded and not done; the
  * graph, which run() does again and again with the same arguments, is the caller's. NULL after a
@@ -89,6 +102,15 @@ void eng_cuda_graph_run(struct eng_cuda *d, eng_cu_graph_exec g);
 void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g);
 /* While on, launches, copies and fills are ignored: what they ask for is in a graph. */
 void eng_cuda_mute(struct eng_cuda *d, bool on);
+
+/* What this device was asked for since it was opened: calls of the driver by kind, a graph counted
+ * once however much is in it, and bytes of copies between host and device (of graphs: by the launch
+ * that recorded them only). */
+struct eng_cuda_calls {
+    uint64_t launches, copies, graphs, waits, fences;
+    uint64_t bytes_up, bytes_down;
+};
+void eng_cuda_get_calls(const struct eng_cuda *d, struct eng_cuda_calls *out);
 
 /* Waits until all work is done. The first error since the last call: then nothing of the work since
  * can be relied on. */

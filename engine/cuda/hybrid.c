@@ -56,7 +56,7 @@ enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send
     h->send_from = send_from;
     h->n_expert = hp->moe.n_expert;
     h->n_used = hp->moe.n_used;
-    return BASE_OK;
+    return eng_hot_new(hp->n_layer, h->n_expert, &h->hot, err);
 }
 
 enum base_status eng_hybrid_weight(struct eng_gpu *g, struct eng_weight *w, struct base_err *err)
@@ -119,12 +119,6 @@ static enum base_status plan_layer(struct eng_hybrid *h, struct eng_hybrid_layer
         if (st == BASE_OK)
             st = fetch(h, p->model->scale, h->n_expert, &p->cpu.scale, err);
     }
-    y->slot_of = malloc(h->n_expert * sizeof(*y->slot_of));
-    y->score = calloc(h->n_expert, sizeof(*y->score));
-    if (st == BASE_OK && (!y->slot_of || !y->score))
-        st = base_err_set(err, BASE_ENOMEM, "out of memory for experts' places");
-    for (uint32_t e = 0; st == BASE_OK && e < h->n_expert; e++)
-        y->slot_of[e] = -1;
     return st;
 }
 
@@ -214,8 +208,8 @@ void eng_hybrid_pack(const struct eng_hybrid_layer *y, uint32_t expert, uint8_t 
     }
 }
 
-void eng_hybrid_upload(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool staged,
-                       uint32_t expert, uint32_t at, const uint8_t *packed)
+void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool staged,
+                       enum eng_hybrid_way way, uint32_t expert, uint32_t at, const uint8_t *packed)
 {
     struct eng_cuda *d = h->g->d;
     for (int k = 0; k < PARTS; k++) {
@@ -225,7 +219,10 @@ void eng_hybrid_upload(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool st
             continue;
         const struct eng_gpu_weight *x = to->dev;
         if (!p->in_pair) {
-            eng_cuda_upload(d, (uint8_t *)x->mem + x->p.mat_bytes * at, packed, x->p.mat_bytes);
+            (way == ENG_WAY_UP       ? eng_cuda_upload
+             : way == ENG_WAY_BESIDE ? eng_cuda_upload_beside
+                                     : eng_cuda_copy)(d, (uint8_t *)x->mem + x->p.mat_bytes * at,
+                                                      packed, x->p.mat_bytes);
             packed += x->p.mat_bytes;
         }
         if (w->bias)
@@ -254,10 +251,8 @@ static enum base_status fill_slots(struct eng_hybrid *h, struct base_err *err)
         for (uint32_t e = 0; y->moe && e < h->slots; e++, turn ^= 1) {
             eng_cuda_fence_wait(d, turn);
             eng_hybrid_pack(y, e, pinned + turn * most);
-            eng_hybrid_upload(h, y, false, e, e, pinned + turn * most);
+            eng_hybrid_put_at(h, y, false, ENG_WAY_UP, e, e, pinned + turn * most);
             eng_cuda_fence(d, turn);
-            y->slot_of[e] = (int32_t)e;
-            y->expert_in[e] = e;
         }
     }
     enum base_status st = eng_cuda_sync(d, err);
@@ -272,13 +267,15 @@ enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err)
     if (h->built)
         return BASE_OK;
     for (uint32_t l = 0; st == BASE_OK && l < g->m->hp.n_layer; l++)
-        if (h->layers[l].moe && !h->layers[l].slot_of)
+        if (h->layers[l].moe && !h->hot.layers[l].slot_of) {
             st = plan_layer(h, &h->layers[l], err);
+            if (st == BASE_OK)
+                st = eng_hot_layer_new(&h->hot, l, err);
+        }
     if (st == BASE_OK)
         st = take_arena(h, err);
-    for (uint32_t l = 0; st == BASE_OK && l < g->m->hp.n_layer; l++)
-        if (h->layers[l].moe && !(h->layers[l].expert_in = calloc(h->slots + 1, sizeof(uint32_t))))
-            st = base_err_set(err, BASE_ENOMEM, "out of memory for experts' places");
+    if (st == BASE_OK)
+        st = eng_hot_slots(&h->hot, h->slots, err);
     if (st == BASE_OK)
         st = fill_slots(h, err);
     h->built = st == BASE_OK;
@@ -301,14 +298,12 @@ void eng_hybrid_free(struct eng_gpu *g)
     eng_cuda_free(g->d, h->arena);
     for (uint32_t l = 0; l < g->m->hp.n_layer; l++) {
         struct eng_hybrid_layer *y = &h->layers[l];
-        for (int k = 0; k < PARTS && y->slot_of; k++) {
+        for (int k = 0; k < PARTS; k++) {
             free(y->part[k].cpu.bias);
             free(y->part[k].cpu.scale);
         }
-        free(y->slot_of);
-        free(y->expert_in);
-        free(y->score);
     }
+    eng_hot_release(&h->hot);
     free(h->layers);
     free(h);
     g->hybrid = NULL;
@@ -318,4 +313,12 @@ void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out)
 {
     const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
     *out = g && g->hybrid ? g->hybrid->use : (struct eng_hybrid_use){0};
+}
+
+void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out)
+{
+    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
+    *out = (struct eng_cuda_calls){0};
+    if (g && g->d)
+        eng_cuda_get_calls(g->d, out);
 }

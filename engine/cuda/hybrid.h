@@ -7,19 +7,24 @@
  * those pairs have. Each row has one writer and combine() adds them per token in the order of its
  * slots, so results do not depend on timing; where an expert is computed changes them by rounding
  * only. Of a slice of send_from tokens and more, experts off the device are not left to the CPU:
- * they are packed and sent, a few at a time in two halves of a stage, and computed there.
+ * they are packed and sent, a few at a time into two halves of a stage in turn, beside the work,
+ * and computed there: while one half's experts are computed the next ones are on their way, and
+ * those after them are being packed.
  *
- * Which experts have slots follows their use: each choice adds one to an expert's score, each step
- * takes a 64th of all scores away. An expert whose score has become clearly larger than the least
- * of those in slots is packed by a thread in the background and takes that slot between two steps:
- * at most one in a step, so that a step brings no more bytes than an expert has.
+ * Which experts have slots follows their use (hot.h). One that deserves a slot more than another is
+ * packed by a thread in the background, goes up beside the work, and takes the slot by a copy
+ * within the device between two steps: at most one in a step, and no step waits for PCIe on its
+ * account (hybrid_move.c).
  *
- * One thread at a time, as for the table (table.h), which calls all of this. Steps are not recorded
- * as graphs: the host has a part in every layer.
+ * One thread at a time, as for the table (table.h), which calls all of this. A decode step is a row
+ * of graphs: of a layer with experts one ends with what the host fetches, the next has the lists
+ * that the host made of it and the products of slots, and the one behind begins with joining the
+ * outputs (eng_gpu_pause). What goes on between two graphs is done anew in every step.
  */
 #ifndef ENG_CUDA_HYBRID_H
 #define ENG_CUDA_HYBRID_H
 
+#include "engine/cuda/driver.h"
 #include "engine/model/model_impl.h"
 
 struct eng_gpu;
@@ -41,6 +46,8 @@ enum base_status eng_hybrid_weight(struct eng_gpu *g, struct eng_weight *w,
 enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err) BASE_MUST_CHECK;
 /* The table's ffn() of routed experts. */
 void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+/* Whether of a slice of so many tokens experts are sent. */
+bool eng_hybrid_sends(const struct eng_gpu *g, uint32_t n);
 /* Behind a step that succeeded. */
 void eng_hybrid_between(struct eng_gpu *g);
 
@@ -48,10 +55,13 @@ void eng_hybrid_between(struct eng_gpu *g);
 struct eng_hybrid_use {
     uint32_t slots, n_expert;         /* of a layer */
     uint64_t on_device, on_cpu, sent; /* (token, expert) pairs by where they were computed */
-    uint64_t moves;                   /* experts that took another's slot */
+    uint64_t moves;                   /* experts that took another's slot, */
+    uint64_t moved_bytes, sent_bytes; /* and what went over PCIe for them; the same of sent ones */
     uint64_t slot_bytes;              /* device memory of all slots */
 };
 void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out);
+/* What the model's device was asked for since it was opened; zeros on the CPU. */
+void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out);
 /* Puts an expert into a slot at once, whoever is there (it stays available on the CPU). Between
  * steps. BASE_EINVAL: there is no such layer, expert or slot, or the expert has a slot. */
 enum base_status eng_hybrid_put(struct eng_model *m, uint32_t layer, uint32_t expert, uint32_t slot,

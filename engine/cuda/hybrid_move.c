@@ -1,32 +1,57 @@
-/* hybrid_move.c - experts that change places: scores, the thread that packs, the exchange.
+/* hybrid_move.c - experts that change places: the thread that packs, the way up, the exchange.
  *
- * The thread owns move_pinned while the phase is ASKED and touches nothing else that changes; the
- * table's thread owns it otherwise. So the two meet in one word under a lock, and a step never
- * waits for the thread. The upload of a packed expert is asked for between two steps, in the order
- * of the device's work: behind all that read the slot, before all that will.
+ * What is to move hot.h says. A move goes through four hands:
+ *
+ *   ASKED    the thread packs the expert into pinned memory, reading the file (which may block on a
+ *            disk) at a lower priority than the threads that compute
+ *   PACKED   between two steps the table's thread asks for its upload beside the work, to a place
+ *            of its own on the device
+ *   SENT     between two later steps, once that has arrived: a copy within the device brings it
+ *            into the slot, behind all that reads the slot and before all that will
+ *
+ * A step never waits for packing or for PCIe; what it may wait for is that copy of one expert
+ * within the device, since at most one exchange is made between two steps. Up to ENG_MOVES are
+ * under way, so one exchange a step is also what can be reached.
+ *
+ * The thread reads weights, which never change, and writes the pinned memory of moves that are
+ * ASKED; the phase changes under the lock. Everything else is the table's thread's.
  */
 #include "engine/cuda/hybrid_int.h"
 
-#define DECAY  (1 - 1.0f / 64) /* of scores, a step */
-#define BETTER 1.25f           /* how much better an expert must be than the one that gives way, */
-#define LEAD   1.0f            /* and so many choices */
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NICE 10 /* of the thread: it must not take the CPU from the experts that it helps */
+
+_Static_assert(ENG_FENCE_END <= ENG_CUDA_FENCES, "marks");
+
+/* The oldest that is to be packed; NULL: none. */
+static struct eng_hybrid_move *to_pack(struct eng_hybrid *h)
+{
+    for (uint32_t i = 0; i < ENG_MOVES; i++) {
+        struct eng_hybrid_move *v = &h->moves[(h->next_move + i) % ENG_MOVES];
+        if (v->phase == ENG_MOVE_ASKED)
+            return v;
+    }
+    return NULL;
+}
 
 static void *pack_thread(void *ctx)
 {
     struct eng_hybrid *h = ctx;
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     pthread_mutex_lock(&h->lock);
-    for (;;) {
-        while (h->phase != ENG_MOVE_ASKED && h->phase != ENG_MOVE_STOP)
+    while (!h->stop) {
+        struct eng_hybrid_move *v = to_pack(h);
+        if (!v) {
             pthread_cond_wait(&h->turn, &h->lock);
-        if (h->phase == ENG_MOVE_STOP)
-            break;
-        const struct eng_hybrid_layer *y = &h->layers[h->move_layer];
-        uint32_t expert = h->move_expert;
+            continue;
+        }
         pthread_mutex_unlock(&h->lock);
-        eng_hybrid_pack(y, expert, h->move_pinned);
+        eng_hybrid_pack(&h->layers[v->what.layer], v->what.expert, v->pinned);
         pthread_mutex_lock(&h->lock);
-        if (h->phase == ENG_MOVE_ASKED)
-            h->phase = ENG_MOVE_READY;
+        v->phase = ENG_MOVE_PACKED;
     }
     pthread_mutex_unlock(&h->lock);
     return NULL;
@@ -36,12 +61,18 @@ enum base_status eng_hybrid_move_open(struct eng_hybrid *h, struct base_err *err
 {
     uint64_t most = 0;
     for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
-        if (h->layers[l].expert_bytes > most)
+        if (h->layers[l].moe && h->layers[l].expert_bytes > most)
             most = h->layers[l].expert_bytes;
-    h->move_pinned = eng_cuda_host_alloc(h->g->d, most);
-    if (!h->move_pinned)
-        return base_err_set(err, BASE_ENOMEM, "no pinned memory for experts (%llu bytes)",
-                            (unsigned long long)most);
+    most = eng_hybrid_piece(most);
+    h->moves_pinned = eng_cuda_host_alloc(h->g->d, ENG_MOVES * most);
+    h->moves_landing = h->moves_pinned ? eng_cuda_alloc(h->g->d, ENG_MOVES * most) : NULL;
+    if (!h->moves_landing)
+        return base_err_set(err, BASE_ENOMEM, "no memory for moving experts (%llu bytes)",
+                            (unsigned long long)(ENG_MOVES * most));
+    for (uint32_t i = 0; i < ENG_MOVES; i++) {
+        h->moves[i].pinned = h->moves_pinned + i * most;
+        h->moves[i].landing = h->moves_landing + i * most;
+    }
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->turn, NULL);
     if (pthread_create(&h->thread, NULL, pack_thread, h) != 0)
@@ -54,76 +85,96 @@ void eng_hybrid_move_close(struct eng_hybrid *h)
 {
     if (h->has_thread) {
         pthread_mutex_lock(&h->lock);
-        h->phase = ENG_MOVE_STOP;
+        h->stop = true;
         pthread_cond_signal(&h->turn);
         pthread_mutex_unlock(&h->lock);
-        pthread_join(h->thread, NULL);
+        pthread_join(h->thread, NULL); /* at most the packing of one expert */
+        pthread_cond_destroy(&h->turn);
+        pthread_mutex_destroy(&h->lock);
         h->has_thread = false;
     }
-    eng_cuda_host_free(h->g->d, h->move_pinned);
-    h->move_pinned = NULL;
+    for (uint32_t i = 0; i < ENG_MOVES; i++) /* an upload may still read the pinned memory */
+        if (h->moves[i].phase == ENG_MOVE_SENT)
+            eng_cuda_fence_wait(h->g->d, ENG_FENCE_MOVE_CAME + i);
+    eng_cuda_host_free(h->g->d, h->moves_pinned);
+    eng_cuda_free(h->g->d, h->moves_landing);
+    h->moves_pinned = h->moves_landing = NULL;
 }
 
-/* The expert takes the slot; who was there has none any more. */
-static void exchange(struct eng_hybrid *h, uint32_t layer, uint32_t expert, uint32_t slot,
-                     const uint8_t *packed)
+static enum eng_hybrid_phase phase_of(struct eng_hybrid *h, uint32_t i)
 {
-    struct eng_hybrid_layer *y = &h->layers[layer];
-    eng_hybrid_upload(h, y, false, expert, slot, packed);
-    y->slot_of[y->expert_in[slot]] = -1;
-    y->expert_in[slot] = expert;
-    y->slot_of[expert] = (int32_t)slot;
-    h->use.moves++;
+    pthread_mutex_lock(&h->lock);
+    enum eng_hybrid_phase p = h->moves[i].phase;
+    pthread_mutex_unlock(&h->lock);
+    return p;
 }
 
-/* The layer where a move would gain most; false: nowhere enough. */
-static bool find_move(struct eng_hybrid *h, uint32_t *layer, uint32_t *expert, uint32_t *slot)
+static void set_phase(struct eng_hybrid *h, uint32_t i, enum eng_hybrid_phase p)
 {
-    float best = 0;
-    for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++) {
-        const struct eng_hybrid_layer *y = &h->layers[l];
-        uint32_t in = 0, out = 0, off = UINT32_MAX;
-        if (!y->moe)
-            continue;
-        for (uint32_t e = 0; e < h->n_expert; e++)
-            if (y->slot_of[e] < 0 && (off == UINT32_MAX || y->score[e] > y->score[off]))
-                off = e;
-        for (uint32_t s = 1; s < h->slots; s++)
-            if (y->score[y->expert_in[s]] < y->score[y->expert_in[in]])
-                in = s;
-        out = y->expert_in[in];
-        float gain = y->score[off] - BETTER * y->score[out] - LEAD;
-        if (gain > best) {
-            best = gain;
-            *layer = l;
-            *expert = off;
-            *slot = in;
-        }
+    pthread_mutex_lock(&h->lock);
+    h->moves[i].phase = p;
+    if (p == ENG_MOVE_ASKED)
+        pthread_cond_signal(&h->turn);
+    else if (p == ENG_MOVE_IDLE)
+        h->next_move = (i + 1) % ENG_MOVES;
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* To the device, beside the work. */
+static void send(struct eng_hybrid *h, uint32_t i)
+{
+    struct eng_hybrid_move *v = &h->moves[i];
+    uint64_t bytes = h->layers[v->what.layer].expert_bytes;
+    eng_cuda_follow(h->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_READ + i);
+    eng_cuda_upload_beside(h->g->d, v->landing, v->pinned, bytes);
+    eng_cuda_fence_in(h->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_CAME + i);
+    h->use.moved_bytes += bytes;
+    set_phase(h, i, ENG_MOVE_SENT);
+}
+
+/* From where it landed into its slot. */
+static void exchange(struct eng_hybrid *h, uint32_t i)
+{
+    struct eng_hybrid_move *v = &h->moves[i];
+    eng_hot_going(&h->hot, &v->what, false);
+    if (h->hot.layers[v->what.layer].slot_of[v->what.expert] < 0) {
+        eng_cuda_follow(h->g->d, ENG_CUDA_WORK, ENG_FENCE_MOVE_CAME + i);
+        eng_hybrid_put_at(h, &h->layers[v->what.layer], false, ENG_WAY_WITHIN, v->what.expert,
+                          v->what.slot, v->landing);
+        eng_cuda_fence(h->g->d, ENG_FENCE_MOVE_READ + i);
+        eng_hot_exchange(&h->hot, &v->what);
+        h->use.moves++;
     }
-    return best > 0;
+    set_phase(h, i, ENG_MOVE_IDLE);
 }
 
 void eng_hybrid_between(struct eng_gpu *g)
 {
     struct eng_hybrid *h = g->hybrid;
-    for (uint32_t l = 0; l < g->m->hp.n_layer; l++)
-        for (uint32_t e = 0; h->layers[l].moe && e < h->n_expert; e++)
-            h->layers[l].score[e] *= DECAY;
+    eng_hot_step(&h->hot);
     if (!h->has_thread)
         return;
-    pthread_mutex_lock(&h->lock);
-    bool ready = h->phase == ENG_MOVE_READY, idle = h->phase == ENG_MOVE_IDLE;
-    pthread_mutex_unlock(&h->lock);
-    if (ready) {
-        if (h->layers[h->move_layer].slot_of[h->move_expert] < 0)
-            exchange(h, h->move_layer, h->move_expert, h->move_slot, h->move_pinned);
-        h->phase =
-            ENG_MOVE_IDLE; /* the thread sleeps until it is asked again: after the next step */
-    } else if (idle && find_move(h, &h->move_layer, &h->move_expert, &h->move_slot)) {
-        pthread_mutex_lock(&h->lock);
-        h->phase = ENG_MOVE_ASKED;
-        pthread_cond_signal(&h->turn);
-        pthread_mutex_unlock(&h->lock);
+    for (uint32_t i = 0; i < ENG_MOVES; i++)
+        if (phase_of(h, i) == ENG_MOVE_PACKED)
+            send(h, i);
+    uint32_t oldest = h->next_move;
+    bool came = phase_of(h, oldest) == ENG_MOVE_SENT &&
+                eng_cuda_fence_passed(g->d, ENG_FENCE_MOVE_CAME + oldest);
+#ifdef WEIR_BUG_83
+    came = phase_of(h, oldest) == ENG_MOVE_PACKED || phase_of(h, oldest) == ENG_MOVE_SENT;
+#endif
+    if (came)
+        exchange(h, oldest);
+    for (uint32_t i = 0; i < ENG_MOVES; i++) {
+        uint32_t at = (h->next_move + i) % ENG_MOVES;
+        struct eng_hybrid_move *v = &h->moves[at];
+        if (phase_of(h, at) != ENG_MOVE_IDLE)
+            continue;
+        if (!eng_hot_find(&h->hot, &v->what))
+            return;
+        eng_hot_going(&h->hot, &v->what, true);
+        set_phase(h, at, ENG_MOVE_ASKED);
+        return;
     }
 }
 
@@ -133,14 +184,18 @@ enum base_status eng_hybrid_put(struct eng_model *m, uint32_t layer, uint32_t ex
     struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
     struct eng_hybrid *h = g ? g->hybrid : NULL;
     if (!h || !h->built || layer >= m->hp.n_layer || !h->layers[layer].moe || slot >= h->slots ||
-        expert >= h->n_expert || h->layers[layer].slot_of[expert] >= 0)
+        expert >= h->n_expert || h->hot.layers[layer].slot_of[expert] >= 0)
         return base_err_set(err, BASE_EINVAL, "expert %u of layer %u cannot be put into slot %u",
                             expert, layer, slot);
     uint8_t *pinned = eng_cuda_host_alloc(g->d, h->layers[layer].expert_bytes);
     if (!pinned)
         return base_err_set(err, BASE_ENOMEM, "no pinned memory for an expert");
     eng_hybrid_pack(&h->layers[layer], expert, pinned);
-    exchange(h, layer, expert, slot, pinned);
+    eng_hybrid_put_at(h, &h->layers[layer], false, ENG_WAY_UP, expert, slot, pinned);
+    eng_hot_exchange(&h->hot,
+                     &(struct eng_hot_move){.layer = layer, .expert = expert, .slot = slot});
+    h->use.moves++;
+    h->use.moved_bytes += h->layers[layer].expert_bytes;
     enum base_status st = eng_cuda_sync(g->d, err);
     eng_cuda_host_free(g->d, pinned);
     return st;

@@ -84,6 +84,7 @@ void eng_hybrid_scratch_free(struct eng_hybrid *h)
  */
 struct lists {
     uint32_t n_pairs, n_places, n_tiles, rows;
+    size_t words;                         /* of all lists */
     uint32_t n_here;                      /* pairs of slots and of sent experts */
     uint32_t n_sent;                      /* experts to send, */
     uint32_t sent[ENG_EXPERT_MAX];        /* these */
@@ -97,21 +98,21 @@ struct lists {
 static void count(struct eng_hybrid *h, const struct eng_fwd *f, struct lists *x)
 {
     uint64_t *choices = f->m->choices + (size_t)f->layer * h->n_expert;
-    struct eng_hybrid_layer *y = &h->layers[f->layer];
     x->n_pairs = f->n * h->n_used;
     memset(x->count, 0, sizeof(x->count));
     for (uint32_t i = 0; i < x->n_pairs; i++)
         x->count[h->ids[i]]++;
     for (uint32_t e = 0; e < h->n_expert; e++) {
         choices[e] += x->count[e];
-        y->score[e] += (float)x->count[e];
+        if (x->count[e])
+            eng_hot_used(&h->hot, f->layer, e, x->count[e]);
     }
 }
 
 /* Places, their first pairs and their tiles; then the CPU's experts behind them. */
 static void order(struct eng_hybrid *h, const struct eng_fwd *f, bool send, struct lists *x)
 {
-    const struct eng_hybrid_layer *y = &h->layers[f->layer];
+    const struct eng_hot_layer *y = &h->hot.layers[f->layer];
     uint32_t pair = 0, tile = 0;
     x->n_sent = 0;
     for (uint32_t e = 0; send && e < h->n_expert; e++)
@@ -147,7 +148,7 @@ static void order(struct eng_hybrid *h, const struct eng_fwd *f, bool send, stru
 
 static void lists_make(struct eng_hybrid *h, const struct eng_fwd *f, bool send, struct lists *x)
 {
-    size_t pairs = h->g->m->s.pairs, at = 0;
+    size_t pairs = (size_t)f->n * h->n_used, at = 0;
     uint32_t **const parts[] = {&x->pair_of,    &x->pair_row, &x->pair_weight, &x->tile_expert,
                                 &x->tile_first, &x->first,    &x->n_tiles_of};
     const size_t sizes[] = {pairs, pairs, pairs, pairs, pairs, h->n_expert + 1, h->n_expert + 1};
@@ -155,6 +156,7 @@ static void lists_make(struct eng_hybrid *h, const struct eng_fwd *f, bool send,
         *parts[i] = h->lists + at;
         at += sizes[i];
     }
+    x->words = at;
     x->rows = weir_mm_rows(f->n);
     count(h, f, x);
     order(h, f, send, x);
@@ -169,7 +171,7 @@ static uint32_t *on_device(const struct eng_hybrid *h, const uint32_t *p)
 static void lists_put(struct eng_hybrid *h, struct eng_fwd *f, struct lists *x)
 {
     struct eng_gpu *g = h->g;
-    eng_cuda_upload(g->d, h->dev_lists, h->lists, h->lists_words * sizeof(uint32_t));
+    eng_cuda_upload(g->d, h->dev_lists, h->lists, x->words * sizeof(uint32_t));
     eng_cuda_copy(g->d, f->s->pair_of, on_device(h, x->pair_of), x->n_pairs * sizeof(uint32_t));
     eng_cuda_copy(g->d, f->s->pair_row, on_device(h, x->pair_row), x->n_pairs * sizeof(uint32_t));
     g->grouped = (struct weir_group_args){
@@ -211,7 +213,7 @@ static void run_slots(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_
 {
     struct eng_hybrid_layer *y = &h->layers[f->layer];
     const struct eng_weight *w[PARTS] = {&y->part[GATE].gpu, &y->part[UP].gpu, &y->part[DOWN].gpu};
-    if (x->tile_at[h->slots])
+    if (h->slots && (h->g->graph || x->tile_at[h->slots])) /* a graph has it in every step */
         run_places(h, f, j, x, 0, h->slots, 0, w);
 }
 
@@ -309,19 +311,31 @@ static void run_sent(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_f
     struct eng_weight w[PARTS];
     struct eng_gpu_weight dev[PARTS];
     const struct eng_weight *p[PARTS] = {&w[GATE], &w[UP], &w[DOWN]};
-    for (uint32_t i = 0, half = 0, turn = 1; i < x->n_sent;
-         i += h->stage_experts, half ^= 1, turn++) {
+    for (uint32_t i = 0, turn = 1; i < x->n_sent; i += h->stage_experts, turn++) {
         uint32_t n = x->n_sent - i < h->stage_experts ? x->n_sent - i : h->stage_experts;
+        uint32_t half = h->stage_turn ^= 1; /* in turn over layers too */
         struct pack_job pack = {
             .h = h, .y = y, .experts = x->sent + i, .out = h->stage_pinned + half * h->stage_half};
-        eng_cuda_fence_wait(d, half); /* until what this half held has been taken */
+#ifndef WEIR_BUG_80
+        eng_cuda_fence_wait(d, ENG_FENCE_CAME + half); /* what was packed here has gone up */
+#endif
         eng_pool_run(f->m->pool, n, pack_task, &pack);
         stage_lay_out(h, y, half);
+        /* the half on the device: not before the products of its last experts */
+#ifndef WEIR_BUG_81
+        eng_cuda_follow(d, ENG_CUDA_BESIDE, ENG_FENCE_READ + half);
+#endif
         for (uint32_t e = 0; e < n; e++)
-            eng_hybrid_upload(h, y, true, x->sent[i + e], e, pack.out + e * y->expert_bytes);
-        eng_cuda_fence(d, half);
+            eng_hybrid_put_at(h, y, true, ENG_WAY_BESIDE, x->sent[i + e], e,
+                              pack.out + e * y->expert_bytes);
+        eng_cuda_fence_in(d, ENG_CUDA_BESIDE, ENG_FENCE_CAME + half);
+#ifndef WEIR_BUG_82
+        eng_cuda_follow(d, ENG_CUDA_WORK, ENG_FENCE_CAME + half);
+#endif
+        h->use.sent_bytes += n * y->expert_bytes;
         as_places(y, h->slots + i, w, dev);
         run_places(h, f, j, x, h->slots + i, n, turn, p);
+        eng_cuda_fence(d, ENG_FENCE_READ + half);
     }
 }
 
@@ -349,7 +363,7 @@ static void run_cpu(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_ff
         return;
     for (uint32_t e = 0; e < h->n_expert; e++) {
         s->group_at[e] = at;
-        at += y->slot_of[e] < 0 ? x->count[e] : 0;
+        at += h->hot.layers[f->layer].slot_of[e] < 0 ? x->count[e] : 0;
     }
     s->group_at[h->n_expert] = at;
     for (uint32_t p = 0; p < n; p++) {
@@ -373,6 +387,11 @@ static void run_cpu(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_ff
 
 /* ---- the operator ---- */
 
+bool eng_hybrid_sends(const struct eng_gpu *g, uint32_t n)
+{
+    return g->hybrid->send_from && n >= g->hybrid->send_from;
+}
+
 void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j)
 {
     struct eng_gpu *g = eng_gpu_of(f);
@@ -385,18 +404,22 @@ void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j)
     eng_cuda_download(g->d, h->ids, f->s->ids, pairs * sizeof(uint32_t));
     eng_cuda_download(g->d, h->weights, f->s->weights, pairs * sizeof(float));
     eng_cuda_download(g->d, h->x, g->a.x, (size_t)f->n * f->m->hp.n_embd * sizeof(float));
+    eng_gpu_pause(g);
     if (!eng_cuda_wait(g->d))
         return;
-    bool send = h->send_from && f->n >= h->send_from && stage(h);
+    bool send = eng_hybrid_sends(g, f->n) && stage(h);
     lists_make(h, f, send, &x);
     count_tiles(h, &x);
+    eng_gpu_resume(g);
     lists_put(h, f, &x);
     run_slots(h, f, j, &x);
     if (send)
         run_sent(h, f, j, &x);
+    eng_gpu_pause(g);
     run_cpu(h, f, j, &x);
+    eng_gpu_resume(g);
     for (uint32_t e = 0; e < h->n_expert; e++)
-        *(h->layers[f->layer].slot_of[e] >= 0 ? &h->use.on_device
-          : send                              ? &h->use.sent
-                                              : &h->use.on_cpu) += x.count[e];
+        *(h->hot.layers[f->layer].slot_of[e] >= 0 ? &h->use.on_device
+          : send                                  ? &h->use.sent
+                                                  : &h->use.on_cpu) += x.count[e];
 }

@@ -8,13 +8,15 @@
  * Graphs. A decode step (every token of another sequence, all wanted) makes the same launches with
  * the same arguments whatever the tokens are: what differs stands in device memory. The first step
  * of so many sequences runs as it is, so that all scratch is there; the second is recorded; from
- * then on the forward pass still calls every operator, but the device ignores them (eng_cuda_mute)
- * until end() starts the graph. Logits go to pinned memory there. When scratch has to grow, all
- * graphs go.
+ * then on begin() starts the graph, and the forward pass still calls every operator, but the device
+ * ignores them (eng_cuda_mute) until end(). Logits go to pinned memory there. When scratch has to
+ * grow, all graphs go. Where the host takes part in a step (experts that it computes, ops_hybrid.c)
+ * the step is a row of graphs, with the host's parts between them: docs/decisions/047.
  */
 #include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LOGITS_BYTES ((size_t)64 << 20)
@@ -31,7 +33,9 @@ static void graphs_free(struct eng_gpu *g, const struct eng_cache *c)
 {
     for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++)
         if (g->graphs[i].c && (!c || g->graphs[i].c == c)) {
-            eng_cuda_graph_free(g->d, g->graphs[i].exec);
+            for (uint32_t k = 0; k < g->graphs[i].n_parts; k++)
+                eng_cuda_graph_free(g->d, g->graphs[i].parts[k]);
+            free((void *)g->graphs[i].parts);
             g->graphs[i] = (struct eng_gpu_graph){0};
         }
 }
@@ -223,8 +227,9 @@ static void put_tables(struct eng_fwd *f)
 static bool fits_graph(const struct eng_fwd *f)
 {
     const struct eng_step *p = f->step;
+    const struct eng_gpu *g = eng_gpu_of(f);
     return p->n <= ENG_GPU_GRAPHS && p->n_seqs == p->n && p->n_kept == p->n && !f->m->probe &&
-           !eng_gpu_of(f)->hybrid && p->n <= eng_gpu_head_rows(f->m);
+           p->n <= eng_gpu_head_rows(f->m) && (!g->hybrid || !eng_hybrid_sends(g, p->n));
 }
 
 /* The graph of steps like this one, or a place for it. */
@@ -245,6 +250,41 @@ static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
     }
     *place = (struct eng_gpu_graph){.c = f->c, .n = f->step->n, .drawn = f->who != NULL};
     return place;
+}
+
+/* A graph that is there runs now, while the forward pass goes through what is in it. */
+static void part_begin(struct eng_gpu *g)
+{
+    g->in_part = true;
+    if (!g->replaying) {
+        eng_cuda_graph_begin(g->d);
+        return;
+    }
+    eng_cuda_graph_run(g->d, g->graph->parts[g->graph_part]);
+    eng_cuda_mute(g->d, true);
+}
+
+void eng_gpu_pause(struct eng_gpu *g)
+{
+    if (!g->graph || !g->in_part)
+        return;
+    g->in_part = false;
+    if (g->replaying) {
+        eng_cuda_mute(g->d, false);
+        return;
+    }
+    eng_cu_graph_exec x = eng_cuda_graph_end(g->d);
+    g->graph->parts[g->graph_part] = x;
+    if (x)
+        eng_cuda_graph_run(g->d, x);
+}
+
+void eng_gpu_resume(struct eng_gpu *g)
+{
+    if (!g->graph)
+        return;
+    g->graph_part++;
+    part_begin(g);
 }
 
 void eng_gpu_begin(struct eng_fwd *f)
@@ -270,12 +310,18 @@ void eng_gpu_begin(struct eng_fwd *f)
     struct eng_gpu_graph *x = graph_of(f);
     if (x->seen++ == 0)
         return;
+    if (!x->parts) {
+        x->n_parts = 1 + (g->hybrid ? 2 * f->m->hp.n_layer : 0);
+        x->parts = calloc(x->n_parts, sizeof(*x->parts));
+    }
+    if (!x->parts) { /* then without a graph */
+        x->n_parts = 0;
+        return;
+    }
     g->graph = x;
-    g->replaying = x->exec != NULL;
-    if (g->replaying)
-        eng_cuda_mute(g->d, true);
-    else
-        eng_cuda_graph_begin(g->d);
+    g->graph_part = 0;
+    g->replaying = x->recorded;
+    part_begin(g);
 }
 
 enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
@@ -283,12 +329,9 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
     struct eng_gpu *g = eng_gpu_of(f);
     eng_gpu_settle(f);
     g->f = NULL;
-    if (g->replaying)
-        eng_cuda_mute(g->d, false);
-    else if (g->graph)
-        g->graph->exec = eng_cuda_graph_end(g->d);
-    if (g->graph && g->graph->exec)
-        eng_cuda_graph_run(g->d, g->graph->exec);
+    eng_gpu_pause(g);
+    if (g->graph)
+        g->graph->recorded = true; /* or it goes, below */
     if (g->drawing.n_rows)
         eng_gpu_draw_rows(g, &g->drawing);
     enum base_status st = eng_cuda_sync(g->d, err);

@@ -72,9 +72,12 @@ struct eng_gpu_words {
     size_t total;
 };
 
-/* A decode step as a graph: of so many tokens, each of another sequence, all wanted. */
+/* A decode step as graphs: of so many tokens, each of another sequence, all wanted. One graph, or
+ * as many as the host's parts in the step cut it into. */
 struct eng_gpu_graph {
-    eng_cu_graph_exec exec;
+    eng_cu_graph_exec *parts; /* [n_parts] */
+    uint32_t n_parts;
+    bool recorded; /* all of them */
     const struct eng_cache *c;
     uint32_t n, seen; /* steps of this shape so far */
     bool drawn;       /* tokens are picked on the device, logits stay there */
@@ -127,8 +130,9 @@ struct eng_gpu {
     struct weir_group_args grouped;
     struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
     struct eng_gpu_graph *graph; /* of this step */
-    bool replaying;
-    struct base_err err; /* of the table itself: memory */
+    uint32_t graph_part;         /* of it, where the step is */
+    bool replaying, in_part;     /* in_part: not where the host takes part */
+    struct base_err err;         /* of the table itself: memory */
     enum base_status st;
 };
 
@@ -163,6 +167,12 @@ void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, 
 /* g->logits alone. */
 void eng_gpu_logits(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows);
 uint32_t eng_gpu_head_rows(const struct eng_model *m);
+/* The host takes part in the step: what was asked for so far is on its way when pause() returns,
+ * and what the host asks for then is done at once and in no graph; from resume() on the step is
+ * recorded, or replayed, again. What stands between two pauses must not depend on what is computed.
+ */
+void eng_gpu_pause(struct eng_gpu *g);
+void eng_gpu_resume(struct eng_gpu *g);
 /* Forgets the graphs of a cache. */
 void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c);
 

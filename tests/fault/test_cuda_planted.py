@@ -22,6 +22,9 @@ BUGS = {
     67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
     70: ("compress", "state"), 71: ("index", "index"), 72: ("attend_mma", "attend"),
 }
+# in the host's code: the file, and the test that must see it
+HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops_hybrid", "moves"),
+             83: ("hybrid_move", "moves")}
 FEW = [40, 63, 64, 65, 70, 71]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
@@ -32,7 +35,7 @@ def test_every_planted_bug_is_listed():
     for name in os.listdir(folder):
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             found |= {int(n) for n in re.findall(r"WEIR_BUG_(\d+)", f.read())}
-    assert found == set(BUGS)
+    assert found == set(BUGS) | set(HOST_BUGS)
 
 
 @pytest.mark.parametrize("bug", CHOSEN)
@@ -51,3 +54,23 @@ def test_planted_bug_is_caught(bug):
     told = got.stdout + got.stderr
     assert "FAILED" in told or "weir-emu" in told, told  # by what it says, not for want of a library
     assert "FAILED  ] GROUP SETUP" not in told, told
+
+
+@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81])
+def test_planted_bug_of_the_host_is_caught(bug):
+    """What a copy beside the work may overwrite is a matter of the host's fences alone."""
+    source, subject = HOST_BUGS[bug]
+    planted = os.path.join(BUILD, "planted", f"{bug}.host")
+    test = os.path.join(BUILD, "obj", "tests", "unit", f"engine_cuda_{subject}.o")
+    if os.path.exists(planted):
+        os.unlink(planted)
+    build = os.path.relpath(BUILD, ROOT)
+    subprocess.run(["make", "-C", ROOT, f"BUILD={build}", "CUDA=no",
+                    os.path.relpath(os.path.join(BUILD, "unit", f"engine_cuda_{subject}"), ROOT),
+                    os.path.relpath(planted, ROOT), f"PLANT=engine/cuda/{source}.c",
+                    f"PLANT_TEST={os.path.relpath(test, ROOT)}"], check=True, stdout=subprocess.DEVNULL)
+    emulator = os.path.join(BUILD, "tests", "libweir-emu.so")
+    got = subprocess.run([planted], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+                         env={**os.environ, "WEIR_CUDA_LIBRARY": emulator})
+    assert got.returncode != 0, f"bug {bug} of {source}.c: {subject}'s test passes"
+    assert "FAILED" in got.stdout + got.stderr or "weir-emu" in got.stdout + got.stderr, got.stderr
