@@ -11,7 +11,7 @@
  * then on begin() starts the graph, and the forward pass still calls every operator, but the device
  * ignores them (eng_cuda_mute) until end(). Logits go to pinned memory there. When scratch has to
  * grow, all graphs go. Where the host takes part in a step (experts that it computes, ops_hybrid.c)
- * the step is a row of graphs, with the host's parts between them: docs/decisions/047.
+ * the step is a row of graphs, with the host's parts between them: docs/decisions/048.
  */
 #include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
