@@ -117,6 +117,9 @@ struct eng_step {
 
 /* ---- the table ---- */
 
+#define ENG_PLACES_MAX 16
+#define ENG_EVERYWHERE UINT32_MAX
+
 struct eng_ops {
     const char *name;
     bool host;           /* device addresses are host addresses */
@@ -133,9 +136,18 @@ struct eng_ops {
     /* All its memory is given back already. Also after a failed open. */
     void (*close)(struct eng_model *m);
 
-    /* Memory of the device, aligned to 256 bytes, of undefined content; bytes may be 0. *out is
+    /* Places: memories of their own (several GPUs), numbered from 0; at most ENG_PLACES_MAX. A
+     * layer's weights, cache and the scratch of its operators are in one place; where layer l is,
+     * and places there are, does not change. NULL: there is one. */
+    uint32_t (*places)(const struct eng_model *m);
+    uint32_t (*place_of)(const struct eng_model *m, uint32_t l);
+    /* Weights and vectors that come from now on belong into this place (ENG_EVERYWHERE: vectors
+     * that all layers need). NULL: there is one. */
+    void (*loading)(struct eng_model *m, uint32_t place);
+
+    /* Memory of a place, aligned to 256 bytes, of undefined content; bytes may be 0. *out is
      * NULL on failure. */
-    enum base_status (*take)(const struct eng_model *m, uint64_t bytes, void **out,
+    enum base_status (*take)(const struct eng_model *m, uint32_t place, uint64_t bytes, void **out,
                              struct base_err *err);
     void (*give)(const struct eng_model *m, void *p); /* NULL is fine */
     /* In the order of operators. upload() may return before it is done with src only if it has
@@ -176,6 +188,11 @@ struct eng_ops {
     void (*begin)(struct eng_fwd *f);
     /* Waits for the step. Nothing that fails later may be told as done. */
     enum base_status (*end)(struct eng_fwd *f, struct base_err *err);
+
+    /* What follows is of layer f->layer. Sets f->s to the scratch of its place, with the residual
+     * stream, and what else goes from layer to layer, in it; f->in too, if that is s->x. NULL:
+     * there is one place. */
+    void (*layer)(struct eng_fwd *f);
 
     /* s->x[n][n_stream][n_embd] = row token of m->embd * embedding_scale, the same in all streams;
      * s->cs[k][n][n_rot] = cos and sin of pos * freq[i], times mscale, side by side, of each

@@ -24,10 +24,18 @@ bool eng_args_u32(const char *z, uint32_t max, uint32_t *out)
     return true;
 }
 
-bool eng_args_experts(const char *name, const char *value, struct eng_model_opts *o, bool *known)
+bool eng_args_gpus(const char *name, const char *value, struct eng_model_opts *o, bool *known)
 {
-    bool experts = base_str_is(base_str_c(name), "--gpu-experts");
-    *known = experts || base_str_is(base_str_c(name), "--send-from");
+    struct base_str s = base_str_c(name), v = base_str_c(value);
+    *known = true;
+    if (base_str_is(s, "--gpus"))
+        return eng_args_u32(value, ENG_GPUS_MAX, &o->n_gpus) && o->n_gpus > 0;
+    if (base_str_is(s, "--split")) {
+        o->split = base_str_is(v, "experts") ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
+        return base_str_is(v, "experts") || base_str_is(v, "layers");
+    }
+    bool experts = base_str_is(s, "--gpu-experts");
+    *known = experts || base_str_is(s, "--send-from");
     if (!*known)
         return true;
     o->split_experts = o->split_experts || experts;

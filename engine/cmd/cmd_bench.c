@@ -42,8 +42,8 @@ struct bench {
 static const char USAGE[] =
     "usage: weir model bench FILE.gguf [-t 2] [--pp 512] [--tg 128] "
     "[--parallel 1] [--reps 3]\n                        [--activations auto|int8|int16]\n"
-    "                        [--device cpu|ref|cuda|emulated] [--kv f16|f32]\n"
-    "                        [--gpu-experts N] [--send-from N]\n";
+    "                        [--device cpu|ref|cuda|emulated] [--kv f16|f32]\n" ENG_ARGS_GPUS
+        ENG_ARGS_GPUS_HELP;
 
 static bool parse_args(int argc, char **argv, struct bench *b)
 {
@@ -61,7 +61,7 @@ static bool parse_args(int argc, char **argv, struct bench *b)
     for (int i = 1; i < argc; i++) {
         bool ok = false, known = false;
         uint64_t v;
-        if (i + 1 < argc && eng_args_experts(argv[i], argv[i + 1], &b->opts, &known) && known) {
+        if (i + 1 < argc && eng_args_gpus(argv[i], argv[i + 1], &b->opts, &known) && known) {
             i++;
             continue;
         }

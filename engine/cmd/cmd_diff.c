@@ -33,12 +33,13 @@ static const char USAGE[] =
     "usage: weir model diff A.gguf B.gguf {-p TEXT | --prompts FILE | --tokens 1,2,3}... [--raw]\n"
     "           [--device-a ref] [--device-b cpu] [--activations-a auto|int8|int16]\n"
     "           [--activations-b ...] [--kv-a f16|f32] [--kv-b ...] [--tolerance 1e-6]\n"
-    "           [--max-abs X] [--margin X] [-t THREADS]\n"
+    "           [--max-abs X] [--margin X] [-t THREADS]\n" ENG_ARGS_GPUS
     "Compares what each layer puts out, the experts it chose, and the logits. B.gguf may be the\n"
     "same file on another device. --tolerance bounds the normalised squared error of each layer.\n"
     "--margin X: a choice of experts or keys may fall the other way where A's scores (on ref or\n"
     "cpu) are nearer than X standard deviations, and tokens behind it are not held to the bounds.\n"
-    "JSON on standard output. Exit: 0 all within bounds, 1 not, 2 bad usage or file.\n";
+    "JSON on standard output. Exit: 0 all within bounds, 1 not, 2 bad usage or "
+    "file.\n" ENG_ARGS_GPUS_HELP;
 
 struct side {
     const char *file;
@@ -202,6 +203,12 @@ static int option(struct diff *d, const char *name, const char *value)
         return eng_args_device("diff", value, &d->a.opts.device) ? 1 : -1;
     if (base_str_is(s, "--device-b"))
         return eng_args_device("diff", value, &d->b.opts.device) ? 1 : -1;
+    if (!eng_args_gpus(name, value, &d->b.opts, &known))
+        return 0;
+    if (known) { /* of a side that is on GPUs */
+        (void)eng_args_gpus(name, value, &d->a.opts, &known);
+        return 1;
+    }
     if (base_str_is(s, "--activations-a"))
         return eng_activations_parse(v, &d->a.opts.activations);
     if (base_str_is(s, "--activations-b"))

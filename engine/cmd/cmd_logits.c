@@ -23,10 +23,7 @@ struct logits_args {
 static const char USAGE[] =
     "usage: weir model logits FILE.gguf --tokens 1,2,3 [--pos 0] [--context N] --out OUT.f32\n"
     "                         [--device cpu|ref|cuda|emulated] [--kv f16|f32] [-t THREADS]\n"
-    "                         [--activations auto|int8|int16] [--gpu-experts N] [--send-from N]\n"
-    "--gpu-experts: of each layer, the others are computed by the CPU; or, of slices of "
-    "--send-from\n"
-    "tokens and more, sent to the GPU\n";
+    "                         [--activations auto|int8|int16]\n" ENG_ARGS_GPUS ENG_ARGS_GPUS_HELP;
 
 static bool parse_args(int argc, char **argv, struct logits_args *a)
 {
@@ -38,7 +35,7 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
             a->file = argv[i];
         } else if (i + 1 == argc) {
             ok = false;
-        } else if (!(ok = eng_args_experts(argv[i], argv[i + 1], &a->opts, &known)) || known) {
+        } else if (!(ok = eng_args_gpus(argv[i], argv[i + 1], &a->opts, &known)) || known) {
             i++;
         } else if (base_str_is(s, "--device")) {
             if (!eng_args_device("logits", argv[++i], &a->opts.device))

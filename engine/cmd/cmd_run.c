@@ -19,9 +19,9 @@
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
-    "           [--device cpu|ref|cuda|emulated] [--kv f16|f32] [--activations auto|int8|int16]\n"
-    "           [--gpu-experts N] [--send-from N]\n"
-    "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]";
+    "           [--device cpu|ref|cuda|emulated] [--kv f16|f32] [--activations "
+    "auto|int8|int16]\n" ENG_ARGS_GPUS
+    "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]\n" ENG_ARGS_GPUS_HELP;
 
 struct opts {
     const char *file, *prompt, *system, *stop, *key;
@@ -48,7 +48,7 @@ static bool option(struct opts *o, struct base_str name, const char *z)
 {
     double v = 0;
     bool ok = true, known = false;
-    if (!(ok = eng_args_experts(name.p, z, &o->model, &known)) || known)
+    if (!(ok = eng_args_gpus(name.p, z, &o->model, &known)) || known)
         return ok;
     if (base_str_is(name, "-p"))
         o->prompt = z;

@@ -43,9 +43,10 @@ struct eng_cpu_keys eng_cpu_keys(const struct eng_fwd *f, uint32_t seq, uint32_t
     const struct eng_cache *c = f->c;
     uint32_t from = y->kv_from, g = more ? c->group_more[from] : c->group_of[from];
     const struct eng_page_group *t = &c->groups[g];
+    const struct eng_cache_part *p = eng_part(c, from);
     size_t k_head = (size_t)ENG_PAGE * y->n_dim, v_head = (size_t)ENG_PAGE * y->n_vdim;
-    return (struct eng_cpu_keys){.k = c->k + (more ? c->more_at : c->k_at)[from] + h * k_head,
-                                 .v = c->v + (more ? c->more_v_at : c->v_at)[from] + h * v_head,
+    return (struct eng_cpu_keys){.k = p->k + (more ? c->more_at : c->k_at)[from] + h * k_head,
+                                 .v = p->v + (more ? c->more_v_at : c->v_at)[from] + h * v_head,
                                  .k_page = y->n_head_kv * k_head,
                                  .v_page = y->n_head_kv * v_head,
                                  .pages = t->table + (size_t)seq * t->max_pages};
@@ -59,8 +60,9 @@ static void store(const struct eng_fwd *f, uint32_t t, const float *k, const flo
     uint32_t cell = f->s->cell[t], in_page = cell % ENG_PAGE;
     size_t k_head = (size_t)ENG_PAGE * y->n_dim, v_head = (size_t)ENG_PAGE * y->n_vdim;
     uint32_t g = c->group_of[f->layer], seq = f->s->seq[t], heads = y->n_head_kv;
-    float *kc = c->k + c->k_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * k_head);
-    float *vc = c->v + c->v_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * v_head);
+    const struct eng_cache_part *p = eng_part(c, f->layer);
+    float *kc = p->k + c->k_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * k_head);
+    float *vc = p->v + c->v_at[f->layer] + eng_cpu_page(c, g, seq, cell, heads * v_head);
     for (uint32_t h = 0; h < heads; h++) {
         for (uint32_t i = 0; i < y->n_dim; i++)
             kc[h * k_head + eng_key_at(y->n_dim, in_page, i)] = k[(size_t)h * y->n_dim + i];

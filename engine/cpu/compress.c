@@ -69,10 +69,11 @@ static void squeeze(struct eng_fwd *f, struct ring r, size_t at, bool index)
         r.at = eng_state(f->c, f->layer, s->state[t]) + at;
         if (take_token(f, &r, t, key)) {
             const struct eng_cache *c = f->c;
+            const struct eng_cache_part *p = eng_part(c, f->layer);
             size_t page =
                 eng_cpu_page(c, c->group_more[f->layer], seq, cell, (size_t)ENG_PAGE * r.length);
-            float *k = (index ? c->x + c->x_at[f->layer] : c->k + c->more_at[f->layer]) + page;
-            float *v = c->v + c->more_v_at[f->layer] + page;
+            float *k = (index ? p->x + c->x_at[f->layer] : p->k + c->more_at[f->layer]) + page;
+            float *v = p->v + c->more_v_at[f->layer] + page;
             cell %= ENG_PAGE;
             for (uint32_t i = 0; i < r.length; i++)
                 k[eng_key_at(r.length, cell, i)] = key[i];

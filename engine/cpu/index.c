@@ -132,7 +132,7 @@ static void index_row(void *ctx, uint32_t t)
         k[i] = (k[i] - mean) * scale * x->k_norm[i] + x->k_norm_bias[i];
     eng_rope(k, set->n_rot, p->neox, cs);
     uint32_t cell = f->s->cell[t];
-    float *page = f->c->x + f->c->x_at[f->layer] +
+    float *page = eng_part(f->c, f->layer)->x + f->c->x_at[f->layer] +
                   eng_cpu_page(f->c, f->c->group_of[f->layer], f->s->seq[t], cell,
                                (size_t)ENG_PAGE * p->n_dim);
     for (uint32_t i = 0; i < p->n_dim; i++)
@@ -149,7 +149,7 @@ void eng_cpu_choose(struct eng_fwd *f, uint32_t t, uint32_t thread, uint32_t n, 
         &c->groups[f->y->ratio ? c->group_more[f->layer] : c->group_of[f->layer]];
     struct score_job j = {.q = f->s->iq + (size_t)t * p->n_head * p->n_dim,
                           .w = f->s->iw + (size_t)t * p->n_head,
-                          .k = c->x + c->x_at[f->layer],
+                          .k = eng_part(c, f->layer)->x + c->x_at[f->layer],
                           .pages = g->table + (size_t)f->s->seq[t] * g->max_pages,
                           .n_head = p->n_head,
                           .n_dim = p->n_dim,

@@ -33,12 +33,13 @@ static void cpu_close(struct eng_model *m)
 /* ---- memory ---- */
 
 /* Large pieces are the system's own pages, which it hands out when they are first written. */
-static enum base_status cpu_take(const struct eng_model *m, uint64_t bytes, void **out,
-                                 struct base_err *err)
+static enum base_status cpu_take(const struct eng_model *m, uint32_t place, uint64_t bytes,
+                                 void **out, struct base_err *err)
 {
     void *p = NULL;
     *out = NULL;
     (void)m;
+    (void)place;
     if (bytes > PTRDIFF_MAX || posix_memalign(&p, 256, bytes ? bytes : 1) != 0)
         return base_err_set(err, BASE_ENOMEM, "out of memory (%llu bytes)",
                             (unsigned long long)bytes);

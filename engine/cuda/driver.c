@@ -15,7 +15,7 @@
  * The context is the device's primary one: it is made current at every entry, so that the device
  * may be used from any thread, one at a time.
  */
-#include "engine/cuda/driver.h"
+#include "engine/cuda/driver_int.h"
 
 #include "engine/cuda/images.h"
 #include "engine/cuda/selftest.h"
@@ -27,25 +27,6 @@
 #include <unistd.h>
 
 #define DRIVER_MIN 12000 /* CUDA version; the images may need a later one (images.h) */
-
-struct eng_cuda {
-    struct eng_cu_api cu;
-    void *lib;
-    struct eng_cuda_info info;
-    eng_cu_device dev;
-    eng_cu_context ctx;
-    eng_cu_stream stream, beside;
-    eng_cu_module *modules;
-    size_t n_modules;
-    eng_cu_function kernels[ENG_CUDA_N_KERNELS];
-    uint32_t max_dynamic[ENG_CUDA_N_KERNELS];
-    enum base_status st; /* the first error since the last sync */
-    struct base_err err;
-    bool lost, muted;
-    eng_cu_event fences[ENG_CUDA_FENCES];
-    bool fenced[ENG_CUDA_FENCES];
-    struct eng_cuda_calls calls;
-};
 
 static const char *const kernel_names[] = {
 #define NAME(name) #name,
@@ -74,8 +55,7 @@ static const char *error_text(const struct eng_cuda *d, eng_cu_result r)
     return z;
 }
 
-/* Records an answer of the driver; true if it is an error. */
-static bool fail(struct eng_cuda *d, eng_cu_result r, const char *what)
+bool eng_cuda_fail(struct eng_cuda *d, eng_cu_result r, const char *what)
 {
     if (r == ENG_CU_OK)
         return false;
@@ -87,10 +67,10 @@ static bool fail(struct eng_cuda *d, eng_cu_result r, const char *what)
     return true;
 }
 
-/* Whether work may be asked for; makes the context the thread's. */
-static bool ready(struct eng_cuda *d)
+bool eng_cuda_ready(struct eng_cuda *d)
 {
-    return !d->muted && d->st == BASE_OK && !fail(d, d->cu.ctx_set(d->ctx), "taking the device");
+    return !d->paper && !d->muted && d->st == BASE_OK &&
+           !eng_cuda_fail(d, d->cu.ctx_set(d->ctx), "taking the device");
 }
 
 /* ---- the library ---- */
@@ -198,7 +178,11 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
             err, BASE_EINVAL,
             "the NVIDIA driver is too old: it speaks CUDA %u.%u, this build needs %u.0",
             d->info.driver / 1000, d->info.driver % 1000 / 10, want / 1000);
-    if ((r = d->cu.device_get(&d->dev, 0)) ||
+    if (r == ENG_CU_OK && d->info.ordinal >= (uint32_t)n)
+        return base_err_set(err, BASE_ENOENT,
+                            "this machine has %d CUDA device%s, so there is none for number %u", n,
+                            n == 1 ? "" : "s", d->info.ordinal);
+    if ((r = d->cu.device_get(&d->dev, (int)d->info.ordinal)) ||
         (r = d->cu.device_name(d->info.name, sizeof d->info.name, d->dev)) ||
         (r = d->cu.device_memory(&d->info.memory, d->dev)))
         return no_answer(d, r, "the device does not say what it is", err);
@@ -217,9 +201,10 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
         return no_answer(d, r, d->info.name, err);
     }
     size_t total;
+    r = d->cu.ctx_set(d->ctx);
     for (size_t i = 0; i < ENG_CUDA_FENCES && r == ENG_CU_OK; i++)
         r = d->cu.event_create(&d->fences[i], ENG_CU_EVENT_NO_TIMING);
-    if (r || (r = d->cu.ctx_set(d->ctx)) ||
+    if (r || (r = d->cu.event_create(&d->here, ENG_CU_EVENT_NO_TIMING)) ||
         (r = d->cu.stream_create(&d->stream, ENG_CU_STREAM_NON_BLOCKING)) ||
         (r = d->cu.stream_create(&d->beside, ENG_CU_STREAM_NON_BLOCKING)) ||
         (r = d->cu.mem_info(&d->info.memory_free, &total)))
@@ -310,13 +295,15 @@ static enum base_status self_test(struct eng_cuda *d, struct base_err *err)
     return st;
 }
 
-enum base_status eng_cuda_open(enum eng_cuda_kind kind, struct eng_cuda **out, struct base_err *err)
+enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct eng_cuda **out,
+                               struct base_err *err)
 {
     *out = NULL;
     struct eng_cuda *d = calloc(1, sizeof *d);
     if (!d)
         return base_err_set(err, BASE_ENOMEM, "no memory for a device");
     d->info.emulated = kind == ENG_CUDA_EMULATED;
+    d->info.ordinal = ordinal;
     enum base_status st = open_library(d, err);
     if (st == BASE_OK)
         st = open_device(d, err);
@@ -338,6 +325,8 @@ void eng_cuda_close(struct eng_cuda *d)
         return;
     if (d->ctx) {
         (void)d->cu.ctx_set(d->ctx);
+        eng_cuda_peers_close(d);
+        eng_cuda_arena_close(d);
         for (size_t i = 0; i < d->n_modules; i++)
             (void)d->cu.module_unload(d->modules[i]);
         for (size_t i = 0; i < ENG_CUDA_FENCES; i++)
@@ -349,6 +338,7 @@ void eng_cuda_close(struct eng_cuda *d)
             (void)d->cu.stream_destroy(d->stream);
         (void)d->cu.ctx_release(d->dev);
     }
+    free(d->arena.live);
     free(d->modules);
     free(d); /* the library stays: drivers start threads of their own */
 }
@@ -363,45 +353,56 @@ const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d)
 void *eng_cuda_alloc(struct eng_cuda *d, size_t n)
 {
     eng_cu_ptr p = 0;
-    if (n == 0 || !ready(d))
+    if (n != 0 && d->arena.base)
+        return eng_cuda_arena_take(d, n);
+    if (n == 0 || !eng_cuda_ready(d))
         return NULL;
     eng_cu_result r = d->cu.mem_alloc(&p, n);
-    if (r == ENG_CU_OUT_OF_MEMORY || fail(d, r, "taking memory"))
+    if (r == ENG_CU_OUT_OF_MEMORY || eng_cuda_fail(d, r, "taking memory"))
         return NULL;
     return (void *)(uintptr_t)p;
 }
 
 void eng_cuda_free(struct eng_cuda *d, void *p)
 {
+    if (p && d->arena.base) {
+        (void)eng_cuda_wait(d); /* as the driver does */
+        eng_cuda_arena_give(d, p);
+        return;
+    }
     if (p && d->cu.ctx_set(d->ctx) == ENG_CU_OK)
-        (void)fail(d, d->cu.mem_free((uintptr_t)p), "giving memory back");
+        (void)eng_cuda_fail(d, d->cu.mem_free((uintptr_t)p), "giving memory back");
 }
 
 void *eng_cuda_host_alloc(struct eng_cuda *d, size_t n)
 {
     void *p = NULL;
-    if (n == 0 || !ready(d))
+    if (d->paper)
+        return calloc(1, n ? n : 1);
+    if (n == 0 || !eng_cuda_ready(d))
         return NULL;
     eng_cu_result r = d->cu.host_alloc(&p, n, ENG_CU_HOST_PORTABLE);
-    if (r == ENG_CU_OUT_OF_MEMORY || fail(d, r, "taking pinned memory"))
+    if (r == ENG_CU_OUT_OF_MEMORY || eng_cuda_fail(d, r, "taking pinned memory"))
         return NULL;
     return p;
 }
 
 void eng_cuda_host_free(struct eng_cuda *d, void *p)
 {
-    if (p && d->cu.ctx_set(d->ctx) == ENG_CU_OK)
-        (void)fail(d, d->cu.host_free(p), "giving pinned memory back");
+    if (d->paper)
+        free(p);
+    else if (p && d->cu.ctx_set(d->ctx) == ENG_CU_OK)
+        (void)eng_cuda_fail(d, d->cu.host_free(p), "giving pinned memory back");
 }
 
 static void upload(struct eng_cuda *d, eng_cu_stream to_stream, void *to, const void *from,
                    size_t n)
 {
-    if (n == 0 || !ready(d))
+    if (n == 0 || !eng_cuda_ready(d))
         return;
     d->calls.copies++;
     d->calls.bytes_up += n;
-    (void)fail(d, d->cu.h2d((uintptr_t)to, from, n, to_stream), "copying to the device");
+    (void)eng_cuda_fail(d, d->cu.h2d((uintptr_t)to, from, n, to_stream), "copying to the device");
 }
 
 void eng_cuda_upload(struct eng_cuda *d, void *to, const void *from, size_t n)
@@ -416,28 +417,28 @@ void eng_cuda_upload_beside(struct eng_cuda *d, void *to, const void *from, size
 
 void eng_cuda_download(struct eng_cuda *d, void *to, const void *from, size_t n)
 {
-    if (n == 0 || !ready(d))
+    if (n == 0 || !eng_cuda_ready(d))
         return;
     d->calls.copies++;
     d->calls.bytes_down += n;
-    (void)fail(d, d->cu.d2h(to, (uintptr_t)from, n, d->stream), "copying from the device");
+    (void)eng_cuda_fail(d, d->cu.d2h(to, (uintptr_t)from, n, d->stream), "copying from the device");
 }
 
 void eng_cuda_copy(struct eng_cuda *d, void *to, const void *from, size_t n)
 {
-    if (n == 0 || !ready(d))
+    if (n == 0 || !eng_cuda_ready(d))
         return;
     d->calls.copies++;
-    (void)fail(d, d->cu.d2d((uintptr_t)to, (uintptr_t)from, n, d->stream),
-               "copying within the device");
+    (void)eng_cuda_fail(d, d->cu.d2d((uintptr_t)to, (uintptr_t)from, n, d->stream),
+                        "copying within the device");
 }
 
 void eng_cuda_fill(struct eng_cuda *d, void *to, uint8_t byte, size_t n)
 {
-    if (n == 0 || !ready(d))
+    if (n == 0 || !eng_cuda_ready(d))
         return;
     d->calls.copies++;
-    (void)fail(d, d->cu.set_d8((uintptr_t)to, byte, n, d->stream), "filling memory");
+    (void)eng_cuda_fail(d, d->cu.set_d8((uintptr_t)to, byte, n, d->stream), "filling memory");
 }
 
 /* ---- work ---- */
@@ -445,11 +446,11 @@ void eng_cuda_fill(struct eng_cuda *d, void *to, uint8_t byte, size_t n)
 void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda_dim grid,
                      struct eng_cuda_dim block, uint32_t shared, const void *args, size_t size)
 {
-    if (grid.x == 0 || grid.y == 0 || grid.z == 0 || !ready(d))
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0 || !eng_cuda_ready(d))
         return;
     if (shared > d->max_dynamic[k]) {
-        if (fail(d, d->cu.func_set(d->kernels[k], ENG_CU_FUNC_MAX_DYNAMIC, (int)shared),
-                 kernel_names[k]))
+        if (eng_cuda_fail(d, d->cu.func_set(d->kernels[k], ENG_CU_FUNC_MAX_DYNAMIC, (int)shared),
+                          kernel_names[k]))
             return;
         d->max_dynamic[k] = shared;
     }
@@ -457,10 +458,10 @@ void eng_cuda_launch(struct eng_cuda *d, enum eng_cuda_kernel k, struct eng_cuda
      * compares its size with the kernel's. */
     void *extra[] = {(void *)1, (void *)(uintptr_t)args, (void *)2, &size, NULL};
     d->calls.launches++;
-    (void)fail(d,
-               d->cu.launch(d->kernels[k], grid.x, grid.y, grid.z, block.x, block.y, block.z,
-                            shared, d->stream, NULL, extra),
-               kernel_names[k]);
+    (void)eng_cuda_fail(d,
+                        d->cu.launch(d->kernels[k], grid.x, grid.y, grid.z, block.x, block.y,
+                                     block.z, shared, d->stream, NULL, extra),
+                        kernel_names[k]);
 }
 
 static eng_cu_stream stream_of(const struct eng_cuda *d, enum eng_cuda_queue queue)
@@ -470,10 +471,11 @@ static eng_cu_stream stream_of(const struct eng_cuda *d, enum eng_cuda_queue que
 
 void eng_cuda_fence_in(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which)
 {
-    if (!ready(d))
+    if (!eng_cuda_ready(d))
         return;
     d->calls.fences++;
-    if (!fail(d, d->cu.event_record(d->fences[which], stream_of(d, queue)), "marking a place"))
+    if (!eng_cuda_fail(d, d->cu.event_record(d->fences[which], stream_of(d, queue)),
+                       "marking a place"))
         d->fenced[which] = true;
 }
 
@@ -484,36 +486,37 @@ void eng_cuda_fence(struct eng_cuda *d, uint32_t which)
 
 void eng_cuda_follow(struct eng_cuda *d, enum eng_cuda_queue queue, uint32_t which)
 {
-    if (!d->fenced[which] || !ready(d))
+    if (!d->fenced[which] || !eng_cuda_ready(d))
         return;
     d->calls.fences++;
-    (void)fail(d, d->cu.stream_wait(stream_of(d, queue), d->fences[which], 0),
-               "waiting for a place");
+    (void)eng_cuda_fail(d, d->cu.stream_wait(stream_of(d, queue), d->fences[which], 0),
+                        "waiting for a place");
 }
 
 bool eng_cuda_fence_passed(struct eng_cuda *d, uint32_t which)
 {
     if (!d->fenced[which])
         return true;
-    if (!ready(d))
+    if (!eng_cuda_ready(d))
         return false;
     d->calls.fences++;
     eng_cu_result r = d->cu.event_query(d->fences[which]);
-    return r != ENG_CU_NOT_READY && !fail(d, r, "asking for a place");
+    return r != ENG_CU_NOT_READY && !eng_cuda_fail(d, r, "asking for a place");
 }
 
 void eng_cuda_fence_wait(struct eng_cuda *d, uint32_t which)
 {
-    if (!d->fenced[which] || !ready(d))
+    if (!d->fenced[which] || !eng_cuda_ready(d))
         return;
     d->calls.waits++;
-    (void)fail(d, d->cu.event_sync(d->fences[which]), "waiting for a place");
+    (void)eng_cuda_fail(d, d->cu.event_sync(d->fences[which]), "waiting for a place");
 }
 
 void eng_cuda_graph_begin(struct eng_cuda *d)
 {
-    if (ready(d))
-        (void)fail(d, d->cu.capture_begin(d->stream, ENG_CU_CAPTURE_THREAD_LOCAL), "recording");
+    if (eng_cuda_ready(d))
+        (void)eng_cuda_fail(d, d->cu.capture_begin(d->stream, ENG_CU_CAPTURE_THREAD_LOCAL),
+                            "recording");
 }
 
 eng_cu_graph_exec eng_cuda_graph_end(struct eng_cuda *d)
@@ -521,26 +524,26 @@ eng_cu_graph_exec eng_cuda_graph_end(struct eng_cuda *d)
     eng_cu_graph g = NULL;
     eng_cu_graph_exec x = NULL;
     /* also after a failure: a capture that stays open would spoil the stream */
-    if (fail(d, d->cu.capture_end(d->stream, &g), "recording") || !g)
+    if (eng_cuda_fail(d, d->cu.capture_end(d->stream, &g), "recording") || !g)
         return NULL;
-    if (d->st == BASE_OK && fail(d, d->cu.graph_instantiate(&x, g, 0), "making a graph"))
+    if (d->st == BASE_OK && eng_cuda_fail(d, d->cu.graph_instantiate(&x, g, 0), "making a graph"))
         x = NULL;
-    (void)fail(d, d->cu.graph_free(g), "making a graph");
+    (void)eng_cuda_fail(d, d->cu.graph_free(g), "making a graph");
     return x;
 }
 
 void eng_cuda_graph_run(struct eng_cuda *d, eng_cu_graph_exec g)
 {
-    if (!ready(d))
+    if (!eng_cuda_ready(d))
         return;
     d->calls.graphs++;
-    (void)fail(d, d->cu.graph_launch(g, d->stream), "running a graph");
+    (void)eng_cuda_fail(d, d->cu.graph_launch(g, d->stream), "running a graph");
 }
 
 void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g)
 {
     if (g && d->cu.ctx_set(d->ctx) == ENG_CU_OK)
-        (void)fail(d, d->cu.graph_exec_free(g), "freeing a graph");
+        (void)eng_cuda_fail(d, d->cu.graph_exec_free(g), "freeing a graph");
 }
 
 void eng_cuda_mute(struct eng_cuda *d, bool on)
@@ -550,9 +553,9 @@ void eng_cuda_mute(struct eng_cuda *d, bool on)
 
 bool eng_cuda_wait(struct eng_cuda *d)
 {
-    if (ready(d)) {
+    if (eng_cuda_ready(d)) {
         d->calls.waits++;
-        (void)fail(d, d->cu.stream_sync(d->stream), "waiting for the device");
+        (void)eng_cuda_fail(d, d->cu.stream_sync(d->stream), "waiting for the device");
     }
     return d->st == BASE_OK;
 }

@@ -1,5 +1,5 @@
 /* driver.h - a CUDA device, as the rest of the engine sees it: memory, copies, launches, one stream
- * of work, and what went wrong.
+ * of work, what went wrong; and how several devices of a machine work together.
  *
  * The driver (libcuda.so.1) is looked for when a device is opened and never before; a build needs
  * no toolkit for any of this, and a machine needs no driver to run Weir. The same functions drive
@@ -36,18 +36,44 @@ struct eng_cuda_info {
     size_t memory_free;  /* when it was opened */
     uint32_t shared_max; /* bytes a block may have, static and dynamic */
     uint32_t driver;     /* CUDA version that the driver speaks: 13000 for 13.0 */
+    uint32_t ordinal;    /* which of the machine's devices */
     bool emulated;
 };
 
-/* Opens device 0 and loads all kernels. *out is owned by the caller; NULL on failure, and err says
- * in one sentence what is missing: BASE_ENOENT no driver, no device, no images in this build;
- * BASE_EINVAL a driver too old, an architecture without an image, a device that fails its self
- * test; BASE_ENOMEM; BASE_EIO any other answer of the driver. Blocks for up to seconds. */
-enum base_status eng_cuda_open(enum eng_cuda_kind kind, struct eng_cuda **out,
+#define ENG_CUDA_DEVICES 16 /* of one machine, at most */
+
+/* Opens the machine's device number `ordinal`, as the driver counts them (CUDA_VISIBLE_DEVICES
+ * picks and orders), below ENG_CUDA_DEVICES, and loads all kernels. *out is owned by the caller;
+ * NULL on failure, and err says in one sentence what is missing: BASE_ENOENT no driver, no device,
+ * no images in this build; BASE_EINVAL a driver too old, an architecture without an image, a device
+ * that fails its self test; BASE_ENOMEM; BASE_EIO any other answer of the driver. Blocks for up to
+ * seconds. */
+enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct eng_cuda **out,
                                struct base_err *err) BASE_MUST_CHECK;
 /* Waits for work under way. NULL is fine. */
 void eng_cuda_close(struct eng_cuda *d);
 const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d);
+
+/* ---- memory (driver_arena.c) ---- */
+
+/* Takes n bytes of the driver, once; all memory comes out of them from then on. Before: every piece
+ * is asked of the driver. BASE_ENOMEM tells in one sentence what is free and what is needed. */
+enum base_status eng_cuda_reserve(struct eng_cuda *d, size_t n,
+                                  struct base_err *err) BASE_MUST_CHECK;
+struct eng_cuda_memory {
+    size_t reserved;   /* bytes of the reservation; 0: there is none */
+    size_t used, peak; /* of them, in pieces: now, and the most so far */
+    size_t extent;     /* a reservation of this many would have done */
+};
+void eng_cuda_memory(const struct eng_cuda *d, struct eng_cuda_memory *out);
+/* Whether p is of its reservation. */
+bool eng_cuda_owns(const struct eng_cuda *d, const void *p);
+/* What a piece of n bytes takes of a reservation. */
+size_t eng_cuda_span(const struct eng_cuda *d, size_t n);
+/* A device on paper, like that one: memory is counted, nothing is done, nothing fails. NULL: out of
+ * memory. For eng_cuda_close. */
+struct eng_cuda *eng_cuda_paper(const struct eng_cuda *like) BASE_MUST_CHECK;
+bool eng_cuda_is_paper(const struct eng_cuda *d);
 
 /* n bytes of device memory, aligned to 256 bytes, with anything in them; NULL when there is not so
  * much (no error sticks) or n is 0. The pointer is for kernels and for the copies below: host code
@@ -111,6 +137,30 @@ struct eng_cuda_calls {
     uint64_t bytes_up, bytes_down;
 };
 void eng_cuda_get_calls(const struct eng_cuda *d, struct eng_cuda_calls *out);
+/* ---- several devices of one machine (driver_peer.c) ---- */
+
+/* What is asked of `later` from now on begins when all that `first` was asked for so far is done.
+ * Nothing waits here. Between devices that record one graph (the one that began it, and those that
+ * came to wait for it) this becomes part of the graph; all of them must have been waited for by the
+ * one that began it before it ends. */
+void eng_cuda_after(struct eng_cuda *later, struct eng_cuda *first);
+/* Pieces of `from`'s memory to `to`'s, behind all that either was asked for so far: straight from
+ * device to device where `to` reaches `from`'s memory, else by way of pinned memory. `to` waits for
+ * `from`, which goes on: before it writes the pieces again, or sends to `to` again, it must have
+ * come behind `to` (eng_cuda_after, or a sync of both). An error sticks in one of the two. */
+struct eng_cuda_piece {
+    void *dst;
+    const void *src;
+    size_t n; /* bytes */
+};
+void eng_cuda_send(struct eng_cuda *to, struct eng_cuda *from, const struct eng_cuda_piece *p,
+                   uint32_t n_pieces);
+/* Readies sends from `from` to `to`: whether `to` reaches its memory, and if not, pinned memory for
+ * sends of up to n bytes. BASE_ENOMEM, or BASE_EIO if the driver has another answer. */
+enum base_status eng_cuda_link(struct eng_cuda *to, struct eng_cuda *from, size_t n,
+                               struct base_err *err) BASE_MUST_CHECK;
+/* Whether it does. */
+bool eng_cuda_reaches(const struct eng_cuda *to, const struct eng_cuda *from);
 
 /* Waits until all work is done. The first error since the last call: then nothing of the work since
  * can be relied on. */

@@ -35,6 +35,7 @@ enum {
     ENG_CU_UNSUPPORTED_PTX = 222,
     ENG_CU_NOT_FOUND = 500,
     ENG_CU_NOT_READY = 600,
+    ENG_CU_PEER_ALREADY = 704, /* peer access is on */
     ENG_CU_LAUNCH_FAILED = 719,
     ENG_CU_CAPTURE_UNSUPPORTED = 900
 };
@@ -81,6 +82,12 @@ enum {
     X(ctx_retain, cuDevicePrimaryCtxRetain, (eng_cu_context * c, eng_cu_device d))                 \
     X(ctx_release, cuDevicePrimaryCtxRelease_v2, (eng_cu_device d))                                \
     X(ctx_set, cuCtxSetCurrent, (eng_cu_context c))                                                \
+    X(peer_can, cuDeviceCanAccessPeer, (int *can, eng_cu_device d, eng_cu_device peer))            \
+    X(peer_enable, cuCtxEnablePeerAccess, (eng_cu_context peer, unsigned flags))                   \
+    X(peer_disable, cuCtxDisablePeerAccess, (eng_cu_context peer))                                 \
+    X(peer_copy, cuMemcpyPeerAsync,                                                                \
+      (eng_cu_ptr dst, eng_cu_context to, eng_cu_ptr src, eng_cu_context from, size_t n,           \
+       eng_cu_stream s))                                                                           \
     X(mem_info, cuMemGetInfo_v2, (size_t * free, size_t * total))                                  \
     X(mem_alloc, cuMemAlloc_v2, (eng_cu_ptr * p, size_t n))                                        \
     X(mem_free, cuMemFree_v2, (eng_cu_ptr p))                                                      \

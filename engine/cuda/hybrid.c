@@ -311,7 +311,7 @@ void eng_hybrid_free(struct eng_gpu *g)
 
 void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out)
 {
-    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
+    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
     *out = g && g->hybrid ? g->hybrid->use : (struct eng_hybrid_use){0};
 }
 

@@ -181,7 +181,7 @@ void eng_hybrid_between(struct eng_gpu *g)
 enum base_status eng_hybrid_put(struct eng_model *m, uint32_t layer, uint32_t expert, uint32_t slot,
                                 struct base_err *err)
 {
-    struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
+    struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
     struct eng_hybrid *h = g ? g->hybrid : NULL;
     if (!h || !h->built || layer >= m->hp.n_layer || !h->layers[layer].moe || slot >= h->slots ||
         expert >= h->n_expert || h->hot.layers[layer].slot_of[expert] >= 0)

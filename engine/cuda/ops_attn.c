@@ -27,7 +27,7 @@ struct weir_heads_args eng_gpu_heads_args(const struct eng_fwd *f, int rope, boo
                                     .seq = eng_gpu_word(g, g->at.seq),
                                     .cell = eng_gpu_word(g, g->at.cell),
                                     .base = eng_gpu_word(g, g->at.base),
-                                    .table = p->dev_table,
+                                    .table = p->dev_table[eng_gpu_of(f)->place],
                                     .stride = p->max_pages,
                                     .neox = neox,
                                     .eps = hp->rms_eps,
@@ -111,13 +111,13 @@ void eng_gpu_heads(struct eng_fwd *f)
         norm_of(&a.k, f, y->k_norm);
         turn(&a.k, f, rope, !grouped);
         a.k.post_norm = y->post_qk_norm;
-        a.k.pages = eng_gpu_pages(f, f->c->k, f->c->k_at[f->layer]);
+        a.k.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->k_at[f->layer]);
     }
     if (own && grouped) {
         a.v = kind_of(y->v.tensor ? s->v : s->k, NULL, y->n_head_kv, y->n_vdim);
         if (hp->family->value_norm)
             norm_of(&a.v, f, f->m->ones);
-        a.v.pages = eng_gpu_pages(f, f->c->v, f->c->v_at[f->layer]);
+        a.v.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->v, f->c->v_at[f->layer]);
     }
     eng_cuda_heads(g->d, &a, f->n, f->m->kv_bytes == 4);
 }
@@ -138,9 +138,10 @@ static void attend_far(struct eng_fwd *f, struct weir_attend_args *a)
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_page_group *p = &f->c->groups[f->c->group_more[f->layer]];
     a->ratio = f->y->ratio;
-    a->far = (struct weir_cells){.k = eng_gpu_pages(f, f->c->k, f->c->more_at[f->layer]),
-                                 .table = p->dev_table,
-                                 .stride = p->max_pages};
+    a->far = (struct weir_cells){
+        .k = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->more_at[f->layer]),
+        .table = p->dev_table[eng_gpu_of(f)->place],
+        .stride = p->max_pages};
     (void)g;
 }
 
@@ -170,9 +171,10 @@ void eng_gpu_attend(struct eng_fwd *f)
     struct weir_attend_args *a = &x.a;
     x.n_many = g->n_tile[list] - x.n_few;
     *a = (struct weir_attend_args){
-        .near = {.k = eng_gpu_pages(f, c->k, c->k_at[y->kv_from]),
-                 .v = grouped ? eng_gpu_pages(f, c->v, c->v_at[y->kv_from]) : NULL,
-                 .table = p->dev_table,
+        .near = {.k = eng_gpu_pages(f, eng_part(c, y->kv_from)->k, c->k_at[y->kv_from]),
+                 .v = grouped ? eng_gpu_pages(f, eng_part(c, y->kv_from)->v, c->v_at[y->kv_from])
+                              : NULL,
+                 .table = p->dev_table[eng_gpu_of(f)->place],
                  .stride = p->max_pages},
         .q = all ? g->turned.p : s->q,
         .tile = (const struct weir_tile *)(void *)eng_gpu_word(g, g->at.tiles[list]),
@@ -239,7 +241,7 @@ void eng_gpu_latent_split(struct eng_fwd *f)
     a.k.w = y->kv_a_norm;
     a.k.n_norm = y->n_vdim;
     turn(&a.k, f, rope, true);
-    a.k.pages = eng_gpu_pages(f, f->c->k, f->c->k_at[f->layer]);
+    a.k.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->k_at[f->layer]);
     eng_cuda_heads(g->d, &a, f->n, f->m->kv_bytes == 4);
 }
 
@@ -258,8 +260,9 @@ static struct weir_order order_of(const struct eng_fwd *f)
 static struct weir_states states_of(const struct eng_fwd *f)
 {
     const struct eng_gpu *g = eng_gpu_of(f);
-    return (struct weir_states){.at = f->c->state + f->c->state_at[f->layer],
-                                .each = f->c->state_each,
+    const struct eng_cache_part *p = eng_part(f->c, f->layer);
+    return (struct weir_states){.at = p->state + f->c->state_at[f->layer],
+                                .each = p->state_each,
                                 .slot = eng_gpu_word(g, g->at.slot),
                                 .mark = eng_gpu_word(g, g->at.mark)};
 }
@@ -316,7 +319,7 @@ static struct weir_ring ring_of(const struct eng_fwd *f, const struct eng_squeez
                               .place = w->place,
                               .norm = w->norm,
                               .state = state,
-                              .table = p->dev_table,
+                              .table = p->dev_table[eng_gpu_of(f)->place],
                               .stride = p->max_pages,
                               .length = length,
                               .width = eng_width_of(length, f->y->ratio)};
@@ -327,22 +330,22 @@ void eng_gpu_squeeze(struct eng_fwd *f)
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_hparams *hp = &f->m->hp;
     const struct eng_layer *y = f->y;
-    float *state = f->c->state + f->c->state_at[f->layer];
+    float *state = eng_part(f->c, f->layer)->state + f->c->state_at[f->layer];
     struct weir_compress_args a = {.order = order_of(f),
                                    .states = states_of(f),
                                    .seq = eng_gpu_word(g, g->at.seq),
                                    .cell = eng_gpu_word(g, g->at.cell),
-                                   .freq = hp->rope[y->rope].freq,
+                                   .freq = eng_gpu_copy(g, hp->rope[y->rope].freq),
                                    .eps = hp->rms_eps,
                                    .n_rot = hp->rope[y->rope].n_rot,
                                    .ratio = y->ratio,
                                    .size = eng_ring_of(y->ratio)};
     a.ring[0] = ring_of(f, &y->compress->keys, f->s->squeeze, hp->n_dim, state);
-    a.ring[0].pages = eng_gpu_pages(f, f->c->k, f->c->more_at[f->layer]);
+    a.ring[0].pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->more_at[f->layer]);
     if (y->indexed) {
         state += eng_ring_floats(hp->n_dim, y->ratio);
         a.ring[1] = ring_of(f, &y->compress->index, f->s->squeeze + 2, hp->index.n_dim, state);
-        a.ring[1].pages = eng_gpu_pages(f, f->c->x, f->c->x_at[f->layer]);
+        a.ring[1].pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->x, f->c->x_at[f->layer]);
     }
     eng_cuda_compress(g->d, &a, y->indexed ? 2 : 1, f->m->kv_bytes == 4);
 }

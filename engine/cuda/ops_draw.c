@@ -168,7 +168,7 @@ void eng_gpu_draw(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_drawing j = {who, picked, logits, n_rows};
     eng_gpu_logits(f, a, n_rows);
-    if (g->graph)
+    if (g->set->graph)
         g->drawing = j; /* end() */
     else
         eng_gpu_draw_rows(g, &j);

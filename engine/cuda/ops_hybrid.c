@@ -213,7 +213,7 @@ static void run_slots(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_
 {
     struct eng_hybrid_layer *y = &h->layers[f->layer];
     const struct eng_weight *w[PARTS] = {&y->part[GATE].gpu, &y->part[UP].gpu, &y->part[DOWN].gpu};
-    if (h->slots && (h->g->graph || x->tile_at[h->slots])) /* a graph has it in every step */
+    if (h->slots && (h->g->set->graph || x->tile_at[h->slots])) /* a graph has it in every step */
         run_places(h, f, j, x, 0, h->slots, 0, w);
 }
 
@@ -404,20 +404,20 @@ void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j)
     eng_cuda_download(g->d, h->ids, f->s->ids, pairs * sizeof(uint32_t));
     eng_cuda_download(g->d, h->weights, f->s->weights, pairs * sizeof(float));
     eng_cuda_download(g->d, h->x, g->a.x, (size_t)f->n * f->m->hp.n_embd * sizeof(float));
-    eng_gpu_pause(g);
+    eng_gpu_pause(g->set);
     if (!eng_cuda_wait(g->d))
         return;
     bool send = eng_hybrid_sends(g, f->n) && stage(h);
     lists_make(h, f, send, &x);
     count_tiles(h, &x);
-    eng_gpu_resume(g);
+    eng_gpu_resume(g->set);
     lists_put(h, f, &x);
     run_slots(h, f, j, &x);
     if (send)
         run_sent(h, f, j, &x);
-    eng_gpu_pause(g);
+    eng_gpu_pause(g->set);
     run_cpu(h, f, j, &x);
-    eng_gpu_resume(g);
+    eng_gpu_resume(g->set);
     for (uint32_t e = 0; e < h->n_expert; e++)
         *(h->hot.layers[f->layer].slot_of[e] >= 0 ? &h->use.on_device
           : send                                  ? &h->use.sent

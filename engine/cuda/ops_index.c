@@ -28,20 +28,21 @@ static void choose(struct eng_fwd *f, const struct eng_page_group *p, uint32_t r
     const uint32_t *cell = eng_gpu_word(g, g->at.cell);
     for (uint32_t t = 0; scores && pick && t < f->n; t += tokens) {
         uint32_t n = f->n - t < tokens ? f->n - t : tokens;
-        struct weir_index_args a = {.q = f->s->iq,
-                                    .w = f->s->iw,
-                                    .k = eng_gpu_pages(f, f->c->x, f->c->x_at[f->layer]),
-                                    .table = p->dev_table,
-                                    .tile = tile + t,
-                                    .seq = eng_gpu_word(g, g->at.seq),
-                                    .cell = cell,
-                                    .scores = scores - t * each, /* the launch's first token is t */
-                                    .scores_each = each,
-                                    .stride = p->max_pages,
-                                    .n_head = x->n_head,
-                                    .n_dim = x->n_dim,
-                                    .ratio = ratio,
-                                    .top_k = x->top_k};
+        struct weir_index_args a = {
+            .q = f->s->iq,
+            .w = f->s->iw,
+            .k = eng_gpu_pages(f, eng_part(f->c, f->layer)->x, f->c->x_at[f->layer]),
+            .table = p->dev_table[g->place],
+            .tile = tile + t,
+            .seq = eng_gpu_word(g, g->at.seq),
+            .cell = cell,
+            .scores = scores - t * each, /* the launch's first token is t */
+            .scores_each = each,
+            .stride = p->max_pages,
+            .n_head = x->n_head,
+            .n_dim = x->n_dim,
+            .ratio = ratio,
+            .top_k = x->top_k};
         eng_cuda_index(g->d, &a, whole ? g->n_tile[0] : n, n_keys, f->m->kv_bytes == 4);
         struct weir_choose_args c = {.scores = scores,
                                      .cell = cell + t,
@@ -78,18 +79,19 @@ void eng_gpu_index(struct eng_fwd *f)
     const struct eng_index_params *x = &f->m->hp.index;
     struct weir_heads_args a = eng_gpu_heads_args(f, 0, x->neox);
     a.q = queries(f, 0, false);
-    a.k = (struct weir_head_kind){.x = f->s->ik,
-                                  .w = f->y->index->k_norm,
-                                  .bias = f->y->index->k_norm_bias,
-                                  .pages = eng_gpu_pages(f, f->c->x, f->c->x_at[f->layer]),
-                                  .x_token = x->n_dim,
-                                  .x_head = x->n_dim,
-                                  .n_head = 1,
-                                  .n = x->n_dim,
-                                  .norm = WEIR_NORM_LAYER,
-                                  .n_norm = x->n_dim,
-                                  .n_rot = f->m->hp.rope[0].n_rot,
-                                  .cut = x->n_dim};
+    a.k = (struct weir_head_kind){
+        .x = f->s->ik,
+        .w = f->y->index->k_norm,
+        .bias = f->y->index->k_norm_bias,
+        .pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->x, f->c->x_at[f->layer]),
+        .x_token = x->n_dim,
+        .x_head = x->n_dim,
+        .n_head = 1,
+        .n = x->n_dim,
+        .norm = WEIR_NORM_LAYER,
+        .n_norm = x->n_dim,
+        .n_rot = f->m->hp.rope[0].n_rot,
+        .cut = x->n_dim};
     eng_cuda_heads(g->d, &a, f->n, f->m->kv_bytes == 4);
     choose(f, &f->c->groups[f->c->group_of[f->layer]], 1);
 }

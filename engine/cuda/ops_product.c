@@ -21,6 +21,7 @@ struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *
     /* what the shared expert sees is no part of what is put off */
     if (x != f->s->xn && !joins)
         eng_gpu_settle(f);
+    norm = eng_gpu_copy(g, norm);
     g->a = (struct eng_gpu_acts){.x = x, .norm = norm, .y = y, .n_rows = n_rows, .n_in = n_in};
     return (struct eng_acts){.x = norm ? y : x, .n_in = n_in};
 }

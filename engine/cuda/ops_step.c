@@ -29,20 +29,15 @@ uint32_t eng_gpu_head_rows(const struct eng_model *m)
 
 /* ---- memory ---- */
 
-static void graphs_free(struct eng_gpu *g, const struct eng_cache *c)
+void eng_gpu_graphs_drop(struct eng_gpus *all, const struct eng_cache *c)
 {
     for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++)
-        if (g->graphs[i].c && (!c || g->graphs[i].c == c)) {
-            for (uint32_t k = 0; k < g->graphs[i].n_parts; k++)
-                eng_cuda_graph_free(g->d, g->graphs[i].parts[k]);
-            free((void *)g->graphs[i].parts);
-            g->graphs[i] = (struct eng_gpu_graph){0};
+        if (all->graphs[i].c && (!c || all->graphs[i].c == c)) {
+            for (uint32_t k = 0; k < all->graphs[i].n_parts; k++)
+                eng_cuda_graph_free(all->at[0]->d, all->graphs[i].parts[k]);
+            free((void *)all->graphs[i].parts);
+            all->graphs[i] = (struct eng_gpu_graph){0};
         }
-}
-
-void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c)
-{
-    graphs_free(g, c);
 }
 
 void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
@@ -51,12 +46,12 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
         return NULL;
     if (n <= b->n && b->p)
         return b->p;
-    if (g->graph) {
+    if (g->set->graph) {
         g->st =
             base_err_set(&g->err, BASE_EBUG, "scratch of %zu bytes where %zu were enough", n, b->n);
         return NULL;
     }
-    graphs_free(g, NULL);
+    eng_gpu_graphs_drop(g->set, NULL);
     eng_cuda_free(g->d, b->p);
     b->n = 0;
     b->p = eng_cuda_alloc(g->d, n ? n : 1);
@@ -73,7 +68,6 @@ void eng_gpu_step_free(struct eng_gpu *g)
 {
     struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
                                     &g->shared, &g->group_buf, &g->scores, &g->pick};
-    graphs_free(g, NULL);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         eng_cuda_free(g->d, all[i]->p);
     for (int i = 0; i < ENG_ACTS_KINDS; i++)
@@ -82,7 +76,8 @@ void eng_gpu_step_free(struct eng_gpu *g)
     eng_cuda_free(g->d, g->words);
     eng_cuda_free(g->d, g->logits);
     eng_cuda_free(g->d, g->choices);
-    eng_cuda_host_free(g->d, g->host);
+    if (g->place == 0)
+        eng_cuda_host_free(g->d, g->host);
     eng_cuda_host_free(g->d, g->host_logits);
 }
 
@@ -135,24 +130,32 @@ static void groups_of(struct eng_gpu *g)
     }
 }
 
-/* Memory of a step, when the first one comes. */
+/* Memory of a step, when the first one comes; of a device that has layers. */
 static void step_open(struct eng_gpu *g)
 {
     const struct eng_model *m = g->m;
     groups_of(g);
     size_t most = words_of(g, m->s.rows, ENG_SEQ_MAX).total * sizeof(uint32_t);
     size_t logits = (size_t)eng_gpu_head_rows(m) * m->hp.n_vocab * sizeof(float);
-    g->words = eng_cuda_alloc(g->d, most);
-    g->host = eng_cuda_host_alloc(g->d, most);
-    g->logits = eng_cuda_alloc(g->d, logits);
-    g->host_logits = eng_cuda_host_alloc(g->d, logits);
     size_t counters = (size_t)m->hp.n_layer * m->hp.moe.n_expert * sizeof(uint64_t);
+    bool first = g->place == 0, last = eng_place_of(m, m->hp.n_layer - 1) == g->place, good;
+    g->words = eng_cuda_alloc(g->d, most);
+    g->host = first ? eng_cuda_host_alloc(g->d, most) : g->set->at[0]->host;
+    good = g->words && g->host;
+    if (last) {
+        g->logits = eng_cuda_alloc(g->d, logits);
+        g->host_logits = eng_cuda_host_alloc(g->d, logits);
+        good = good && g->logits && g->host_logits;
+    }
     if (counters) {
         g->choices = eng_cuda_alloc(g->d, counters);
+        good = good && g->choices;
         if (g->choices)
             eng_cuda_fill(g->d, g->choices, 0, counters);
     }
-    if (!g->words || !g->host || !g->logits || !g->host_logits || (counters && !g->choices))
+    if (good && g->place)
+        good = eng_gpu_link(g->set->at[g->place - 1], g, &g->err) == BASE_OK;
+    if (!good)
         g->st = base_err_set(&g->err, BASE_ENOMEM, "%s: out of memory for steps",
                              eng_cuda_get_info(g->d)->name);
 }
@@ -185,9 +188,9 @@ static void put(struct eng_gpu *g, size_t at, const void *from, size_t n)
         memcpy(g->host + at, from, n * sizeof(uint32_t));
 }
 
-static void fill_block(struct eng_fwd *f)
+/* The block, in the first device's pinned memory. */
+static void fill_block(struct eng_fwd *f, struct eng_gpu *g)
 {
-    struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_step *p = f->step;
     g->at = words_of(g, p->n, f->c->n_seq);
     put(g, g->at.token, p->token, p->n);
@@ -208,18 +211,27 @@ static void fill_block(struct eng_fwd *f)
     put_rows(&f->m->embd, p, g->host + g->at.rows);
     if (f->m->hp.n_side)
         put_rows(&f->m->side_embd, p, g->host + g->at.side);
-    eng_cuda_upload(g->d, g->words, g->host, g->at.total * sizeof(uint32_t));
 }
 
-static void put_tables(struct eng_fwd *f)
+/* Block and tables of pages to a device. */
+static void put_step(struct eng_fwd *f, struct eng_gpu *g)
 {
+    const struct eng_gpu *first = g->set->at[0];
+    if (g != first) {
+        g->at = first->at;
+        memcpy(g->n_tile, first->n_tile, sizeof(g->n_tile));
+        memcpy(g->n_few, first->n_few, sizeof(g->n_few));
+        g->n_run = first->n_run;
+    }
+    eng_cuda_upload(g->d, g->words, g->host, g->at.total * sizeof(uint32_t));
     for (uint32_t i = 0; i < f->c->n_groups; i++) {
         const struct eng_page_group *p = &f->c->groups[i];
         if (p->dirty1 > p->dirty0)
-            eng_cuda_upload(eng_gpu_of(f)->d, p->dev_table + p->dirty0, p->table + p->dirty0,
+            eng_cuda_upload(g->d, p->dev_table[g->place] + p->dirty0, p->table + p->dirty0,
                             (p->dirty1 - p->dirty0) * sizeof(int32_t));
     }
-    eng_cache_clean(f->c);
+    g->token = (const int32_t *)(void *)eng_gpu_word(g, g->at.token);
+    g->kept = false;
 }
 
 /* ---- graphs ---- */
@@ -227,127 +239,166 @@ static void put_tables(struct eng_fwd *f)
 static bool fits_graph(const struct eng_fwd *f)
 {
     const struct eng_step *p = f->step;
-    const struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_gpu *g = eng_gpu_first(f->m);
     return p->n <= ENG_GPU_GRAPHS && p->n_seqs == p->n && p->n_kept == p->n && !f->m->probe &&
-           p->n <= eng_gpu_head_rows(f->m) && (!g->hybrid || !eng_hybrid_sends(g, p->n));
+           p->n <= eng_gpu_head_rows(f->m) && !eng_cuda_is_paper(g->d) &&
+           (!g->hybrid || !eng_hybrid_sends(g, p->n));
 }
 
 /* The graph of steps like this one, or a place for it. */
-static struct eng_gpu_graph *graph_of(struct eng_fwd *f)
+static struct eng_gpu_graph *graph_of(struct eng_gpus *all, struct eng_fwd *f)
 {
-    struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_graph *place = NULL;
     for (uint32_t i = 0; i < ENG_GPU_GRAPHS; i++) {
-        struct eng_gpu_graph *x = &g->graphs[i];
+        struct eng_gpu_graph *x = &all->graphs[i];
         if (x->c == f->c && x->n == f->step->n && x->drawn == (f->who != NULL))
             return x;
         if (!x->c && !place)
             place = x;
     }
     if (!place) { /* many caches: begin again */
-        graphs_free(g, NULL);
-        place = &g->graphs[0];
+        eng_gpu_graphs_drop(all, NULL);
+        place = &all->graphs[0];
     }
     *place = (struct eng_gpu_graph){.c = f->c, .n = f->step->n, .drawn = f->who != NULL};
     return place;
 }
 
-/* A graph that is there runs now, while the forward pass goes through what is in it. */
-static void part_begin(struct eng_gpu *g)
+static void mute(struct eng_gpus *all, bool on)
 {
-    g->in_part = true;
-    if (!g->replaying) {
-        eng_cuda_graph_begin(g->d);
-        return;
-    }
-    eng_cuda_graph_run(g->d, g->graph->parts[g->graph_part]);
-    eng_cuda_mute(g->d, true);
+    for (uint32_t i = 0; i < all->n; i++)
+        eng_cuda_mute(all->at[i]->d, on);
 }
 
-void eng_gpu_pause(struct eng_gpu *g)
+/* A graph that is there runs now, behind what all devices have been brought, while the forward pass
+ * goes through what is in it. */
+static void part_begin(struct eng_gpus *all)
 {
-    if (!g->graph || !g->in_part)
-        return;
-    g->in_part = false;
-    if (g->replaying) {
-        eng_cuda_mute(g->d, false);
+    struct eng_cuda *first = all->at[0]->d;
+    all->in_part = true;
+    if (!all->replaying) {
+        eng_cuda_graph_begin(first);
         return;
     }
-    eng_cu_graph_exec x = eng_cuda_graph_end(g->d);
-    g->graph->parts[g->graph_part] = x;
-    if (x)
-        eng_cuda_graph_run(g->d, x);
+    for (uint32_t i = 1; i < all->n; i++)
+        eng_cuda_after(first, all->at[i]->d);
+    eng_cuda_graph_run(first, all->graph->parts[all->graph_part]);
+    mute(all, true);
 }
 
-void eng_gpu_resume(struct eng_gpu *g)
+void eng_gpu_pause(struct eng_gpus *all)
 {
-    if (!g->graph)
+    struct eng_cuda *first = all->at[0]->d;
+    if (!all->graph || !all->in_part)
         return;
-    g->graph_part++;
-    part_begin(g);
+    all->in_part = false;
+    eng_cuda_after(first, all->now->d); /* all devices' parts are one graph */
+    if (all->replaying) {
+        mute(all, false);
+    } else {
+        eng_cu_graph_exec x = eng_cuda_graph_end(first);
+        all->graph->parts[all->graph_part] = x;
+        for (uint32_t i = 1; i < all->n; i++)
+            eng_cuda_after(first, all->at[i]->d);
+        if (x)
+            eng_cuda_graph_run(first, x);
+    }
+    eng_cuda_after(all->now->d, first);
+}
+
+void eng_gpu_resume(struct eng_gpus *all)
+{
+    if (!all->graph)
+        return;
+    all->graph_part++;
+    part_begin(all);
+}
+
+/* Whether a device has layers of its own; if not, only experts (gpus.c). */
+static bool has_layers(const struct eng_gpu *g)
+{
+    return g->set->first_layer[g->place + 1] > g->set->first_layer[g->place];
+}
+
+static bool bring(struct eng_gpus *all, struct eng_fwd *f)
+{
+    for (uint32_t i = 0; i < all->n; i++) {
+        struct eng_gpu *g = all->at[i];
+        g->f = f;
+        g->join_now = (struct eng_gpu_join){0};
+        g->a = (struct eng_gpu_acts){0};
+        g->out = NULL;
+        g->drawing.n_rows = 0;
+        if (!g->words && g->st == BASE_OK && has_layers(g))
+            step_open(g);
+        if (g->st != BASE_OK)
+            return false;
+    }
+    fill_block(f, all->at[0]);
+    for (uint32_t i = 0; i < all->n; i++)
+        if (has_layers(all->at[i]))
+            put_step(f, all->at[i]);
+    eng_cache_clean(f->c);
+    return true;
 }
 
 void eng_gpu_begin(struct eng_fwd *f)
 {
-    struct eng_gpu *g = eng_gpu_of(f);
-    g->f = f;
-    g->join_now = (struct eng_gpu_join){0};
-    g->a = (struct eng_gpu_acts){0};
-    g->out = NULL;
-    g->drawing.n_rows = 0;
-    g->graph = NULL;
-    g->replaying = false;
-    if (!g->words && g->st == BASE_OK)
-        step_open(g);
-    if (g->st != BASE_OK)
+    struct eng_gpus *all = eng_gpus_of(f->m);
+    all->now = all->at[0];
+    all->graph = NULL;
+    all->replaying = false;
+    if (!bring(all, f) || !fits_graph(f))
         return;
-    fill_block(f);
-    put_tables(f);
-    g->token = (const int32_t *)(void *)eng_gpu_word(g, g->at.token);
-    g->kept = false;
-    if (!fits_graph(f))
-        return;
-    struct eng_gpu_graph *x = graph_of(f);
+    struct eng_gpu_graph *x = graph_of(all, f);
     if (x->seen++ == 0)
         return;
     if (!x->parts) {
-        x->n_parts = 1 + (g->hybrid ? 2 * f->m->hp.n_layer : 0);
+        x->n_parts = 1 + (all->at[0]->hybrid ? 2 * f->m->hp.n_layer : 0);
         x->parts = calloc(x->n_parts, sizeof(*x->parts));
     }
     if (!x->parts) { /* then without a graph */
         x->n_parts = 0;
         return;
     }
-    g->graph = x;
-    g->graph_part = 0;
-    g->replaying = x->recorded;
-    part_begin(g);
+    all->graph = x;
+    all->graph_part = 0;
+    all->replaying = x->recorded;
+    part_begin(all);
 }
 
 enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
 {
-    struct eng_gpu *g = eng_gpu_of(f);
+    struct eng_gpus *all = eng_gpus_of(f->m);
+    struct eng_gpu *last = all->now;
+    enum base_status st = BASE_OK;
     eng_gpu_settle(f);
-    g->f = NULL;
-    eng_gpu_pause(g);
-    if (g->graph)
-        g->graph->recorded = true; /* or it goes, below */
-    if (g->drawing.n_rows)
-        eng_gpu_draw_rows(g, &g->drawing);
-    enum base_status st = eng_cuda_sync(g->d, err);
-    if (st == BASE_OK && g->out)
-        memcpy(g->out, g->host_logits, g->out_floats * sizeof(float));
-    if (st == BASE_OK && g->st != BASE_OK) {
-        st = g->st;
-        if (err)
-            *err = g->err;
+    eng_gpu_pause(all);
+    if (all->graph)
+        all->graph->recorded = true; /* or it goes, below */
+    if (last->drawing.n_rows)
+        eng_gpu_draw_rows(last, &last->drawing);
+    for (uint32_t i = 0; i < all->n; i++) { /* each is waited for, and its failure forgotten */
+        struct eng_gpu *g = all->at[i];
+        struct base_err why = {0};
+        enum base_status one = eng_cuda_sync(g->d, &why);
+        if (one == BASE_OK && g->st != BASE_OK) {
+            one = g->st;
+            why = g->err;
+        }
+        if (st == BASE_OK && one != BASE_OK && err)
+            *err = why;
+        st = st == BASE_OK ? one : st;
+        g->st = BASE_OK;
+        g->f = NULL;
     }
+    if (st == BASE_OK && last->out)
+        memcpy(last->out, last->host_logits, last->out_floats * sizeof(float));
     if (st != BASE_OK)
-        graphs_free(g, NULL);
-    else if (g->hybrid)
-        eng_hybrid_between(g);
-    g->graph = NULL;
-    g->st = BASE_OK;
+        eng_gpu_graphs_drop(all, NULL);
+    else if (last->hybrid)
+        eng_hybrid_between(last);
+    all->graph = NULL;
     return st;
 }
 
@@ -366,10 +417,17 @@ void eng_gpu_embed(struct eng_fwd *f)
     if (g->st != BASE_OK)
         return;
     eng_cuda_embed(g->d, &a);
+    eng_gpu_angles(f);
+}
+
+void eng_gpu_angles(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_hparams *hp = &f->m->hp;
     for (int k = 0; k < ENG_ROPES; k++) {
         const struct eng_rope_set *set = &hp->rope[k];
         struct weir_angles_args b = {.pos = eng_gpu_word(g, g->at.pos),
-                                     .freq = set->freq,
+                                     .freq = eng_gpu_copy(g, set->freq),
                                      .cs = f->s->cs[k],
                                      .n = f->n,
                                      .n_rot = set->n_rot,
@@ -432,7 +490,8 @@ void eng_gpu_head(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, 
     eng_gpu_logits(f, a, n_rows);
     if (g->st != BASE_OK)
         return;
-    eng_cuda_download(g->d, g->graph ? g->host_logits : logits, g->logits, floats * sizeof(float));
-    g->out = g->graph ? logits : NULL;
+    eng_cuda_download(g->d, g->set->graph ? g->host_logits : logits, g->logits,
+                      floats * sizeof(float));
+    g->out = g->set->graph ? logits : NULL;
     g->out_floats = floats;
 }

@@ -39,6 +39,8 @@ static void pack_task(void *ctx, uint32_t task, uint32_t thread)
 static enum base_status pack_all(struct eng_gpu *g, struct job *j, uint8_t *mem,
                                  struct base_err *err)
 {
+    if (eng_cuda_is_paper(g->d))
+        return BASE_OK;
     const struct eng_pack *p = j->p;
     size_t piece = p->group_bytes > PIECE ? p->group_bytes : PIECE;
     uint32_t each = (uint32_t)(piece / p->group_bytes), turn = 0;
@@ -83,7 +85,7 @@ static void drop(struct eng_model *m, struct eng_weight *w)
 static enum base_status make(struct eng_model *m, struct eng_weight *w, struct eng_weight *up,
                              struct base_err *err)
 {
-    struct eng_gpu *g = m->dev;
+    struct eng_gpu *g = eng_gpus_of(m)->at[eng_gpus_of(m)->loading];
     struct eng_gpu_weight *x = w->dev;
     struct job j = {.p = &x->p, .w = w, .up = w->half ? w : up};
     enum base_status st = eng_pack_plan(w->type, w->n_in, w->half ? w->half : w->n_out, w->n_mat,
@@ -96,6 +98,7 @@ static enum base_status make(struct eng_model *m, struct eng_weight *w, struct e
         return base_err_set(err, BASE_ENOMEM,
                             "%s: out of device memory for weights (%llu MiB more)",
                             eng_cuda_get_info(g->d)->name, (unsigned long long)(x->p.bytes >> 20));
+    x->g = g;
     st = pack_all(g, &j, x->mem, err);
     m->info.weight_bytes += x->p.bytes;
     drop(m, w);
@@ -128,8 +131,9 @@ static bool is_gate(const struct eng_model *m, const struct eng_weight *w)
 
 enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err)
 {
-    if (eng_hybrid_takes(m->dev, w))
-        return eng_hybrid_weight(m->dev, w, err);
+    struct eng_gpu *first_gpu = eng_gpu_first(m);
+    if (eng_hybrid_takes(first_gpu, w))
+        return eng_hybrid_weight(first_gpu, w, err);
     struct eng_gpu_weight *x = w->dev = calloc(1, sizeof(*x));
     enum base_status st = BASE_OK;
     if (!x)
@@ -153,10 +157,11 @@ enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struc
 void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w)
 {
     struct eng_gpu_weight *x = w->dev;
-    if (((struct eng_gpu *)m->dev)->hybrid)
+    if (eng_gpu_first(m) && eng_gpu_first(m)->hybrid)
         eng_ops_cpu.weight_free(m, w);
     if (x) {
-        eng_cuda_free(((struct eng_gpu *)m->dev)->d, x->mem);
+        if (x->mem)
+            eng_cuda_free(x->g->d, x->mem);
         free(x);
     }
     w->dev = NULL;

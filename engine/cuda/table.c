@@ -20,7 +20,7 @@
 
 static struct eng_gpu *gpu(const struct eng_model *m)
 {
-    return m->dev;
+    return eng_gpu_first(m);
 }
 
 /* Lengths that kernels do not take. */
@@ -65,110 +65,128 @@ static enum base_status make_room(struct eng_gpu *g, struct base_err *err)
 
 static enum base_status gpu_open(struct eng_model *m, struct base_err *err)
 {
-    struct eng_gpu *g = calloc(1, sizeof(*g));
-    if (!g)
-        return base_err_set(err, BASE_ENOMEM, "out of memory for a device");
-    m->dev = g;
-    g->m = m;
     m->kv_bytes = m->kv_f32 ? 4 : 2;
     enum base_status st = check_lengths(m, err);
     if (st == BASE_OK)
-        st = eng_cuda_open(m->device == ENG_DEVICE_EMULATED ? ENG_CUDA_EMULATED : ENG_CUDA_HARDWARE,
-                           &g->d, err);
-    if (st != BASE_OK)
-        return st;
-    return make_room(g, err);
+        st = eng_gpus_open(m, err);
+    if (st == BASE_OK && eng_gpus_of(m)->n == 1)
+        st = make_room(gpu(m), err);
+    return st == BASE_OK ? eng_gpus_reserve(m, err) : st;
 }
 
 static bool gpu_lost(const struct eng_model *m)
 {
-    return eng_cuda_lost(gpu(m)->d);
+    const struct eng_gpus *all = eng_gpus_of(m);
+    bool lost = false;
+    for (uint32_t i = 0; i < all->n; i++)
+        lost = lost || eng_cuda_lost(all->at[i]->d);
+    return lost;
 }
 
 static void gpu_close(struct eng_model *m)
 {
-    struct eng_gpu *g = gpu(m);
-    if (!g)
-        return;
-    eng_hybrid_free(g);
-    if (g->d)
-        eng_gpu_step_free(g);
-    eng_cuda_close(g->d);
-    free(g->taken);
-    free(g);
-    m->dev = NULL;
+    if (gpu(m))
+        eng_hybrid_free(gpu(m));
+    eng_gpus_close(m);
+}
+
+static uint32_t gpu_places(const struct eng_model *m)
+{
+    return m->dev ? eng_gpus_of(m)->n : 1;
+}
+
+static uint32_t gpu_place_of(const struct eng_model *m, uint32_t l)
+{
+    const struct eng_gpus *all = eng_gpus_of(m);
+    uint32_t p = 0;
+    while (all && p + 1 < all->n && l >= all->first_layer[p + 1])
+        p++;
+    return p;
+}
+
+static void gpu_loading(struct eng_model *m, uint32_t place)
+{
+    eng_gpus_of(m)->loading = place;
 }
 
 /* ---- memory ---- */
 
-static enum base_status gpu_take(const struct eng_model *m, uint64_t bytes, void **out,
-                                 struct base_err *err)
+static enum base_status gpu_take(const struct eng_model *m, uint32_t place, uint64_t bytes,
+                                 void **out, struct base_err *err)
 {
-    struct eng_gpu *g = gpu(m);
-    *out = NULL;
-    if (g->n_taken == g->cap_taken) {
-        size_t cap = g->cap_taken ? 2 * g->cap_taken : 256;
-        void **more = realloc(g->taken, cap * sizeof(*more));
-        if (!more)
-            return base_err_set(err, BASE_ENOMEM, "out of memory for a list of %zu pieces", cap);
-        g->taken = more;
-        g->cap_taken = cap;
-    }
-    *out = eng_cuda_alloc(g->d, bytes ? bytes : 1);
+    struct eng_cuda *d = eng_gpus_of(m)->at[place]->d;
+    *out = eng_cuda_alloc(d, bytes ? bytes : 1);
     if (*out)
-        g->taken[g->n_taken++] = *out;
-    else
-        return base_err_set(err, BASE_ENOMEM, "%s: out of device memory (%llu bytes)",
-                            eng_cuda_get_info(gpu(m)->d)->name, (unsigned long long)bytes);
-    return BASE_OK;
+        return BASE_OK;
+    return base_err_set(err, BASE_ENOMEM, "%s: out of device memory (%llu bytes)",
+                        eng_cuda_get_info(d)->name, (unsigned long long)bytes);
 }
 
 static void gpu_give(const struct eng_model *m, void *p)
 {
-    struct eng_gpu *g = gpu(m);
-    for (size_t i = g ? g->n_taken : 0; p && i-- > 0;)
-        if (g->taken[i] == p) {
-            g->taken[i] = g->taken[--g->n_taken];
-            eng_cuda_free(g->d, p);
-            return;
+    struct eng_gpus *all = eng_gpus_of(m);
+    struct eng_gpu *g = eng_gpu_at(m, p);
+    if (!g) {
+        free(p); /* a vector that never became the device's */
+        return;
+    }
+    for (uint32_t i = 0; i < all->n_copies; i++)
+        for (uint32_t k = 1; all->copies[i].at[0] == p && k < all->n; k++) {
+            eng_cuda_free(all->at[k]->d, all->copies[i].at[k]);
+            all->copies[i].at[k] = NULL;
         }
-    free(p); /* a vector that never became the device's */
+    eng_cuda_free(g->d, p);
 }
 
 static void gpu_upload(const struct eng_model *m, void *dst, const void *src, uint64_t bytes)
 {
-    eng_cuda_upload(gpu(m)->d, dst, src, bytes);
+    eng_cuda_upload(eng_gpu_at(m, dst)->d, dst, src, bytes);
 }
 
 static void gpu_download(const struct eng_model *m, void *dst, const void *src, uint64_t bytes)
 {
+    struct eng_cuda *d = eng_gpu_at(m, src)->d;
     if (gpu(m)->f) /* a probe wants what was put off */
         eng_gpu_settle(gpu(m)->f);
-    eng_cuda_download(gpu(m)->d, dst, src, bytes);
-    if (!eng_cuda_wait(gpu(m)->d))
+    eng_cuda_download(d, dst, src, bytes);
+    if (!eng_cuda_wait(d))
         memset(dst, 0, bytes);
 }
 
 static void gpu_copy(const struct eng_model *m, void *dst, const void *src, uint64_t bytes)
 {
-    eng_cuda_copy(gpu(m)->d, dst, src, bytes);
+    eng_cuda_copy(eng_gpu_at(m, dst)->d, dst, src, bytes);
 }
 
 static void gpu_zero(const struct eng_model *m, void *dst, uint64_t bytes)
 {
-    eng_cuda_fill(gpu(m)->d, dst, 0, bytes);
+    eng_cuda_fill(eng_gpu_at(m, dst)->d, dst, 0, bytes);
 }
 
 static enum base_status gpu_vector(struct eng_model *m, void **x, uint64_t bytes,
                                    struct base_err *err)
 {
-    void *p;
-    enum base_status st = gpu_take(m, bytes, &p, err);
-    if (st != BASE_OK)
+    struct eng_gpus *all = eng_gpus_of(m);
+    bool shared = all->loading == ENG_EVERYWHERE && all->n > 1;
+    uint32_t first = all->loading == ENG_EVERYWHERE ? 0 : all->loading;
+    struct eng_gpu_copies c = {{0}};
+    enum base_status st = BASE_OK;
+    for (uint32_t p = first; p < (shared ? all->n : first + 1) && st == BASE_OK; p++) {
+        st = gpu_take(m, p, bytes, &c.at[p], err);
+        if (st == BASE_OK)
+            eng_cuda_upload(all->at[p]->d, c.at[p], *x, bytes);
+    }
+    if (st == BASE_OK && shared && all->n_copies == ENG_GPU_COPIES)
+        st = base_err_set(err, BASE_EBUG, "more vectors for all devices than there is room for");
+    if (st != BASE_OK) {
+        for (uint32_t p = 0; p < all->n; p++)
+            eng_cuda_free(all->at[p]->d, c.at[p]);
         return st;
-    eng_cuda_upload(gpu(m)->d, p, *x, bytes);
+    }
+    if (shared)
+        all->copies[all->n_copies++] = c;
     free(*x);
-    *x = p;
+    *x = c.at[first];
     return BASE_OK;
 }
 
@@ -203,20 +221,23 @@ static enum base_status gpu_cache_open(struct eng_cache *c, struct base_err *err
 
 static void gpu_cache_close(struct eng_cache *c)
 {
-    eng_gpu_graphs_drop(gpu(c->m), c);
+    eng_gpu_graphs_drop(eng_gpus_of(c->m), c);
 }
 
 static void gpu_choices(const struct eng_model *m)
 {
-    struct eng_gpu *g = gpu(m);
+    const struct eng_gpus *all = eng_gpus_of(m);
     size_t n = (size_t)m->hp.n_layer * m->hp.moe.n_expert;
-    uint64_t *now = g->choices ? malloc(n * sizeof(*now)) : NULL;
-    if (!now)
-        return;
-    gpu_download(m, now, g->choices, n * sizeof(*now));
-    gpu_zero(m, g->choices, n * sizeof(*now));
-    for (size_t i = 0; i < n; i++)
-        m->choices[i] += now[i];
+    uint64_t *now = malloc(n * sizeof(*now));
+    for (uint32_t p = 0; now && p < all->n; p++) {
+        uint64_t *counted = all->at[p]->choices;
+        if (!counted)
+            continue;
+        gpu_download(m, now, counted, n * sizeof(*now));
+        gpu_zero(m, counted, n * sizeof(*now));
+        for (size_t i = 0; i < n; i++)
+            m->choices[i] += now[i];
+    }
     free(now);
 }
 
@@ -226,6 +247,9 @@ const struct eng_ops eng_ops_cuda = {
     .open = gpu_open,
     .lost = gpu_lost,
     .close = gpu_close,
+    .places = gpu_places,
+    .place_of = gpu_place_of,
+    .loading = gpu_loading,
     .take = gpu_take,
     .give = gpu_give,
     .upload = gpu_upload,
@@ -244,6 +268,7 @@ const struct eng_ops eng_ops_cuda = {
     .choices = gpu_choices,
     .begin = eng_gpu_begin,
     .end = eng_gpu_end,
+    .layer = eng_gpu_layer,
     .embed = eng_gpu_embed,
     .keep = eng_gpu_keep,
     .scale = eng_gpu_scale,

@@ -27,9 +27,10 @@
 /* A weight on the device (eng_weight.dev). */
 struct eng_gpu_weight {
     struct eng_pack p;
-    void *mem;    /* NULL: it is the second of a pair, or waits for it */
-    bool waiting; /* a gate whose `up` has not come yet */
-    bool in_pair; /* an `up` that is packed with its gate */
+    struct eng_gpu *g; /* where mem is */
+    void *mem;         /* NULL: it is the second of a pair, or waits for it */
+    bool waiting;      /* a gate whose `up` has not come yet */
+    bool in_pair;      /* an `up` that is packed with its gate */
 };
 
 /* Device memory that grows as it is asked for. */
@@ -99,14 +100,23 @@ struct eng_gpu_drawing {
 
 struct eng_hybrid;
 
+/* A vector that all devices have: the first one's copy is what the model knows. */
+#define ENG_GPU_COPIES 4
+struct eng_gpu_copies {
+    void *at[ENG_PLACES_MAX];
+};
+
+struct eng_gpus;
+
+/* A device and what the table keeps for it. */
 struct eng_gpu {
     struct eng_cuda *d;
     struct eng_model *m;
+    struct eng_gpus *set;
+    uint32_t place;            /* in the set, as the model counts places */
     struct eng_hybrid *hybrid; /* experts are partly on the CPU (hybrid.h); NULL: all are here */
     struct eng_fwd *f;         /* of the step; NULL between steps */
     uint64_t weights;          /* bytes planned */
-    void **taken; /* by take(), so that give() knows the device's memory from the host's */
-    size_t n_taken, cap_taken;
     /* step */
     uint32_t *host, *words; /* the block, pinned and on the device */
     struct eng_gpu_words at;
@@ -128,17 +138,41 @@ struct eng_gpu {
     uint64_t *choices;              /* [n_layer][n_expert] on the device */
     struct weir_route_args routed;
     struct weir_group_args grouped;
-    struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
-    struct eng_gpu_graph *graph; /* of this step */
-    uint32_t graph_part;         /* of it, where the step is */
-    bool replaying, in_part;     /* in_part: not where the host takes part */
-    struct base_err err;         /* of the table itself: memory */
+    struct base_err err; /* of the table itself: memory */
     enum base_status st;
 };
 
+/* All devices of a model (eng_model.dev). Layers are cut into ranges, one a device, in the order of
+ * places; or the first has all of them, and each has experts of all (gpus.c). */
+struct eng_gpus {
+    uint32_t n;
+    struct eng_gpu *at[ENG_PLACES_MAX];
+    struct eng_gpu *now; /* whose layers a step is at */
+    uint32_t loading;    /* place of what is being loaded, or ENG_EVERYWHERE */
+    uint32_t first_layer[ENG_PLACES_MAX + 1];
+    struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
+    struct eng_gpu_graph *graph; /* of this step; of all devices together */
+    uint32_t graph_part;         /* of it, where the step is */
+    bool replaying, in_part;     /* in_part: not where the host takes part */
+    struct eng_gpu_copies copies[ENG_GPU_COPIES];
+    uint32_t n_copies;
+};
+
+static inline struct eng_gpus *eng_gpus_of(const struct eng_model *m)
+{
+    return m->dev;
+}
+
+/* The device whose layers the step is at. */
 static inline struct eng_gpu *eng_gpu_of(const struct eng_fwd *f)
 {
-    return f->m->dev;
+    return eng_gpus_of(f->m)->now;
+}
+
+/* The device that has the first layer; NULL: there is none (yet). */
+static inline struct eng_gpu *eng_gpu_first(const struct eng_model *m)
+{
+    return m->dev ? eng_gpus_of(m)->at[0] : NULL;
 }
 
 static inline uint32_t *eng_gpu_word(const struct eng_gpu *g, size_t at)
@@ -150,6 +184,21 @@ static inline uint32_t *eng_gpu_word(const struct eng_gpu *g, size_t at)
 void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n);
 /* Launches what was put off of the residual stream: before anything that reads it. */
 void eng_gpu_settle(struct eng_fwd *f);
+
+/* gpus.c */
+enum base_status eng_gpus_open(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
+void eng_gpus_close(struct eng_model *m);
+/* The device that this address is of; NULL: none of ours. */
+struct eng_gpu *eng_gpu_at(const struct eng_model *m, const void *p);
+/* A shared vector (ENG_EVERYWHERE) as this device has it. */
+const float *eng_gpu_copy(const struct eng_gpu *g, const float *x);
+/* The step goes on to the device that has f->layer. */
+void eng_gpu_layer(struct eng_fwd *f);
+/* reserve.c: plans the memory of every device and takes it. */
+enum base_status eng_gpus_reserve(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
+/* Readies sends of a step from one device to the next. */
+enum base_status eng_gpu_link(struct eng_gpu *from, struct eng_gpu *to,
+                              struct base_err *err) BASE_MUST_CHECK;
 
 /* ops_weight.c */
 enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err);
@@ -171,10 +220,12 @@ uint32_t eng_gpu_head_rows(const struct eng_model *m);
  * and what the host asks for then is done at once and in no graph; from resume() on the step is
  * recorded, or replayed, again. What stands between two pauses must not depend on what is computed.
  */
-void eng_gpu_pause(struct eng_gpu *g);
-void eng_gpu_resume(struct eng_gpu *g);
-/* Forgets the graphs of a cache. */
-void eng_gpu_graphs_drop(struct eng_gpu *g, const struct eng_cache *c);
+void eng_gpu_pause(struct eng_gpus *all);
+void eng_gpu_resume(struct eng_gpus *all);
+/* Forgets the graphs of a cache; NULL: all. */
+void eng_gpu_graphs_drop(struct eng_gpus *all, const struct eng_cache *c);
+/* The angles of the slice's positions. */
+void eng_gpu_angles(struct eng_fwd *f);
 
 /* ops_draw.c */
 void eng_gpu_draw(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,

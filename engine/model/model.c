@@ -75,12 +75,12 @@ static struct widths widths_of(const struct eng_model *m)
     return x;
 }
 
-/* Lists the parts of scratch for slices of s->rows tokens, all in the device's memory; returns the
- * sum of their bytes. */
-static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_parts)
+/* Lists the parts of scratch for slices of s->rows tokens, all in a place's memory; returns the sum
+ * of their bytes. */
+static size_t scratch_parts(struct eng_model *m, struct eng_scratch *s, struct part *parts,
+                            size_t *n_parts)
 {
     const struct eng_hparams *hp = &m->hp;
-    struct eng_scratch *s = &m->s;
     const struct widths x = widths_of(m);
     size_t rows = s->rows, used = hp->moe.n_used ? hp->moe.n_used : 1;
     size_t pairs = rows * used, d = hp->n_embd, ff = m->n_ff_max;
@@ -141,36 +141,55 @@ static size_t scratch_parts(struct eng_model *m, struct part *parts, size_t *n_p
     return total;
 }
 
-static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
+static enum base_status scratch_take(struct eng_model *m, uint32_t place, struct base_err *err)
 {
+    struct eng_scratch *s = eng_scratch_at(m, place);
     struct part parts[PARTS_MAX];
     size_t n;
-    m->s.rows = SLICE_MAX;
-    while (scratch_parts(m, parts, &n) > SCRATCH_BYTES_MAX && m->s.rows > SLICE_MIN)
-        m->s.rows /= 2;
-    (void)scratch_parts(m, parts, &n);
+    s->rows = m->s.rows;
+    (void)scratch_parts(m, s, parts, &n);
     for (size_t i = 0; i < n; i++) {
         void *p;
-        enum base_status st = m->ops->take(m, parts[i].bytes + 64, &p, err);
+        enum base_status st = m->ops->take(m, place, parts[i].bytes + 64, &p, err);
         if (st != BASE_OK)
             return base_err_set(err, st, "%s: out of memory for %zu bytes of scratch",
                                 eng_gguf_path(m->gguf), parts[i].bytes);
         memcpy(parts[i].at, &p, sizeof(p));
     }
-    m->s.hu = m->s.hg + (size_t)m->s.pairs * m->n_ff_max;
+    s->hu = s->hg + (size_t)s->pairs * m->n_ff_max;
     return BASE_OK;
+}
+
+static enum base_status scratch_init(struct eng_model *m, struct base_err *err)
+{
+    struct part parts[PARTS_MAX];
+    size_t n;
+    m->s.rows = SLICE_MAX;
+    while (scratch_parts(m, &m->s, parts, &n) > SCRATCH_BYTES_MAX && m->s.rows > SLICE_MIN)
+        m->s.rows /= 2;
+    uint32_t places = eng_places(m);
+    m->others = calloc(places, sizeof(*m->others));
+    if (!m->others)
+        return base_err_set(err, BASE_ENOMEM, "%s: out of memory", eng_gguf_path(m->gguf));
+    enum base_status st = BASE_OK;
+    for (uint32_t p = 0; p < places && st == BASE_OK; p++)
+        st = scratch_take(m, p, err);
+    return st;
 }
 
 static void scratch_free(struct eng_model *m)
 {
     struct part parts[PARTS_MAX];
     size_t n;
-    (void)scratch_parts(m, parts, &n);
-    for (size_t i = 0; i < n; i++) {
-        void *p;
-        memcpy(&p, parts[i].at, sizeof(p));
-        m->ops->give(m, p);
+    for (uint32_t k = 0; k < (m->others ? eng_places(m) : 1); k++) {
+        (void)scratch_parts(m, eng_scratch_at(m, k), parts, &n);
+        for (size_t i = 0; i < n; i++) {
+            void *p;
+            memcpy(&p, parts[i].at, sizeof(p));
+            m->ops->give(m, p);
+        }
     }
+    free(m->others);
 }
 
 /* What the host knows of a slice: seven words a token. */
@@ -221,6 +240,7 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     struct eng_model *m = calloc(1, sizeof(*m));
     if (!m)
         return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
+    m->opts = *opts;
     m->device = opts->device;
     m->kv_f32 = opts->kv_f32;
     m->split_experts = opts->split_experts;

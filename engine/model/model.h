@@ -39,6 +39,9 @@ enum eng_activations {
 /* "auto", "int8", "int16"; false for anything else. */
 bool eng_activations_parse(struct base_str s, enum eng_activations *out);
 
+#define ENG_GPUS_MAX 16
+enum eng_split { ENG_SPLIT_LAYERS, ENG_SPLIT_EXPERTS };
+
 struct eng_model_opts {
     enum eng_device device;
     int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
@@ -49,6 +52,14 @@ struct eng_model_opts {
      * split_experts a number that suits most hosts). */
     bool split_experts;
     uint32_t gpu_experts, send_from;
+    /* CUDA and emulated: several GPUs of this machine, numbers 0 to n_gpus - 1 (0: one), that take
+     * ranges of layers, or the first all layers and each some experts of all (engine/plan). */
+    uint32_t n_gpus;
+    enum eng_split split;
+    /* CUDA and emulated: the cache that will be opened, for which memory is set aside with the
+     * weights' (eng_cache_new_sized). n_seq 0: not known; then all memory that is free is taken. */
+    uint32_t n_seq, n_ctx;
+    uint64_t n_tokens;
     bool kv_f32; /* CUDA and emulated: keys and values in the cache as 32-bit floats, not halves */
 };
 

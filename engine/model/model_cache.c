@@ -87,17 +87,23 @@ static void make_groups(const struct eng_model *m, uint32_t n_seq, uint32_t n_ct
 
 /* ---- sizes ---- */
 
-/* What a cache holds, in elements; where each layer's part begins if c is given. */
+/* What a cache holds in a place, in elements. */
 struct sizes {
     uint64_t k, v, x, state; /* state: of one sequence */
 };
 
-static struct sizes sizes_of(const struct eng_model *m, const struct groups *all,
-                             const uint8_t *near, const uint8_t *far, struct eng_cache *c)
+/* All its places; where each layer's part begins if c is given. */
+struct all_sizes {
+    struct sizes at[ENG_PLACES_MAX], sum;
+};
+
+static struct all_sizes sizes_of(const struct eng_model *m, const struct groups *all,
+                                 const uint8_t *near, const uint8_t *far, struct eng_cache *c)
 {
-    struct sizes z = {0}; /* cells: 2^32 at most; layers: 2^10; a layer's row: 2^22: no overflow */
+    struct all_sizes x = {0}; /* cells: 2^32 at most; layers: 2^10; a row: 2^22: no overflow */
     for (uint32_t i = 0; i < m->hp.n_layer; i++) {
         const struct eng_layer *y = &m->layers[i];
+        struct sizes z = x.at[eng_place_of(m, i)];
         uint64_t cells = (uint64_t)all->at[near[i]].n_pages * ENG_PAGE;
         uint64_t more = y->ratio ? (uint64_t)all->at[far[i]].n_pages * ENG_PAGE : 0;
         bool values = y->mixer == ENG_MIX_GROUPED || !m->ops->values_in_keys;
@@ -107,26 +113,31 @@ static struct sizes sizes_of(const struct eng_model *m, const struct groups *all
             c->x_at[i] = (size_t)z.x;
             c->state_at[i] = (size_t)z.state;
         }
-        if (y->mixer == ENG_MIX_DELTA) {
+        if (y->mixer == ENG_MIX_DELTA)
             z.state += eng_delta_state(&m->hp.delta);
-            continue;
-        }
         if (y->mixer == ENG_MIX_COMPRESS)
             z.state += eng_compress_state(&m->hp, y->ratio);
-        if (y->indexed && !y->picks_as_last)
+        if (y->mixer != ENG_MIX_DELTA && y->indexed && !y->picks_as_last)
             z.x += (y->ratio ? more : cells) * m->hp.index.n_dim;
-        if (!eng_keeps_keys(m, i))
-            continue;
-        z.k += cells * y->n_head_kv * y->n_dim;
-        z.v += values ? cells * y->n_head_kv * y->n_vdim : 0;
-        if (c) {
-            c->more_at[i] = (size_t)z.k;
-            c->more_v_at[i] = (size_t)z.v;
+        if (eng_keeps_keys(m, i)) {
+            z.k += cells * y->n_head_kv * y->n_dim;
+            z.v += values ? cells * y->n_head_kv * y->n_vdim : 0;
+            if (c) {
+                c->more_at[i] = (size_t)z.k;
+                c->more_v_at[i] = (size_t)z.v;
+            }
+            z.k += more * y->n_head_kv * y->n_dim;
+            z.v += values ? more * y->n_head_kv * y->n_vdim : 0;
         }
-        z.k += more * y->n_head_kv * y->n_dim;
-        z.v += values ? more * y->n_head_kv * y->n_vdim : 0;
+        x.at[eng_place_of(m, i)] = z;
     }
-    return z;
+    for (uint32_t p = 0; p < ENG_PLACES_MAX; p++) {
+        x.sum.k += x.at[p].k;
+        x.sum.v += x.at[p].v;
+        x.sum.x += x.at[p].x;
+        x.sum.state += x.at[p].state;
+    }
+    return x;
 }
 
 /* The same without a cache. */
@@ -137,7 +148,7 @@ static struct sizes sizes_for(const struct eng_model *m, uint32_t n_seq, uint32_
     struct groups x;
     struct eng_cache c = {.group_of = near, .group_more = far};
     make_groups(m, n_seq, n_ctx, n_tokens, &x, &c);
-    return sizes_of(m, &x, near, far, NULL);
+    return sizes_of(m, &x, near, far, NULL).sum;
 }
 
 void eng_cache_describe(const struct eng_model *m, struct eng_model_info *info)
@@ -222,37 +233,72 @@ static void copy_page(void *ctx, uint32_t group, uint32_t dst, uint32_t src, uin
     const struct eng_model *m = c->m;
     for (uint32_t l = 0; n && l < m->hp.n_layer; l++) {
         const struct eng_layer *y = &m->layers[l];
+        const struct eng_cache_part *p = eng_part(c, l);
         bool own = y->mixer == ENG_MIX_GROUPED || !m->ops->values_in_keys;
         uint64_t k = (uint64_t)y->n_head_kv * ENG_PAGE * y->n_dim;
         uint64_t v = own ? (uint64_t)y->n_head_kv * ENG_PAGE * y->n_vdim : 0;
         if (y->mixer == ENG_MIX_DELTA)
             continue;
         if (eng_keeps_keys(m, l) && c->group_of[l] == group) {
-            copy_cells(c, element(c, c->k, c->k_at[l]), dst, src, k);
-            copy_cells(c, element(c, c->v, c->v_at[l]), dst, src, v);
+            copy_cells(c, element(c, p->k, c->k_at[l]), dst, src, k);
+            copy_cells(c, element(c, p->v, c->v_at[l]), dst, src, v);
         }
         if (eng_keeps_keys(m, l) && y->ratio && c->group_more[l] == group) {
-            copy_cells(c, element(c, c->k, c->more_at[l]), dst, src, k);
-            copy_cells(c, element(c, c->v, c->more_v_at[l]), dst, src, v);
+            copy_cells(c, element(c, p->k, c->more_at[l]), dst, src, k);
+            copy_cells(c, element(c, p->v, c->more_v_at[l]), dst, src, v);
         }
         if (y->indexed && !y->picks_as_last &&
             (y->ratio ? c->group_more[l] : c->group_of[l]) == group)
-            copy_cells(c, element(c, c->x, c->x_at[l]), dst, src,
+            copy_cells(c, element(c, p->x, c->x_at[l]), dst, src,
                        (uint64_t)ENG_PAGE * m->hp.index.n_dim);
     }
 }
 
-static float *whole_state(const struct eng_cache *c, uint32_t slot)
+/* Of the layers of one place. */
+static float *whole_state(const struct eng_cache_part *p, uint32_t slot)
 {
-    return c->state + (size_t)slot * c->state_each;
+    return p->state + (size_t)slot * p->state_each;
 }
 
 static void copy_state(void *ctx, uint32_t dst, uint32_t src)
 {
     const struct eng_cache *c = ctx;
-    if (dst != src)
-        c->m->ops->copy(c->m, whole_state(c, dst), whole_state(c, src),
-                        c->state_each * sizeof(float));
+    for (uint32_t i = 0; dst != src && i < c->n_parts; i++) {
+        const struct eng_cache_part *p = &c->parts[i];
+        if (p->state_each)
+            c->m->ops->copy(c->m, whole_state(p, dst), whole_state(p, src),
+                            p->state_each * sizeof(float));
+    }
+}
+
+static void zero_state(const struct eng_cache *c, uint32_t slot)
+{
+    for (uint32_t i = 0; i < c->n_parts; i++) {
+        const struct eng_cache_part *p = &c->parts[i];
+        if (p->state_each)
+            c->m->ops->zero(c->m, whole_state(p, slot), p->state_each * sizeof(float));
+    }
+}
+
+/* Tables of pages in the device's memory, in every place: groups have layers anywhere. */
+static enum base_status take_tables(struct eng_cache *c, struct eng_page_group *t,
+                                    struct base_err *err)
+{
+    uint64_t entries = (uint64_t)c->n_seq * t->max_pages;
+    enum base_status st = BASE_OK;
+    t->dirty0 = 0;
+    t->dirty1 = (uint32_t)entries;
+    if (c->m->ops->host)
+        return BASE_OK;
+    t->dev_table = calloc(c->n_parts, sizeof(*t->dev_table));
+    if (!t->dev_table)
+        return base_err_set(err, BASE_ENOMEM, "out of memory for tables of pages");
+    for (uint32_t p = 0; p < c->n_parts && st == BASE_OK; p++) {
+        void *at;
+        st = c->m->ops->take(c->m, p, entries * sizeof(int32_t), &at, err);
+        t->dev_table[p] = at;
+    }
+    return st;
 }
 
 static enum base_status take_pages(struct eng_cache *c, const struct groups *x,
@@ -271,31 +317,40 @@ static enum base_status take_pages(struct eng_cache *c, const struct groups *x,
         return st;
     c->groups = eng_pages_groups(c->pages);
     c->n_groups = x->n;
-    for (uint32_t g = 0; g < x->n && st == BASE_OK; g++) {
-        struct eng_page_group *t = &c->groups[g];
-        uint64_t entries = (uint64_t)c->n_seq * t->max_pages;
-        void *p = t->table;
-        if (!c->m->ops->host)
-            st = c->m->ops->take(c->m, entries * sizeof(int32_t), &p, err);
-        t->dev_table = p;
-        t->dirty0 = 0;
-        t->dirty1 = (uint32_t)entries;
-    }
+    for (uint32_t g = 0; g < x->n && st == BASE_OK; g++)
+        st = take_tables(c, &c->groups[g], err);
     return st;
 }
 
-static enum base_status take_floats(struct eng_cache *c, float **out, uint64_t n, uint32_t each,
-                                    struct base_err *err)
+static enum base_status take_floats(struct eng_cache *c, uint32_t place, float **out, uint64_t n,
+                                    uint32_t each, struct base_err *err)
 {
     void *p;
-    enum base_status st = c->m->ops->take(c->m, (n + 1) * each, &p, err);
+    enum base_status st = c->m->ops->take(c->m, place, (n + 1) * each, &p, err);
     *out = p;
+    return st;
+}
+
+static enum base_status take_part(struct eng_cache *c, uint32_t place, const struct sizes *z,
+                                  struct base_err *err)
+{
+    struct eng_cache_part *p = &c->parts[place];
+    uint32_t kv = c->m->kv_bytes;
+    uint64_t states = z->state * c->n_seq * (1 + ENG_NOTED);
+    p->state_each = (size_t)z->state;
+    enum base_status st = take_floats(c, place, &p->k, z->k, kv, err);
+    if (st == BASE_OK)
+        st = take_floats(c, place, &p->v, z->v, kv, err);
+    if (st == BASE_OK)
+        st = take_floats(c, place, &p->x, z->x, kv, err);
+    if (st == BASE_OK)
+        st = take_floats(c, place, &p->state, states, sizeof(float), err);
     return st;
 }
 
 static enum base_status take_memory(struct eng_cache *c, uint64_t n_tokens, struct base_err *err)
 {
-    uint32_t layers = c->m->hp.n_layer, kv = c->m->kv_bytes;
+    uint32_t layers = c->m->hp.n_layer;
     struct groups x;
     void *picked;
     c->group_of = calloc(layers, 1);
@@ -310,21 +365,14 @@ static enum base_status take_memory(struct eng_cache *c, uint64_t n_tokens, stru
     c->x_at = c->more_v_at + layers;
     c->state_at = c->x_at + layers;
     make_groups(c->m, c->n_seq, c->n_ctx, n_tokens, &x, c);
-    struct sizes z = sizes_of(c->m, &x, c->group_of, c->group_more, c);
-    c->state_each = (size_t)z.state;
+    struct all_sizes z = sizes_of(c->m, &x, c->group_of, c->group_more, c);
+    c->state_each = (size_t)z.sum.state;
     c->picked_each = picked_of(c->m, c->n_ctx);
-    uint64_t states = z.state * c->n_seq * (1 + ENG_NOTED);
     enum base_status st = take_pages(c, &x, err);
+    for (uint32_t p = 0; p < c->n_parts && st == BASE_OK; p++)
+        st = take_part(c, p, &z.at[p], err);
     if (st == BASE_OK)
-        st = take_floats(c, &c->k, z.k, kv, err);
-    if (st == BASE_OK)
-        st = take_floats(c, &c->v, z.v, kv, err);
-    if (st == BASE_OK)
-        st = take_floats(c, &c->x, z.x, kv, err);
-    if (st == BASE_OK)
-        st = take_floats(c, &c->state, states, sizeof(float), err);
-    if (st == BASE_OK)
-        st = c->m->ops->take(c->m, (c->picked_each * c->m->s.rows + 1) * 4, &picked, err);
+        st = c->m->ops->take(c->m, 0, (c->picked_each * c->m->s.rows + 1) * 4, &picked, err);
     if (st == BASE_OK) {
         c->picked = picked;
         st = c->m->ops->cache_open(c, err);
@@ -355,8 +403,11 @@ enum base_status eng_cache_new_sized(const struct eng_model *m, uint32_t n_seq, 
     struct eng_cache *c = bytes < PTRDIFF_MAX ? calloc(1, sizeof(*c)) : NULL;
     struct base_err why = {0};
     if (c)
-        *c =
-            (struct eng_cache){.m = m, .n_seq = n_seq, .n_ctx = n_ctx, .n_cells = eng_cells(n_ctx)};
+        *c = (struct eng_cache){.m = m,
+                                .n_seq = n_seq,
+                                .n_ctx = n_ctx,
+                                .n_cells = eng_cells(n_ctx),
+                                .n_parts = eng_places(m)};
     if (!c || take_memory(c, n_tokens, &why) != BASE_OK) {
         eng_cache_free(c);
         return base_err_set(err, BASE_ENOMEM,
@@ -374,12 +425,18 @@ void eng_cache_free(struct eng_cache *c)
         return;
     const struct eng_ops *ops = c->m->ops;
     ops->cache_close(c);
-    for (uint32_t g = 0; g < c->n_groups && !ops->host; g++)
-        ops->give(c->m, c->groups[g].dev_table);
-    ops->give(c->m, c->k);
-    ops->give(c->m, c->v);
-    ops->give(c->m, c->x);
-    ops->give(c->m, c->state);
+    for (uint32_t g = 0; g < c->n_groups; g++) {
+        int32_t **at = c->groups[g].dev_table;
+        for (uint32_t p = 0; at && p < c->n_parts; p++)
+            ops->give(c->m, at[p]);
+        free((void *)at);
+    }
+    for (uint32_t p = 0; p < c->n_parts; p++) {
+        ops->give(c->m, c->parts[p].k);
+        ops->give(c->m, c->parts[p].v);
+        ops->give(c->m, c->parts[p].x);
+        ops->give(c->m, c->parts[p].state);
+    }
     ops->give(c->m, c->picked);
     eng_pages_free(c->pages);
     free(c->group_of);
@@ -470,8 +527,7 @@ uint32_t eng_cache_add(struct eng_cache *c, uint32_t seq, int32_t token, bool no
     uint32_t cell = eng_pages_add(c->pages, seq, token, note, mark);
     c->grown[seq] = true;
     if (cell == 0 && c->state_each)
-        c->m->ops->zero(c->m, whole_state(c, eng_pages_slot(c->pages, seq)),
-                        c->state_each * sizeof(float));
+        zero_state(c, eng_pages_slot(c->pages, seq));
     return cell;
 }
 

@@ -18,8 +18,8 @@
 static enum base_status probe(struct eng_fwd *f, struct base_err *err)
 {
     struct eng_model *m = f->m;
-    const float *x = m->s.x;
-    const uint32_t *ids = f->y->moe ? m->s.ids : NULL;
+    const float *x = f->s->x;
+    const uint32_t *ids = f->y->moe ? f->s->ids : NULL;
     float *key_gap = m->gap_rows && f->y->indexed ? m->gaps + m->gap_rows : NULL;
     for (uint32_t i = 0; key_gap && f->layer + 1 == m->hp.n_layer && i < f->n; i++)
         key_gap[i] = key_gap[m->step.kept[i]]; /* ascending: none is needed again */
@@ -76,6 +76,8 @@ static enum base_status layers(struct eng_fwd *f, struct base_err *err)
     enum base_status st = BASE_OK;
     for (f->layer = 0; f->layer < hp->n_layer && st == BASE_OK; f->layer++) {
         f->y = &m->layers[f->layer];
+        if (m->ops->layer)
+            m->ops->layer(f);
         eng_attention(f);
         if (f->layer + 1 == hp->n_layer) { /* what follows needs the wanted tokens only */
             if (f->step->n_kept == 0)
@@ -87,7 +89,7 @@ static enum base_status layers(struct eng_fwd *f, struct base_err *err)
         if (hp->n_side)
             eng_side_add(f);
         if (f->y->out_scale != 0)
-            m->ops->scale(f, m->s.x, (uint64_t)f->n * hp->n_embd, f->y->out_scale);
+            m->ops->scale(f, f->s->x, (uint64_t)f->n * hp->n_embd, f->y->out_scale);
         if (m->probe)
             st = probe(f, err);
     }

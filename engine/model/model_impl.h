@@ -231,7 +231,8 @@ struct eng_model {
     struct eng_hparams hp;
     enum eng_device device;
     const struct eng_ops *ops;
-    void *dev;          /* the table's own state of the device */
+    void *dev; /* the table's own state of the device */
+    struct eng_model_opts opts;
     bool kv_f32;        /* of the options */
     bool split_experts; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
@@ -254,8 +255,20 @@ struct eng_model {
     size_t probe_row0;    /* of the slice, in its batch */
     float *gaps;          /* [2][gap_rows] of a layer's experts, keys: while there is a probe */
     uint32_t gap_rows;    /* 0: nobody asks */
-    struct eng_scratch s; /* the device's memory */
-    struct eng_step step; /* the host's, of s.rows tokens */
+    struct eng_scratch s; /* the device's memory: of its first place */
+    struct eng_scratch *others; /* of the others: place p's is others[p - 1]; the same sizes */
+    struct eng_step step;       /* the host's, of s.rows tokens */
+};
+
+/* A cache's memory in one place, of the layers that are there. Elements are of m->kv_bytes whatever
+ * the pointers say. Layer l's begin at element k_at[l] and v_at[l] of the cache: k
+ * [page][n_head_kv][ENG_PAGE][n_dim], v likewise of n_vdim; on the CPU keys of a page lie in blocks
+ * of 16 (cpu/ops.h). Compressed keys of a layer lie likewise at more_at[l] and more_v_at[l]. */
+struct eng_cache_part {
+    float *k, *v;
+    float *x;          /* keys of indexers: from element x_at[l] on [page][ENG_PAGE][n_dim], as k */
+    float *state;      /* [n_seq * (1 + ENG_NOTED)][state_each] f32: slots, live or noted */
+    size_t state_each; /* floats of all its layers' states */
 };
 
 struct eng_cache {
@@ -267,19 +280,14 @@ struct eng_cache {
     struct eng_page_group *groups; /* those of pages; groups[0] sees everything, always there */
     uint8_t *group_of;             /* [n_layer] of the layer's cells */
     uint8_t *group_more;           /* [n_layer] of its compressed keys */
-    /* keys and values, elements of m->kv_bytes whatever the pointers say. Layer l's begin at
-     * element k_at[l] and v_at[l]: k [page][n_head_kv][ENG_PAGE][n_dim], v likewise of n_vdim; on
-     * the CPU keys of a page lie in blocks of 16 (cpu/ops.h). Compressed keys of a layer lie
-     * likewise at more_at[l] and more_v_at[l]. */
-    float *k, *v;
+    struct eng_cache_part parts[ENG_PLACES_MAX];
+    uint32_t n_parts;
     size_t *k_at, *v_at, *more_at, *more_v_at; /* [n_layer] */
-    float *x;         /* keys of indexers: from element x_at[l] on [page][ENG_PAGE][n_dim], as k */
-    size_t *x_at;     /* [n_layer]; pages of the layer's compressed keys if it has such */
-    uint32_t *picked; /* [rows of a slice][picked_each] bits: the keys that a token sees */
+    size_t *x_at;       /* [n_layer]; pages of the layer's compressed keys if it has such */
+    uint32_t *picked;   /* [rows of a slice][picked_each] bits: the keys that a token sees */
     size_t picked_each; /* words; 0 = the model has no indexer */
-    float *state;       /* [n_seq * (1 + ENG_NOTED)][state_each] f32: slots, live or noted */
     size_t state_each;  /* floats of all layers' states, 0 = the model has none */
-    size_t *state_at;   /* [n_layer] within one of them */
+    size_t *state_at;   /* [n_layer] within one of its part's */
     bool *grown;        /* [n_seq] by the slice */
     void *dev;          /* the table's own scratch for this cache */
 };
@@ -453,10 +461,34 @@ static inline uint32_t eng_more_cells(const struct eng_layer *y, uint32_t n_ctx)
     return y->ratio ? eng_cells(n_ctx / y->ratio) : 0;
 }
 
+/* ---- places ---- */
+
+static inline uint32_t eng_places(const struct eng_model *m)
+{
+    return m->ops->places ? m->ops->places(m) : 1;
+}
+
+static inline uint32_t eng_place_of(const struct eng_model *m, uint32_t l)
+{
+    return m->ops->place_of ? m->ops->place_of(m, l) : 0;
+}
+
+static inline struct eng_scratch *eng_scratch_at(struct eng_model *m, uint32_t place)
+{
+    return place ? &m->others[place - 1] : &m->s;
+}
+
+/* The memory that layer l's keys, values and states are in. */
+static inline const struct eng_cache_part *eng_part(const struct eng_cache *c, uint32_t l)
+{
+    return &c->parts[eng_place_of(c->m, l)];
+}
+
 /* Layer l's part of the state in this slot. */
 static inline float *eng_state(const struct eng_cache *c, uint32_t l, uint32_t slot)
 {
-    return c->state + (size_t)slot * c->state_each + c->state_at[l];
+    const struct eng_cache_part *p = eng_part(c, l);
+    return p->state + (size_t)slot * p->state_each + c->state_at[l];
 }
 
 /* model_cache.c: the next token of seq comes: its index in the sequence. mark: where to note the

@@ -239,6 +239,13 @@ static void load_table(struct eng_loader *l, struct eng_weight *w, const char *n
         l->st = base_err_set(l->err, st, "%s: %s", eng_gguf_path(l->m->gguf), why.text);
 }
 
+/* What is handed over from now on is of this place. */
+static void loading(struct eng_loader *l, uint32_t place)
+{
+    if (l->m->ops->loading)
+        l->m->ops->loading(l->m, place);
+}
+
 static void load_ends(struct eng_loader *l)
 {
     struct eng_model *m = l->m;
@@ -251,6 +258,7 @@ static void load_ends(struct eng_loader *l)
         return;
     }
     hp->n_vocab = (uint32_t)t->ne[1];
+    loading(l, 0);
     load_table(l, &m->embd, "token_embd.weight", hp->n_embd);
     if (hp->n_side) {
         load_table(l, &m->side_embd, "per_layer_token_embd.weight", hp->n_layer * hp->n_side);
@@ -260,6 +268,7 @@ static void load_ends(struct eng_loader *l)
     }
     m->output_norm = eng_load_floats(l, "output_norm.weight", hp->n_embd, 1, true);
     bool tied = eng_gguf_tensor(m->gguf, "output.weight") == NULL;
+    loading(l, eng_place_of(m, hp->n_layer - 1));
     eng_load_weight(l, &m->output, tied ? "token_embd.weight" : "output.weight", hp->n_embd,
                     hp->n_vocab, 1);
     load_rope(l);
@@ -328,18 +337,29 @@ static void fill_info(struct eng_loader *l)
     eng_cache_describe(m, info);
 }
 
-/* Vectors that belong to no layer. */
-static size_t model_vectors(struct eng_model *m, struct eng_vector *v)
+/* Vectors that belong to no layer, and the places where they belong. */
+static size_t model_vectors(struct eng_model *m, struct eng_vector *v, uint32_t *place)
 {
     const struct eng_hparams *hp = &m->hp;
-    size_t n = 0;
-    v[n++] = (struct eng_vector){(void **)(void *)&m->output_norm, hp->n_embd};
-    v[n++] = (struct eng_vector){(void **)(void *)&m->ones, m->n_ones};
-    v[n++] = (struct eng_vector){(void **)(void *)&m->side_norm, hp->n_side};
-    v[n++] = (struct eng_vector){(void **)(void *)&m->hyper.base, hp->n_stream};
-    v[n++] = (struct eng_vector){(void **)(void *)&m->hyper.scale, 1};
-    for (int k = 0; k < ENG_ROPES; k++)
-        v[n++] = (struct eng_vector){(void **)(void *)&m->hp.rope[k].freq, hp->rope[k].n_rot / 2};
+    uint32_t last = eng_place_of(m, hp->n_layer - 1);
+    const struct {
+        void *at;
+        uint64_t n;
+        uint32_t place;
+    } all[] = {
+        {&m->output_norm, hp->n_embd, last},
+        {&m->ones, m->n_ones, ENG_EVERYWHERE},
+        {&m->side_norm, hp->n_side, 0},
+        {&m->hyper.base, hp->n_stream, last},
+        {&m->hyper.scale, 1, last},
+        {&m->hp.rope[0].freq, hp->rope[0].n_rot / 2, ENG_EVERYWHERE},
+        {&m->hp.rope[1].freq, hp->rope[1].n_rot / 2, ENG_EVERYWHERE},
+    };
+    size_t n = sizeof(all) / sizeof(all[0]);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct eng_vector){(void **)all[i].at, all[i].n};
+        place[i] = all[i].place;
+    }
     return n;
 }
 
@@ -347,10 +367,14 @@ static size_t model_vectors(struct eng_model *m, struct eng_vector *v)
 static void hand_over_vectors(struct eng_loader *l)
 {
     struct eng_vector v[ENG_VECTORS_MAX];
-    size_t n = model_vectors(l->m, v);
-    for (size_t i = 0; i < n; i++)
+    uint32_t place[ENG_VECTORS_MAX];
+    size_t n = model_vectors(l->m, v, place);
+    for (size_t i = 0; i < n; i++) {
+        loading(l, place[i]);
         vector(l, v[i].at, v[i].n * 4);
+    }
     for (uint32_t k = 0; k < l->m->hp.n_layer; k++) {
+        loading(l, eng_place_of(l->m, k));
         n = eng_layer_vectors(l->m, &l->m->layers[k], v);
         for (size_t i = 0; i < n; i++)
             vector(l, v[i].at, v[i].n * 4);
@@ -361,8 +385,10 @@ enum base_status eng_weights_load(struct eng_model *m, struct base_err *err)
 {
     struct eng_loader l = {.m = m, .err = err, .st = BASE_OK};
     load_ends(&l);
-    for (uint32_t i = 0; i < m->hp.n_layer && l.st == BASE_OK; i++)
+    for (uint32_t i = 0; i < m->hp.n_layer && l.st == BASE_OK; i++) {
+        loading(&l, eng_place_of(m, i));
         eng_layer_load(&l, &m->layers[i], i);
+    }
     if (l.st == BASE_OK)
         hand_over_vectors(&l);
     if (l.st == BASE_OK)
@@ -390,9 +416,10 @@ void eng_vectors_release(struct eng_model *m, const struct eng_vector *v, size_t
 void eng_weights_free(struct eng_model *m)
 {
     struct eng_vector v[ENG_VECTORS_MAX];
+    uint32_t place[ENG_VECTORS_MAX];
     for (uint32_t i = 0; m->layers && i < m->hp.n_layer; i++)
         eng_layer_release(m, &m->layers[i]);
-    eng_vectors_release(m, v, model_vectors(m, v));
+    eng_vectors_release(m, v, model_vectors(m, v, place));
     eng_weight_release(m, &m->embd);
     eng_weight_release(m, &m->side_embd);
     eng_weight_release(m, &m->output);

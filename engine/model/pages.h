@@ -36,9 +36,9 @@ struct eng_page_group {
     uint32_t window, chunk; /* of its layers; both 0: they see everything */
     uint32_t per;           /* tokens in a cell: 1, or the ratio of compressed keys */
     uint32_t n_pages;
-    uint32_t max_pages; /* of one sequence: a row of the table */
-    int32_t *table;     /* [n_seq][max_pages], host memory; -1: behind the window, or not there */
-    int32_t *dev_table; /* the device's copy, the cache's own affair (model_cache.c) */
+    uint32_t max_pages;  /* of one sequence: a row of the table */
+    int32_t *table;      /* [n_seq][max_pages], host memory; -1: behind the window, or not there */
+    int32_t **dev_table; /* the device's copies, the cache's own affair (model_cache.c) */
     uint32_t dirty0,
         dirty1; /* elements dirty0.. of the table have changed since somebody reset it */
 };

@@ -96,29 +96,39 @@ static uint64_t some_experts(const struct job *j, uint32_t layer, uint32_t n)
     return j->z->n_expert ? j->z->layers[layer].experts / j->z->n_expert * n : 0;
 }
 
-/* Layers in order to cards in order, each up to `part` of its room; false: some are left. */
+/* Bytes of layer l on its card. */
+static void add_layer(const struct job *j, uint32_t l, struct eng_plan_device *d)
+{
+    d->dense += j->z->layers[l].dense + head_at(j, l);
+    d->cache += held(j, l);
+    d->expert_bytes += some_experts(j, l, d->experts);
+    d->n_layers++;
+}
+
+/* Layers in order to cards in order, each up to `part` of its room; those that are joined,
+ * together. false: some are left. */
 static bool fill_layers(const struct job *j, uint32_t experts, double part)
 {
-    uint32_t l = 0;
+    uint32_t l = 0, n = j->z->n_layer;
     for (uint32_t i = 0; i < j->ask->n_gpu; i++) {
         const struct eng_plan_gpu *g = &j->ask->gpu[i];
         struct eng_plan_device *d = &j->out->device[i];
         *d = (struct eng_plan_device){.layer0 = l, .experts = experts, .reserve = reserve_of(g)};
         double room = g->bytes > d->reserve ? (double)(g->bytes - d->reserve) * part : 0;
-        for (; l < j->z->n_layer; l++) {
-            uint64_t dense = j->z->layers[l].dense + head_at(j, l), cache = held(j, l);
-            uint64_t some = some_experts(j, l, experts);
-            if ((double)(d->dense + d->cache + d->expert_bytes) + (double)(dense + cache + some) >
-                room)
+        while (l < n) {
+            struct eng_plan_device more = *d;
+            uint32_t end = l;
+            do
+                add_layer(j, end++, &more);
+            while (end < n && j->z->layers[end].joined);
+            if ((double)more.dense + (double)more.cache + (double)more.expert_bytes > room)
                 break;
-            d->dense += dense;
-            d->cache += cache;
-            d->expert_bytes += some;
-            d->n_layers++;
+            *d = more;
+            l = end;
         }
         d->total = d->dense + d->cache + d->expert_bytes + d->reserve;
     }
-    return l == j->z->n_layer;
+    return l == n;
 }
 
 static bool place_by_layers(const struct job *j, uint32_t experts)

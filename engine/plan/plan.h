@@ -48,6 +48,7 @@ struct eng_plan_layer {
     uint32_t window;     /* keys seen at most; 0: all */
     uint32_t ratio;      /* tokens in one of the further, compressed keys; 0: none */
     uint32_t picks;      /* keys of all that an indexer lets through; 0: there is none */
+    bool joined;         /* it must lie where the layer before it lies */
 };
 
 struct eng_plan_sizes {
@@ -60,7 +61,8 @@ struct eng_plan_sizes {
     uint64_t params_active, params_experts;
     uint32_t rows; /* tokens that go through the layers at once, at most */
 };
-/* plan_size.c: of an open model. */
+/* plan_size.c: of an open model, or of one whose hyper-parameters are read (then without
+ * params_active). */
 enum base_status eng_plan_sizes_of(const struct eng_model *m, struct eng_plan_sizes *out,
                                    struct base_err *err) BASE_MUST_CHECK;
 void eng_plan_sizes_release(struct eng_plan_sizes *z);

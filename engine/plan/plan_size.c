@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 
-#define HALF 2 /* bytes of a cached element on a GPU */
+#define HALF 2   /* bytes of a cached element on a GPU */
+#define ROWS 512 /* of a slice, before scratch is sized */
 
 static bool is_routed(struct base_str name)
 {
@@ -83,16 +84,29 @@ static void cache_of(const struct eng_model *m, uint32_t l, struct eng_plan_laye
     }
 }
 
+/* Layers that look at what an earlier one keeps stay with it, and so do those between. */
+static void join(const struct eng_model *m, uint32_t l, struct eng_plan_layer *layers)
+{
+    const struct eng_layer *y = &m->layers[l];
+    uint32_t from = l;
+    if (y->mixer != ENG_MIX_DELTA && y->kv_from < from)
+        from = y->kv_from;
+    if (l && y->indexed && y->picks_as_last)
+        from = from < l - 1 ? from : l - 1;
+    for (uint32_t i = from + 1; i <= l; i++)
+        layers[i].joined = true;
+}
+
 enum base_status eng_plan_sizes_of(const struct eng_model *m, struct eng_plan_sizes *out,
                                    struct base_err *err)
 {
-    const struct eng_model_info *info = eng_model_get_info(m);
-    *out = (struct eng_plan_sizes){.n_layer = info->n_layer,
-                                   .n_expert = info->n_expert,
-                                   .n_used = info->n_expert_used,
-                                   .params_active = info->params_active,
-                                   .rows = m->s.rows};
-    out->layers = calloc(info->n_layer, sizeof(*out->layers));
+    const struct eng_hparams *hp = &m->hp;
+    *out = (struct eng_plan_sizes){.n_layer = hp->n_layer,
+                                   .n_expert = hp->moe.n_expert,
+                                   .n_used = hp->moe.n_used,
+                                   .params_active = eng_model_get_info(m)->params_active,
+                                   .rows = m->s.rows ? m->s.rows : ROWS};
+    out->layers = calloc(hp->n_layer, sizeof(*out->layers));
     if (!out->layers)
         return base_err_set(err, BASE_ENOMEM, "out of memory for a plan");
     add_tensors(eng_model_gguf(m), out);
@@ -100,6 +114,7 @@ enum base_status eng_plan_sizes_of(const struct eng_model *m, struct eng_plan_si
     for (uint32_t l = 0; l < out->n_layer; l++) {
         struct eng_plan_layer *y = &out->layers[l];
         cache_of(m, l, y);
+        join(m, l, out->layers);
         out->dense += y->dense;
         out->experts += y->experts;
         out->n_moe += y->experts != 0;

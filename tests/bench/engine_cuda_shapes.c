@@ -100,7 +100,7 @@ static void measure(const struct shape *s, const char *counts)
     struct base_err err = {0};
     struct eng_cuda *d;
     struct eng_pack p;
-    if (eng_cuda_open(ENG_CUDA_EMULATED, &d, &err) ||
+    if (eng_cuda_open(ENG_CUDA_EMULATED, 0, &d, &err) ||
         eng_pack_plan(s->type, s->n_in, s->n_out, s->n_expert ? s->n_expert : 1, s->pair, &p,
                       &err)) {
         fprintf(stderr, "engine_cuda_shapes: %s\n", err.text);

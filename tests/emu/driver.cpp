@@ -10,12 +10,17 @@
  * an error: it is a defect in Weir either way. What can happen to a correct host is returned: no
  * device, no memory, an image for another architecture, a launch that fails (WEIR_EMU_FAIL).
  *
+ * There are as many devices as WEIR_EMU_DEVICES says, each with a context, memory and streams of
+ * its own; they differ in nothing but their number. Calls must be made with the context of what
+ * they are about: a stream, event or kernel of another ends the program.
+ *
  * The image that it loads is the eight bytes "WEIR-EMU": the kernels are linked in.
  */
 #include "emu_int.h"
 #include "engine/cuda/driver_api.h"
 
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,40 +44,67 @@ struct op {
     unsigned value;
     std::shared_ptr<std::vector<unsigned char>> copy; /* of memory that is not pinned */
     CUevent_st *event;
-    uint64_t ticket; /* of the record that a wait waits for */
+    std::shared_ptr<CUevent_st> own; /* event, of a running graph */
+    uint64_t ticket; /* of the record that a wait waits for; in a graph: its number */
 };
 
-struct CUgraph_st {
+struct CUctx_st {
+    int device, n;        /* how often it is held */
+    eng_cu_result sticky; /* of a kernel of its that failed: nothing of it runs any more */
+    unsigned peers;       /* devices that it reaches, as bits */
+};
+/* What was recorded, by stream: the first is the one that recording began on. */
+struct part {
+    CUstream_st *stream;
     std::vector<op> ops;
+    std::map<CUstream_st *, size_t>
+        behind; /* of other streams: so much is done before what follows */
+};
+struct CUgraph_st {
+    std::list<part> parts;
+    uint64_t n_records;
+    std::map<uint64_t, std::map<CUstream_st *, size_t>> records; /* what each is behind */
+    part *of(CUstream_st *s)
+    {
+        for (part &p : parts)
+            if (p.stream == s)
+                return &p;
+        parts.push_back({s, {}, {}});
+        return &parts.back();
+    }
 };
 struct CUgraphExec_st {
-    std::vector<op> ops;
+    CUgraph_st g;
 };
 struct CUstream_st {
+    CUctx_st *ctx;
     std::deque<op> q;
     CUgraph_st *capture;
+    bool passing; /* of a running graph: goes when it is empty */
 };
 struct CUevent_st {
+    CUctx_st *ctx;
     uint64_t asked, done; /* records queued; the last that has run */
     timespec when;
+    CUgraph_st *graph; /* its last record is part of what is being recorded, */
+    uint64_t record;   /* as this one */
 };
 struct CUfunc_st {
+    CUctx_st *ctx;
     const weir_emu_kernel *k;
     size_t max_dynamic;
 };
 struct CUmod_st {
+    CUctx_st *ctx;
     std::map<std::string, CUfunc_st> functions;
-};
-struct CUctx_st {
-    int n;
 };
 
 static bool initialised;
-static CUctx_st the_context;
+static CUctx_st contexts[EMU_DEVICES];
+static CUstream_st default_streams[EMU_DEVICES];
 static std::set<CUstream_st *> streams;
-static eng_cu_result sticky;
 static long n_launches;
-static CUstream_st default_stream;
+static thread_local CUctx_st *current;
 
 void emu_read_environment(void)
 {
@@ -82,6 +114,9 @@ void emu_read_environment(void)
     };
     emu.seed = (uint64_t)number("WEIR_EMU_SEED", 1);
     emu.devices = (int)number("WEIR_EMU_DEVICES", 1);
+    if (emu.devices < 0 || emu.devices > EMU_DEVICES)
+        emu_die("WEIR_EMU_DEVICES: 0 to %d", EMU_DEVICES);
+    emu.peers = number("WEIR_EMU_PEERS", 1) != 0;
     emu.driver = (int)number("WEIR_EMU_DRIVER", 13000);
     int arch = (int)number("WEIR_EMU_ARCH", 86);
     emu.major = arch / 10;
@@ -96,9 +131,21 @@ void emu_read_environment(void)
 
 /* ---- running what is queued ---- */
 
-static void run_op(op *o)
+/* The device that memory is of; what is the host's counts as the stream's own. */
+static unsigned bit_of(const CUstream_st *s, const void *p)
 {
-    emu_open_memory();
+    int d = emu_device_of(p, 1);
+    return 1u << (d < 0 ? s->ctx->device : d);
+}
+
+static void run_op(const CUstream_st *s, op *o)
+{
+    unsigned devices = 1u << s->ctx->device;
+    if (o->kind == LAUNCH)
+        devices |= s->ctx->peers;
+    else if (o->kind == TO_DEVICE || o->kind == TO_HOST || o->kind == WITHIN)
+        devices |= bit_of(s, o->dst) | bit_of(s, o->src);
+    emu_open_memory(o->kind == RECORD || o->kind == WAIT ? 0 : devices);
     const void *src = o->copy ? o->copy->data() : o->src;
     switch (o->kind) {
     case LAUNCH:
@@ -126,10 +173,21 @@ static void run_op(op *o)
     emu_close_memory();
 }
 
+/* What a device that failed would have done counts as done for others that wait for it. */
+static bool has_come(const CUevent_st *e, uint64_t ticket)
+{
+    return e->done >= ticket || e->ctx->sticky;
+}
+
+static bool idle(const CUstream_st *s)
+{
+    return s->q.empty() || s->ctx->sticky;
+}
+
 static bool can_run(const CUstream_st *s)
 {
-    return !s->q.empty() &&
-           (s->q.front().kind != WAIT || s->q.front().event->done >= s->q.front().ticket);
+    return !idle(s) &&
+           (s->q.front().kind != WAIT || has_come(s->q.front().event, s->q.front().ticket));
 }
 
 /* One operation of some stream; false: none can run. */
@@ -144,14 +202,18 @@ static bool run_one(void)
     CUstream_st *s = able[emu_rnd() % able.size()];
     op o = std::move(s->q.front());
     s->q.pop_front();
-    run_op(&o);
+    run_op(s, &o);
+    if (s->passing && s->q.empty()) {
+        streams.erase(s);
+        delete s;
+    }
     return true;
 }
 
 /* Runs until done() holds. */
 template <typename F> static void run_until(F done)
 {
-    emu_open_memory();
+    emu_open_memory(0);
     while (!done())
         if (!run_one())
             emu_die("the host waits for what no stream will ever do");
@@ -168,19 +230,29 @@ static void run_some(void)
             return;
 }
 
+static CUstream_st *stream_of(CUstream_st *s)
+{
+    if (s)
+        return s;
+    default_streams[current->device].ctx = current;
+    return &default_streams[current->device];
+}
+
 static eng_cu_result queue(CUstream_st *s, op &&o)
 {
-    if (sticky)
-        return sticky;
-    if (!s)
-        s = &default_stream;
+    s = stream_of(s);
+    if (s->ctx->sticky)
+        return s->ctx->sticky;
+    if (s->ctx != current)
+        emu_die("a stream of device %d is used while device %d is current", s->ctx->device,
+                current->device);
+    if (s->capture) {
+        s->capture->of(s)->ops.push_back(std::move(o));
+        return ENG_CU_OK;
+    }
     streams.insert(s);
-    if (s->capture)
-        s->capture->ops.push_back(std::move(o));
-    else
-        s->q.push_back(std::move(o));
-    if (!s->capture)
-        run_some();
+    s->q.push_back(std::move(o));
+    run_some();
     return ENG_CU_OK;
 }
 
@@ -192,19 +264,27 @@ static bool capturing(void)
     return false;
 }
 
-static void want_device(const void *p, size_t n, const char *what)
+static void want_device(const CUctx_st *c, const void *p, size_t n, const char *what)
 {
-    if (!emu_is_device(p, n))
+    int d = emu_device_of(p, n);
+    if (d < 0)
         emu_die("%s: %zu bytes at %p are not one living piece of device memory", what, n, p);
+    if (d != c->device)
+        emu_die("%s: %zu bytes at %p are memory of device %d, not of device %d", what, n, p, d,
+                c->device);
 }
 
-#define NEED()                                                                                     \
+#define NEED_DRIVER()                                                                              \
     ENTER();                                                                                       \
     if (!initialised)                                                                              \
         return ENG_CU_NOT_INITIALIZED;                                                             \
-    if (sticky)                                                                                    \
-        return sticky;                                                                             \
     emu_thread_init()
+#define NEED()                                                                                     \
+    NEED_DRIVER();                                                                                 \
+    if (!current || current->n == 0)                                                               \
+        emu_die("%s: no context is current", __func__);                                            \
+    if (current->sticky)                                                                           \
+    return current->sticky
 
 #pragma GCC visibility push(default)
 extern "C" {
@@ -216,10 +296,18 @@ ENG_CU_API(DECLARE)
 eng_cu_result cuInit(unsigned)
 {
     ENTER();
-    if (the_context.n == 0) { /* nobody has it open: as a new process would find it */
+    int users = 0;
+    for (const CUctx_st &c : contexts)
+        users += c.n;
+    if (users == 0) { /* nobody has any open: as a new process would find it */
         emu_read_environment();
-        sticky = ENG_CU_OK;
         n_launches = 0;
+        for (int d = 0; d < EMU_DEVICES; d++)
+            contexts[d] = {d, 0, ENG_CU_OK, 0};
+        for (CUstream_st *s : streams)
+            if (s->passing)
+                delete s;
+        streams.clear();
     }
     if (!initialised) {
         emu_memory_init();
@@ -264,28 +352,28 @@ eng_cu_result cuGetErrorString(eng_cu_result e, const char **out)
 
 eng_cu_result cuDeviceGetCount(int *n)
 {
-    NEED();
+    NEED_DRIVER();
     *n = emu.devices;
     return ENG_CU_OK;
 }
 
 eng_cu_result cuDeviceGet(eng_cu_device *d, int ordinal)
 {
-    NEED();
+    NEED_DRIVER();
     *d = ordinal;
     return ordinal >= 0 && ordinal < emu.devices ? ENG_CU_OK : 101;
 }
 
 eng_cu_result cuDeviceGetName(char *name, int n, eng_cu_device)
 {
-    NEED();
+    NEED_DRIVER();
     snprintf(name, (size_t)n, "emulated device");
     return ENG_CU_OK;
 }
 
 eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
 {
-    NEED();
+    NEED_DRIVER();
     switch (attr) {
     case ENG_CU_ATTR_MAX_THREADS:
         *value = 1024;
@@ -316,30 +404,65 @@ eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
 
 eng_cu_result cuDeviceTotalMem_v2(size_t *n, eng_cu_device)
 {
-    NEED();
+    NEED_DRIVER();
     *n = emu.memory;
     return ENG_CU_OK;
 }
 
-eng_cu_result cuDevicePrimaryCtxRetain(eng_cu_context *c, eng_cu_device)
+eng_cu_result cuDevicePrimaryCtxRetain(eng_cu_context *c, eng_cu_device d)
 {
-    NEED();
-    the_context.n++;
-    *c = &the_context;
-    return ENG_CU_OK;
+    NEED_DRIVER();
+    if (d < 0 || d >= emu.devices)
+        return 101;
+    contexts[d].n++;
+    *c = &contexts[d];
+    return contexts[d].sticky;
 }
 
-eng_cu_result cuDevicePrimaryCtxRelease_v2(eng_cu_device)
+eng_cu_result cuDevicePrimaryCtxRelease_v2(eng_cu_device d)
 {
     ENTER();
-    if (the_context.n-- == 0)
-        emu_die("the context is released more often than it was retained");
+    if (contexts[d].n-- == 0)
+        emu_die("the context of device %d is released more often than it was retained", d);
+    if (contexts[d].n == 0) {
+        contexts[d].peers = 0;
+        for (CUctx_st &c : contexts)
+            c.peers &= ~(1u << d);
+    }
     return ENG_CU_OK;
 }
 
-eng_cu_result cuCtxSetCurrent(eng_cu_context)
+eng_cu_result cuCtxSetCurrent(eng_cu_context c)
+{
+    NEED_DRIVER();
+    if (c && c->n == 0)
+        emu_die("a context that nobody holds is made current");
+    current = c;
+    return c ? c->sticky : (eng_cu_result)ENG_CU_OK;
+}
+
+eng_cu_result cuDeviceCanAccessPeer(int *can, eng_cu_device d, eng_cu_device peer)
+{
+    NEED_DRIVER();
+    *can = emu.peers && d != peer;
+    return d < emu.devices && peer < emu.devices ? ENG_CU_OK : 101;
+}
+
+eng_cu_result cuCtxEnablePeerAccess(eng_cu_context peer, unsigned)
 {
     NEED();
+    if (!emu.peers || peer == current)
+        return ENG_CU_INVALID_VALUE;
+    if (current->peers >> peer->device & 1)
+        return ENG_CU_PEER_ALREADY;
+    current->peers |= 1u << peer->device;
+    return ENG_CU_OK;
+}
+
+eng_cu_result cuCtxDisablePeerAccess(eng_cu_context peer)
+{
+    NEED();
+    current->peers &= ~(1u << peer->device);
     return ENG_CU_OK;
 }
 
@@ -349,14 +472,14 @@ eng_cu_result cuMemGetInfo_v2(size_t *free, size_t *total)
 {
     NEED();
     *total = emu.memory;
-    *free = emu.memory - emu_device_used();
+    *free = emu.memory - emu_device_used(current->device);
     return ENG_CU_OK;
 }
 
 eng_cu_result cuMemAlloc_v2(eng_cu_ptr *p, size_t n)
 {
     NEED();
-    *p = reinterpret_cast<eng_cu_ptr>(emu_device_alloc(n));
+    *p = reinterpret_cast<eng_cu_ptr>(emu_device_alloc(current->device, n));
     return *p ? ENG_CU_OK : n ? ENG_CU_OUT_OF_MEMORY : ENG_CU_INVALID_VALUE;
 }
 
@@ -364,7 +487,7 @@ static void run_all(void)
 {
     run_until([] {
         for (const CUstream_st *s : streams)
-            if (!s->q.empty())
+            if (!idle(s))
                 return false;
         return true;
     });
@@ -375,8 +498,7 @@ eng_cu_result cuMemFree_v2(eng_cu_ptr p)
     ENTER();
     if (!p)
         return ENG_CU_OK;
-    if (!sticky)
-        run_all(); /* the driver waits too */
+    run_all(); /* the driver waits too */
     if (!emu_device_free(reinterpret_cast<void *>(p)))
         emu_die("%p is freed, which is no living allocation", reinterpret_cast<void *>(p));
     return ENG_CU_OK;
@@ -392,8 +514,7 @@ eng_cu_result cuMemHostAlloc(void **p, size_t n, unsigned)
 eng_cu_result cuMemFreeHost(void *p)
 {
     ENTER();
-    if (!sticky)
-        run_all();
+    run_all();
     if (!emu_host_free(p))
         emu_die("%p is freed, which is no pinned memory", p);
     return ENG_CU_OK;
@@ -408,7 +529,7 @@ static op plain(enum kind kind)
 
 static void settle(CUstream_st *s)
 {
-    run_until([s] { return s->q.empty(); });
+    run_until([s] { return idle(s); });
 }
 
 eng_cu_result cuMemcpyHtoDAsync_v2(eng_cu_ptr dst, const void *src, size_t n, eng_cu_stream s)
@@ -420,7 +541,7 @@ eng_cu_result cuMemcpyHtoDAsync_v2(eng_cu_ptr dst, const void *src, size_t n, en
     o.n = n;
     if (n == 0)
         return ENG_CU_OK;
-    want_device(o.dst, n, "copy to the device");
+    want_device(current, o.dst, n, "copy to the device");
     if (!emu_is_pinned(src, n)) {
         if (s && s->capture)
             emu_die("a copy from memory that is not pinned is captured");
@@ -439,13 +560,13 @@ eng_cu_result cuMemcpyDtoHAsync_v2(void *dst, eng_cu_ptr src, size_t n, eng_cu_s
     o.n = n;
     if (n == 0)
         return ENG_CU_OK;
-    want_device(o.src, n, "copy from the device");
+    want_device(current, o.src, n, "copy from the device");
     bool late = emu_is_pinned(dst, n);
     if (!late && s && s->capture)
         emu_die("a copy to memory that is not pinned is captured");
     eng_cu_result r = queue(s, std::move(o));
     if (!late)
-        settle(s ? s : &default_stream);
+        settle(stream_of(s));
     return r;
 }
 
@@ -458,10 +579,30 @@ eng_cu_result cuMemcpyDtoDAsync_v2(eng_cu_ptr dst, eng_cu_ptr src, size_t n, eng
     o.n = n;
     if (n == 0)
         return ENG_CU_OK;
-    want_device(o.dst, n, "copy within the device");
-    want_device(o.src, n, "copy within the device");
+    want_device(current, o.dst, n, "copy within the device");
+    want_device(current, o.src, n, "copy within the device");
     if (dst < src + n && src < dst + n)
         emu_die("a copy within the device overlaps itself");
+    return queue(s, std::move(o));
+}
+
+eng_cu_result cuMemcpyPeerAsync(eng_cu_ptr dst, eng_cu_context to, eng_cu_ptr src,
+                                eng_cu_context from, size_t n, eng_cu_stream s)
+{
+    NEED();
+    op o = plain(WITHIN);
+    o.dst = reinterpret_cast<void *>(dst);
+    o.src = reinterpret_cast<const void *>(src);
+    o.n = n;
+    if (n == 0)
+        return ENG_CU_OK;
+    want_device(to, o.dst, n, "copy between devices");
+    want_device(from, o.src, n, "copy between devices");
+    if (to != current && from != current)
+        emu_die("copy between devices: the stream's device is neither of them");
+    if (!(current->peers >> (to == current ? from : to)->device & 1))
+        emu_die("copy between devices %d and %d, which do not reach each other", from->device,
+                to->device);
     return queue(s, std::move(o));
 }
 
@@ -474,7 +615,7 @@ eng_cu_result cuMemsetD8Async(eng_cu_ptr dst, unsigned char x, size_t n, eng_cu_
     o.n = n;
     if (n == 0)
         return ENG_CU_OK;
-    want_device(o.dst, n, "memset");
+    want_device(current, o.dst, n, "memset");
     return queue(s, std::move(o));
 }
 
@@ -489,7 +630,7 @@ eng_cu_result cuMemsetD32Async(eng_cu_ptr dst, unsigned x, size_t n, eng_cu_stre
         return ENG_CU_OK;
     if (dst % 4)
         return ENG_CU_INVALID_VALUE;
-    want_device(o.dst, 4 * n, "memset");
+    want_device(current, o.dst, 4 * n, "memset");
     return queue(s, std::move(o));
 }
 
@@ -499,6 +640,7 @@ eng_cu_result cuStreamCreate(eng_cu_stream *s, unsigned)
 {
     NEED();
     *s = new CUstream_st();
+    (*s)->ctx = current;
     streams.insert(*s);
     return ENG_CU_OK;
 }
@@ -506,8 +648,7 @@ eng_cu_result cuStreamCreate(eng_cu_stream *s, unsigned)
 eng_cu_result cuStreamDestroy_v2(eng_cu_stream s)
 {
     ENTER();
-    if (!sticky)
-        settle(s);
+    settle(s);
     streams.erase(s);
     delete s;
     return ENG_CU_OK;
@@ -518,22 +659,26 @@ eng_cu_result cuStreamSynchronize(eng_cu_stream s)
     NEED();
     if (capturing())
         return ENG_CU_CAPTURE_UNSUPPORTED;
-    settle(s ? s : &default_stream);
-    return sticky;
+    s = stream_of(s);
+    if (s->ctx != current)
+        emu_die("a stream of device %d is waited for while device %d is current", s->ctx->device,
+                current->device);
+    settle(s);
+    return current->sticky;
 }
 
 eng_cu_result cuEventCreate(eng_cu_event *e, unsigned)
 {
     NEED();
     *e = new CUevent_st();
+    (*e)->ctx = current;
     return ENG_CU_OK;
 }
 
 eng_cu_result cuEventDestroy_v2(eng_cu_event e)
 {
     ENTER();
-    if (!sticky)
-        run_all();
+    run_all();
     delete e;
     return ENG_CU_OK;
 }
@@ -541,18 +686,42 @@ eng_cu_result cuEventDestroy_v2(eng_cu_event e)
 eng_cu_result cuEventRecord(eng_cu_event e, eng_cu_stream s)
 {
     NEED();
+    s = stream_of(s);
+    if (e->ctx != s->ctx)
+        emu_die("an event of device %d is recorded on a stream of device %d", e->ctx->device,
+                s->ctx->device);
     op o = plain(RECORD);
     o.event = e;
-    o.ticket = ++e->asked;
+    e->graph = s->capture;
+    if (!s->capture) {
+        o.ticket = ++e->asked;
+        return queue(s, std::move(o));
+    }
+    o.ticket = e->record = ++s->capture->n_records;
+    part *p = s->capture->of(s);
+    s->capture->records[o.ticket] = p->behind;
+    s->capture->records[o.ticket][s] = p->ops.size() + 1;
     return queue(s, std::move(o));
 }
 
 eng_cu_result cuStreamWaitEvent(eng_cu_stream s, eng_cu_event e, unsigned)
 {
     NEED();
+    s = stream_of(s);
     op o = plain(WAIT);
     o.event = e;
-    o.ticket = e->asked;
+    if (s->capture && e->graph != s->capture)
+        emu_die("what is being recorded waits for what is not part of it");
+    if (!e->graph) {
+        o.ticket = e->asked;
+        return queue(s, std::move(o));
+    }
+    s->capture = e->graph; /* from here on the stream takes part */
+    o.ticket = e->record;
+    for (const auto &it : s->capture->records[e->record]) {
+        size_t &known = s->capture->of(s)->behind[it.first];
+        known = it.second > known ? it.second : known;
+    }
     return queue(s, std::move(o));
 }
 
@@ -561,8 +730,8 @@ eng_cu_result cuEventSynchronize(eng_cu_event e)
     NEED();
     if (capturing())
         return ENG_CU_CAPTURE_UNSUPPORTED;
-    run_until([e] { return e->done >= e->asked; });
-    return sticky;
+    run_until([e] { return has_come(e, e->asked); });
+    return current->sticky;
 }
 
 eng_cu_result cuEventQuery(eng_cu_event e)
@@ -592,6 +761,7 @@ eng_cu_result cuModuleLoadData(eng_cu_module *m, const void *image)
     if (memcmp(image, "WEIR-EMU", 8))
         return ENG_CU_INVALID_IMAGE;
     *m = new CUmod_st();
+    (*m)->ctx = current;
     return ENG_CU_OK;
 }
 
@@ -610,7 +780,7 @@ eng_cu_result cuModuleGetFunction(eng_cu_function *f, eng_cu_module m, const cha
         return ENG_CU_NOT_FOUND;
     CUfunc_st &fn = m->functions[name];
     if (!fn.k)
-        fn = {k, 48u << 10};
+        fn = {m->ctx, k, 48u << 10};
     *f = &fn;
     return ENG_CU_OK;
 }
@@ -637,6 +807,9 @@ eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsign
 {
     NEED();
     const weir_emu_kernel *k = f->k;
+    if (f->ctx != current)
+        emu_die("launch of %s: it was loaded on device %d, device %d is current", k->name,
+                f->ctx->device, current->device);
     op o = plain(LAUNCH);
     o.launch.kernel = k;
     o.launch.grid = {gx, gy, gz};
@@ -670,7 +843,7 @@ eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsign
     }
     o.launch.args.assign(from, from + k->args_size);
     if (emu.fail_at && ++n_launches == emu.fail_at)
-        return sticky = ENG_CU_LAUNCH_FAILED;
+        return current->sticky = ENG_CU_LAUNCH_FAILED;
     return queue(s, std::move(o));
 }
 
@@ -682,6 +855,7 @@ eng_cu_result cuStreamBeginCapture_v2(eng_cu_stream s, unsigned)
     if (!s || s->capture)
         return ENG_CU_INVALID_VALUE;
     s->capture = new CUgraph_st();
+    (void)s->capture->of(s);
     return ENG_CU_OK;
 }
 
@@ -690,27 +864,74 @@ eng_cu_result cuStreamEndCapture(eng_cu_stream s, eng_cu_graph *g)
     NEED();
     if (!s || !s->capture)
         return ENG_CU_INVALID_VALUE;
-    *g = s->capture;
-    s->capture = nullptr;
+    CUgraph_st *x = s->capture;
+    part *first = x->of(s);
+    if (first != &x->parts.front())
+        emu_die("recording ends on another stream than it began on");
+    for (part &p : x->parts) {
+        p.stream->capture = nullptr;
+        if (&p != first && first->behind[p.stream] < p.ops.size())
+            emu_die("recording ends before the stream of device %d has been waited for",
+                    p.stream->ctx->device);
+    }
+    *g = x;
     return ENG_CU_OK;
 }
 
 eng_cu_result cuGraphInstantiateWithFlags(eng_cu_graph_exec *x, eng_cu_graph g, unsigned long long)
 {
     NEED();
-    *x = new CUgraphExec_st{g->ops};
+    *x = new CUgraphExec_st{*g};
     return ENG_CU_OK;
 }
 
+/* Each part runs on a stream of its own, which begins behind what s has been asked for; s goes on
+ * when all are done. */
 eng_cu_result cuGraphLaunch(eng_cu_graph_exec x, eng_cu_stream s)
 {
     NEED();
-    for (const op &o : x->ops) {
-        op copy = o;
-        eng_cu_result r = queue(s, std::move(copy));
-        if (r)
-            return r;
+    if (s->ctx != current)
+        emu_die("a graph is run on a stream of device %d while device %d is current",
+                s->ctx->device, current->device);
+    std::map<uint64_t, std::shared_ptr<CUevent_st>> events;
+    auto event = [&](uint64_t number, CUctx_st *ctx) {
+        std::shared_ptr<CUevent_st> &e = events[number];
+        if (!e) {
+            e = std::make_shared<CUevent_st>();
+            e->ctx = ctx;
+            e->asked = 1;
+        }
+        return e;
+    };
+    auto at = [&](enum kind kind, const std::shared_ptr<CUevent_st> &e) {
+        op o = plain(kind);
+        o.own = e;
+        o.event = e.get();
+        o.ticket = 1;
+        return o;
+    };
+    for (const part &p : x->g.parts) /* so that each record's event is its stream's device's */
+        for (const op &o : p.ops)
+            if (o.kind == RECORD)
+                (void)event(o.ticket, p.stream->ctx);
+    uint64_t number = x->g.n_records;
+    std::shared_ptr<CUevent_st> begins = event(++number, s->ctx);
+    s->q.push_back(at(RECORD, begins));
+    for (const part &p : x->g.parts) {
+        CUstream_st *lane = new CUstream_st();
+        lane->ctx = p.stream->ctx;
+        lane->passing = true;
+        lane->q.push_back(at(WAIT, begins));
+        for (const op &o : p.ops)
+            lane->q.push_back(o.kind == RECORD || o.kind == WAIT
+                                  ? at(o.kind, event(o.ticket, p.stream->ctx))
+                                  : o);
+        std::shared_ptr<CUevent_st> ends = event(++number, lane->ctx);
+        lane->q.push_back(at(RECORD, ends));
+        s->q.push_back(at(WAIT, ends));
+        streams.insert(lane);
     }
+    run_some();
     return ENG_CU_OK;
 }
 
@@ -726,6 +947,21 @@ eng_cu_result cuGraphExecDestroy(eng_cu_graph_exec x)
     ENTER();
     delete x;
     return ENG_CU_OK;
+}
+
+/* ---- what no driver has: pieces of an allocation, as the host cuts it (engine/cuda) ---- */
+
+void weirEmuPiece(eng_cu_ptr p, size_t n)
+{
+    ENTER();
+    emu_piece(reinterpret_cast<void *>(p), n);
+}
+
+void weirEmuPieceGone(eng_cu_ptr p)
+{
+    ENTER();
+    if (!emu_piece_gone(reinterpret_cast<void *>(p)))
+        emu_die("%p is given back, which is no living piece", reinterpret_cast<void *>(p));
 }
 }
 #pragma GCC visibility pop

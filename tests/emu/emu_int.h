@@ -26,12 +26,15 @@
 
 /* ---- what this emulated device is; from the environment, once ---- */
 
+#define EMU_DEVICES 16
+
 struct emu_device {
     uint64_t seed;     /* WEIR_EMU_SEED */
-    int devices;       /* WEIR_EMU_DEVICES: 0 or 1 */
+    int devices;       /* WEIR_EMU_DEVICES: 0 to EMU_DEVICES, 1 */
+    bool peers;        /* WEIR_EMU_PEERS: whether they can reach each other's memory, 1 */
     int driver;        /* WEIR_EMU_DRIVER: 13000 */
     int major, minor;  /* WEIR_EMU_ARCH: 86 */
-    size_t memory;     /* WEIR_EMU_MEMORY_MIB */
+    size_t memory;     /* WEIR_EMU_MEMORY_MIB, of each */
     size_t shared_max; /* of a block, static and dynamic; follows from the architecture */
     long fail_at;      /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
     const char *trace; /* WEIR_EMU_COUNTS: file for the counts of launches */
@@ -121,13 +124,19 @@ unsigned char *emu_device_base(void);
 
 void emu_memory_init(void);
 /* NULL: no room. */
-void *emu_device_alloc(size_t n);
+void *emu_device_alloc(int device, size_t n);
 bool emu_device_free(void *p);
-size_t emu_device_used(void);
-/* Whether all of p..p+n is in one living allocation. */
+size_t emu_device_used(int device);
+/* Whose memory all of p..p+n is, in one living allocation; -1: nobody's. */
+int emu_device_of(const void *p, size_t n);
 bool emu_is_device(const void *p, size_t n);
-/* Device memory is accessible between these; they nest. */
-void emu_open_memory(void);
+/* p..p+n is a piece of an allocation, to be watched as one itself: it ends (rounded to 256) with a
+ * page, and a page is between it and the next. Ends the program if it is no such thing. */
+void emu_piece(void *p, size_t n);
+bool emu_piece_gone(void *p);
+/* The memory of these devices (bits), and no other's, is accessible from here on; 0: as it is. Some
+ * time after as many calls of close as of open nobody's is. */
+void emu_open_memory(unsigned devices);
 void emu_close_memory(void);
 /* Ends the program if something was written around an allocation. */
 void emu_check_zones(void);

@@ -3,9 +3,13 @@
  *
  * Device memory lies in one reserved range of addresses. Every allocation has pages of its own and
  * ends (rounded to the 256 bytes that the driver promises) where they end; the page behind is never
- * accessible, and freed memory never comes back at the same address. Bytes of its pages outside the
- * allocation hold a pattern that is checked when kernels have run (under ASan reading them is found
- * too). New memory holds EMU_POISON.
+ * accessible, and freed memory does not come back at the same address for long. Bytes of its pages
+ * outside the allocation hold a pattern that is checked when kernels have run (under ASan reading
+ * them is found too). New memory holds EMU_POISON.
+ *
+ * Every allocation is a device's: while a kernel runs, the memory of devices that it does not reach
+ * is inaccessible too. A host that cuts a large allocation into pieces of its own names them
+ * (emu_piece): they are watched like allocations, and what is between them is nobody's.
  *
  * While no kernel or copy runs, all of it is inaccessible: host code that follows a device pointer
  * ends the program, as it would with a GPU. Faults are told with the kernel, block and thread, with
@@ -30,6 +34,7 @@
 #define FILL_BYTES ((size_t)64 << 20) /* of a large allocation: its ends only are poisoned */
 
 struct allocation {
+    int device;
     size_t n;             /* as asked for */
     unsigned char *pages; /* its first page */
     size_t pages_n;
@@ -39,10 +44,12 @@ struct allocation {
 
 static unsigned char *base, *next_free;
 static std::map<unsigned char *, allocation> living;
+static std::map<unsigned char *, allocation> arenas; /* that the host cuts into pieces itself */
 static std::map<unsigned char *, size_t> pinned;
-static size_t used;
+static size_t used[EMU_DEVICES];
 static unsigned serial;
-static int opened;
+static int depth;     /* of calls of emu_open_memory */
+static unsigned open; /* devices whose memory is accessible now, as bits */
 
 unsigned char *emu_device_base(void)
 {
@@ -67,25 +74,33 @@ static void protect(const allocation *a, int prot)
 }
 
 /* With many allocations (a whole model) protecting each takes longer than the kernels do: then
- * memory stays open behind most of the work. */
+ * memory stays open behind most of the work; but never that of another device. */
 #define MANY 64
-static bool left_open;
 
-void emu_open_memory(void)
+static void protect_devices(unsigned devices, int prot)
 {
-    if (opened++ == 0 && !left_open)
+    if (devices)
         for (const auto &it : living)
-            protect(&it.second, PROT_READ | PROT_WRITE);
+            if (devices >> it.second.device & 1)
+                protect(&it.second, prot);
+}
+
+void emu_open_memory(unsigned devices)
+{
+    depth++;
+    if (!devices || devices == open)
+        return;
+    protect_devices(open & ~devices, PROT_NONE);
+    protect_devices(devices & ~open, PROT_READ | PROT_WRITE);
+    open = devices;
 }
 
 void emu_close_memory(void)
 {
-    if (--opened > 0)
+    if (--depth > 0 || (living.size() > MANY && emu_rnd() % 32 != 0))
         return;
-    left_open = living.size() > MANY && emu_rnd() % 32 != 0;
-    if (!left_open)
-        for (const auto &it : living)
-            protect(&it.second, PROT_NONE);
+    protect_devices(open, PROT_NONE);
+    open = 0;
 }
 
 static void fill(unsigned char *p, size_t n)
@@ -95,16 +110,38 @@ static void fill(unsigned char *p, size_t n)
         u[i] = EMU_POISON;
 }
 
-void *emu_device_alloc(size_t n)
+/* Where so many bytes and a page are free, from next_free on; addresses come back only when all
+ * have been used once. */
+static unsigned char *find_room(size_t whole)
 {
-    size_t rounded = (n + 255) / 256 * 256, whole = pages_of(rounded);
-    if (n == 0 || n > RESERVED || used + rounded > emu.memory ||
-        next_free + whole + PAGE > base + RESERVED)
-        return nullptr;
-    allocation a = {n, next_free, whole, ++serial, true};
-    next_free += whole + PAGE;
+    for (int turn = 0; turn < 2; turn++) {
+        bool moved = true;
+        if (next_free + whole + PAGE > base + RESERVED)
+            next_free = base + PAGE;
+        while (moved) {
+            moved = false;
+            for (const auto *all : {&living, &arenas})
+                for (const auto &it : *all) {
+                    const allocation *a = &it.second;
+                    if (a->pages >= next_free + whole + PAGE || next_free >= a->pages + a->pages_n)
+                        continue;
+                    next_free = a->pages + a->pages_n + PAGE;
+                    moved = true;
+                }
+        }
+        if (next_free + whole + PAGE <= base + RESERVED)
+            return next_free;
+    }
+    return nullptr;
+}
+
+/* The pages are the allocation's, which ends where they end. */
+static unsigned char *begin(allocation a)
+{
+    size_t rounded = (a.n + 255) / 256 * 256, whole = a.pages_n, n = a.n;
     protect(&a, PROT_READ | PROT_WRITE);
     unsigned char *p = a.pages + whole - rounded;
+    emu_unpoison(a.pages, whole);
     memset(a.pages, ZONE_BYTE, whole - rounded);
     memset(p + n, ZONE_BYTE, rounded - n);
     size_t words = n / 4 * 4;
@@ -119,10 +156,71 @@ void *emu_device_alloc(size_t n)
     emu_poison(a.pages, whole - rounded);
     emu_poison(p + n, rounded - n);
     living[p] = a;
-    used += rounded;
-    if (!opened && !left_open)
+    if (!(open >> a.device & 1))
         protect(&a, PROT_NONE);
     return p;
+}
+
+void *emu_device_alloc(int device, size_t n)
+{
+    size_t rounded = (n + 255) / 256 * 256, whole = pages_of(rounded);
+    if (n == 0 || n > RESERVED || used[device] + rounded > emu.memory)
+        return nullptr;
+    unsigned char *pages = find_room(whole);
+    if (!pages)
+        return nullptr;
+    next_free = pages + whole + PAGE;
+    used[device] += rounded;
+    return begin(allocation{device, n, pages, whole, ++serial, true});
+}
+
+/* The arena that all of p..p+n is in. An allocation becomes one when its first piece is named. */
+static const allocation *arena_of(unsigned char *p, size_t n)
+{
+    auto at = [&](std::map<unsigned char *, allocation> &all) {
+        auto it = all.upper_bound(p);
+        return it != all.begin() && p + n <= (--it)->first + it->second.n ? it : all.end();
+    };
+    auto it = at(arenas);
+    if (it != arenas.end())
+        return &it->second;
+    it = at(living);
+    if (it == living.end())
+        return nullptr;
+    arenas[it->first] = it->second;
+    madvise(it->second.pages, it->second.pages_n, MADV_DONTNEED);
+    protect(&it->second, PROT_NONE);
+    p = it->first;
+    living.erase(it);
+    return &arenas[p];
+}
+
+void emu_piece(void *at, size_t n)
+{
+    unsigned char *p = static_cast<unsigned char *>(at), *pages = base + (p - base) / PAGE * PAGE;
+    size_t rounded = (n + 255) / 256 * 256;
+    const allocation *a = arena_of(p, rounded);
+    if (!a || n == 0 || (p - base + rounded) % PAGE || pages < a->pages)
+        emu_die("%p: %zu bytes are no piece of an allocation that ends with a page", at, n);
+    for (const auto &it : living)
+        if (it.second.pages < p + rounded + PAGE &&
+            pages < it.second.pages + it.second.pages_n + PAGE)
+            emu_die("%p: a piece of %zu bytes lies beside another without a page between", at, n);
+    begin(allocation{a->device, n, pages, (size_t)(p + rounded - pages), ++serial, true});
+}
+
+bool emu_piece_gone(void *at)
+{
+    auto it = living.find(static_cast<unsigned char *>(at));
+    if (it == living.end())
+        return false;
+    allocation a = it->second;
+    living.erase(it);
+    emu_unpoison(a.pages, a.pages_n);
+    madvise(a.pages, a.pages_n, MADV_DONTNEED);
+    a.fresh = true;
+    protect(&a, PROT_NONE);
+    return true;
 }
 
 static void check_zone(const unsigned char *p, const allocation *a)
@@ -147,40 +245,54 @@ void emu_check_zones(void)
 {
     if (living.size() > MANY && emu_rnd() % 16 != 0)
         return;
-    emu_open_memory();
-    for (const auto &it : living)
-        check_zone(it.first, &it.second);
-    emu_close_memory();
+    for (int d = 0; d < emu.devices; d++) {
+        emu_open_memory(1u << d);
+        for (const auto &it : living)
+            if (it.second.device == d)
+                check_zone(it.first, &it.second);
+        emu_close_memory();
+    }
 }
 
 bool emu_device_free(void *p)
 {
-    auto it = living.find(static_cast<unsigned char *>(p));
-    if (it == living.end())
+    unsigned char *at = static_cast<unsigned char *>(p);
+    auto it = living.find(at);
+    if (it != living.end()) {
+        emu_check_zones();
+        used[it->second.device] -= (it->second.n + 255) / 256 * 256;
+        return emu_piece_gone(p);
+    }
+    it = arenas.find(at);
+    if (it == arenas.end())
         return false;
-    allocation a = it->second;
-    emu_check_zones();
-    used -= (a.n + 255) / 256 * 256;
-    living.erase(it);
-    emu_unpoison(a.pages, a.pages_n);
-    madvise(a.pages, a.pages_n, MADV_DONTNEED);
-    protect(&a, PROT_NONE);
+    const allocation *a = &it->second;
+    for (const auto &piece : living)
+        if (piece.first >= at && piece.first < at + a->n)
+            emu_die("%p is freed while pieces of it are in use", p);
+    used[a->device] -= (a->n + 255) / 256 * 256;
+    arenas.erase(it);
     return true;
 }
 
-size_t emu_device_used(void)
+size_t emu_device_used(int device)
 {
-    return used;
+    return used[device];
 }
 
-bool emu_is_device(const void *p, size_t n)
+int emu_device_of(const void *p, size_t n)
 {
     const unsigned char *c = static_cast<const unsigned char *>(p);
     auto it = living.upper_bound(const_cast<unsigned char *>(c));
     if (it == living.begin())
-        return false;
+        return -1;
     --it;
-    return c + n <= it->first + it->second.n;
+    return c + n <= it->first + it->second.n ? it->second.device : -1;
+}
+
+bool emu_is_device(const void *p, size_t n)
+{
+    return emu_device_of(p, n) >= 0;
 }
 
 void *emu_host_alloc(size_t n)
@@ -257,8 +369,11 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
         if (it != living.begin() && p < (--it)->first + it->second.pages_n + PAGE) {
             const allocation *a = &it->second;
             if (p < it->first + a->n)
-                snprintf(text, sizeof text, "byte %zu of allocation %u of %zu bytes",
-                         (size_t)(p - it->first), a->serial, a->n);
+                snprintf(text, sizeof text, "byte %zu of allocation %u of %zu bytes%s",
+                         (size_t)(p - it->first), a->serial, a->n,
+                         emu_running() && open && !(open >> a->device & 1)
+                             ? ", the memory of another device that it does not reach,"
+                             : "");
             else
                 snprintf(text, sizeof text,
                          "%zu bytes behind the end of allocation %u of %zu bytes",

@@ -75,7 +75,7 @@ static void cannot_open(const char *name, const char *value, enum base_status st
     struct base_err err = {0};
     struct eng_cuda *d = NULL;
     setenv(name, value, 1);
-    enum base_status got = eng_cuda_open(ENG_CUDA_EMULATED, &d, &err);
+    enum base_status got = eng_cuda_open(ENG_CUDA_EMULATED, 0, &d, &err);
     unsetenv(name);
     assert_null(d);
     if (got != st || !strstr(err.text, want) || strchr(err.text, '\n'))
@@ -94,7 +94,7 @@ static void says_what_is_missing(void **state)
     cannot_open("WEIR_CUDA_LIBRARY", "libm.so.6", BASE_EINVAL, "too old: it has no cuInit");
     struct base_err err = {0};
     struct eng_cuda *d = NULL;
-    if (eng_cuda_open(ENG_CUDA_HARDWARE, &d, &err) == BASE_OK)
+    if (eng_cuda_open(ENG_CUDA_HARDWARE, 0, &d, &err) == BASE_OK)
         eng_cuda_close(d); /* this machine has a GPU */
     else
         assert_true(strstr(err.text, "driver") || strstr(err.text, "images") ||
@@ -107,7 +107,7 @@ static void an_error_sticks(void **state)
     struct base_err err = {0};
     struct eng_cuda *d = NULL;
     setenv("WEIR_EMU_FAIL", "2", 1);
-    assert_int_equal(eng_cuda_open(ENG_CUDA_EMULATED, &d, &err), BASE_OK);
+    assert_int_equal(eng_cuda_open(ENG_CUDA_EMULATED, 0, &d, &err), BASE_OK);
     unsetenv("WEIR_EMU_FAIL");
     float *p = eng_cuda_alloc(d, 64);
     struct weir_selftest_args a = {.x = p, .out = p, .what = (int32_t *)p, .n = 1};

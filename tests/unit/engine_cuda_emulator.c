@@ -50,6 +50,7 @@ static void open_api(void)
     eng_cu_context c;
     assert_int_equal(cu.init(0), 0);
     assert_int_equal(cu.ctx_retain(&c, 0), 0);
+    assert_int_equal(cu.ctx_set(c), 0);
     assert_int_equal(cu.module_load(&module, "WEIR-EMU"), 0);
     assert_int_equal(cu.stream_create(&stream, 0), 0);
     assert_int_equal(cu.mem_alloc(&x, 64 * sizeof(float)), 0);

@@ -33,7 +33,7 @@ static inline int cuda_open(void **state)
 {
     struct base_err err = {0};
     (void)state;
-    if (eng_cuda_open(cuda_on_hardware() ? ENG_CUDA_HARDWARE : ENG_CUDA_EMULATED, &dev, &err)) {
+    if (eng_cuda_open(cuda_on_hardware() ? ENG_CUDA_HARDWARE : ENG_CUDA_EMULATED, 0, &dev, &err)) {
         print_error("%s\n", err.text);
         return -1;
     }
