@@ -39,6 +39,8 @@ void pol_iban_at(struct pol_scan *s, size_t from)
 
         if (pol_is_digit(c) || pol_is_alpha(c))
             v[n++] = (char)(pol_is_alpha(c) ? c & ~32 : c);
+        else if (c == '\r' && i + 1 < s->n && s->p[i + 1] == '\n')
+            ;
         else if ((c != ' ' && c != '-' && c != '.' && c != '\n') || i + 1 >= s->n ||
                  !(pol_is_digit(s->p[i + 1]) || pol_is_alpha(s->p[i + 1])))
             break;

@@ -142,7 +142,7 @@ static const char slips[256] = {['O'] = '0', ['o'] = '0', ['l'] = '1', ['I'] = '
 
 static bool separates(char c)
 {
-    return c == ' ' || c == '.' || c == '-' || c == '/' || c == '\n';
+    return c == ' ' || c == '.' || c == '-' || c == '/' || c == '\n' || c == '\r';
 }
 
 /* Reads the chain at i; returns its end. */
@@ -179,7 +179,14 @@ static size_t chain(struct pol_scan *s, size_t i)
         total += i - a;
         n++;
         if (i + 1 < s->n && separates(s->p[i]) && pol_is_digit(s->p[i + 1])) {
-            g[n - 1].sep = s->p[i++];
+            g[n - 1].sep = s->p[i] == '\r' ? '\n' : s->p[i];
+            i++;
+            continue;
+        }
+        if (i + 3 < s->n && separates(s->p[i]) && s->p[i + 1] == '\r' && s->p[i + 2] == '\n' &&
+            pol_is_digit(s->p[i + 3])) {
+            g[n - 1].sep = '\n';
+            i += 3;
             continue;
         }
         if (i + 2 < s->n && separates(s->p[i]) && open_sep(s->p[i + 1]) &&

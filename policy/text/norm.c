@@ -2,8 +2,8 @@
  *
  * What happens, in one pass over the bytes:
  *   - escapes are decoded where they stand in running text: %40, \u0040 (any number of
- *     backslashes, surrogate pairs), \x40, the short JSON escapes, &#64; &#x40; and a few named
- *     entities;
+ *     backslashes, surrogate pairs), \u{40}, \U00000040, \x40, the short JSON escapes, &#64; &#x40;
+ * and a few named entities;
  *   - code points are folded: compatibility forms (full-width, mathematical, circled), decimal
  *     digits of every script, Unicode spaces, hyphens, dots and at signs become ASCII; accents are
  *     taken off; what is invisible (zero-width, soft hyphen, bidi controls, variation selectors,
@@ -144,6 +144,24 @@ static bool take_percent(struct pass *s)
     return true;
 }
 
+/* "{40}" at p, as JavaScript, Rust and Swift write it behind \\u: its code point, and *at moved
+ * behind it; -1: none. */
+static int32_t braced(const char *p, size_t avail, size_t *at)
+{
+    for (size_t k = 1; k < 8 && k < avail && p[0] == '{'; k++) {
+        int32_t v;
+
+        if (p[k] != '}')
+            continue;
+        v = k > 1 ? hexes(p + 1, k - 1, k - 1) : -1;
+        if (v < 0 || v >= 0x110000 || (v >= 0xD800 && v < 0xE000))
+            return -1;
+        *at += k + 2;
+        return v;
+    }
+    return -1;
+}
+
 static bool take_backslash(struct pass *s)
 {
     size_t j = s->i;
@@ -169,6 +187,12 @@ static bool take_backslash(struct pass *s)
         }
         if (v >= 0xD800 && v < 0xE000)
             v = '?';
+    } else if (s->in[j] == 'u' && (v = braced(s->in + j + 1, s->n - j - 1, &j)) >= 0) {
+        ;
+    } else if (s->in[j] == 'U' && s->n - j > 3 && s->in[j + 1] == '0' && s->in[j + 2] == '0' &&
+               (v = hexes(s->in + j + 3, s->n - j - 3, 6)) >= 0 && v < 0x110000 &&
+               !(v >= 0xD800 && v < 0xE000)) {
+        j += 9;
     } else if (s->in[j] == 'x' && (v = hexes(s->in + j + 1, s->n - j - 1, 2)) >= 0) {
         j += 3;
     } else {
@@ -404,8 +428,11 @@ static void fold_look_alikes(struct pass *s)
         }
         if (e == r)
             e = r + (len ? len : 1);
-        bool fold =
-            alien > 0 && alike > 0 && (latin > 0 || (alike == alien && (digits > 1 || ats)));
+        /* "АС" between colons: an octet of an address */
+        bool octet =
+            e - r == 4 && ((r > 0 && m->own[r - 1] == ':') || (e < s->o && m->own[e] == ':'));
+        bool fold = alien > 0 && alike > 0 &&
+                    (latin > 0 || (alike == alien && (digits > 0 || ats || octet)));
         while (r < e) {
             char to = 0;
 

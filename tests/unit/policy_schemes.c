@@ -475,12 +475,33 @@ static void test_secrets_in_context(void **state)
     NOTHING(none);
 }
 
+/* Ways of writing that are undone; offsets are those of what was sent. */
+static void test_writing(void **state)
+{
+    static const struct want rows[] = {
+        {POL_EMAIL, NULL, "to «anna\\u{40}firma.example» now"},
+        {POL_EMAIL, NULL, "to «anna\\U00000040firma.example» now"},
+        {POL_MAC, NULL, "mac «С4:9С:74:24:FС:АС» now"},
+        {POL_IBAN, NULL, "to «DE89 3704 0044\r\n0532 0130 00» now"},
+        {POL_NATIONAL_ID, "pl_pesel", "PESEL: «440514\r\n01359» now"},
+        {POL_NATIONAL_ID, "nl_bsn", "BSN: «111.\r\n222.333» now"},
+    };
+    static const char *const none[] = {"\\u{110000}", "\\u{", "\\u{}", "\\U0000004", "\\UFFFFFFFF"};
+    (void)state;
+    CHECK(rows);
+    NOTHING(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vat),     cmocka_unit_test(test_persons),
-        cmocka_unit_test(test_papers),  cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_secrets), cmocka_unit_test(test_secrets_in_context),
+        cmocka_unit_test(test_vat),
+        cmocka_unit_test(test_persons),
+        cmocka_unit_test(test_papers),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_secrets_in_context),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
