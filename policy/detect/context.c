@@ -72,10 +72,24 @@ bool pol_word_bounds(const struct pol_scan *s, size_t from, size_t to)
     return (from == 0 || !pol_is_word(s->p[from - 1])) && (to >= s->n || !pol_is_word(s->p[to]));
 }
 
+/* from lies in an address of the web: its path has pieces of its own between slashes. */
+static bool in_url(const struct pol_scan *s, size_t from)
+{
+    for (size_t i = from, k = 0; i >= 3 && k < 256; i--, k++) {
+        if ((unsigned char)s->p[i - 1] <= ' ' || strchr("\"'<>`?#", s->p[i - 1]))
+            return false;
+        if (memcmp(s->p + i - 3, "://", 3) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool pol_stands_alone(const struct pol_scan *s, size_t from, size_t to)
 {
     if (!pol_word_bounds(s, from, to))
         return false;
+    if (from >= 2 && s->p[from - 1] == '/' && (to >= s->n || s->p[to] != '-') && in_url(s, from))
+        return !(to + 1 < s->n && s->p[to] == '.' && pol_is_digit(s->p[to + 1]));
     if (from >= 2 && strchr("-./", s->p[from - 1]) && pol_is_word(s->p[from - 2]))
         return false;
     if (to + 1 < s->n && s->p[to] == '.')

@@ -3,8 +3,8 @@ a back end that may not have it.
 
 Method: random requests. Each plants one canary made for it alone (an address, a card or an account that passes its
 check, a key) in a random place of the request, under a random disguise, asks for a pinned model, an alias whose first
-back end fails, or auto, with a stream or not, on four connections at once, while the policy is swapped for an equal one
-now and then. Afterwards all that the stand-ins wrote down is undressed and searched for every canary. Repeats itself
+back end fails (the next may speak another dialect), or auto, with a stream or not, on four connections at once, while
+the policy is swapped for an equal one now and then. Afterwards all that the stand-ins wrote down is undressed and searched for every canary. Repeats itself
 for the same seed: WEIR_CANARIES=N requests (300), WEIR_CANARY_SEED=S (1).
 """
 import json
@@ -72,7 +72,7 @@ def request(rng, n):
         body = TEXT_PLACES[where](f"Please note {DISGUISES[hide](value)} for later")
     else:
         hide, body = "plain", PLACES[where](value) or TEXT_PLACES["user"](value)
-    body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto"])
+    body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes"])
     body["stream"] = rng.random() < 0.5
     if not body["stream"]:
         body.pop("stream_options", None)
@@ -87,7 +87,7 @@ def test_no_canary_arrives(red):  # noqa: F811
     g, eu, us = red
     rng = random.Random(SEED)
     todo = [request(rng, i) for i in range(N)]
-    start = len(eu.received()), len(us.received())
+    start = len(eu.received()), len(us.received()), len(g.other.received())
     answered, lock, stop = {}, threading.Lock(), threading.Event()
 
     def work(part):
@@ -117,6 +117,7 @@ def test_no_canary_arrives(red):  # noqa: F811
     swapper.join()
 
     bodies = [("eu", r) for r in eu.received()[start[0]:]] + [("us", r) for r in us.received()[start[1]:]]
+    bodies += [("an", r) for r in g.other.received()[start[2]:]]
     texts = [bare(json.dumps(r["body"], ensure_ascii=False) + r["body_text"]) for _, r in bodies]
     all_text, all_digits = "\n".join(texts), "\n".join(digits_only(t) for t in texts)
     leaks = []
@@ -129,5 +130,5 @@ def test_no_canary_arrives(red):  # noqa: F811
     assert len(answered) == N and set(answered.values()) <= {200, 400, 403, 502, 503}, set(answered.values())
     got = sum(s == 200 for s in answered.values())
     assert got > N // 8, "most of what may leave redacted is answered, so the oracle has something to read"
-    assert bodies, "something arrived"
+    assert {"eu", "an"} <= {where for where, _ in bodies}, "something arrived, in both dialects"
     harness.wait_for("the log", lambda: g.verify()[0] == 0, 20)

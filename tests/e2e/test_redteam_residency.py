@@ -23,17 +23,21 @@ MAIL, CARD, SECRET = "anna.kowalska@example.eu", "4111111111111111", "AKIAIOSFOD
 def red(tmp_path_factory, weir):
     top = tmp_path_factory.mktemp("red")
     eu, us = harness.StandIn(str(top / "eu"), "eu"), harness.StandIn(str(top / "us"), "us")
+    an = harness.StandIn(str(top / "an"), "an", dialect="anthropic")
     g = harness.Gateway(
         str(top / "gw"), weir,
         backends=[harness.backend("eu", eu, "EU", models=("gpt-x",)),
                   harness.backend("us", us, "US", basis="dpf", reference="DPF-1", models=("m", "standin-status=500")),
-                  harness.backend("eufail", eu, "EU", models=("standin-status=500",))],
+                  harness.backend("eufail", eu, "EU", models=("standin-status=500",)),
+                  harness.backend("an", an, "EU", models=("claude-x",))],
         routing="  commodity: [eu/gpt-x]\n"
-                "  aliases: { us-first: [us/m, eu/gpt-x], falls: [eufail/standin-status=500, eu/gpt-x, us/m] }")
+                "  aliases: { us-first: [us/m, eu/gpt-x], falls: [eufail/standin-status=500, eu/gpt-x, us/m],\n"
+                "             changes: [eufail/standin-status=500, an/claude-x, us/m] }")
+    g.other = an  # the other dialect, also in the EU
     yield g, eu, us
     g.kill()
-    eu.kill()
-    us.kill()
+    for s in (eu, us, an):
+        s.kill()
 
 
 def unbase64(run):
@@ -214,6 +218,23 @@ PLACES = {
     "deep": lambda d: user("hi", x=json.loads("[" * 50 + json.dumps(d) + "]" * 50)),
     "huge array": lambda d: user("hi", x=["n"] * 50000 + [d]),
     "service_tier": lambda d: user("hi", service_tier=d),
+    "image address": lambda d: user([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {
+        "url": f"https://h.example/{d}.png", "detail": d}}]),
+    "image data": lambda d: user([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {
+        "url": "data:text/plain;base64," + base64.b64encode(f"the value is {d} here".encode()).decode()}}]),
+    "audio": lambda d: user([{"type": "input_audio", "input_audio": {
+        "data": base64.b64encode(f"the value is {d} here".encode()).decode(), "format": d}}]),
+    "file name": lambda d: user([{"type": "file", "file": {"filename": f"{d}.pdf", "file_id": d}}]),
+    "file data": lambda d: user([{"type": "file", "file": {"filename": "a.txt", "file_data":
+        "data:text/plain;base64," + base64.b64encode(f"the value is {d} here".encode()).decode()}}]),
+    "name of who speaks": lambda d: {"model": "eu/gpt-x", "messages": [{"role": "user", "content": "hi", "name": d}]},
+    "developer": lambda d: {"model": "eu/gpt-x", "messages": [{"role": "developer", "content": d},
+                                                              {"role": "user", "content": "hi"}]},
+    "custom tool": lambda d: user("hi", tools=[{"type": "custom", "custom": {
+        "name": "f", "description": d, "format": {"type": "grammar", "definition": d}}}]),
+    "mcp tool": lambda d: user("hi", tools=[{"type": "mcp", "server_label": d, "server_url": f"https://h.example/{d}",
+                                             "headers": {"Authorization": d}}]),
+    "search options": lambda d: user("hi", web_search_options={"user_location": {"approximate": {"city": d}}}),
     "model-like": lambda d: user("hi", models=[d], route=d, provider={"order": [d]}),
 }
 
@@ -230,6 +251,25 @@ def test_places(red, where):
         if datum == SECRET:
             assert not eu, (where, eu[0]["body_text"][:300])
         for r in eu:
+            assert not leaked(r), (where, datum, r["body_text"][:300])
+
+
+@pytest.mark.parametrize("where", list(PLACES))
+def test_places_in_the_other_dialect(red, where):
+    """The same through a translation: what it drops is dropped, what it carries is redacted."""
+    an = red[0].other
+    for datum in (MAIL, CARD, SECRET):
+        body = PLACES[where](datum)
+        if body is None:
+            continue
+        body["model"], before = "an/claude-x", len(an.received())
+        status, eu, us, _, answer = send(red, body)
+        assert status in (200, 400, 403), (where, status, answer[:300])
+        assert not us and not eu
+        got = an.received()[before:]
+        assert (status == 200) == bool(got)
+        assert not (datum == SECRET and got), (where, got[0]["body_text"][:300])
+        for r in got:
             assert not leaked(r), (where, datum, r["body_text"][:300])
 
 
