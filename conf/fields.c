@@ -153,6 +153,10 @@ static bool read_num(struct conf_loader *l, const struct conf_node *n, const str
                    n->quoted ? " in quotes" : "");
         return false;
     }
+    if (f->min >= f->max && v != f->min) {
+        conf_wrong(l, n, "must be %.12g, not %.*s", f->min, CONF_SHOW(n));
+        return false;
+    }
     if (v < f->min || v > f->max) {
         conf_wrong(l, n, "must be between %.12g and %.12g, not %.*s", f->min, f->max, CONF_SHOW(n));
         return false;

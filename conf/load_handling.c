@@ -72,12 +72,13 @@ static void load_obligations(struct conf_loader *l, const struct conf_node *n, v
         bool known = c->kind != CONF_NODE_SCALAR || c->text.n == 0;
         for (size_t i = 0; conf_obligations[i] && !known; i++)
             known = base_str_is(c->text, conf_obligations[i]);
+        const char *near = known ? NULL : conf_nearest(c->text, conf_obligations);
         if (!known)
             conf_wrong(
                 l, c,
                 "\"%.*s\" is no obligation: label-output, label-decision, notice, provenance, "
-                "watermark or human-review",
-                CONF_SHOW(c));
+                "watermark or human-review%s%s%s",
+                CONF_SHOW(c), near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
 }
 

@@ -97,6 +97,18 @@ static void load_location(struct conf_loader *l, const struct conf_node *n, void
     conf_value(l, n, &field, r);
 }
 
+static void wrong_basis(struct conf_loader *l, const struct conf_node *c)
+{
+    const char *words[CONF_BASIS_LAST + 2] = {NULL}, *near;
+    for (int b = 0; b <= CONF_BASIS_LAST; b++)
+        words[b] = conf_basis_name((enum conf_basis)b);
+    near = conf_nearest(c->text, words);
+    conf_wrong(l, c,
+               "\"%.*s\" is no transfer basis: none, dpa, adequacy, dpf, scc, bcr or derogation"
+               "%s%s%s",
+               CONF_SHOW(c), near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 static void load_basis(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     uint32_t *mask = dst;
@@ -111,10 +123,7 @@ static void load_basis(struct conf_loader *l, const struct conf_node *n, void *d
         if (b <= CONF_BASIS_LAST)
             *mask |= CONF_BASIS_BIT(b);
         else
-            conf_wrong(l, c,
-                       "\"%.*s\" is no transfer basis: none, dpa, adequacy, dpf, scc, bcr or "
-                       "derogation",
-                       CONF_SHOW(c));
+            wrong_basis(l, c);
     }
 }
 

@@ -21,6 +21,7 @@
 struct reader {
     yaml_parser_t parser;
     const char *file;
+    struct base_str text; /* without its byte order mark */
     bool expand;
     struct base_arena *a;
     struct conf_problems *pr;
@@ -40,6 +41,24 @@ static void *fatal(struct reader *r, yaml_mark_t m, const char *text)
     return NULL;
 }
 
+/* The line and column of a byte: the reader of libyaml tells where it was, not where the fault is.
+ */
+static struct conf_pos place_of(const struct reader *r, size_t offset)
+{
+    struct conf_pos at = {r->file, 1, 1};
+    for (size_t i = 0; i < offset && i < r->text.n; i++) {
+        at.col++;
+        if (r->text.p[i] == '\n')
+            at = (struct conf_pos){r->file, at.line + 1, 1};
+    }
+    return at;
+}
+
+static bool at_tab(const struct reader *r, yaml_mark_t m)
+{
+    return m.index < r->text.n && r->text.p[m.index] == '\t';
+}
+
 /* The next event, or false after telling what is wrong. The caller deletes it. */
 static bool next_event(struct reader *r, yaml_event_t *ev)
 {
@@ -51,7 +70,14 @@ static bool next_event(struct reader *r, yaml_event_t *ev)
     yaml_mark_t m = p->error == YAML_READER_ERROR ? p->mark : p->problem_mark;
     const char *what = p->problem ? p->problem : "not enough memory";
     if (p->error == YAML_READER_ERROR)
-        conf_problem_add(r->pr, pos_of(r, m), false, "the file is not UTF-8 text: %s", what);
+        conf_problem_add(r->pr, place_of(r, p->problem_offset), false,
+                         "the file is not UTF-8 text: %s", what);
+    else if (p->error == YAML_SCANNER_ERROR && at_tab(r, m))
+        conf_problem_add(r->pr, pos_of(r, m), false,
+                         "not YAML: a tab stands here; indent with spaces");
+    else if (p->context && p->context_mark.line < m.line)
+        conf_problem_add(r->pr, pos_of(r, m), false, "not YAML: %s that begins on line %zu, %s",
+                         p->context, p->context_mark.line + 1, what);
     else if (p->context)
         conf_problem_add(r->pr, pos_of(r, m), false, "not YAML: %s, %s", p->context, what);
     else
@@ -318,6 +344,7 @@ struct conf_node *conf_yaml_parse(struct base_str text, const char *file, bool e
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
     if (base_str_starts(text, BASE_STR("\xef\xbb\xbf"))) /* some editors write this mark first */
         text = base_str_n(text.p + 3, text.n - 3);
+    r.text = text;
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
     bool done = false;
     while (!done) {

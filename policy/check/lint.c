@@ -181,6 +181,18 @@ static bool lint_pair(const struct ruled *x, const struct ruled *y, bool a_first
     return false;
 }
 
+/* The declared use case that a misspelt one was perhaps meant to be, or NULL. */
+static const char *nearest_use_case(const struct pol_policy *p, const char *id)
+{
+    const char *words[65];
+    size_t n = 0;
+
+    for (; n < p->n_use_cases && n < 64; n++)
+        words[n] = p->use_cases[n].conf->id;
+    words[n] = NULL;
+    return conf_nearest(base_str_c(id), words);
+}
+
 static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t i,
                       struct conf_problems *pr)
 {
@@ -199,10 +211,15 @@ static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t 
     if (p->n_use_cases == 0)
         return;
     for (size_t k = 0; k < c->when_use_case.n; k++) {
-        if (!pol_use_case_of(p, base_str_c(c->when_use_case.v[k])))
-            conf_problem_add(pr, c->when_use_case.pos[k], true,
-                             "the use case \"%.60s\" is not declared under use_cases",
-                             c->when_use_case.v[k]);
+        const char *near;
+
+        if (pol_use_case_of(p, base_str_c(c->when_use_case.v[k])))
+            continue;
+        near = nearest_use_case(p, c->when_use_case.v[k]);
+        conf_problem_add(pr, c->when_use_case.pos[k], true,
+                         "the use case \"%.60s\" is not declared under use_cases%s%s%s",
+                         c->when_use_case.v[k], near ? "; did you mean " : "", near ? near : "",
+                         near ? "?" : "");
     }
 }
 

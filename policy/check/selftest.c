@@ -37,6 +37,26 @@ static void class_words(unsigned c, char out[64])
              c & POL_CLASS_SECRET ? "secret " : "");
 }
 
+/* The expected rule neither applied nor denied: perhaps it is not one at all. */
+static void rule_missing(const struct one *o)
+{
+    const char *words[257], *near;
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->p->n_rules; i++) {
+        if (strcmp(o->p->rules[i].conf->id, o->t->expect_rule) == 0) {
+            FAIL(o, "rule: %s does not apply", o->t->expect_rule);
+            return;
+        }
+        if (n < 256)
+            words[n++] = o->p->rules[i].conf->id;
+    }
+    words[n] = NULL;
+    near = conf_nearest(base_str_c(o->t->expect_rule), words);
+    FAIL(o, "rule: %s does not apply; no rule of this policy has that id%s%s%s", o->t->expect_rule,
+         near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 static void check_data(const struct one *o)
 {
     unsigned want = 0, c;
@@ -114,7 +134,7 @@ static void check_rest(const struct one *o)
     rule =
         rule || (t->expect_rule && o->d.deny_rule && strcmp(t->expect_rule, o->d.deny_rule) == 0);
     if (t->expect_rule && !rule)
-        FAIL(o, "rule: %s does not apply", t->expect_rule);
+        rule_missing(o);
     if (t->expect_redact_style &&
         (strcmp(t->expect_redact_style, "substitute") == 0) != (redact && o->d.substitute))
         FAIL(o, "redact_style: expected %s", t->expect_redact_style);

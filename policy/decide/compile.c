@@ -155,6 +155,21 @@ static void compile_places(const struct conf_places *from, struct pol_places *to
     }
 }
 
+/* The type or class that a misspelt word was perhaps meant to be, or NULL. */
+static const char *nearest_data(struct base_str w, bool types, bool classes)
+{
+    static const char *const class_names[] = {"none", "personal", "special", "criminal", "secret"};
+    const char *words[POL_TYPE_COUNT + 6];
+    size_t n = 0;
+
+    for (int t = 0; types && t < POL_TYPE_COUNT; t++)
+        words[n++] = pol_type_name((enum pol_type)t);
+    for (size_t i = 0; classes && i < sizeof(class_names) / sizeof(class_names[0]); i++)
+        words[n++] = class_names[i];
+    words[n] = NULL;
+    return conf_nearest(w, words);
+}
+
 /* Types and, where class is not NULL, classes. */
 static void compile_data(const struct conf_names *names, pol_types *types, unsigned *classes,
                          bool *none, struct conf_problems *pr)
@@ -171,10 +186,13 @@ static void compile_data(const struct conf_names *names, pol_types *types, unsig
             if (none && c == POL_CLASS_NONE)
                 *none = true;
         } else {
-            conf_problem_add(pr, names->pos[i], false, "\"%.60s\" is no %s", names->v[i],
+            const char *near = nearest_data(w, types != NULL, classes != NULL);
+
+            conf_problem_add(pr, names->pos[i], false, "\"%.60s\" is no %s%s%s%s", names->v[i],
                              classes && types ? "data class or type"
                              : types          ? "type of data that can be redacted"
-                                              : "data class");
+                                              : "data class",
+                             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         }
     }
 }

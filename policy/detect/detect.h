@@ -84,6 +84,10 @@ size_t pol_phone_at(struct pol_scan *s, size_t from);
 void pol_ids_at(struct pol_scan *s, size_t run);
 /* The same for what has its own file: an IBAN, an IPv4 address, a wallet. */
 void pol_iban_at(struct pol_scan *s, size_t from);
+/* The date behind a cue for a birth. */
+void pol_dob_after(struct pol_scan *s, const struct pol_cue_hit *c);
+/* A date whose day, or year, is the number at from. */
+void pol_date_at(struct pol_scan *s, size_t from);
 /* A plus code (Open Location Code) whose sign stands at plus. */
 void pol_plus_code_at(struct pol_scan *s, size_t plus);
 /* A token of three parts, the first from from to to: keys without a prefix of their own. */

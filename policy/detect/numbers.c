@@ -381,6 +381,8 @@ void pol_scan_numbers(struct pol_scan *s)
             ;
         if (e + 5 < s->n && s->p[e] == '.' && e - i <= 3 && pol_is_digit(s->p[e + 1]))
             pol_ipv4_at(s, i);
+        if (e - i <= 4)
+            pol_date_at(s, i);
         (void)pol_phone_at(s, i);
         i = chain(s, i);
     }

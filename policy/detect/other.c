@@ -232,93 +232,6 @@ static size_t filler(const struct pol_scan *s, size_t i, bool *assigned, bool *s
     return i;
 }
 
-/* A digit, or a letter that a scan makes of one; -1 for anything else. */
-static int slip_digit(char c)
-{
-    return pol_is_digit(c) ? c - '0' : c == 'O' || c == 'o' ? 0 : c == 'l' || c == 'I' ? 1 : -1;
-}
-
-/* Up to four digits at i, slips included if no other letter touches them: the end. */
-static size_t date_number(const struct pol_scan *s, size_t i, unsigned *v)
-{
-    size_t a = i, real = 0;
-
-    *v = 0;
-    while (i < s->n && slip_digit(s->p[i]) >= 0 && i - a < 5) {
-        real += pol_is_digit(s->p[i]);
-        *v = *v * 10 + (unsigned)slip_digit(s->p[i++]);
-    }
-    if (real > 0 && (i >= s->n || !pol_is_alpha(s->p[i])))
-        return i;
-    for (i = a, *v = 0; i < s->n && pol_is_digit(s->p[i]) && i - a < 5;)
-        *v = *v * 10 + (unsigned)(s->p[i++] - '0');
-    return i;
-}
-
-/* A date that begins at i: its end, or 0. */
-static size_t date_at(const struct pol_scan *s, size_t i)
-{
-    unsigned v[3] = {0}, k = 0;
-    size_t len[3] = {0}, word = 0;
-
-    while (i < s->n && k < 3) {
-        size_t a = i;
-        bool glued;
-
-        i = date_number(s, i, &v[k]);
-        len[k] = i - a;
-        if (len[k] == 0) { /* a month by name, once */
-            while (i < s->n && (pol_is_alpha(s->p[i]) || (unsigned char)s->p[i] >= 0x80) &&
-                   i - a < 24)
-                i++;
-            if (i - a < 3 || word++)
-                return 0;
-            v[k] = 1;
-            len[k] = 2;
-        } else if (len[k] != 1 && len[k] != 2 && len[k] != 4) {
-            return 0;
-        }
-        k++;
-        if (k == 3)
-            break;
-        a = i;
-        glued = i < s->n && pol_is_alpha(s->p[k == 1 ? i : i - 1]); /* "8marca1979" */
-        while (i < s->n && i - a < 4 && strchr(" ./-,\n", s->p[i]))
-            i++;
-        if (i == a && !glued)
-            return 0;
-        if (base_str_starts((struct base_str){s->p + i, s->n - i}, BASE_STR("de ")))
-            i += 3;
-    }
-    if (k < 3 || (i < s->n && pol_is_digit(s->p[i])))
-        return 0;
-    if (len[0] == 4)
-        return v[1] >= 1 && v[1] <= 12 && v[2] >= 1 && v[2] <= 31 ? i : 0;
-    return v[0] <= 31 && v[1] <= 31 && (v[0] <= 12 || v[1] <= 12) && len[2] != 1 &&
-                   (len[2] == 2 || (v[2] > 1850 && v[2] < 2100))
-               ? i
-               : 0;
-}
-
-static void dob(struct pol_scan *s, const struct pol_cue_hit *c)
-{
-    size_t end = c->to + 48 < s->n ? c->to + 48 : s->n;
-
-    for (size_t i = c->to; i < end; i++) {
-        size_t e;
-
-        if (!pol_is_word(s->p[i]) || (i > 0 && pol_is_word(s->p[i - 1])))
-            continue;
-        e = date_at(s, i);
-        if (e) {
-            pol_found(s, i, e, POL_DOB, POL_CONTEXT, NULL, 74);
-            return;
-        }
-        if (pol_is_digit(s->p[i]))
-            return;
-    }
-}
-
 struct keyed {
     uint32_t cue;
     enum pol_type type;
@@ -441,7 +354,7 @@ void pol_scan_keyed(struct pol_scan *s)
         const struct pol_cue_hit *c = &s->cues[i];
 
         if (c->what & CUE_DOB)
-            dob(s, c);
+            pol_dob_after(s, c);
         if (c->what & CUE_BIC)
             pol_bic_after(s, c);
         for (size_t k = 0; k < sizeof(keyed_types) / sizeof(keyed_types[0]); k++) {

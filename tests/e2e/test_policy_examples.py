@@ -104,3 +104,39 @@ tests:
     for part in ("purpos", 'did you mean purpose?', "company", "anex3.4", "always high-risk", "9.2.z", "papers", "smile", "retention_classes",
                  "Europe", "annex9", "handshake", "asks nothing", '"text" is missing'):
         assert part in said, (part, said)
+
+
+@pytest.mark.parametrize("wrong, right, told", [
+    ("[EMAIL]", "[EMIAL]", b":4:91: \"EMIAL\" is no type of data that can be redacted; did you mean EMAIL?"),
+    ("data: [none]", "data: [non]", b"\"non\" is no data class or type; did you mean none?"),
+    ("[dpa]", "[dpaa]", b"did you mean dpa?"),
+    ("use_case: [support]", "use_case: [suport]", b"is not declared under use_cases; did you mean support?"),
+    ("[notice]", "[notise]", b"did you mean notice?"),
+    ("rule: personal-eu", "rule: personl-eu", b"no rule of this policy has that id, did you mean personal-eu?"),
+    ("  - { id: plain", "\t- { id: plain", b":5:1: not YAML: a tab stands here; indent with spaces"),
+    ("[notice] }", "[notice]", b"that begins on line 5, did not find"),
+    ("support team", "support \udce4", b":2:51: the file is not UTF-8 text"),
+    ("version: 1", "version: 2", b":1:10: version: must be 1, not 2"),
+])
+def test_slips_are_told_with_place_and_remedy(weir, tmp_path, wrong, right, told):
+    text = """\
+version: 1
+use_cases: [ { id: support, purpose: the support team, legal_basis: 6.1.f, ai_act: minimal } ]
+rules:
+  - { id: personal-eu, when: { data: [personal] }, location: [EU], basis: [dpa], redact: [EMAIL] }
+  - { id: plain, when: { data: [none] }, location: [EU], obligations: [notice] }
+  - { id: helps, when: { use_case: [support] }, location: [EU] }
+test_backends: [ { name: eu/m, location: [EU], trains_on_data: false, transfer: { basis: dpa, reference: D-1 } } ]
+tests:
+  - { text: "Mail anna@example.eu", use_case: support, expect: { outcome: route, rule: personal-eu } }
+"""
+    assert wrong in text
+    path = str(tmp_path / "slip.yaml")
+    with open(path, "wb") as f:
+        f.write(text.encode())
+    assert check(weir, path).returncode == 0, check(weir, path).stdout
+    with open(path, "wb") as f:
+        f.write(text.replace(wrong, right, 1).encode("utf-8", "surrogateescape"))
+    done = check(weir, path)
+    assert told in done.stdout + done.stderr, done.stdout + done.stderr
+    assert b"slip.yaml:" in done.stdout + done.stderr

@@ -475,6 +475,29 @@ static void test_secrets_in_context(void **state)
     NOTHING(none);
 }
 
+static void test_dates(void **state)
+{
+    static const struct want rows[] = {
+        {POL_DATE, NULL, "on «12.03.2024», at ten"},
+        {POL_DATE, NULL, "on «2024-03-12»T10:15:00Z"},
+        {POL_DATE, NULL, "on «3/12/24» then"},
+        {POL_DATE, NULL, "on «12 March 2024»."},
+        {POL_DATE, NULL, "on «March 12th, 2024»."},
+        {POL_DATE, NULL, "am «12. März 2024»"},
+        {POL_DATE, NULL, "le «1er mai 2024»"},
+        {POL_DATE, NULL, "el «12 de marzo de 2024»"},
+        {POL_DATE, NULL, "dnia «12 października 2024» r."},
+        {POL_DATE, NULL, "den «7 juni 2024»"},
+        {POL_DOB, NULL, "born «12.03.1980» in"},
+    };
+    static const char *const none[] = {"31.02.2024",      "12.3.24",         "version 1.2.2024.5",
+                                       "12 apples 2024",  "the 12 of March", "2024-13-12",
+                                       "March 2024 x 12", "12 March 204"};
+    (void)state;
+    CHECK(rows);
+    NOTHING(none);
+}
+
 /* Ways of writing that are undone; offsets are those of what was sent. */
 static void test_writing(void **state)
 {
@@ -495,13 +518,10 @@ static void test_writing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vat),
-        cmocka_unit_test(test_persons),
-        cmocka_unit_test(test_papers),
-        cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_writing),
-        cmocka_unit_test(test_secrets_in_context),
+        cmocka_unit_test(test_vat),     cmocka_unit_test(test_persons),
+        cmocka_unit_test(test_papers),  cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_secrets), cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_writing), cmocka_unit_test(test_secrets_in_context),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
