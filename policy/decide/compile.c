@@ -6,6 +6,7 @@
  * one says, a use case that only a rule knows. Immutable afterwards.
  */
 #include "policy/decide/compiled.h"
+#include "policy/text/norm.h"
 
 #include <stdlib.h>
 
@@ -317,6 +318,7 @@ struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_pol
         goto no_memory;
     p->arena = a;
     p->conf = cp;
+    pol_norm_setup(); /* deny lists of tools read names folded */
     compile_tables(p, c);
     p->rules = base_arena_array(a, cp->n_rules + 1, sizeof(*p->rules));
     p->use_cases = base_arena_array(a, cp->n_use_cases + 1, sizeof(*p->use_cases));

@@ -4,16 +4,29 @@
  *
  * What the AI Act class and the duties in force ask comes first, then the use case's own (the one
  * that the request names, then its key's), then the applying rules in policy order:
- *   tools        a name needs a match in every `allow` list there is, and none in any `deny` list;
- *   answers      the strictest word, withhold over redact over warn, about all that any names;
- *   obligations  all of them, each once. An answer is held for a human where an obligation or a use
- *                case says so (`human_review: hold`); `required` only tells the caller;
- *   retention    records are kept as long as the longest record_days asks, content no longer than
- *                the shortest content_days allows; the class named is the one with that shortest.
+ *   tools        a name needs a match in every `allow` list there is, to the letter, and none in
+ * any `deny` list, however it is written (case, width, accents, invisible characters); answers the
+ * strictest word, withhold over redact over warn, about all that any names; obligations  all of
+ * them, each once. An answer is held for a human where an obligation or a use case says so
+ * (`human_review: hold`); `required` only tells the caller; retention    records are kept as long
+ * as the longest record_days asks, content no longer than the shortest content_days allows; the
+ * class named is the one with that shortest.
  */
 #include "policy/decide/decide_int.h"
+#include "policy/text/norm.h"
 
 #define ANNEX_LIMITED "limited"
+
+/* A tool's name folded for a deny list is at most this long; a longer one is denied. */
+#define PLAIN_MAX 512
+
+/* Behind the UTF-8 character at i. */
+static size_t next_char(struct base_str s, size_t i)
+{
+    for (i++; i < s.n && ((unsigned char)s.p[i] & 0xC0) == 0x80; i++)
+        ;
+    return i;
+}
 
 /* `*` any run of characters, `?` one; the rest is itself. Linear but for one step back. */
 bool pol_glob(const char *glob, struct base_str s)
@@ -25,12 +38,15 @@ bool pol_glob(const char *glob, struct base_str s)
         if (*glob == '*') {
             star = glob++;
             mark = i;
-        } else if (*glob && (*glob == '?' || *glob == s.p[i])) {
+        } else if (*glob == '?') {
+            glob++;
+            i = next_char(s, i);
+        } else if (*glob && *glob == s.p[i]) {
             glob++;
             i++;
         } else if (star) {
             glob = star + 1;
-            i = ++mark;
+            i = mark = next_char(s, mark);
         } else {
             return false;
         }
@@ -49,11 +65,54 @@ static bool any_glob(const struct conf_names *globs, struct base_str name)
     return false;
 }
 
+/* s without case, accents, width, look-alikes and what nobody sees; false: too long. */
+static bool plain(struct base_str s, char out[PLAIN_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0, len; i < s.n; i += len) {
+        char b[32];
+        uint32_t cp;
+        size_t k = 1;
+
+        len = base_utf8_decode(s.p + i, s.n - i, &cp);
+        if (len == 0) {
+            len = 1;
+            b[0] = '?';
+        } else if ((b[0] = cp < 0x80 ? (char)cp : pol_norm_latin(cp)) == 0) {
+            k = pol_norm_fold(cp, b);
+        }
+        if (n + k >= PLAIN_MAX)
+            return false;
+        for (size_t j = 0; j < k; j++)
+            out[n++] = (char)(b[j] >= 'A' && b[j] <= 'Z' ? b[j] | 32 : b[j]);
+    }
+    out[n] = 0;
+    return true;
+}
+
+/* "Shell" is denied by "shell*", and its full-width twin too: a name is easily written otherwise.
+ */
+static bool denied(const struct conf_names *globs, struct base_str name)
+{
+    char as_read[PLAIN_MAX], glob[PLAIN_MAX];
+
+    if (!plain(name, as_read))
+        return true;
+    for (size_t i = 0; i < globs->n; i++) {
+        if (pol_glob(globs->v[i], name))
+            return true;
+        if (plain(base_str_c(globs->v[i]), glob) && pol_glob(glob, base_str_c(as_read)))
+            return true;
+    }
+    return false;
+}
+
 bool pol_tool_allowed(const struct pol_decision *d, struct base_str name, const char **rule)
 {
     *rule = "";
     for (size_t i = 0; i < d->n_tools_deny; i++) {
-        if (any_glob(d->tools_deny[i].globs, name)) {
+        if (denied(d->tools_deny[i].globs, name)) {
             *rule = d->tools_deny[i].rule;
             return false;
         }

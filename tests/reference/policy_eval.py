@@ -8,6 +8,7 @@ outcome, route, code, param, data, rules, redact, obligations, tools, answers, r
 """
 import datetime
 import math
+import unicodedata
 
 EU = set("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 EEA = EU | {"IS", "LI", "NO"}
@@ -71,8 +72,14 @@ def glob(pattern, name):
     return bool(name) and pattern[0] in ("?", name[0]) and glob(pattern[1:], name[1:])
 
 
+def plain(name):
+    """As a deny list reads it: no case, no accents, no width, nothing invisible."""
+    out = unicodedata.normalize("NFKD", name)
+    return "".join(c for c in out if unicodedata.category(c) not in ("Mn", "Cf")).lower()
+
+
 def tool_allowed(decision, name):
-    if any(glob(g, name) for names in decision["tools_deny"] for g in names):
+    if any(glob(g, name) or glob(plain(g), plain(name)) for names in decision["tools_deny"] for g in names):
         return False
     return all(any(glob(g, name) for g in names) for names in decision["tools_allow"])
 

@@ -75,12 +75,13 @@ static void test_glob(void **state)
     static const struct {
         const char *glob, *name;
         bool is;
-    } rows[] = {{"", "", true},           {"", "a", false},       {"*", "", true},
-                {"*", "anything", true},  {"a*c", "abc", true},   {"a*c", "ac", true},
-                {"a*c", "abcd", false},   {"a?c", "abc", true},   {"a?c", "ac", false},
-                {"*b*", "abc", true},     {"*b", "bab", true},    {"*ab*ab", "abab", true},
-                {"*ab*ab", "aab", false}, {"**", "x", true},      {"a", "A", false},
-                {"?", "", false},         {"get_*", "get_", true}};
+    } rows[] = {{"", "", true},           {"", "a", false},        {"*", "", true},
+                {"*", "anything", true},  {"a*c", "abc", true},    {"a*c", "ac", true},
+                {"a*c", "abcd", false},   {"a?c", "abc", true},    {"a?c", "ac", false},
+                {"*b*", "abc", true},     {"*b", "bab", true},     {"*ab*ab", "abab", true},
+                {"*ab*ab", "aab", false}, {"**", "x", true},       {"a", "A", false},
+                {"?", "", false},         {"get_*", "get_", true}, {"a?c", "aéc", true},
+                {"a??c", "aéc", false},   {"*?", "é", true},       {"*??", "é", false}};
     (void)state;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -119,6 +120,19 @@ static void test_handling(void **state)
     decide(&w, FACTS(",\"use_case\":\"u\",\"tenant\":\"acme\""), &f, &d);
     assert_true(pol_tool_allowed(&d, BASE_STR("get_time"), &rule));
     assert_false(pol_tool_allowed(&d, BASE_STR("get_secret"), &rule));
+    assert_string_equal(rule, "a");
+    /* what is allowed is meant to the letter, what is denied is not */
+    static const char *const twins[] = {"get_SECRET", "get_ｓｅｃｒｅｔ", "get_\xe2\x80\x8bsecret",
+                                        "get_sécret", "get_ѕеcret"};
+    for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
+        assert_false(pol_tool_allowed(&d, base_str_c(twins[i]), &rule));
+        assert_string_equal(rule, "a");
+    }
+    assert_false(pol_tool_allowed(&d, BASE_STR("GET_time"), &rule));
+    assert_string_equal(rule, "use_case:u");
+    char long_name[600];
+    memset(long_name, 'a', sizeof(long_name));
+    assert_false(pol_tool_allowed(&d, base_str_n(long_name, sizeof(long_name)), &rule));
     assert_string_equal(rule, "a");
     assert_false(pol_tool_allowed(&d, BASE_STR("put_time"), &rule));
     assert_string_equal(rule, "b");
