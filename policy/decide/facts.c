@@ -392,12 +392,28 @@ static void kills(struct in *in, const json_t *v, struct pol_facts *f)
     f->kills = k;
 }
 
+/* A count, or with a scale a number in that many parts; `micro`: the same as leaves have it. */
+static struct pol_num number(struct in *in, const json_t *o, const char *key, const char *micro)
+{
+    const json_t *v = json_object_get(o, key), *m = micro ? json_object_get(o, micro) : NULL;
+    struct pol_num n = {.set = v || m};
+
+    if ((v && !(micro ? json_is_number(v) : json_is_integer(v))) || (m && !json_is_integer(m)) ||
+        (v && m))
+        wrong(in, "asks: %s is no number", key);
+    if (m)
+        n.v = json_integer_value(m);
+    else if (v)
+        n.v = micro ? conf_micro(json_number_value(v)) : json_integer_value(v);
+    if (n.v < 0)
+        wrong(in, "asks: %s is less than nothing", key);
+    return n;
+}
+
 static void asks(struct in *in, const json_t *o, struct pol_asks *a)
 {
-    static const char *const keys[] = {"output_tokens", "temperature", "top_p",
-                                       "effort",        "input_bytes", NULL};
-    const json_t *v = json_object_get(o, "output_tokens"), *t = json_object_get(o, "temperature"),
-                 *p = json_object_get(o, "top_p"), *b = json_object_get(o, "input_bytes");
+    static const char *const keys[] = {"output_tokens", "temperature", "temperature_micro", "top_p",
+                                       "top_p_micro",   "effort",      "input_bytes",       NULL};
     const struct base_str word = str(in, o, "effort");
 
     if (!o)
@@ -407,14 +423,10 @@ static void asks(struct in *in, const json_t *o, struct pol_asks *a)
         return;
     }
     known(in, o, keys);
-    if ((v && (!json_is_integer(v) || json_integer_value(v) < 0)) ||
-        (b && (!json_is_integer(b) || json_integer_value(b) < 0)) || (t && !json_is_number(t)) ||
-        (p && !json_is_number(p)))
-        wrong(in, "%s: numbers must be numbers", "asks");
-    a->output_tokens = (struct pol_num){v != NULL, json_integer_value(v)};
-    a->temperature = (struct pol_num){t != NULL, conf_micro(json_number_value(t))};
-    a->top_p = (struct pol_num){p != NULL, conf_micro(json_number_value(p))};
-    a->input_bytes = json_integer_value(b);
+    a->output_tokens = number(in, o, "output_tokens", NULL);
+    a->temperature = number(in, o, "temperature", "temperature_micro");
+    a->top_p = number(in, o, "top_p", "top_p_micro");
+    a->input_bytes = number(in, o, "input_bytes", NULL).v;
     a->effort = word.n ? conf_effort_find(word) : 0;
     if (word.n && !a->effort)
         a->effort = POL_EFFORT_OTHER;

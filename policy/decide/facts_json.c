@@ -58,15 +58,15 @@ void pol_residency_json(struct base_json *j, const struct conf_residency *r)
     base_json_obj_end(j);
 }
 
+/* Records hold no fractions: what has some stands in millionths. */
 static void put_asks(struct base_json *j, const struct pol_asks *a)
 {
     const struct {
-        enum pol_limited_field f;
+        const char *name;
         const struct pol_num *n;
-    } numbers[] = {{POL_LIMITED_TOKENS, &a->output_tokens},
-                   {POL_LIMITED_TEMPERATURE, &a->temperature},
-                   {POL_LIMITED_TOP_P, &a->top_p}};
-    char text[24];
+    } numbers[] = {{"output_tokens", &a->output_tokens},
+                   {"temperature_micro", &a->temperature},
+                   {"top_p_micro", &a->top_p}};
 
     base_json_key(j, "asks");
     base_json_obj(j);
@@ -74,11 +74,8 @@ static void put_asks(struct base_json *j, const struct pol_asks *a)
         base_json_kz(j, "effort", conf_effort_name(a->effort));
     base_json_kint(j, "input_bytes", a->input_bytes);
     for (size_t i = 0; i < 3; i++) {
-        if (!numbers[i].n->set)
-            continue;
-        pol_limited_text(numbers[i].f, numbers[i].n->v, text);
-        base_json_key(j, pol_limited_name(numbers[i].f));
-        base_json_raw(j, base_str_c(text));
+        if (numbers[i].n->set)
+            base_json_kint(j, numbers[i].name, numbers[i].n->v);
     }
     base_json_obj_end(j);
 }

@@ -49,7 +49,8 @@ def test_ai_act_art_26_1_what_is_beyond_is_brought_back_and_said(gw, eu):
     assert head["x-weir-limited"] == "output_tokens=64,temperature=0.7,effort=low"
     leaf = next(x for x in gw.leaves() if x["ev"] == "req.intent" and x["req"] == head["x-request-id"])
     assert leaf["facts"]["asks"].pop("input_bytes") >= len("Say hello")
-    assert leaf["facts"]["asks"] == {"output_tokens": 4000, "temperature": 1.5, "top_p": 0.5, "effort": "high"}
+    assert leaf["facts"]["asks"] == {"output_tokens": 4000, "temperature_micro": 1500000, "top_p_micro": 500000, "effort": "high"}
+    assert gw.verify()[0] == 0
     assert [(x["field"], x["from"], x["to"], x["rule"]) for x in leaf["decision"]["limited"]] == [
         ("output_tokens", 4000, 64, "use_case:assistant"), ("temperature", 1.5, 0.7, "use_case:assistant"),
         ("effort", "high", "low", "use_case:assistant")]
