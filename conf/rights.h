@@ -85,6 +85,14 @@ size_t conf_rights_of(const struct conf_rights *r, struct base_str identifier, s
  * pieces. */
 enum base_status conf_rights_fit(struct base_str identifier, struct base_err *err) BASE_MUST_CHECK;
 
+/* Lists with this one identifier in them (as objected), in memory alone, under a key of their own:
+ * for looking for it elsewhere. Free it with conf_rights_free. */
+enum base_status conf_rights_one(struct base_str identifier, struct conf_rights **out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+/* The identifier as it is compared, NUL-terminated: the same for all its ways of writing but those
+ * of a telephone number. False: it does not fit. Wipe it. */
+bool conf_rights_canon(struct base_str identifier, char out[CONF_RIGHTS_CANON_MAX + 2]);
+
 struct conf_rights_change {
     bool remove;
     unsigned list;

@@ -225,6 +225,47 @@ static enum base_status add(struct conf_rights *r, const struct conf_rights_chan
     return BASE_OK;
 }
 
+enum base_status conf_rights_one(struct base_str identifier, struct conf_rights **out,
+                                 struct base_err *err)
+{
+    struct base_arena *a = base_arena_new(4u << 20);
+    struct conf_rights *r = a ? base_arena_alloc(a, sizeof(*r)) : NULL;
+    const struct conf_rights_change c = {.identifier = identifier};
+    const struct conf_rights_entry e = {.list = CONF_RIGHTS_OBJECTED, .expires_day = INT64_MAX};
+    enum base_status st = conf_rights_fit(identifier, err);
+
+    *out = NULL;
+    if (!r) {
+        base_arena_free(a);
+        return base_err_set(err, BASE_ENOMEM, "out of memory");
+    }
+    r->arena = a;
+    r->words = true;
+    base_random(r->key, sizeof(r->key));
+    base_random(r->sip, sizeof(r->sip));
+    if (st == BASE_OK)
+        st = add(r, &c, &e, err);
+    if (st == BASE_OK && !rights_index(r))
+        st = base_err_set(err, BASE_ENOMEM, "out of memory");
+    if (st == BASE_OK)
+        *out = r;
+    else
+        conf_rights_free(r);
+    return st;
+}
+
+bool conf_rights_canon(struct base_str identifier, char out[CONF_RIGHTS_CANON_MAX + 2])
+{
+    struct rights_form forms[RIGHTS_FORMS_MAX];
+    const char *kind;
+    size_t n = rights_forms(identifier, forms, &kind);
+
+    if (n)
+        snprintf(out, CONF_RIGHTS_CANON_MAX + 2, "%.*s", (int)forms[0].n - 1, forms[0].text + 1);
+    base_wipe(forms, sizeof(forms));
+    return n > 0;
+}
+
 static void drop(struct conf_rights *r, size_t entry)
 {
     size_t k = 0;

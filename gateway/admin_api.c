@@ -53,6 +53,7 @@ static const struct endpoint {
     {"POST",   "/rights",           CHANGE,  7, gw_rights_admin},
     {"DELETE", "/rights",           CHANGE,  7, gw_rights_admin},
     {"POST",   "/rights/check",     CONTENT, 7, gw_rights_admin},
+    {"POST",   "/corrections",      CHANGE, 12, gw_auditor_correct},
     {"GET",    "/policy",           OWN,     7, gw_auditor_policy},
     {"GET",    "/audit/verify",     OWN,     6, gw_auditor_audit},
     {"GET",    "/audit/checkpoint", OWN,     6, gw_auditor_audit},

@@ -1,4 +1,5 @@
-/* auditor.c - see auditor.h.
+/* auditor.c - what needs the log read from end to end, for who has the admin listener; see
+ * auditor.h.
  *
  * Owns       one struct for each reading, and the count of those under way.
  * Runs on    loop 0; a reading on a thread of its own, because a log can take minutes to verify and
@@ -16,19 +17,22 @@
 #include "gateway/admin_api.h"
 #include "gateway/app_int.h"
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define VALUES_BYTES     2048
 #define POLICY_BYTES     (4u << 20)
+#define WORDS_BYTES      1024
 #define RECORDS_UNSTATED 100
 #define CACHE            "Cache-Control: no-store\r\n"
 
 struct reading {
     struct gw_post post;
     struct gw_server_request *r;
-    bool policy; /* the policy in force, not the log */
-    uint8_t sha256[32];
+    enum base_status (*work)(struct reading *a);
+    uint8_t sha256[32]; /* of the policy in force */
+    json_t *body;       /* of a correction */
     struct aud_look look;
     char who[2 * GW_KEY_NAME_MAX], dir[4096], values[VALUES_BYTES];
     struct base_buf out;
@@ -42,11 +46,24 @@ static struct {
 } own = {.mu = PTHREAD_MUTEX_INITIALIZER};
 static atomic_bool busy;
 
+static const char *member(const json_t *o, const char *key)
+{
+    const char *z = json_string_value(json_object_get(o, key));
+    return z && strlen(z) == json_string_length(json_object_get(o, key)) ? z : NULL;
+}
+
 static void reading_free(struct reading *a)
 {
+    const char *text = member(a->body, "text");
+    if (text) /* jansson frees without wiping */
+        base_wipe((char *)(uintptr_t)text, strlen(text));
+    json_decref(a->body);
     base_buf_release(&a->out);
     free(a);
 }
+
+static enum base_status correct(struct reading *a);
+static enum base_status policy(struct reading *a);
 
 /* ---- the thread ---- */
 
@@ -84,10 +101,12 @@ static void answer(struct gw_loop *l, void *arg)
                      base_buf_view(&a->out));
     else
         gw_admin_error(r,
-                       a->st == BASE_ENOENT   ? 404
-                       : a->st == BASE_LIMIT  ? 413
-                       : a->st == BASE_EINVAL ? 409
-                                              : 503,
+                       a->st == BASE_ENOENT                         ? 404
+                       : a->st == BASE_LIMIT                        ? 413
+                       : a->st == BASE_DENIED                       ? 409
+                       : a->st == BASE_EINVAL && a->work == correct ? 400
+                       : a->st == BASE_EINVAL                       ? 409
+                                                                    : 503,
                        a->st == BASE_EIO ? "server_error" : "invalid_request_error", "%s",
                        a->err.text);
     reading_free(a);
@@ -124,10 +143,35 @@ static enum base_status policy(struct reading *a)
     return st;
 }
 
+static enum base_status look(struct reading *a)
+{
+    return aud_look(&a->look, &a->out, &a->err);
+}
+
+/* A correction beside a record: the record is looked for in the log, the rest is the keeper's. */
+static enum base_status correct(struct reading *a)
+{
+    const struct aud_correction c = {.req = member(a->body, "req"),
+                                     .subject = member(a->body, "subject"),
+                                     .field = member(a->body, "field"),
+                                     .text = base_str_c(member(a->body, "text")),
+                                     .who = a->who};
+    struct aud_record record;
+    uint64_t index = 0;
+    enum base_status st = aud_record_find(a->dir, c.req, &record, &a->err);
+    pthread_mutex_lock(&own.mu); /* the keeper is there until the stop */
+    if (st == BASE_OK)
+        st = own.stopped ? base_err_set(&a->err, BASE_EIO, "the gateway is being stopped")
+                         : aud_keeper_correct(gw_app_own.keeper, &c, &record, &index, &a->err);
+    pthread_mutex_unlock(&own.mu);
+    base_buf_printf(&a->out, "{\"index\":%llu}\n", (unsigned long long)index);
+    return st;
+}
+
 static void *read_it(void *arg)
 {
     struct reading *a = arg;
-    a->st = a->policy ? policy(a) : aud_look(&a->look, &a->out, &a->err);
+    a->st = a->work(a);
     pthread_mutex_lock(&own.mu);
     bool stopped = own.stopped;
     if (!stopped)
@@ -253,7 +297,7 @@ static bool begin(struct gw_server_request *r, struct reading *a)
     }
     snprintf(a->who, sizeof a->who, "key %s (%s)", who.id, who.name);
     snprintf(a->dir, sizeof a->dir, "%s",
-             a->policy ? r->gen->conf->policy.file : r->gen->conf->audit.directory);
+             a->work == policy ? r->gen->conf->policy.file : r->gen->conf->audit.directory);
     a->look.who = a->who;
     a->look.dir = a->dir;
     a->look.record = record;
@@ -293,6 +337,7 @@ void gw_auditor_audit(struct gw_server_request *r, struct base_str rest)
         free(a);
         return;
     }
+    a->work = look;
     a->look.what = paths[i].what;
     base_buf_init(&a->out, AUD_LOOK_BYTES_MAX);
     if (!read_question(r, a) || !begin(r, a))
@@ -310,7 +355,7 @@ void gw_auditor_policy(struct gw_server_request *r, struct base_str rest)
         gw_admin_error(r, 503, "server_error", "out of memory");
         return;
     }
-    a->policy = true;
+    a->work = policy;
     memcpy(a->sha256, c->policy.sha256, sizeof a->sha256);
     for (size_t i = 0; i < 32; i++)
         snprintf(sha + 2 * i, 3, "%02x", c->sha256[i]);
@@ -326,6 +371,26 @@ void gw_auditor_policy(struct gw_server_request *r, struct base_str rest)
     base_json_kz(&j, "signed_by", c->policy.signed_by);
     base_json_kz(&j, "tables", c->tables.present ? c->tables.id : NULL);
     base_buf_byte(&a->out, ','); /* the thread goes on with the text */
+    if (!begin(r, a))
+        reading_free(a);
+}
+
+void gw_auditor_correct(struct gw_server_request *r, struct base_str rest)
+{
+    struct reading *a = calloc(1, sizeof *a);
+    json_t *o = json_loadb(r->body.p ? r->body.p : "", r->body.n, JSON_REJECT_DUPLICATES, NULL);
+    (void)rest;
+    if (!a || !member(o, "req") || !member(o, "subject") || !member(o, "field") ||
+        !member(o, "text")) {
+        gw_admin_error(r, a ? 400 : 503, "invalid_request_error",
+                       "the body is {\"req\":ID,\"subject\":S,\"field\":F,\"text\":T}");
+        json_decref(o);
+        free(a);
+        return;
+    }
+    a->work = correct;
+    a->body = o;
+    base_buf_init(&a->out, WORDS_BYTES);
     if (!begin(r, a))
         reading_free(a);
 }

@@ -1,6 +1,7 @@
 /* auditor.h - the log and the policy in force, read over the admin listener by auditors and
  * administrators. Loop 0's thread; the reading itself is on a thread of its own.
  *
+ *   POST /admin/v1/corrections {"req","subject","field","text"}    {"index":N}; admins only
  *   GET /admin/v1/policy                           what is in force, with the policy's text
  *   GET /admin/v1/audit/verify                     the report of weir audit verify, as JSON
  *   GET /admin/v1/audit/checkpoint                 {"checkpoint","origin","vkey"}
@@ -19,6 +20,7 @@
  * made here. */
 void gw_auditor_audit(struct gw_server_request *r, struct base_str rest);
 void gw_auditor_policy(struct gw_server_request *r, struct base_str rest);
+void gw_auditor_correct(struct gw_server_request *r, struct base_str rest);
 /* No more of it: a reading under way is let go. Main thread, before the log closes. */
 void gw_auditor_stop(void);
 

@@ -237,6 +237,8 @@ static const struct command commands[] = {
      "       weir audit query  DIR [filters] [--format text|jsonl|csv|html]\n"
      "       weir audit export DIR --report NAME [filters] [--format html|csv|jsonl|text]\n"
      "       weir audit content DIR --req ID [--kind KIND] [--ground GROUND]\n"
+     "       weir audit content DIR --find --reason R < IDENTIFIER\n"
+     "       weir audit correct DIR --req ID --subject S --field F < TEXT\n"
      "       weir audit erase  DIR --subject S | --req ID [--order REASON]\n"
      "       weir audit hold   DIR --subject S --reason R | --release\n"
      "       weir audit VERB --help tells more\n\n"

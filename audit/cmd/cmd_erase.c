@@ -1,4 +1,4 @@
-/* cmd_erase.c - `weir audit erase`, `hold` and `content`: orders to the keeper.
+/* cmd_erase.c - `weir audit erase` and `hold`, and what orders to the keeper share (order.h).
  *
  * A gateway that has the log open carries them out (control.sock); otherwise the log and the keeper
  * are opened here, do the same, and are closed again. Either way the records are in the log before
@@ -6,17 +6,16 @@
  */
 #include "audit/cmd/cmd.h"
 #include "audit/cmd/cmd_int.h"
+#include "audit/cmd/order.h"
 #include "audit/content/keeper.h"
 #include "audit/log/control.h"
 #include "audit/log/reach.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 static const char erase_help[] =
@@ -37,33 +36,15 @@ static const char hold_help[] =
     "       weir audit hold DIR --subject S --release  [--tenant T] [-c FILE]\n"
     "While a hold is set neither erasure nor retention touches the subject's key or content.\n";
 
-static const char content_help[] =
-    "usage: weir audit content DIR --req ID [--kind request|sent|received|delivered] [-c FILE]\n"
-    "       [--ground consent|legal-claims|rights-of-others|public-interest]\n"
-    "The content kept of a request, decrypted, one JSON object a line. That you read it is "
-    "recorded\n"
-    "first. Content that names a person whose data are restricted (weir rights, GDPR Art. 18) "
-    "comes\n"
-    "out only with a --ground of Art. 18(2), which is recorded; else nothing does, exit status "
-    "1.\n";
-
-struct order {
-    const char *dir, *config, *subject, *tenant, *req, *reason, *kind, *ground;
-    bool release;
-    struct conf *conf;
-    struct aud_log *log;
-    struct aud_keeper *keeper;
-};
-
 static const struct option options[] = {
     {"subject", required_argument, NULL, 's'}, {"tenant", required_argument, NULL, 't'},
     {"req", required_argument, NULL, 'q'},     {"order", required_argument, NULL, 'o'},
     {"reason", required_argument, NULL, 'o'},  {"release", no_argument, NULL, 'r'},
     {"kind", required_argument, NULL, 'k'},    {"ground", required_argument, NULL, 'g'},
+    {"field", required_argument, NULL, 'e'},   {"find", no_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
 
-/* -1: go on; else the exit status. */
-static int parse(struct order *o, int argc, char **argv, const char *help)
+int aud_order_parse(struct aud_order *o, int argc, char **argv, const char *help)
 {
     for (int c; (c = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
         switch (c) {
@@ -88,6 +69,12 @@ static int parse(struct order *o, int argc, char **argv, const char *help)
         case 'g':
             o->ground = optarg;
             break;
+        case 'e':
+            o->field = optarg;
+            break;
+        case 'f':
+            o->find = true;
+            break;
         case 'c':
             o->config = optarg;
             break;
@@ -105,18 +92,16 @@ static int parse(struct order *o, int argc, char **argv, const char *help)
     return -1;
 }
 
-static json_t *request(const struct order *o, const char *op)
+json_t *aud_order_request(const struct aud_order *o, const char *op)
 {
     json_t *q = json_pack("{s:s}", "op", op);
     const struct {
         const char *key, *value;
-    } t[] = {{"subject", o->subject},
-             {"tenant", o->tenant},
-             {"req", o->req},
-             {"reason", o->reason},
-             {"ground", o->ground}};
+    } t[] = {{"subject", o->subject}, {"tenant", o->tenant}, {"req", o->req},
+             {"reason", o->reason},   {"ground", o->ground}, {"field", o->field},
+             {"text", o->text}};
 
-    for (size_t i = 0; q && i < 5; i++) {
+    for (size_t i = 0; q && i < sizeof(t) / sizeof(t[0]); i++) {
         if (t[i].value)
             json_object_set_new(q, t[i].key, json_string(t[i].value));
     }
@@ -125,8 +110,7 @@ static json_t *request(const struct order *o, const char *op)
     return q;
 }
 
-/* Opens log and keeper here. */
-static enum base_status open_offline(struct order *o, struct base_err *err)
+enum base_status aud_order_open(struct aud_order *o, struct base_err *err)
 {
     static const struct conf_master plain = {.kind = CONF_MASTER_FILE, .timeout_ms = 5000};
     struct aud_keeper_options k = {.directory = o->dir, .master = &plain};
@@ -151,7 +135,7 @@ static enum base_status open_offline(struct order *o, struct base_err *err)
     return st == BASE_OK ? aud_keeper_open(&k, o->log, &o->keeper, err) : st;
 }
 
-static enum base_status close_offline(struct order *o, enum base_status st, struct base_err *err)
+enum base_status aud_order_close(struct aud_order *o, enum base_status st, struct base_err *err)
 {
     struct base_err end;
 
@@ -162,7 +146,7 @@ static enum base_status close_offline(struct order *o, enum base_status st, stru
     return st;
 }
 
-static int ended(const char *verb, enum base_status st, const struct base_err *err)
+int aud_order_ended(const char *verb, enum base_status st, const struct base_err *err)
 {
     if (st == BASE_OK)
         return AUD_EXIT_HOLDS;
@@ -170,9 +154,7 @@ static int ended(const char *verb, enum base_status st, const struct base_err *e
     return st == BASE_ENOENT || st == BASE_DENIED ? AUD_EXIT_FAILS : AUD_EXIT_USAGE;
 }
 
-/* BASE_ENOENT of aud_control_call is "no gateway", but also the gateway's own "not found": tell
- * them apart by asking whether a socket answers at all. */
-static bool gateway_has_it(const char *dir)
+bool aud_order_online(const char *dir)
 {
     json_t *q = json_pack("{s:s}", "op", "nothing"), *reply = NULL;
     struct base_err err;
@@ -194,18 +176,19 @@ static void print_erased(json_t *e)
 
 int aud_cmd_erase(int argc, char **argv)
 {
-    struct order o = {0};
+    struct aud_order o = {0};
     struct base_err err = {0};
     json_t *reply = NULL;
-    int rc = parse(&o, argc, argv, erase_help);
+    int rc = aud_order_parse(&o, argc, argv, erase_help);
     enum base_status st;
 
     if (rc >= 0)
         return rc;
-    if (!o.subject == !o.req || o.ground || o.release || o.kind || (o.subject && !o.subject[0]))
+    if (!o.subject == !o.req || o.ground || o.release || o.kind || o.field || o.find ||
+        (o.subject && !o.subject[0]))
         return aud_cmd_usage(erase_help, "say --subject S or --req ID");
-    if (gateway_has_it(o.dir)) {
-        json_t *q = request(&o, "erase");
+    if (aud_order_online(o.dir)) {
+        json_t *q = aud_order_request(&o, "erase");
         st = aud_control_call(o.dir, q, -1, &reply, &err);
         json_decref(q);
     } else {
@@ -216,117 +199,64 @@ int aud_cmd_erase(int argc, char **argv)
                                          .req = o.req,
                                          .reason = o.reason,
                                          .who = aud_who(who)};
-        st = open_offline(&o, &err);
+        st = aud_order_open(&o, &err);
         if (st == BASE_OK)
             st = aud_keeper_erase(o.keeper, &what, &done, &err);
         if (st == BASE_OK)
             reply = aud_erased_json(&done);
-        st = close_offline(&o, st, &err);
+        st = aud_order_close(&o, st, &err);
     }
     if (st == BASE_OK) {
         json_object_del(reply, "ok");
         print_erased(reply);
     }
     json_decref(reply);
-    return ended("erase", st, &err);
+    return aud_order_ended("erase", st, &err);
 }
 
 int aud_cmd_hold(int argc, char **argv)
 {
-    struct order o = {0};
+    struct aud_order o = {0};
     struct base_err err = {0};
-    int rc = parse(&o, argc, argv, hold_help);
+    int rc = aud_order_parse(&o, argc, argv, hold_help);
     enum base_status st;
 
     if (rc >= 0)
         return rc;
-    if (!o.subject || !o.subject[0] || o.req || o.kind || o.ground || !o.reason == !o.release)
+    if (!o.subject || !o.subject[0] || o.req || o.kind || o.ground || o.field || o.find ||
+        !o.reason == !o.release)
         return aud_cmd_usage(hold_help, "say --subject S and --reason R, or --release");
-    if (gateway_has_it(o.dir)) {
-        json_t *q = request(&o, "hold"), *reply = NULL;
+    if (aud_order_online(o.dir)) {
+        json_t *q = aud_order_request(&o, "hold"), *reply = NULL;
         st = aud_control_call(o.dir, q, -1, &reply, &err);
         json_decref(q);
         json_decref(reply);
     } else {
         char who[AUD_WHO_MAX];
-        st = open_offline(&o, &err);
+        st = aud_order_open(&o, &err);
         if (st == BASE_OK)
             st = aud_keeper_hold(o.keeper, o.subject, o.tenant, o.reason, o.release, aud_who(who),
                                  &err);
-        st = close_offline(&o, st, &err);
+        st = aud_order_close(&o, st, &err);
     }
-    return ended("hold", st, &err);
-}
-
-/* The lines of the memory file, those of the wanted kind. */
-static void print_lines(int fd, const char *kind)
-{
-    FILE *f = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(dup(fd), "r") : NULL;
-    char *line = NULL, wanted[64];
-    size_t cap = 0;
-
-    snprintf(wanted, sizeof(wanted), "\"kind\":\"%.32s\",\"req\"", kind ? kind : "");
-    while (f && getline(&line, &cap, f) > 0) {
-        if (!kind || strstr(line, wanted))
-            fputs(line, stdout);
-    }
-    free(line);
-    if (f)
-        fclose(f);
-}
-
-int aud_cmd_content(int argc, char **argv)
-{
-    struct order o = {0};
-    struct base_err err = {0};
-    int rc = parse(&o, argc, argv, content_help);
-    enum base_status st;
-
-    if (rc >= 0)
-        return rc;
-    if (!o.req || o.subject || o.tenant || o.reason || o.release)
-        return aud_cmd_usage(content_help, "say --req ID");
-    if (o.ground && !aud_ground_known(o.ground))
-        return aud_cmd_usage(content_help, "that is no ground of GDPR Art. 18(2)");
-    int fd = memfd_create("content", MFD_CLOEXEC);
-    if (fd < 0) {
-        fprintf(stderr, "weir audit content: no memory\n");
-        return AUD_EXIT_USAGE;
-    }
-    if (gateway_has_it(o.dir)) {
-        json_t *q = request(&o, "content"), *reply = NULL;
-        st = aud_control_call(o.dir, q, fd, &reply, &err);
-        json_decref(q);
-        json_decref(reply);
-    } else {
-        char who[AUD_WHO_MAX];
-        st = open_offline(&o, &err);
-        if (st == BASE_OK)
-            st = aud_keeper_read(o.keeper, o.req, aud_who(who), o.ground, aud_plain_jsonl, &fd,
-                                 &err);
-        st = close_offline(&o, st, &err);
-    }
-    if (st == BASE_OK)
-        print_lines(fd, o.kind);
-    close(fd);
-    return ended("content", st, &err);
+    return aud_order_ended("hold", st, &err);
 }
 
 enum base_status aud_cmd_tags(const char *dir, const char *config, const char *subject,
                               const char *tenant, char (*tags)[AUD_TAG_HEX], size_t max, size_t *n,
                               struct base_err *err)
 {
-    struct order o = {.dir = dir, .config = config, .subject = subject, .tenant = tenant};
+    struct aud_order o = {.dir = dir, .config = config, .subject = subject, .tenant = tenant};
     enum base_status st;
 
     *n = 0;
-    if (!gateway_has_it(dir)) {
-        st = open_offline(&o, err);
+    if (!aud_order_online(dir)) {
+        st = aud_order_open(&o, err);
         if (st == BASE_OK)
             st = aud_keeper_tags(o.keeper, subject, tenant, tags, max, n, err);
-        return close_offline(&o, st, err);
+        return aud_order_close(&o, st, err);
     }
-    json_t *q = request(&o, "tags"), *reply = NULL, *tag;
+    json_t *q = aud_order_request(&o, "tags"), *reply = NULL, *tag;
     size_t i;
     st = aud_control_call(dir, q, -1, &reply, err);
     json_array_foreach(json_object_get(reply, "tags"), i, tag)

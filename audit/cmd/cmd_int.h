@@ -46,5 +46,6 @@ int aud_cmd_sinks(int argc, char **argv);
 int aud_cmd_erase(int argc, char **argv);
 int aud_cmd_hold(int argc, char **argv);
 int aud_cmd_content(int argc, char **argv);
+int aud_cmd_correct(int argc, char **argv);
 
 #endif

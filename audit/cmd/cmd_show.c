@@ -36,8 +36,8 @@ static void show_member(const json_t *o, const char *key)
 
 static void show_line(uint64_t index, struct base_str leaf, const struct aud_leaf *l)
 {
-    static const char *const keys[] = {"status",     "route", "http", "tokens_in",
-                                       "tokens_out", "ms",    "why",  "unknown"};
+    static const char *const keys[] = {"status", "route", "http",    "tokens_in", "tokens_out",
+                                       "ms",     "why",   "unknown", "field",     "record"};
     char when[BASE_RFC3339_MAX];
     json_t *o = json_loadb(leaf.p, leaf.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     const json_t *d = json_object_get(o, "decision");

@@ -59,7 +59,8 @@ struct aud_content {
     struct base_buf batch;
 };
 
-static const char *const kinds[AUD_KINDS] = {"request", "sent", "received", "delivered"};
+static const char *const kinds[AUD_KINDS] = {"request", "sent", "received", "delivered",
+                                             "correction"};
 
 const char *aud_kind_name(enum aud_content_kind k)
 {

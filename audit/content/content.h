@@ -7,7 +7,15 @@
 #include "audit/content/keyring.h"
 #include "audit/log/merkle.h"
 
-enum aud_content_kind { AUD_REQUEST, AUD_SENT, AUD_RECEIVED, AUD_DELIVERED, AUD_KINDS };
+/* CORRECTION: what somebody said is wrong about the request, not what went over a wire. */
+enum aud_content_kind {
+    AUD_REQUEST,
+    AUD_SENT,
+    AUD_RECEIVED,
+    AUD_DELIVERED,
+    AUD_CORRECTION,
+    AUD_KINDS
+};
 
 #define AUD_REQ_MAX        40 /* bytes of a request's id */
 #define AUD_BLOB_BYTES_MAX (64u << 20)

@@ -1,10 +1,10 @@
 /* content_check.c - is the content beside a log what the log says it is? Needs no key.
  *
- * Runs offline or beside a live gateway, on the caller's thread. Every blob that a req.content leaf
- * names must be there with the ciphertext hash that the leaf says, or be gone after a leaf that
- * names it: erasure.blobs or retention.delete. Both are written before anything is destroyed, and
- * blobs are stored before their leaf, so in an honest directory nothing is ever missing; a live one
- * moves between the two readings, so a finding there is looked at again.
+ * Runs offline or beside a live gateway, on the caller's thread. Every blob that a req.content or
+ * correction.made leaf names must be there with the ciphertext hash that the leaf says, or be gone
+ * after a leaf that names it: erasure.blobs or retention.delete. Both are written before anything
+ * is destroyed, and blobs are stored before their leaf, so in an honest directory nothing is ever
+ * missing; a live one moves between the two readings, so a finding there is looked at again.
  * Memory: 72 bytes a recorded blob.
  */
 #include "audit/content/keeper.h"
@@ -100,12 +100,13 @@ static enum base_status on_leaf(void *ctx, uint64_t index, struct base_str leaf)
 
     /* most leaves are about something else: no parsing for those */
     if (!memmem(leaf.p, leaf.n, "\"req.content\"", 13) &&
+        !memmem(leaf.p, leaf.n, "\"correction.made\"", 17) &&
         !memmem(leaf.p, leaf.n, "\"erasure.blobs\"", 15) &&
         !memmem(leaf.p, leaf.n, "\"retention.delete\"", 18))
         return BASE_OK;
     json_t *o = json_loadb(leaf.p, leaf.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     const char *ev = json_string_value(json_object_get(o, "ev"));
-    if (ev && strcmp(ev, "req.content") == 0)
+    if (ev && (strcmp(ev, "req.content") == 0 || strcmp(ev, "correction.made") == 0))
         ok = add_blobs(c, index, json_object_get(o, "blobs"));
     else if (ev && (strcmp(ev, "erasure.blobs") == 0 || strcmp(ev, "retention.delete") == 0))
         ok = add_gone(c, json_object_get(o, "ids"));

@@ -543,7 +543,7 @@ static enum base_status too_old(void *ctx, const struct aud_blob *b, const struc
     int64_t max =
         rule_maximum(&s->k->rules, aud_keyring_tenant_of(s->k->ring, b->tenant), b->classes);
     pthread_mutex_unlock(&s->k->mu);
-    if (max && b->t + max * 1000000 < until)
+    if (max && b->kind != AUD_CORRECTION && b->t + max * 1000000 < until)
         until = b->t + max * 1000000;
     if (until > s->now || aud_held(s->k, b->subject))
         return BASE_OK;

@@ -157,7 +157,7 @@ static enum base_status encrypt(struct aud_keeper *k, struct item *i, struct bas
     return st;
 }
 
-static void put_blob(struct base_json *j, const struct aud_blob *b)
+void aud_blob_json(struct base_json *j, const struct aud_blob *b)
 {
     char hex[65];
 
@@ -184,7 +184,7 @@ static bool content_leaf(const struct item *i, struct base_buf *out)
     base_json_key(&j, "blobs");
     base_json_arr(&j);
     for (size_t b = 0; b < i->keep.n_blobs; b++)
-        put_blob(&j, &i->blob[b]);
+        aud_blob_json(&j, &i->blob[b]);
     base_json_arr_end(&j);
     base_json_kz(&j, "ev", "req.content");
     base_json_kz(&j, "req", i->keep.req);

@@ -106,6 +106,62 @@ enum base_status aud_keeper_read(struct aud_keeper *k, const char *req, const ch
 bool aud_ground_known(const char *word);
 /* A blob as one line of JSON, content included, to the descriptor *(int *)ctx: an aud_plain_fn. */
 enum base_status aud_plain_jsonl(void *ctx, const struct aud_blob *b, struct base_str plain);
+/* ---- correct.c: GDPR Art. 16, a correction beside a record ---- */
+
+#define AUD_CORRECTION_BYTES_MAX 16384
+#define AUD_FIELD_MAX            64
+
+struct aud_correction {
+    const char *req;     /* the request whose record it is about */
+    const char *subject; /* who it is of, as in x-weir-subject: the text is kept under his key */
+    const char *field;   /* what is said to be wrong: at most 64 of a-z 0-9 . _ - */
+    struct base_str text;
+    const char *who;
+};
+/* The record of a request: its first leaf. */
+struct aud_record {
+    uint64_t number;
+    char tenant[AUD_TENANT_BYTES + 1], subj[AUD_TAG_HEX]; /* subj "": it names nobody */
+};
+/* Reads the log: blocks for as long as it is. BASE_ENOENT: it holds no such request. */
+enum base_status aud_record_find(const char *dir, const char *req, struct aud_record *out,
+                                 struct base_err *err) BASE_MUST_CHECK;
+/* Keeps the text encrypted and leaves correction.made, which names the record and the text's
+ * hashes; the record stays as it is. *index: of that leaf. BASE_DENIED: r is about somebody else;
+ * BASE_EINVAL: what is asked does not fit. */
+enum base_status aud_keeper_correct(struct aud_keeper *k, const struct aud_correction *c,
+                                    const struct aud_record *r, uint64_t *index,
+                                    struct base_err *err) BASE_MUST_CHECK;
+
+/* ---- find.c: GDPR Art. 15, who is only named in kept texts ---- */
+
+struct aud_found {
+    const struct aud_blob *blob;
+    const char *tenant;
+    char subject[AUD_TAG_HEX]; /* whose content it is, as leaves name him */
+};
+typedef enum base_status (*aud_found_fn)(void *ctx, const struct aud_found *f);
+
+struct aud_find {
+    const char *identifier; /* as on the lists of conf/rights.h */
+    const char *reason;     /* recorded; 1 to 256 bytes, without the person in it */
+    const char *who;
+    aud_found_fn fn;
+    void *ctx;
+};
+struct aud_find_sum {
+    uint64_t searched, found, unreadable; /* blobs; unreadable: could not be looked through */
+    bool cut;                             /* more were found than are told */
+};
+/* Looks through all kept content, on the keeper's thread in slices between which it keeps and
+ * erases; tells what was found by time. Recorded before it begins and before anything is told, with
+ * a keyed tag in the name's place. Not from a loop: minutes for many GiB. */
+enum base_status aud_keeper_find(struct aud_keeper *k, const struct aud_find *f,
+                                 struct aud_find_sum *out, struct base_err *err) BASE_MUST_CHECK;
+
+/* A finding as one line of JSON to the descriptor *(int *)ctx: an aud_found_fn. */
+enum base_status aud_found_jsonl(void *ctx, const struct aud_found *f);
+
 /* What was erased, for a reply; owned by the caller. */
 json_t *aud_erased_json(const struct aud_erased *e);
 /* Deletes what is past its maximum, now. */

@@ -17,6 +17,9 @@
 
 #define AUD_HOLDS_MAX 10000
 
+/* A blob as leaves name it; keeper.c. */
+void aud_blob_json(struct base_json *j, const struct aud_blob *b);
+
 struct aud_hold {
     uint8_t lookup[AUD_ID_BYTES], id[AUD_ID_BYTES]; /* of the subject's key */
     char tag[AUD_TAG_HEX];

@@ -9,6 +9,9 @@
  *   {"op":"erase","subject":S,"tenant":T?,"reason":R?} or {"op":"erase","req":ID,"reason":R?}
  *                                                          {"subjects","blobs","bytes","tags"}
  *   {"op":"hold","subject":S,"tenant":T?,"reason":R} or {...,"release":true}
+ *   {"op":"correct","req":ID,"subject":S,"field":F,"text":T}    {"index":N}
+ *   {"op":"find","text":IDENTIFIER,"reason":R} with a descriptor     JSON lines written to it, and
+ *                                                      {"searched","found","unreadable","cut"}
  *   {"op":"content","req":ID,"ground":G?} with a descriptor            JSON lines written to it
  */
 #include "audit/log/serve.h"
@@ -17,6 +20,7 @@
 #include "audit/log/append.h"
 #include "audit/log/control.h"
 #include "audit/log/reach.h"
+#include "audit/log/state.h"
 
 #include "base/file.h"
 
@@ -24,6 +28,7 @@
 #include <string.h>
 
 struct aud_serve {
+    char dir[AUD_PATH_MAX];
     struct aud_log *log;
     struct aud_keeper *keeper;
     struct aud_control *control;
@@ -108,6 +113,50 @@ static enum base_status op_hold(struct aud_serve *s, const char *who, const json
                            ends, who, err);
 }
 
+static enum base_status op_correct(struct aud_serve *s, const char *who, const json_t *q,
+                                   json_t **reply, struct base_err *err)
+{
+    const json_t *words = json_object_get(q, "text");
+    const struct aud_correction c = {
+        .req = text(q, "req"),
+        .subject = text(q, "subject"),
+        .field = text(q, "field"),
+        .text = base_str_n(json_string_value(words), json_string_length(words)),
+        .who = who,
+    };
+    struct aud_record record;
+    uint64_t index = 0;
+
+    if (!c.req || !c.subject || !c.field || !json_is_string(words))
+        return base_err_set(err, BASE_EINVAL, "a correction needs req, subject, field and text");
+    enum base_status st = aud_record_find(s->dir, c.req, &record, err);
+    if (st == BASE_OK)
+        st = aud_keeper_correct(s->keeper, &c, &record, &index, err);
+    if (st == BASE_OK)
+        *reply = json_pack("{s:I}", "index", (json_int_t)index);
+    return st;
+}
+
+static enum base_status op_find(struct aud_serve *s, const char *who, const json_t *q, int fd,
+                                json_t **reply, struct base_err *err)
+{
+    const struct aud_find f = {.identifier = text(q, "text"),
+                               .reason = text(q, "reason"),
+                               .who = who,
+                               .fn = aud_found_jsonl,
+                               .ctx = &fd};
+    struct aud_find_sum sum;
+
+    if (!f.identifier || !f.reason || fd < 0)
+        return base_err_set(err, BASE_EINVAL, "a search needs text, reason and a descriptor");
+    enum base_status st = aud_keeper_find(s->keeper, &f, &sum, err);
+    if (st == BASE_OK)
+        *reply = json_pack("{s:I,s:I,s:I,s:b}", "searched", (json_int_t)sum.searched, "found",
+                           (json_int_t)sum.found, "unreadable", (json_int_t)sum.unreadable, "cut",
+                           (int)sum.cut);
+    return st;
+}
+
 static enum base_status on_request(void *ctx, const char *who, const json_t *q, int fd,
                                    json_t **reply, struct base_err *err)
 {
@@ -125,6 +174,10 @@ static enum base_status on_request(void *ctx, const char *who, const json_t *q, 
     if (op && strcmp(op, "content") == 0 && text(q, "req") && fd >= 0)
         return aud_keeper_read(s->keeper, text(q, "req"), who, text(q, "ground"), aud_plain_jsonl,
                                &fd, err);
+    if (op && strcmp(op, "correct") == 0)
+        return op_correct(s, who, q, reply, err);
+    if (op && strcmp(op, "find") == 0)
+        return op_find(s, who, q, fd, reply, err);
     return base_err_set(err, BASE_EINVAL, "there is no such operation");
 }
 
@@ -137,6 +190,31 @@ json_t *aud_erased_json(const struct aud_erased *e)
     return json_pack("{s:I,s:I,s:I,s:o}", "blobs", (json_int_t)e->blobs, "bytes",
                      (json_int_t)e->bytes, "subjects", (json_int_t)e->subjects, "tags",
                      tag_list(tags, n));
+}
+
+enum base_status aud_found_jsonl(void *ctx, const struct aud_found *f)
+{
+    struct base_buf out;
+    struct base_json j;
+    char hex[2 * AUD_ID_BYTES + 1];
+
+    base_buf_init(&out, 4096);
+    base_json_init(&j, &out);
+    base_json_obj(&j);
+    base_json_kint(&j, "bytes", (int64_t)f->blob->n);
+    base_json_kz(&j, "id", aud_hex(f->blob->id, AUD_ID_BYTES, hex));
+    base_json_kint(&j, "index", f->blob->index);
+    base_json_kz(&j, "kind", aud_kind_name(f->blob->kind));
+    base_json_kz(&j, "req", f->blob->req);
+    base_json_kz(&j, "subj", f->subject);
+    base_json_kint(&j, "t", f->blob->t);
+    base_json_kz(&j, "tenant", f->tenant);
+    base_json_obj_end(&j);
+    base_buf_byte(&out, '\n');
+    enum base_status st =
+        base_buf_ok(&out) ? base_write_all(*(int *)ctx, out.p, out.n, NULL) : BASE_LIMIT;
+    base_buf_release(&out);
+    return st;
 }
 
 enum base_status aud_plain_jsonl(void *ctx, const struct aud_blob *b, struct base_str plain)
@@ -175,7 +253,9 @@ enum base_status aud_serve_start(const char *dir, struct aud_log *log, struct au
         return base_err_set(err, BASE_ENOMEM, "no memory for the control socket");
     s->log = log;
     s->keeper = keeper;
-    enum base_status st = aud_control_start(dir, on_request, s, &s->control, err);
+    enum base_status st = aud_path(s->dir, dir, ".", err);
+    if (st == BASE_OK)
+        st = aud_control_start(dir, on_request, s, &s->control, err);
     if (st == BASE_OK)
         *out = s;
     else

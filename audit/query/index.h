@@ -48,7 +48,7 @@ enum base_status aud_index_exec(sqlite3 *db, const char *sql, struct base_err *e
 
 /* ---- index_rows.c ---- */
 
-#define AUD_INDEX_SCHEMA 4
+#define AUD_INDEX_SCHEMA 5
 
 extern const char aud_index_schema[];
 struct aud_rows; /* prepared statements */

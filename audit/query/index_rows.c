@@ -10,6 +10,7 @@
  *   refusal  req.refused: turned away at the door
  *   event    everything else: start, stop, reload, keys, reading, erasure, holds, the log itself
  *   content  encrypted content that was kept, and whether it still is
+ *   correction  what somebody said is wrong, beside the record that it is about
  *
  * Lists are kept as text between blanks (" personal special "), so that LIKE '% personal %' is
  * exact.
@@ -47,9 +48,21 @@ const char aud_index_schema[] =
     " what TEXT, detail TEXT);"
     "CREATE TABLE content(i INTEGER, n INTEGER, id TEXT, req TEXT, kind TEXT, bytes INTEGER,"
     " classes TEXT, PRIMARY KEY(i, n)) WITHOUT ROWID;"
-    "CREATE INDEX content_req ON content(req);";
+    "CREATE INDEX content_req ON content(req);"
+    "CREATE TABLE correction(i INTEGER PRIMARY KEY, t INTEGER, req TEXT, record INTEGER,"
+    " subj TEXT, field TEXT, who TEXT);"
+    "CREATE INDEX correction_req ON correction(req);";
 
-enum { ROW_INTENT, ROW_OUTCOME, ROW_ATTEMPT, ROW_REFUSAL, ROW_EVENT, ROW_CONTENT, ROW_COUNT };
+enum {
+    ROW_INTENT,
+    ROW_OUTCOME,
+    ROW_ATTEMPT,
+    ROW_REFUSAL,
+    ROW_EVENT,
+    ROW_CONTENT,
+    ROW_CORRECTION,
+    ROW_COUNT
+};
 
 static const char *const inserts[ROW_COUNT] = {
     [ROW_INTENT] =
@@ -70,6 +83,7 @@ static const char *const inserts[ROW_COUNT] = {
     [ROW_REFUSAL] = "INSERT INTO refusal VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [ROW_EVENT] = "INSERT INTO event VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [ROW_CONTENT] = "INSERT INTO content VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [ROW_CORRECTION] = "INSERT INTO correction VALUES(?1,?2,?3,?4,?5,?6,?7)",
 };
 
 struct aud_rows {
@@ -383,6 +397,22 @@ static enum base_status add_content(struct aud_rows *r, uint64_t g, const json_t
     return st;
 }
 
+static enum base_status add_correction(struct aud_rows *r, uint64_t g, const json_t *o,
+                                       struct base_err *err)
+{
+    sqlite3_stmt *s = r->s[ROW_CORRECTION];
+
+    sqlite3_bind_int64(s, 1, (int64_t)g);
+    bind_i(s, 2, o, "t");
+    bind_m(s, 3, o, "req");
+    bind_i(s, 4, o, "record");
+    bind_m(s, 5, o, "subj");
+    bind_m(s, 6, o, "field");
+    bind_m(s, 7, o, "by");
+    enum base_status st = run(r, ROW_CORRECTION, err);
+    return st == BASE_OK ? add_content(r, g, o, err) : st;
+}
+
 static enum base_status add_event(struct aud_rows *r, uint64_t g, const json_t *o,
                                   struct base_str leaf, struct base_err *err)
 {
@@ -424,6 +454,8 @@ enum base_status aud_rows_add(struct aud_rows *r, uint64_t g, struct base_str le
         st = add_refusal(r, g, o, err);
     } else if (strcmp(ev, "req.content") == 0) {
         st = add_content(r, g, o, err);
+    } else if (strcmp(ev, "correction.made") == 0) {
+        st = add_correction(r, g, o, err);
     } else {
         st = add_event(r, g, o, leaf, err);
     }

@@ -22,70 +22,19 @@
 #define WINDOW       "(:since=0 OR t>=:since) AND (:until=0 OR t<:until)"
 #define MONEY(micro) "printf('%.6f'," micro "/1e6)"
 
+/* clang-format would cut the words apart. */
+// clang-format off
 static const char listing[] =
     "SELECT r.i AS 'index', ts(r.t) AS time, r.req AS request, r.tenant, r.key, r.use_case, "
-    "r.subj AS subject, trim(r.data) AS data, coalesce(r.status,'open') AS status, r.http, "
-    "r.route, " OF_SENT("coalesce(a.entity,a.backend,'not recorded')") " AS sent_to, " OF_SENT(
-        "trim(coalesce(a.location,'not recorded'))") " AS places, " OF_SENT("coalesce(a.basis,'not "
-                                                                            "recorded')||coalesce("
-                                                                            "' '||a.reference,"
-                                                                            "'')") " AS basis, "
-                                                                                   "r.redacted, "
-                                                                                   "r.tokens_in, "
-                                                                                   "r.tokens_out,"
-                                                                                   " " MONEY(
-                                                                                       "r.cost_"
-                                                                                       "micro") " A"
-                                                                                                "S "
-                                                                                                "co"
-                                                                                                "st"
-                                                                                                ", "
-                                                                                                "r."
-                                                                                                "ms"
-                                                                                                ", "
-                                                                                                "su"
-                                                                                                "bs"
-                                                                                                "tr"
-                                                                                                "(r"
-                                                                                                ".p"
-                                                                                                "ol"
-                                                                                                "ic"
-                                                                                                "y,"
-                                                                                                "1,"
-                                                                                                "19"
-                                                                                                ") "
-                                                                                                "AS"
-                                                                                                " p"
-                                                                                                "ol"
-                                                                                                "ic"
-                                                                                                "y "
-                                                                                                "FR"
-                                                                                                "OM"
-                                                                                                " s"
-                                                                                                "el"
-                                                                                                " J"
-                                                                                                "OI"
-                                                                                                "N "
-                                                                                                "re"
-                                                                                                "qu"
-                                                                                                "es"
-                                                                                                "t "
-                                                                                                "r "
-                                                                                                "US"
-                                                                                                "IN"
-                                                                                                "G("
-                                                                                                "re"
-                                                                                                "q)"
-                                                                                                " O"
-                                                                                                "RD"
-                                                                                                "ER"
-                                                                                                " B"
-                                                                                                "Y "
-                                                                                                "r."
-                                                                                                "t,"
-                                                                                                " r"
-                                                                                                "."
-                                                                                                "i";
+    "r.subj AS subject, trim(r.data) AS data, "
+    "(SELECT count(*) FROM correction c WHERE c.req=r.req) AS corrections, "
+    "coalesce(r.status,'open') AS status, r.http, r.route, "
+    OF_SENT("coalesce(a.entity,a.backend,'not recorded')") " AS sent_to, "
+    OF_SENT("trim(coalesce(a.location,'not recorded'))") " AS places, "
+    OF_SENT("coalesce(a.basis,'not recorded')||coalesce(' '||a.reference,'')") " AS basis, "
+    "r.redacted, r.tokens_in, r.tokens_out, " MONEY("r.cost_micro") " AS cost, r.ms, "
+    "substr(r.policy,1,19) AS policy FROM sel JOIN request r USING(req) ORDER BY r.t, r.i";
+// clang-format on
 
 static const char listing_left[] =
     "SELECT a.i AS 'index', ts(a.t) AS time, a.req AS request, r.tenant, r.use_case, "
@@ -170,6 +119,9 @@ static const struct table subject[] = {
      "SELECT c.req AS request, c.kind, c.bytes, trim(c.classes) AS classes, c.id, r.content_days "
      "AS "
      "policy_days FROM sel JOIN content c USING(req) JOIN request r USING(req) ORDER BY c.i, c.n"},
+    {"Corrections (Art. 16; the text: weir audit content --req --kind correction)",
+     "SELECT c.i AS 'index', ts(c.t) AS time, c.req AS request, c.record, c.field, c.who FROM sel "
+     "JOIN correction c USING(req) ORDER BY c.i"},
     {"Erasures and legal holds",
      EVENTS("(ev LIKE 'erasure.%' OR ev LIKE 'hold.%') AND what IN (SELECT tag FROM subj)")},
     {"Who looked at it",

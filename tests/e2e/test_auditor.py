@@ -42,6 +42,7 @@ def table(g):
 
 BODIES = {"/admin/v1/kill": {"backend": "local", "reason": "x"}, "/admin/v1/erase": {"req": "x", "reason": "x"},
           "/admin/v1/rights": {"list": "objected", "identifier": "anna@example.eu", "reason": "r", "approver": "a"},
+          "/admin/v1/corrections": {"req": "x", "subject": "s", "field": "f", "text": "t"},
           "/admin/v1/rights/check": {"identifier": "anna@example.eu"}, "/admin/v1/reviews/*": {"verdict": "approve"}}
 
 
