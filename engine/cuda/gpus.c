@@ -7,9 +7,13 @@
  * host: a device begins when what it needs has come (driver_peer.c). Logits and sampling are on the
  * device of the last layer.
  *
- * Which layers go where is the planner's word (engine/plan), with the memory that each device has
- * free: `weir model plan` says the same beforehand. Vectors that every layer needs (angles'
- * frequencies, norms without weights) are on every device; the model knows the first one's copy.
+ * Split by experts, the first device has all layers but for the experts, and each device some of
+ * every layer's (ops_spread.c).
+ *
+ * Which layers or experts go where is the planner's word (engine/plan), with the memory that each
+ * device has free: `weir model plan` says the same beforehand. Vectors that every layer needs
+ * (angles' frequencies, norms without weights) are on every device; the model knows the first one's
+ * copy.
  *
  * A decode step is one graph over all devices (ops_step.c): the first begins recording, the others
  * take part from where they wait for one that does.
@@ -56,6 +60,14 @@ static enum base_status place(struct eng_model *m, struct eng_gpus *all, struct 
             st = base_err_set(err, BASE_EINVAL,
                               "the model's %u layers cannot be cut into %u parts: take fewer GPUs",
                               m->hp.n_layer, all->n);
+    }
+    if (ask.split == ENG_PLAN_BY_EXPERTS && st == BASE_OK) {
+        if (m->hp.moe.n_expert == 0)
+            st = base_err_set(err, BASE_EINVAL,
+                              "the model has no experts to split: take --split layers");
+        all->spread = true;
+        for (uint32_t i = 0; i < all->n; i++)
+            all->first_expert[i + 1] = all->first_expert[i] + p.device[i].experts;
     }
     eng_plan_sizes_release(&z);
     return st;

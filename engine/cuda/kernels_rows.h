@@ -19,6 +19,8 @@
     K(weir_group)                                                                                  \
     K(weir_hyper_in)                                                                               \
     K(weir_hyper_out)                                                                              \
+    K(weir_spread_tiles)                                                                           \
+    K(weir_spread_sum)                                                                             \
     K(weir_sample)
 
 #endif

@@ -8,6 +8,7 @@
 #include "engine/cuda/route.h"
 #include "engine/cuda/rows.h"
 #include "engine/cuda/sample.h"
+#include "engine/cuda/spread.h"
 
 #define LANES        32u
 #define FLAT_THREADS 256u /* of kernels whose threads take one element each */
@@ -133,6 +134,18 @@ void eng_cuda_hyper_out(struct eng_cuda *d, const struct weir_hyper_out_args *a)
 {
     uint32_t most = threads(a->n_embd, ROW_THREADS);
     eng_cuda_launch(d, ENG_CUDA_weir_hyper_out, dim(a->n, 1), dim(most, 1), 0, a, sizeof(*a));
+}
+
+void eng_cuda_spread_tiles(struct eng_cuda *d, const struct weir_spread_tiles_args *a)
+{
+    eng_cuda_launch(d, ENG_CUDA_weir_spread_tiles, dim(1, 1),
+                    dim(threads(a->n_here, FLAT_THREADS), 1), 0, a, sizeof(*a));
+}
+
+void eng_cuda_spread_sum(struct eng_cuda *d, const struct weir_spread_sum_args *a)
+{
+    eng_cuda_launch(d, ENG_CUDA_weir_spread_sum, dim(blocks(a->n_embd, FLAT_THREADS), a->n),
+                    dim(FLAT_THREADS, 1), 0, a, sizeof(*a));
 }
 
 void eng_cuda_sample(struct eng_cuda *d, const struct weir_sample_args *a)

@@ -180,18 +180,16 @@ void eng_gpu_route(struct eng_fwd *f)
         eng_cuda_route(g->d, &a);
 }
 
-void eng_gpu_group(struct eng_fwd *f)
+bool eng_gpu_group_args(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_moe_params *p = &f->m->hp.moe;
     struct eng_scratch *s = f->s;
-    if (g->hybrid) /* the host makes the lists (ops_hybrid.c) */
-        return;
     size_t tiles = weir_tiles_max(s->pairs, p->n_expert, WEIR_MV_ROWS);
     uint32_t *own =
         eng_gpu_room(g, &g->group_buf, (s->pairs + p->n_expert + 2 * tiles + 8) * sizeof(uint32_t));
     if (!own)
-        return;
+        return false;
     g->grouped = (struct weir_group_args){.ids = s->ids,
                                           .first = s->group_at,
                                           .pair_of = s->pair_of,
@@ -209,6 +207,14 @@ void eng_gpu_group(struct eng_fwd *f)
                                           .rows = weir_mm_rows(f->n)};
     if (g->choices)
         g->grouped.choices = g->choices + (size_t)f->layer * p->n_expert;
+    return true;
+}
+
+void eng_gpu_group(struct eng_fwd *f)
+{
+    struct eng_gpu *g = eng_gpu_of(f);
+    if (g->hybrid || !eng_gpu_group_args(f)) /* hybrid: the host makes the lists */
+        return;
     eng_cuda_route_group(g->d, &g->routed, &g->grouped);
 }
 
@@ -316,6 +322,8 @@ void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
 {
     if (eng_gpu_of(f)->hybrid && j->routed)
         eng_hybrid_ffn(f, j);
+    else if (eng_gpus_of(f->m)->spread && j->routed)
+        eng_spread_ffn(f, j);
     else
         eng_gpu_ffn_here(f, j);
 }

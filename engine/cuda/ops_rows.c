@@ -82,6 +82,10 @@ void eng_gpu_combine(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     eng_gpu_settle(f);
+    if (g->set->spread) {
+        eng_spread_combine(f);
+        return;
+    }
     g->join_now =
         (struct eng_gpu_join){.a = {.add = f->s->hy,
                                     .pair_of = f->s->pair_of,

@@ -67,7 +67,7 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
 void eng_gpu_step_free(struct eng_gpu *g)
 {
     struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
-                                    &g->shared, &g->group_buf, &g->scores, &g->pick};
+                                    &g->shared, &g->group_buf, &g->scores, &g->pick, &g->land};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         eng_cuda_free(g->d, all[i]->p);
     for (int i = 0; i < ENG_ACTS_KINDS; i++)
@@ -332,6 +332,13 @@ static bool bring(struct eng_gpus *all, struct eng_fwd *f)
         if (!g->words && g->st == BASE_OK && has_layers(g))
             step_open(g);
         if (g->st != BASE_OK)
+            return false;
+    }
+    if (all->spread && !all->linked) {
+        struct eng_gpu *g = all->at[0];
+        g->st = eng_spread_link(f, &g->err);
+        all->linked = g->st == BASE_OK;
+        if (!all->linked)
             return false;
     }
     fill_block(f, all->at[0]);

@@ -16,6 +16,7 @@
 struct job {
     const struct eng_pack *p;
     const struct eng_weight *w, *up; /* up: NULL, w itself (two in one), or the other */
+    uint32_t first_mat;              /* matrix 0 is this one of the file's */
     uint32_t mat, group0, group1, per;
     uint8_t *out;
 };
@@ -51,7 +52,7 @@ static enum base_status pack_all(struct eng_gpu *g, struct job *j, uint8_t *mem,
                             2 * piece);
     for (uint64_t mat = 0; mat < p->n_mat; mat++)
         for (uint32_t at = 0; at < p->groups; at += each, turn ^= 1) {
-            j->mat = (uint32_t)mat;
+            j->mat = j->first_mat + (uint32_t)mat;
             j->group0 = at;
             j->group1 = p->groups - at < each ? p->groups : at + each;
             j->out = pinned + turn * piece;
@@ -81,32 +82,66 @@ static void drop(struct eng_model *m, struct eng_weight *w)
     w->data = NULL;
 }
 
-/* Makes the device's form of w, and of up in it if that is given. */
-static enum base_status make(struct eng_model *m, struct eng_weight *w, struct eng_weight *up,
-                             struct base_err *err)
+/* Matrices of w, and of up in it if that is given, on g: those of x, which is w's or a share's. */
+static enum base_status make_on(struct eng_gpu *g, struct eng_gpu_weight *x, struct eng_weight *w,
+                                struct eng_weight *up, uint32_t n_mat, struct base_err *err)
 {
-    struct eng_gpu *g = eng_gpus_of(m)->at[eng_gpus_of(m)->loading];
-    struct eng_gpu_weight *x = w->dev;
-    struct job j = {.p = &x->p, .w = w, .up = w->half ? w : up};
-    enum base_status st = eng_pack_plan(w->type, w->n_in, w->half ? w->half : w->n_out, w->n_mat,
+    struct job j = {.p = &x->p, .w = w, .up = w->half ? w : up, .first_mat = x->first_mat};
+    if (n_mat == 0)
+        return BASE_OK;
+    enum base_status st = eng_pack_plan(w->type, w->n_in, w->half ? w->half : w->n_out, n_mat,
                                         j.up != NULL, &x->p, err);
     if (st != BASE_OK)
         return st;
-    x->waiting = false;
+    x->g = g;
     x->mem = eng_cuda_alloc(g->d, x->p.bytes);
     if (!x->mem)
         return base_err_set(err, BASE_ENOMEM,
                             "%s: out of device memory for weights (%llu MiB more)",
                             eng_cuda_get_info(g->d)->name, (unsigned long long)(x->p.bytes >> 20));
-    x->g = g;
-    st = pack_all(g, &j, x->mem, err);
-    m->info.weight_bytes += x->p.bytes;
+    g->m->info.weight_bytes += x->p.bytes;
+    return pack_all(g, &j, x->mem, err);
+}
+
+/* A share a device of w, and of up. */
+static enum base_status spread(struct eng_gpus *all, struct eng_weight *w, struct eng_weight *up,
+                               struct base_err *err)
+{
+    struct eng_weight *both[2] = {w, up};
+    enum base_status st = BASE_OK;
+    for (int k = 0; k < 2 && both[k] && st == BASE_OK; k++) {
+        struct eng_gpu_weight *x = both[k]->dev;
+        x->shares = calloc(all->n, sizeof(*x->shares));
+        if (!x->shares)
+            st = base_err_set(err, BASE_ENOMEM, "out of memory for a weight");
+        for (uint32_t i = 0; i < all->n && st == BASE_OK; i++)
+            st = eng_spread_share(all->at[i], both[k], &x->shares[i], err);
+    }
+    for (uint32_t i = 0; i < all->n && st == BASE_OK; i++) {
+        const struct eng_weight *share = &((struct eng_gpu_weight *)w->dev)->shares[i];
+        st = make_on(all->at[i], share->dev, w, up, share->n_mat, err);
+    }
+    return st;
+}
+
+/* Makes the device's form of w, and of up in it if that is given. */
+static enum base_status make(struct eng_model *m, struct eng_weight *w, struct eng_weight *up,
+                             struct base_err *err)
+{
+    struct eng_gpus *all = eng_gpus_of(m);
+    struct eng_gpu_weight *x = w->dev;
+    enum base_status st = eng_spread_takes(m, w)
+                              ? spread(all, w, up, err)
+                              : make_on(all->at[all->loading], x, w, up, w->n_mat, err);
+    x->waiting = false;
+    if (st != BASE_OK)
+        return st;
     drop(m, w);
     if (up) {
         ((struct eng_gpu_weight *)up->dev)->in_pair = true;
         drop(m, up);
     }
-    return st;
+    return BASE_OK;
 }
 
 /* The gate that w, an `up`, belongs to; NULL: it is no `up`. */
@@ -162,6 +197,7 @@ void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w)
     if (x) {
         if (x->mem)
             eng_cuda_free(x->g->d, x->mem);
+        eng_spread_free(eng_gpus_of(m), x);
         free(x);
     }
     w->dev = NULL;

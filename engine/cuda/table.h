@@ -27,10 +27,12 @@
 /* A weight on the device (eng_weight.dev). */
 struct eng_gpu_weight {
     struct eng_pack p;
-    struct eng_gpu *g; /* where mem is */
-    void *mem;         /* NULL: it is the second of a pair, or waits for it */
-    bool waiting;      /* a gate whose `up` has not come yet */
-    bool in_pair;      /* an `up` that is packed with its gate */
+    struct eng_gpu *g;         /* where mem is */
+    void *mem;                 /* NULL: it is the second of a pair, or waits for it */
+    uint32_t first_mat;        /* of a share: the expert that is its first */
+    struct eng_weight *shares; /* one a device, owned (ops_spread.c); NULL: it is whole */
+    bool waiting;              /* a gate whose `up` has not come yet */
+    bool in_pair;              /* an `up` that is packed with its gate */
 };
 
 /* Device memory that grows as it is asked for. */
@@ -130,7 +132,7 @@ struct eng_gpu {
     size_t out_floats;
     /* scratch of the table's own */
     struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
-        scores, pick;
+        scores, pick, land;
     struct eng_gpu_acts a;
     struct eng_gpu_join join_now;
     struct eng_gpu_draw draw;
@@ -150,6 +152,9 @@ struct eng_gpus {
     struct eng_gpu *now; /* whose layers a step is at */
     uint32_t loading;    /* place of what is being loaded, or ENG_EVERYWHERE */
     uint32_t first_layer[ENG_PLACES_MAX + 1];
+    bool spread; /* experts of each layer lie on all devices: */
+    uint32_t first_expert[ENG_PLACES_MAX + 1];
+    bool linked;
     struct eng_gpu_graph graphs[ENG_GPU_GRAPHS];
     struct eng_gpu_graph *graph; /* of this step; of all devices together */
     uint32_t graph_part;         /* of it, where the step is */
@@ -194,6 +199,17 @@ struct eng_gpu *eng_gpu_at(const struct eng_model *m, const void *p);
 const float *eng_gpu_copy(const struct eng_gpu *g, const float *x);
 /* The step goes on to the device that has f->layer. */
 void eng_gpu_layer(struct eng_fwd *f);
+/* ops_spread.c */
+bool eng_spread_takes(const struct eng_model *m, const struct eng_weight *w);
+/* What of w is g's, without its matrices. */
+enum base_status eng_spread_share(struct eng_gpu *g, struct eng_weight *w, struct eng_weight *share,
+                                  struct base_err *err) BASE_MUST_CHECK;
+void eng_spread_free(struct eng_gpus *all, struct eng_gpu_weight *x);
+enum base_status eng_spread_link(struct eng_fwd *f, struct base_err *err) BASE_MUST_CHECK;
+/* ffn() of routed experts, and combine(), of spread ones. */
+void eng_spread_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+void eng_spread_combine(struct eng_fwd *f);
+
 /* reserve.c: plans the memory of every device and takes it. */
 enum base_status eng_gpus_reserve(struct eng_model *m, struct base_err *err) BASE_MUST_CHECK;
 /* Readies sends of a step from one device to the next. */
@@ -258,6 +274,8 @@ void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n
                          const struct eng_weight *w, float *y, size_t ldy, size_t step);
 void eng_gpu_route(struct eng_fwd *f);
 void eng_gpu_group(struct eng_fwd *f);
+/* Fills g->grouped for the device that the step is at; false: out of memory. */
+bool eng_gpu_group_args(struct eng_fwd *f);
 void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j);
 /* The same on the device alone, of experts as g->grouped lists them. */
 void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j);
