@@ -27,7 +27,7 @@ def test_both_evaluators_agree(weir):
 
 PURE = ["decide/decide", "decide/gates", "decide/backends", "decide/limits", "decide/handling", "decide/words", "decide/kill",
         "check/compare", "decide/tree"]
-MAY_CALL = ("pol_", "conf_", "base_arena_", "base_str_", "base_json_", "base_err_set", "mem", "str", "snprintf",
+MAY_CALL = ("pol_", "conf_", "base_arena_", "base_str_", "base_utf8_", "base_json_", "base_err_set", "mem", "str", "snprintf",
             "__snprintf_chk", "__mem", "__str", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_")
 
 
