@@ -171,7 +171,7 @@ $(BUILD)/planted/%.host: $(LIBS_engine)
 EMU_COUNT := $(BUILD)/tests/libweir-emu-count.so
 $(BUILD)/count/%.o: %.cu
 	@mkdir -p $(@D)
-	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) -fsanitize=thread -c -o $@ $<
+	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) -DEMU_COUNT -fsanitize=thread -c -o $@ $<
 $(BUILD)/count/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -O2 $(CXX_FLAGS) -DEMU_COUNT -c -o $@ $<

@@ -202,7 +202,12 @@ WEIR_DEVICE float2 weir_b2f2(uint32_t b)
     return make_float2(__uint_as_float(b << 16), __uint_as_float(b & 0xffff0000u));
 }
 
-/* Sum and largest over the 32 lanes of a warp, all of them there; every lane gets the same. */
+/* Sum and largest over the 32 lanes of a warp, all of them there; every lane gets the same. The
+ * emulator has them in one: half of its time went into these five. */
+#if defined(weir_warp_sum_at_once)
+#define weir_warp_sum(x) weir_warp_sum_at_once(x)
+#define weir_warp_max(x) weir_warp_max_at_once(x)
+#else
 WEIR_DEVICE float weir_warp_sum(float x)
 {
     for (int step = 16; step; step >>= 1)
@@ -216,3 +221,21 @@ WEIR_DEVICE float weir_warp_max(float x)
         x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, step));
     return x;
 }
+#endif
+
+/* weir_warp_sum of each number of the first n of N rows. */
+#if defined(weir_warp_sums_at_once)
+#define weir_warp_sums(N, v, n) weir_warp_sums_at_once(v, n)
+#else
+template <uint32_t N> WEIR_DEVICE void weir_warp_sums_of(float (*v)[2], uint32_t n)
+{
+    WEIR_UNROLL
+    for (uint32_t r = 0; r < N; r++) {
+        if (r >= n)
+            break;
+        v[r][0] = weir_warp_sum(v[r][0]);
+        v[r][1] = weir_warp_sum(v[r][1]);
+    }
+}
+#define weir_warp_sums(N, v, n) weir_warp_sums_of<N>(v, n)
+#endif

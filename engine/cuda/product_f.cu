@@ -60,13 +60,7 @@ WEIR_DEVICE void weir_columns_f32(const struct weir_mm_args &a, const struct wei
             acc[c][1] = weir_dot4(acc[c][1], w1, v);
         }
     }
-    WEIR_UNROLL
-    for (uint32_t c = 0; c < WEIR_MV_ROWS; c++) {
-        if (c >= here)
-            break;
-        acc[c][0] = weir_warp_sum(acc[c][0]);
-        acc[c][1] = weir_warp_sum(acc[c][1]);
-    }
+    weir_warp_sums(WEIR_MV_ROWS, acc, here);
 }
 
 /* Eight warps: the quarters of rows g and g + 8 of a row group, for two g of it: four blocks make a

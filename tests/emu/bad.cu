@@ -94,5 +94,20 @@ WEIR_KERNEL(weir_bad, struct weir_bad_args, 128)
         got = (unsigned)*reinterpret_cast<const volatile float *>(a.x - a.x + (float *)nullptr);
         break;
     }
+    if (a.what == GOOD_SUMS) {
+        float sum = a.x[t % 64], most = sum;
+        for (int step = 16; step; step >>= 1) {
+            sum += __shfl_xor_sync(all, sum, step);
+            most = fmaxf(most, __shfl_xor_sync(all, most, step));
+        }
+        bool same = __float_as_uint(sum) == __float_as_uint(weir_warp_sum(a.x[t % 64])) &&
+                    __float_as_uint(most) == __float_as_uint(weir_warp_max(a.x[t % 64]));
+        float v[2][2] = {{a.x[t % 64], 1}, {-a.x[t % 64], (float)t}};
+        weir_warp_sums(2, v, 2);
+        same = same && v[0][0] == sum && v[0][1] == 32 && v[1][0] == -sum &&
+               v[1][1] == (float)(t / 32 * 32 * 32 + 496);
+        a.out[t] = same || isinf(sum) ? sum : NAN;
+        return;
+    }
     a.out[t] = s2[t % 64] + (float)(got & 1);
 }

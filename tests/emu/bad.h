@@ -25,7 +25,8 @@ enum {
     BAD_ASYNC_MISALIGNED,
     BAD_SHIFT,
     BAD_NULL,
-    BAD_COUNT
+    BAD_COUNT,
+    GOOD_SUMS /* none: out = what five shuffles make of x, and what the emulator does at once */
 };
 
 struct weir_bad_args {

@@ -256,6 +256,30 @@ static eng_cu_result queue(CUstream_st *s, op &&o)
     return ENG_CU_OK;
 }
 
+/* What was launched in which of a test's cases (engine_cuda_util.h), under which schedule: appended
+ * to WEIR_EMU_LAUNCHES when the program ends, each once. */
+static struct launches {
+    std::set<std::string> seen;
+    ~launches()
+    {
+        const char *path = getenv("WEIR_EMU_LAUNCHES");
+        FILE *f = path && !seen.empty() ? fopen(path, "a") : nullptr;
+        for (const std::string &line : seen)
+            if (f)
+                fputs(line.c_str(), f);
+        if (f)
+            fclose(f);
+    }
+} launches;
+
+static void note_launch(const weir_emu_kernel *k)
+{
+    const char *of = getenv("WEIR_EMU_CASE");
+    if (of && getenv("WEIR_EMU_LAUNCHES"))
+        launches.seen.insert(std::string(k->name) + "\t" + std::to_string(emu.seed) + "\t" + of +
+                             "\n");
+}
+
 static bool capturing(void)
 {
     for (const CUstream_st *s : streams)
@@ -842,6 +866,7 @@ eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsign
                     k->args_size);
     }
     o.launch.args.assign(from, from + k->args_size);
+    note_launch(k);
     if (emu.fail_at && ++n_launches == emu.fail_at)
         return current->sticky = ENG_CU_LAUNCH_FAILED;
     return queue(s, std::move(o));

@@ -221,10 +221,10 @@ void weir_emu_fail(weir_emu_here here, const char *fmt, ...)
 
 static const char *op_name(weir_emu_op op)
 {
-    static const char *const names[] = {"__syncwarp",       "__shfl_sync",    "__shfl_xor_sync",
-                                        "__shfl_down_sync", "__shfl_up_sync", "a vote",
-                                        "a reduction",      "ldmatrix",       "ldmatrix.trans",
-                                        "mma.f16",          "mma.bf16",       "mma.s8"};
+    static const char *const names[] = {
+        "__syncwarp", "__shfl_sync", "__shfl_xor_sync", "__shfl_down_sync", "__shfl_up_sync",
+        "a vote",     "a reduction", "ldmatrix",        "ldmatrix.trans",   "mma.f16",
+        "mma.bf16",   "mma.s8",      "a warp's sum",    "a warp's sums"};
     return names[op];
 }
 
@@ -398,6 +398,42 @@ static void reduce(warp *w, uint32_t mask)
         w->out[__builtin_ctz(set)] = (uint64_t)r;
 }
 
+/* What five __shfl_xor_sync by 16, 8 ... 1 make of it, each lane's own first. */
+static void butterfly(warp *w)
+{
+    float x[32], y[32];
+    for (unsigned i = 0; i < 32; i++)
+        x[i] = __uint_as_float((uint32_t)w->in[i]);
+    for (unsigned step = 16; step; step >>= 1) {
+        for (unsigned i = 0; i < 32; i++)
+            y[i] = w->arg[0] ? fmaxf(x[i], x[i ^ step]) : x[i] + x[i ^ step];
+        memcpy(x, y, sizeof x);
+    }
+    for (unsigned i = 0; i < 32; i++)
+        w->out[i] = __float_as_uint(x[i]);
+}
+
+/* The sums of as many numbers as each lane has, in its own memory. */
+static void butterflies(warp *w)
+{
+    float x[32], y[32];
+    for (int k = 0; k < w->arg[0]; k++) {
+        for (unsigned i = 0; i < 32; i++) {
+            if (w->arg[i] != w->arg[0])
+                weir_emu_fail(w->f[i].here, "a warp's sums: %d numbers, lane 0 has %d", w->arg[i],
+                              w->arg[0]);
+            x[i] = static_cast<const float *>(w->f[i].lane->d)[k];
+        }
+        for (unsigned step = 16; step; step >>= 1) {
+            for (unsigned i = 0; i < 32; i++)
+                y[i] = x[i] + x[i ^ step];
+            memcpy(x, y, sizeof x);
+        }
+        for (unsigned i = 0; i < 32; i++)
+            static_cast<float *>(w->f[i].lane->d)[k] = x[i];
+    }
+}
+
 static void ldmatrix(warp *w, bool trans)
 {
     for (unsigned lane = 0; lane < 32; lane++) {
@@ -486,6 +522,12 @@ static void complete(warp *w, weir_emu_op op, uint32_t mask)
         break;
     case WEIR_OP_REDUCE:
         reduce(w, mask);
+        break;
+    case WEIR_OP_BUTTERFLY:
+        butterfly(w);
+        break;
+    case WEIR_OP_BUTTERFLIES:
+        butterflies(w);
         break;
     case WEIR_OP_LDMATRIX:
     case WEIR_OP_LDMATRIX_TRANS:

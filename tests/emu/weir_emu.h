@@ -88,7 +88,9 @@ enum weir_emu_op {
     WEIR_OP_LDMATRIX_TRANS,
     WEIR_OP_MMA_F16,
     WEIR_OP_MMA_BF16,
-    WEIR_OP_MMA_S8
+    WEIR_OP_MMA_S8,
+    WEIR_OP_BUTTERFLY,
+    WEIR_OP_BUTTERFLIES
 };
 
 /* What a lane brings to a collective, and takes from it. */
@@ -238,6 +240,32 @@ static inline T weir_emu_reduce(weir_emu_here here, uint32_t mask, T x, int how)
     l.lane = how;
     weir_emu_collective(here, WEIR_OP_REDUCE, mask, &l);
     return (T)l.out;
+}
+
+/* A butterfly of five __shfl_xor_sync, to the bit, as one operation; the library that counts has
+ * the five. */
+#if !defined(EMU_COUNT)
+#define weir_warp_sum_at_once(x) weir_emu_butterfly(WEIR_HERE, x, 0)
+#define weir_warp_max_at_once(x) weir_emu_butterfly(WEIR_HERE, x, 1)
+#define weir_warp_sums_at_once(v, n)                                                               \
+    do {                                                                                           \
+        weir_emu_lane l_ = {};                                                                     \
+        l_.d = v;                                                                                  \
+        l_.lane = 2 * (int)(n);                                                                    \
+        weir_emu_collective(WEIR_HERE, WEIR_OP_BUTTERFLIES, 0xffffffffu, &l_);                     \
+    } while (0)
+#endif
+static inline float weir_emu_butterfly(weir_emu_here here, float x, int largest)
+{
+    weir_emu_lane l = {};
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    l.in = u;
+    l.lane = largest;
+    weir_emu_collective(here, WEIR_OP_BUTTERFLY, 0xffffffffu, &l);
+    u = (uint32_t)l.out;
+    memcpy(&x, &u, 4);
+    return x;
 }
 
 /* ---- arithmetic ---- */

@@ -196,6 +196,86 @@ static void batches(void **state)
     }
 }
 
+/* Lengths that each have a kernel of their own, as halves and as floats: single tokens of so many
+ * sequences, a first token alone, prompts that end at pages' ends, and pages far away. */
+static void every_kernel(void **state)
+{
+    static const struct {
+        uint32_t n_dim, n_vdim;
+        bool own, f32;
+    } kernels[] = {{64, 64, true, false}, {256, 256, true, false}, {576, 512, false, false},
+                   {40, 40, true, true},  {200, 200, true, true},  {300, 300, true, true},
+                   {44, 44, true, false}, {132, 132, true, false}, {260, 260, true, false}};
+    static const uint32_t some[] = {1, 2, 3, 8, 16, 33, 64};
+    (void)state;
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+        struct shape s = {.name = "every kernel",
+                          .n_head_kv = 1,
+                          .group = 3,
+                          .n_dim = kernels[k].n_dim,
+                          .n_vdim = kernels[k].n_vdim,
+                          .own = kernels[k].own,
+                          .f32 = kernels[k].f32,
+                          .chunk = 64};
+        for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+            memset(s.run, 0, sizeof s.run);
+            for (uint32_t r = 0; r < some[i]; r++) {
+                s.run[r].from = r % 4 == 0 ? 0 : r % 4 == 1 ? 63 : r % 4 == 2 ? 64 : 128 + r;
+                s.run[r].n = 1;
+            }
+            check_shape(&s);
+        }
+        memset(s.run, 0, sizeof s.run);
+        for (uint32_t r = 0; r < 3; r++) { /* up to a page's end, and a cell on */
+            s.run[r].from = r * 40;
+            s.run[r].n = r == 0 ? 64 : 25 - r % 2;
+        }
+        check_shape(&s);
+        for (size_t i = 3; i < sizeof some / sizeof *some; i++) { /* one prompt of so many */
+            memset(s.run, 0, sizeof s.run);
+            s.run[0].n = some[i];
+            check_shape(&s);
+        }
+        memset(s.run, 0, sizeof s.run);
+        s.distant = true;
+        s.run[0].from = 70;
+        s.run[0].n = 1;
+        s.run[1].from = 50;
+        s.run[1].n = 20;
+        check_shape(&s);
+    }
+}
+
+/* No tile, no launch. */
+static void nobody(void **state)
+{
+    static const char *const names[] = {
+        "weir_attend_mma_16x128", "weir_attend_mma_16x256", "weir_attend_mma_16x512",
+        "weir_attend_mma_64x128", "weir_attend_mma_64x256", "weir_attend_mma_32x512",
+        "weir_attend_f32_128",    "weir_attend_f32_256",    "weir_attend_f32_512",
+        "weir_attend_f16_128",    "weir_attend_f16_256",    "weir_attend_f16_512",
+        "weir_attend_join"};
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        uint32_t n = i % 3 == 0 ? 64 : i % 3 == 1 ? 256 : 512;
+        struct eng_cuda_attend p = {.a = {.n_head_kv = 1,
+                                          .group = 4,
+                                          .n_dim = i < 3 ? n : n - 1,
+                                          .n_vdim = i < 3 ? n : n - 1,
+                                          .chunk = 64},
+                                    .f32 = i >= 3,
+                                    .n_cells = 300};
+        eng_cuda_attend(dev, &p);
+    }
+    float y;
+    float *x = cuda_put(&(float){7}, 4);
+    cuda_get(&y, x, 4); /* nothing went wrong */
+    cuda_near(y, 7, 0, "y", 0);
+    cuda_drop(x);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        cuda_case_none(names[i]);
+}
+
 static void distant_pages(void **state)
 {
     static const struct shape all[] = {
@@ -302,10 +382,12 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(far_cells),
         cmocka_unit_test(batches),
+        cmocka_unit_test(every_kernel),
+        cmocka_unit_test(nobody),
         cmocka_unit_test(distant_pages),
         cmocka_unit_test(same_bits_in_any_batch),
         cmocka_unit_test(schedules),
         cmocka_unit_test(tiles),
     };
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

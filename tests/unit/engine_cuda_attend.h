@@ -275,7 +275,8 @@ static inline struct weir_cells put_pool(const struct world *w, const struct poo
         for (uint32_t i = 0; i < RUNS * p->stride; i++)
             p->table[i] += p->table[i] < 0 ? 0 : DISTANT;
         c.k = (const void *)((uintptr_t)c.k - DISTANT * each * s->n_dim);
-        c.v = (const void *)((uintptr_t)c.v - DISTANT * each * s->n_vdim);
+        if (s->own)
+            c.v = (const void *)((uintptr_t)c.v - DISTANT * each * s->n_vdim);
     }
     c.table = cuda_put(p->table, RUNS * p->stride * sizeof *p->table);
     for (uint32_t i = 0; s->distant && i < RUNS * p->stride; i++)
@@ -299,10 +300,27 @@ static inline void drop_cells(const struct shape *s, const struct weir_cells *c)
             cuda_drop(p[i]);
 }
 
+/* The case of a launch, by where its tokens stand. */
+static inline void attend_case(const struct world *w)
+{
+    const struct shape *s = w->s;
+    bool first = false, edge = false;
+    char z[60];
+    for (uint32_t r = 0; r < RUNS && s->run[r].n; r++) {
+        uint32_t from = s->run[r].from, to = from + s->run[r].n; /* of the sequence: length */
+        first |= from == 0 && s->run[r].n == 1;
+        edge |= to % WEIR_PAGE == 0 || from % WEIR_PAGE == 0 || to % WEIR_PAGE == 1;
+    }
+    snprintf(z, sizeof z, "%s%s%s%s", s->n_dim % 16 || s->group % 8 ? "ragged " : "",
+             first ? "first " : "", edge ? "edge " : "", s->distant ? "far" : "");
+    cuda_case(w->n, z);
+}
+
 /* What the device gives: [token][head][n_vdim], for free(). */
 static inline float *on_device(const struct world *w)
 {
     const struct shape *s = w->s;
+    attend_case(w);
     struct weir_tile *tile = malloc(w->n * sizeof *tile);
     size_t n_out = (size_t)w->n * w->n_head * s->n_vdim;
     float *out = malloc(n_out * sizeof *out), *swapped = malloc(n_out * sizeof *out);

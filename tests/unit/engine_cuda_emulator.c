@@ -217,12 +217,32 @@ static void streams_are_late(void **state)
     assert_in_range(late_down, 1, 39);
 }
 
+/* A warp's sum and maximum, which the emulator has in one, are the five shuffles to the bit. */
+static void sums_at_once(void **state)
+{
+    enum { N = 64 };
+    (void)state;
+    open_api();
+    for (int round = 0; round < 50; round++) {
+        float in[N], got[2 * N];
+        for (int i = 0; i < N; i++)
+            in[i] = round % 5 == 1 && i % 9 == 0 ? -INFINITY
+                                                 : cuda_rndf() * powf(2, (float)(cuda_rnd() % 40));
+        assert_int_equal(cu.h2d(x, in, sizeof in, stream), 0);
+        launch(GOOD_SUMS, 128, sizeof(struct weir_bad_args));
+        assert_int_equal(cu.d2h(got, out, sizeof got, stream), 0);
+        for (int i = 0; i < 2 * N; i++)
+            assert_false(isnan(got[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_faults),
         cmocka_unit_test(finds_faults_of_the_host),
         cmocka_unit_test_setup_teardown(streams_are_late, cuda_open, cuda_close),
+        cmocka_unit_test(sums_at_once),
     };
     if (cuda_on_hardware()) {
         printf("skipped: this is about the emulated device\n");

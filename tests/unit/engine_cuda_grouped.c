@@ -166,6 +166,7 @@ static void check_rounded(const struct mix *m, const struct pairs *p, const floa
 
 static void mixture(struct mix m)
 {
+    product_case(m.n_embd, m.n_ff, m.n_tok, m.how == RANDOM ? "" : "one");
     struct weights gu = make_weights(m.type, m.n_embd, m.n_ff, m.n_expert, true, m.bias);
     struct weights down = make_weights(m.type, m.n_ff, m.n_embd, m.n_expert, false, m.bias);
     struct pairs p = make_pairs(m.n_tok, m.n_used, m.n_expert, m.how);
@@ -285,6 +286,29 @@ static void activations(void **state)
     cuda_seeds(5, around_once);
 }
 
+/* All to one expert, and to the first and last alone, for every type. */
+static void one_of(uint32_t type, uint32_t n_tok, enum choice how)
+{
+    uint32_t block = eng_type_info(type)->block_values, n = block == 1 ? 20 : block;
+    struct mix m = {.type = type,
+                    .n_embd = n,
+                    .n_ff = n,
+                    .n_expert = 4,
+                    .n_used = how == ONE ? 1 : 2,
+                    .n_tok = n_tok,
+                    .how = how};
+    mixture(m);
+}
+
+static void crowded(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_TYPES; i++) {
+        one_of(TYPES[i], 3, i % 2 ? ONE : FIRST_AND_LAST);
+        one_of(TYPES[i], 12, i % 2 ? FIRST_AND_LAST : ONE);
+    }
+}
+
 static void choices(void **state)
 {
     static const uint32_t toks[] = {1, 8, 9, 64, 150};
@@ -300,6 +324,32 @@ static void choices(void **state)
                             .how = (enum choice)how};
             mixture(m);
         }
+}
+
+static void gates_apart(void **state)
+{
+    static const uint32_t some[] = {1, 2, 3, 8, 9, 16, 33, 64};
+    (void)state;
+    for (size_t k = 0; k < sizeof some / sizeof some[0]; k++) {
+        uint32_t rows = some[k], n = 21;
+        cuda_case(rows, "ragged");
+        float *g = cuda_floats(rows * n, 4), *u = cuda_floats(rows * n, 4);
+        float *got = malloc(rows * n * 4), *dg = cuda_put(g, rows * n * 4);
+        float *du = cuda_put(u, rows * n * 4);
+        assert_non_null(got);
+        eng_cuda_glu(dev, &(struct weir_glu_args){
+                              .g = dg, .u = du, .rows = rows, .n = n, .act = (uint32_t)k % 3});
+        cuda_get(got, dg, rows * n * 4);
+        for (uint32_t i = 0; i < rows * n; i++) {
+            double want = activated((uint32_t)k % 3, 0, 1, (double)g[i], (double)u[i]);
+            cuda_near(got[i], (float)want, 2e-6f * (1 + fabsf((float)want)), "glu", i);
+        }
+        free(g);
+        free(u);
+        free(got);
+        cuda_drop(dg);
+        cuda_drop(du);
+    }
 }
 
 /* Gate and up in one tensor, up's rows behind the gate's, as some files have them; and gates and
@@ -358,10 +408,9 @@ static void merged_and_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type),
-        cmocka_unit_test(activations),
-        cmocka_unit_test(choices),
-        cmocka_unit_test(merged_and_apart),
+        cmocka_unit_test(every_type),       cmocka_unit_test(activations),
+        cmocka_unit_test(choices),          cmocka_unit_test(crowded),
+        cmocka_unit_test(merged_and_apart), cmocka_unit_test(gates_apart),
     };
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

@@ -7,7 +7,7 @@
 
 #include "engine/cuda/heads.h"
 
-#define TOKENS 7
+#define TOKENS 64 /* at most; 7 but where the number is the subject */
 #define SEQS   3
 #define STRIDE 4
 #define PAGES  9
@@ -29,6 +29,9 @@ struct test {
 };
 
 static const struct test *now;
+static uint32_t n_tok = 7;
+static bool distant;      /* pages stand 2^33 bytes and more behind the beginning of the pool */
+#define DISTANT (1 << 23) /* pages */
 static uint32_t seq[TOKENS] = {2, 0, 1, 1, 1, 0, 2}, cell[TOKENS] = {63, 0, 64, 65, 66, 1, 64};
 static uint32_t base[SEQS] = {0, 8000, 500};
 /* Of sequence 2 the second page is not there: its last token is stored nowhere. */
@@ -105,6 +108,11 @@ struct side {
     size_t n_x, n_pages;
 };
 
+static uintptr_t far_bytes(const struct kind *p, bool f32)
+{
+    return (uintptr_t)DISTANT * p->n_head * WEIR_PAGE * p->n * (f32 ? 4 : 2);
+}
+
 static void side_new(struct side *s, const struct kind *p, const struct side *share, bool f32)
 {
     memset(s, 0, sizeof *s);
@@ -137,6 +145,8 @@ static void side_new(struct side *s, const struct kind *p, const struct side *sh
         s->n_pages = (size_t)PAGES * p->n_head * WEIR_PAGE * p->n * (f32 ? 4 : 2);
         s->d.pages = cuda_put(NULL, s->n_pages);
         eng_cuda_fill(dev, s->d.pages, 0x33, s->n_pages);
+        if (distant)
+            s->d.pages = (void *)((uintptr_t)s->d.pages - far_bytes(p, f32));
     } else if (p->in_place) {
         s->d.out = x;
         s->d.out_token = s->d.x_token;
@@ -176,7 +186,7 @@ static void check_pages(const struct side *s, const struct kind *p, uint32_t t, 
     (void)s;
 }
 
-static void check(const struct side *s, const struct kind *p, const float *cs)
+static void check(struct side *s, const struct kind *p, const float *cs)
 {
     if (!p->n_head)
         return;
@@ -189,9 +199,11 @@ static void check(const struct side *s, const struct kind *p, const float *cs)
         cuda_get(out, s->d.out, (p->in_place ? n : (size_t)TOKENS * p->n_head * cut) * sizeof *out);
     if (s->d.out_2)
         cuda_get(out_2, s->d.out_2, (size_t)TOKENS * p->n_head * (p->n - cut) * sizeof *out);
+    if (s->d.pages && distant)
+        s->d.pages = (void *)((uintptr_t)s->d.pages + far_bytes(p, now->f32));
     if (s->d.pages)
         cuda_get(pages, s->d.pages, s->n_pages);
-    for (uint32_t t = 0; t < TOKENS; t++) {
+    for (uint32_t t = 0; t < n_tok; t++) {
         textbook(p, t, s->x, s->w, s->bias, cs, now->neox, want);
         for (uint32_t h = 0; h < p->n_head; h++)
             for (uint32_t i = 0; i < p->n; i++) {
@@ -233,7 +245,12 @@ static void side_free(struct side *s, bool shared)
 static void run(void)
 {
     float cs[TOKENS * ROT];
+    int32_t pages[SEQS * STRIDE];
     struct side q, k, v;
+    for (size_t i = 0; i < SEQS * STRIDE; i++)
+        pages[i] = table[i] < 0 || !distant ? table[i] : table[i] + DISTANT;
+    cuda_case(n_tok,
+              n_tok > 1 ? distant ? "ragged first edge far" : "ragged first edge" : "ragged first");
     for (size_t i = 0; i < TOKENS * ROT; i += 2) {
         float angle = cuda_rndf() * 4;
         cs[i] = cosf(angle) * 1.25f;
@@ -249,7 +266,7 @@ static void run(void)
                                 .seq = cuda_put(seq, sizeof seq),
                                 .cell = cuda_put(cell, sizeof cell),
                                 .base = cuda_put(base, sizeof base),
-                                .table = cuda_put(table, sizeof table),
+                                .table = cuda_put(pages, sizeof pages),
                                 .stride = STRIDE,
                                 .neox = now->neox,
                                 .eps = EPS,
@@ -257,7 +274,7 @@ static void run(void)
                                 .temp_scale = 0.1f,
                                 .temp_length = 512,
                                 .temp_offset = 1};
-    eng_cuda_heads(dev, &a, TOKENS, now->f32);
+    eng_cuda_heads(dev, &a, n_tok, now->f32);
     check(&q, &now->q, cs);
     check(&k, &now->k, cs);
     check(&v, &now->v, cs);
@@ -328,8 +345,40 @@ static void heads(void **state)
     }
 }
 
+/* From no token to 64, of three sequences; and pages far behind the beginning of the pool. */
+static void numbers(void **state)
+{
+    static const uint32_t some[] = {0, 1, 2, 3, 8, 9, 16, 33, 64};
+    (void)state;
+    for (uint32_t t = 7; t < TOKENS; t++) { /* sequence 0 from cell 2 on, sequence 1 from 67 */
+        seq[t] = t % 2;
+        cell[t] = t % 2 ? 67 + (t - 7) / 2 : 2 + (t - 8) / 2;
+    }
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        for (size_t k = 0; k < 4; k++) {
+            now = &all[k];
+            n_tok = some[i];
+            if (n_tok == 1) { /* a first token, alone */
+                seq[0] = 0;
+                cell[0] = 0;
+            }
+            run();
+            seq[0] = 2;
+            cell[0] = 63;
+        }
+    cuda_case_none("weir_heads_f32");
+    cuda_case_none("weir_heads_f16");
+    n_tok = 7;
+    distant = true;
+    for (size_t k = 0; k < 2; k++) {
+        now = &all[k];
+        run();
+    }
+    distant = false;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heads)};
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(numbers)};
+    return cuda_run(tests);
 }

@@ -16,7 +16,9 @@ struct shape {
     struct {
         uint32_t from, n;
     } run[4];
+    bool distant; /* pages stand more than 2^31 bytes behind the beginning of the pool */
 };
+#define DISTANT (1 << 24) /* pages */
 
 static const struct shape *now;
 
@@ -45,6 +47,7 @@ static void scores(void)
             cell[n] = s->run[r].from + i;
             most = (cell[n] + 1) / s->ratio > most ? (cell[n] + 1) / s->ratio : most;
         }
+    cuda_case(n, s->distant ? "ragged edge far" : n == 1 ? "ragged first" : "ragged edge");
     size_t each = s->n_dim, rows = 4 * STRIDE * WEIR_PAGE;
     float *k = cuda_floats(rows * each, 1), *q = cuda_floats((size_t)n * s->n_head * s->n_dim, 3);
     float *w = cuda_floats((size_t)n * s->n_head, 1), *got = malloc((size_t)n * most * sizeof *got);
@@ -82,6 +85,14 @@ static void scores(void)
                                 .n_dim = s->n_dim,
                                 .ratio = s->ratio,
                                 .top_k = s->top_k};
+    uintptr_t far = (uintptr_t)DISTANT * WEIR_PAGE * each * (s->f32 ? 4 : 2);
+    const void *k_there = a.k;
+    if (s->distant) {
+        a.k = (const void *)((uintptr_t)a.k - far);
+        for (uint32_t i = 0; i < 4 * STRIDE; i++)
+            table[i] += table[i] < 0 ? 0 : DISTANT;
+        eng_cuda_upload(dev, (void *)(uintptr_t)a.table, table, sizeof table);
+    }
     assert_null(eng_cuda_index_cannot(s->n_dim, s->f32));
     eng_cuda_fill(dev, a.scores, 0x33, (size_t)n * most * sizeof(float));
     eng_cuda_index(dev, &a, n_tile, most, s->f32);
@@ -100,7 +111,7 @@ static void scores(void)
             cuda_near(got[(size_t)t * most + j], (float)want, s->f32 ? 2e-4f : 8e-2f, "score", j);
         }
     }
-    const void *drop[] = {a.q, a.w, a.k, a.table, a.tile, a.seq, a.cell, a.scores};
+    const void *drop[] = {a.q, a.w, k_there, a.table, a.tile, a.seq, a.cell, a.scores};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         cuda_drop(drop[i]);
     free(k);
@@ -113,25 +124,46 @@ static void scores(void)
 static void scores_are_right(void **state)
 {
     static const struct shape all[] = {
-        {8, 32, 1, 16, true, {{100, 1}, {3, 1}, {10, 40}, {63, 2}}},
-        {19, 36, 1, 5, true, {{128, 1}, {5, 1}, {4, 1}, {0, 20}}},
-        {64, 128, 1, 20, false, {{300, 1}, {20, 3}}},
-        {17, 40, 1, 5, false, {{128, 1}, {5, 1}, {4, 1}, {50, 30}}},
-        {4, 64, 4, 10, false, {{511, 1}, {38, 9}, {250, 1}}},
-        {4, 64, 4, 10, true, {{511, 1}, {38, 9}, {250, 1}}},
-        {2, 16, 1, 100, true, {{50, 2}}}}; /* nothing to choose: no launch */
+        {8, 32, 1, 16, .f32 = true, .run = {{100, 1}, {3, 1}, {10, 40}, {63, 2}}},
+        {19, 36, 1, 5, .f32 = true, .run = {{128, 1}, {5, 1}, {4, 1}, {0, 20}}},
+        {64, 128, 1, 20, .run = {{300, 1}, {20, 3}}},
+        {17, 40, 1, 5, .run = {{128, 1}, {5, 1}, {4, 1}, {50, 30}}},
+        {4, 64, 4, 10, .run = {{511, 1}, {38, 9}, {250, 1}}},
+        {4, 64, 4, 10, .f32 = true, .run = {{511, 1}, {38, 9}, {250, 1}}},
+        {8, 32, 1, 1, .f32 = true, .run = {{0, 1}}}, /* a first key: there is no choice */
+        {8, 32, 1, 3, .f32 = true, .run = {{63, 1}}},
+        {8, 32, 1, 3, .f32 = true, .run = {{63, 1}, {64, 1}}},
+        {8, 32, 1, 3, .f32 = true, .run = {{62, 8}}},
+        {8, 32, 1, 3, .f32 = true, .run = {{56, 16}}},
+        {8, 32, 1, 3, .f32 = true, .run = {{31, 33}}},
+        {8, 32, 1, 3, .f32 = true, .run = {{10, 64}}},
+        {8, 32, 1, 3, .run = {{63, 1}, {64, 1}}},
+        {8, 32, 1, 3, .run = {{63, 1}}},
+        {8, 32, 1, 3, .run = {{62, 8}}},
+        {8, 32, 1, 3, .run = {{56, 16}}},
+        {8, 32, 1, 3, .run = {{31, 33}}},
+        {8, 32, 1, 3, .run = {{10, 64}}},
+        {8, 32, 1, 5, .f32 = true, .run = {{100, 1}, {60, 7}}, .distant = true},
+        {8, 32, 1, 5, .run = {{100, 1}, {60, 7}}, .distant = true},
+        {2, 16, 1, 100, .f32 = true, .run = {{50, 2}}}}; /* nothing to choose: no launch */
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         now = &all[i];
         cuda_seeds(5, scores);
     }
+    struct weir_index_args none = {.n_head = 2, .n_dim = 16, .ratio = 1, .top_k = 1};
+    eng_cuda_index(dev, &none, 0, 64, true);
+    eng_cuda_index(dev, &none, 0, 64, false);
+    cuda_case_none("weir_index_f32");
+    cuda_case_none("weir_index_f16");
     assert_non_null(eng_cuda_index_cannot(12, false));
     assert_non_null(eng_cuda_index_cannot(1000, true));
 }
 
 /* ---- the choice ---- */
 
-enum { TOKENS = 12, KEYS = 1300, TOP = 100 };
+enum { MOST_TOKENS = 64, KEYS = 1300, TOP = 100 };
+static uint32_t n_choices = 12;
 
 /* Scores that are hard to tell apart. */
 static float hard(uint32_t t)
@@ -160,19 +192,23 @@ static bool larger(float a, float b)
 
 static void choose(void)
 {
-    static const uint32_t keys[TOKENS] = {1,   TOP - 1, TOP,  TOP + 1, 511,  512,
-                                          513, KEYS,    KEYS, 1024,    KEYS, KEYS};
-    uint32_t cell[TOKENS], n_pick[TOKENS], *pick = malloc(TOKENS * TOP * sizeof *pick);
+    static const uint32_t some[12] = {1,   TOP - 1, TOP,  TOP + 1, 511,  512,
+                                      513, KEYS,    KEYS, 1024,    KEYS, KEYS};
+    const uint32_t TOKENS = n_choices;
+    uint32_t keys[MOST_TOKENS], cell[MOST_TOKENS], n_pick[MOST_TOKENS],
+        *pick = malloc(TOKENS * TOP * sizeof *pick);
     float *x = malloc(TOKENS * KEYS * sizeof *x);
+    cuda_case(TOKENS, TOKENS == 1 ? "ragged first" : "ragged ties edge");
     for (uint32_t t = 0; t < TOKENS; t++) {
+        keys[t] = t < 12 ? some[t] : 64 + t % 3;
         cell[t] = 4 * keys[t] + cuda_rnd() % 4 - 1;
         for (uint32_t j = 0; j < KEYS; j++)
             x[t * KEYS + j] = j < keys[t] ? hard(t) : NAN;
     }
     struct weir_choose_args a = {.scores = cuda_put(x, TOKENS * KEYS * sizeof *x),
-                                 .cell = cuda_put(cell, sizeof cell),
+                                 .cell = cuda_put(cell, TOKENS * 4),
                                  .pick = cuda_put(NULL, TOKENS * TOP * sizeof *pick),
-                                 .n_pick = cuda_put(NULL, sizeof n_pick),
+                                 .n_pick = cuda_put(NULL, TOKENS * 4),
                                  .scores_each = KEYS,
                                  .pick_each = TOP,
                                  .ratio = 4,
@@ -180,7 +216,7 @@ static void choose(void)
     eng_cuda_fill(dev, a.pick, 0xff, TOKENS * TOP * sizeof *pick);
     eng_cuda_choose(dev, &a, TOKENS);
     cuda_get(pick, a.pick, TOKENS * TOP * sizeof *pick);
-    cuda_get(n_pick, a.n_pick, sizeof n_pick);
+    cuda_get(n_pick, a.n_pick, TOKENS * 4);
     for (uint32_t t = 0; t < TOKENS; t++) {
         const float *y = x + t * KEYS;
         uint32_t n = 0;
@@ -205,11 +241,18 @@ static void choice_is_exact(void **state)
 {
     (void)state;
     cuda_seeds(5, choose);
+    for (uint32_t i = 0; i < 8; i++) {
+        static const uint32_t sizes[] = {0, 1, 2, 3, 8, 16, 33, 64};
+        n_choices = sizes[i];
+        choose();
+    }
+    n_choices = 12;
+    cuda_case_none("weir_index_choose");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scores_are_right),
                                        cmocka_unit_test(choice_is_exact)};
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

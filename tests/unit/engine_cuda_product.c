@@ -17,6 +17,7 @@ static uint32_t columns_of(uint32_t type, uint32_t which)
 /* One product of `rows` rows; the outputs to got, if not NULL. */
 static void dense(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t rows, uint32_t planes)
 {
+    product_case(n_in, n_out, rows, "");
     struct weights w = make_weights(type, n_in, n_out, 1, false, false);
     struct acts x = make_acts(type, rows, n_in, planes);
     size_t bytes = (size_t)rows * n_out * sizeof(float);
@@ -96,31 +97,63 @@ static void every_batch(void **state)
     (void)state;
     for (uint32_t rows = 1; rows <= 64; rows++)
         dense(rows & 1 ? ENG_Q4_K : ENG_MXFP4, 256, 24, rows, 2);
+    static const uint32_t some[] = {1, 2, 3, 5, 8, 9, 16, 17, 33, 64};
+    for (size_t i = 0; i < N_TYPES; i++)
+        for (size_t k = 0; k < sizeof some / sizeof some[0]; k++)
+            dense(TYPES[i], columns_of(TYPES[i], 0), 17, some[k], 3);
+}
+
+/* Nobody's rows are rounded and multiplied: nothing is written. */
+static void none_of(uint32_t type)
+{
+    struct weights w = make_weights(type, 256, 16, 1, false, false);
+    char name[2][40], y[16], want[16];
+    memset(want, 7, sizeof want);
+    char *dy = cuda_put(want, sizeof want);
+    struct weir_mm_args a = {.mat = {mat_of(&w, (float *)(void *)dy, 16)}, .n_mats = 1};
+    struct weir_round_args r = {.x = (const float *)(const void *)dy};
+    eng_cuda_round(dev, eng_pack_layout(w.pack.form)->acts, &r);
+    eng_cuda_mm(dev, w.pack.form, &a, 0, 0);
+    cuda_get(y, dy, sizeof y);
+    assert_memory_equal(y, want, sizeof y);
+    snprintf(name[0], sizeof name[0], "weir_mv_%s", eng_type_name(type));
+    snprintf(name[1], sizeof name[1], "weir_tile_%s", eng_type_name(type));
+    for (int i = 0; i < 2; i++) {
+        for (char *z = name[i]; *z; z++)
+            *z = (char)(*z >= 'A' && *z <= 'Z' ? *z + 32 : *z);
+        cuda_case_none(name[i]);
+    }
+    cuda_drop(dy);
+    drop_weights(&w);
+}
+
+static void none_once(void)
+{
+    static const char *const rounds[] = {"weir_round_int", "weir_round_f16", "weir_round_bf16",
+                                         "weir_round_f32"};
+    for (size_t i = 0; i < N_TYPES; i++)
+        none_of(TYPES[i]);
+    for (size_t i = 0; i < sizeof rounds / sizeof rounds[0]; i++)
+        cuda_case_none(rounds[i]);
+    float x[4] = {7, 7, 7, 7}, *g = cuda_put(x, sizeof x);
+    eng_cuda_glu(dev, &(struct weir_glu_args){.g = g, .u = g, .n = 4});
+    cuda_get(x, g, sizeof x);
+    cuda_near(x[0], 7, 0, "glu", 0);
+    cuda_drop(g);
+    cuda_case_none("weir_glu");
 }
 
 static void no_rows(void **state)
 {
     (void)state;
-    struct weights w = make_weights(ENG_Q8_0, 64, 16, 1, false, false);
-    float y[16], *dy;
-    for (int i = 0; i < 16; i++)
-        y[i] = 7;
-    dy = cuda_put(y, sizeof y);
-    struct weir_mm_args a = {.mat = {mat_of(&w, dy, 16)}, .n_mats = 1};
-    struct weir_round_args r = {.x = dy};
-    eng_cuda_round(dev, ENG_ACTS_INT, &r);
-    eng_cuda_mm(dev, w.pack.form, &a, 0, 0);
-    cuda_get(y, dy, sizeof y);
-    for (int i = 0; i < 16; i++)
-        cuda_near(y[i], 7, 0, "y", (size_t)i);
-    cuda_drop(dy);
-    drop_weights(&w);
+    cuda_seeds(5, none_once);
 }
 
 /* q, k and v in a launch, with biases and factors. */
 static void three(uint32_t type, uint32_t n_in, uint32_t rows)
 {
     static const uint32_t outs[] = {70, 16, 5};
+    product_case(n_in, 70, rows, "");
     struct weights w[3];
     struct acts x = make_acts(type, rows, n_in, 3);
     struct weir_mm_args a = {.acts = x.a, .n_mats = 3, .mode = WEIR_MM_DENSE, .n_rows = rows};
@@ -164,6 +197,7 @@ static void three_matrices(void **state)
 /* A matrix a head: rows g * n .. of the activations, outputs of head g from g * step on. */
 static void each(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t heads, uint32_t rows)
 {
+    product_case(n_in, n_out, rows, "");
     struct weights w = make_weights(type, n_in, n_out, heads, false, false);
     struct acts x = make_acts(type, rows * heads, n_in, 3);
     uint32_t step = n_out + 3, ldy = step * heads + 1;
@@ -222,6 +256,7 @@ static void alone_and_together(uint32_t type, uint32_t n_in, uint32_t few, uint3
     float *y[2], *dy[2];
     for (int i = 0; i < 2; i++) {
         uint32_t rows = i ? many : few;
+        product_case(n_in, OUT, rows, "");
         size_t bytes = (size_t)rows * OUT * sizeof(float);
         y[i] = malloc(bytes);
         assert_non_null(y[i]);
@@ -259,15 +294,18 @@ static void *before(const void *p, uint64_t n)
 }
 
 /* Matrix 5, row 3 of the outputs and row 3 of the activations lie where 32 bits do not reach. */
-static void far_away(uint32_t rows)
+static void far_away(uint32_t type, uint32_t rows)
 {
-    enum { IN = 64, OUT = 20, MAT = 5 };
+    enum { OUT = 20, MAT = 5 };
     const uint64_t far = 3ull << 31;
-    struct weights w = make_weights(ENG_Q4_0, IN, OUT, 1, false, false);
-    struct acts x = make_acts(ENG_Q4_0, rows, IN, 3);
+    const uint32_t IN = columns_of(type, 0);
+    product_case(IN, OUT, rows, "far");
+    struct weights w = make_weights(type, IN, OUT, 1, false, false);
+    struct acts x = make_acts(type, rows, IN, 3);
+    bool ints = eng_pack_layout(w.pack.form)->acts == ENG_ACTS_INT;
     uint32_t first[MAT + 2] = {0}, expert = MAT, start = 0, n = 1;
     first[MAT + 1] = rows;
-    const uint32_t far_row = 50000000; /* times 192 bytes */
+    const uint32_t far_row = 2000000000; /* times the bytes of a row */
     uint32_t *of = malloc(rows * sizeof *of);
     assert_non_null(of);
     for (uint32_t r = 0; r < rows; r++)
@@ -288,15 +326,16 @@ static void far_away(uint32_t rows)
                              .mode = WEIR_MM_EXPERT};
     a.mat[0].mat_bytes = far / MAT / 16 * 16;
     a.mat[0].w = before(w.device, a.mat[0].mat_bytes * MAT);
-    a.acts.q = before(x.a.q, (uint64_t)far_row * 192);
-    a.acts.info = before(x.a.info, (uint64_t)far_row * 16);
-    a.acts.half = before(x.a.half, (uint64_t)far_row * 8);
+    a.acts.x = before(x.a.x, (uint64_t)far_row * IN * 4);
+    a.acts.q = before(x.a.q, (uint64_t)far_row * x.a.units * x.a.planes * 64);
+    a.acts.info = before(x.a.info, (uint64_t)far_row * (ints ? x.a.units * 16 : 4));
+    a.acts.half = before(x.a.half, (uint64_t)far_row * x.a.units * 8);
     eng_cuda_mm(dev, w.pack.form, &a, rows, 1);
     cuda_get(y, dy, (size_t)rows * OUT * sizeof(float));
     for (uint32_t r = 0; r < rows; r++)
         for (uint32_t o = 0; o < OUT; o++) {
             double slack, want = dot(&w, 0, 0, o, x.x + (size_t)r * IN, &slack);
-            cuda_near(y[r * OUT + o], (float)want, (float)(5e-6 * slack), "far", o);
+            cuda_near(y[r * OUT + o], (float)want, (float)(5e-6 * slack), eng_type_name(type), o);
         }
     const void *all[] = {dy, d_first, d_expert, d_start, d_n, d_of};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -309,8 +348,10 @@ static void far_away(uint32_t rows)
 
 static void far_away_once(void)
 {
-    far_away(2);
-    far_away(30);
+    for (size_t i = 0; i < N_TYPES; i++) {
+        far_away(TYPES[i], 2);
+        far_away(TYPES[i], 30);
+    }
 }
 
 static void past_two_gigabytes(void **state)
@@ -325,6 +366,7 @@ static void norm_and_rounding(enum eng_pack_acts kind, uint32_t rows, uint32_t n
 {
     float *x = cuda_floats((size_t)rows * n_in, 5), *norm = cuda_floats(n_in, 2);
     size_t bytes = (size_t)rows * n_in * sizeof(float);
+    cuda_case(rows, "ragged");
     float *dx = cuda_put(x, bytes), *dn = cuda_put(norm, n_in * sizeof(float));
     float *dy = in_place ? dx : cuda_put(NULL, bytes), *y = malloc(bytes);
     uint8_t *buffer = cuda_put(NULL, weir_acts_bytes(kind, rows, n_in, 3));
@@ -365,6 +407,10 @@ static void norms(void **state)
         norm_and_rounding((enum eng_pack_acts)kind, 2, 320, true);
     }
     norm_and_rounding(ENG_ACTS_F32, 1, 37, true);
+    static const uint32_t some[] = {1, 2, 3, 8, 9, 16, 33, 64};
+    for (int kind = 0; kind < ENG_ACTS_KINDS; kind++)
+        for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
+            norm_and_rounding((enum eng_pack_acts)kind, some[i], 36, i & 1);
 }
 
 /* Bytes of a row put together again are the row, to half of a step; sums are those of the bytes. */
@@ -447,5 +493,5 @@ int main(void)
         cmocka_unit_test(rows_do_not_meet),
         cmocka_unit_test(past_two_gigabytes),
     };
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

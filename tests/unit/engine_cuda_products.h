@@ -14,6 +14,14 @@ static const uint32_t TYPES[] = {ENG_F32,  ENG_F16,    ENG_BF16,   ENG_Q4_0,  EN
                                  ENG_Q6_K, ENG_IQ4_NL, ENG_IQ4_XS, ENG_MXFP4, ENG_NVFP4};
 #define N_TYPES (sizeof TYPES / sizeof TYPES[0])
 
+/* The case of a product of so many rows, by what its sizes are. */
+static inline void product_case(uint32_t n_in, uint32_t n_out, uint32_t rows, const char *more)
+{
+    char z[60];
+    snprintf(z, sizeof z, "%s%s", n_in % 64 || n_out % 128 || rows % 8 ? "ragged " : "", more);
+    cuda_case(rows, z);
+}
+
 static inline void half_at(uint8_t *p, float f)
 {
     uint16_t h = eng_f32_to_f16(f);

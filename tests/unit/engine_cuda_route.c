@@ -23,6 +23,7 @@ static float *scores(uint32_t n, int kind)
 
 static void route_once(struct eng_moe_params p, uint32_t n, int kind, bool bias, bool given)
 {
+    cuda_case(n, kind == 1 ? "ragged ties" : "ragged");
     float *logits = scores(n * p.n_expert, kind), *b = cuda_floats(p.n_expert, 0.5f);
     uint32_t slots = n * p.n_used, *ids = malloc(slots * 4 + 4), *want = malloc(slots * 4 + 4);
     float *w = malloc(slots * 4 + 4), *want_w = malloc(slots * 4 + 4);
@@ -96,6 +97,11 @@ static void routing(void)
         .n_expert = 6, .n_used = 6, .gating = ENG_GATE_SOFTMAX_SELECTED, .normalise = true};
     route_once(all, 70, 2, true, false);
     route_once(all, 0, 0, true, false);
+    cuda_case_none("weir_route");
+    static const uint32_t some[] = {1, 2, 3, 8, 9, 16, 33, 64};
+    for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++)
+        route_once((struct eng_moe_params){.n_expert = 33, .n_used = 4, .gating = 1}, some[i], 1,
+                   false, false);
 }
 
 /* Scores that are no numbers still give distinct experts that exist. */
@@ -164,6 +170,7 @@ static void check_groups(const struct grouped *g, const uint32_t *ids, const flo
 
 static void group_once(uint32_t n, uint32_t used, uint32_t experts, int kind)
 {
+    cuda_case(n, kind ? "ragged one" : "ragged");
     uint32_t slots = n * used, rows = 16, tiles = weir_tiles_max(slots, experts, rows);
     uint32_t *ids = malloc(slots * 4 + 4);
     float *weights = cuda_floats(slots, 1);
@@ -236,11 +243,14 @@ static void grouping(void)
 }
 
 /* One launch for both gives what two give. */
-static void both_once(uint32_t n, uint32_t used, uint32_t experts, bool given)
+static void both_once(uint32_t n, uint32_t used, uint32_t experts, bool given, bool one)
 {
+    cuda_case(n, one ? "ragged one ties" : "ragged ties");
     uint32_t slots = n * used;
     size_t bytes[] = {slots * 4, slots * 4, experts * 4 + 4, slots * 4, slots * 4, experts * 4, 4};
     float *logits = scores(n * experts, 1);
+    for (uint32_t i = 0; one && i < n * experts; i++)
+        logits[i] = i % experts < used ? 9 : 0; /* all choose the same */
     int32_t *table = malloc(4 * used * 4), *token = malloc(n * 4);
     for (uint32_t i = 0; i < 4 * used; i++)
         table[i] = (int32_t)(i % experts);
@@ -299,12 +309,20 @@ static void both_once(uint32_t n, uint32_t used, uint32_t experts, bool given)
 
 static void both(void)
 {
-    both_once(1, 4, 32, false);
-    both_once(3, 8, 128, false);
-    both_once(16, 2, 8, false);
-    both_once(16, 8, 1024, false);
-    both_once(17, 8, 256, false);
-    both_once(5, 3, 40, true);
+    both_once(1, 4, 32, false, false);
+    both_once(3, 8, 128, false, false);
+    both_once(16, 2, 8, false, false);
+    both_once(16, 8, 1024, false, false);
+    both_once(17, 8, 256, false, false);
+    both_once(5, 3, 40, true, false);
+    for (uint32_t n = 1; n <= 16; n++)
+        both_once(n, 1 + n % 4, 9, false, n % 3 == 0);
+    struct weir_route_args r = {.n_expert = 4, .n_used = 2};
+    struct weir_group_args g = {.n_expert = 4, .n_used = 2, .rows = 8};
+    eng_cuda_route_group(dev, &r, &g);
+    eng_cuda_group(dev, &g);
+    cuda_case_none("weir_route_group");
+    cuda_case_none("weir_group");
 }
 
 #define TEST(name)                                                                                 \
@@ -323,5 +341,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routing), cmocka_unit_test(test_no_numbers),
         cmocka_unit_test(test_grouping), cmocka_unit_test(test_both)};
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

@@ -26,10 +26,16 @@ static void compare(const float *got, const double *want, size_t n, const char *
 
 static const uint32_t sizes[] = {2, 31, 32, 33, 64, 257, 1000, 1025, 2880};
 
+static const uint32_t batches[] = {1, 2, 3, 8, 9, 16, 33, 64};
+#define N_SIZES   (sizeof(sizes) / sizeof(*sizes))
+#define N_BATCHES (sizeof(batches) / sizeof(*batches))
+
 static void embed_and_norm(void)
 {
-    for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++) {
-        uint32_t d = sizes[k], n = 1 + (uint32_t)k % 5, streams = 1 + (uint32_t)k % 4;
+    for (size_t k = 0; k < N_SIZES + N_BATCHES; k++) {
+        uint32_t d = k < N_SIZES ? sizes[k] : 65, streams = 1 + (uint32_t)k % 4;
+        uint32_t n = k < N_SIZES ? 1 + (uint32_t)k % 5 : batches[k - N_SIZES];
+        cuda_case(n, "ragged");
         float *rows = cuda_floats((size_t)n * d, 2), *w = cuda_floats(d, 1);
         float *got = malloc((size_t)n * streams * d * 4);
         void *dr = cuda_put(rows, (size_t)n * d * 4), *dw = cuda_put(w, (size_t)d * 4);
@@ -55,6 +61,9 @@ static void embed_and_norm(void)
         eng_cuda_norm(dev, &(struct weir_norm_args){dr, dw, dr, n, d, 0.01f}); /* in place */
         float *again = malloc((size_t)n * d * 4);
         eng_cuda_norm(dev, &(struct weir_norm_args){dx, NULL, dx, 0, d, 0.01f}); /* nobody */
+        eng_cuda_embed(dev, &(struct weir_embed_args){dr, dr, 0, d, streams, 1.5f});
+        cuda_case_none("weir_norm");
+        cuda_case_none("weir_embed");
         cuda_get(again, dr, (size_t)n * d * 4);
         eng_cuda_upload(dev, dr, rows, (size_t)n * d * 4);
         eng_cuda_norm(dev, &(struct weir_norm_args){dr, dw, dx, n, d, 0.01f});
@@ -70,18 +79,21 @@ static void embed_and_norm(void)
     }
 }
 
-static void angles(void)
+static void angles_of(uint32_t n)
 {
-    enum { N = 7, ROT = 66 };
+    enum { N = 64, ROT = 66 };
     uint32_t pos[N] = {0, 1, 2, 100, 4095, 131071, 1048575};
     float freq[ROT / 2], got[N * ROT];
+    for (uint32_t t = 7; t < N; t++)
+        pos[t] = cuda_rnd() % 100000;
     for (int i = 0; i < ROT / 2; i++)
         freq[i] = powf(10000, -2.0f * (float)i / ROT);
-    void *dp = cuda_put(pos, sizeof(pos)), *df = cuda_put(freq, sizeof(freq));
-    void *dc = cuda_put(NULL, sizeof(got));
-    eng_cuda_angles(dev, &(struct weir_angles_args){dp, df, dc, N, ROT, 1.25f});
-    cuda_get(got, dc, sizeof(got));
-    for (int i = 0; i < N * ROT; i++) {
+    cuda_case(n, "ragged");
+    void *dp = cuda_put(pos, n * 4), *df = cuda_put(freq, sizeof(freq));
+    void *dc = cuda_put(NULL, n * ROT * 4);
+    eng_cuda_angles(dev, &(struct weir_angles_args){dp, df, dc, n, ROT, 1.25f});
+    cuda_get(got, dc, n * ROT * 4);
+    for (uint32_t i = 0; i < n * ROT; i++) {
         float angle = (float)pos[i / ROT] * freq[i % ROT / 2];
         cuda_near(got[i], 1.25f * (float)(i % 2 ? sin((double)angle) : cos((double)angle)), 1e-6f,
                   "cs", (size_t)i);
@@ -89,6 +101,15 @@ static void angles(void)
     cuda_drop(dp);
     cuda_drop(df);
     cuda_drop(dc);
+}
+
+static void angles(void)
+{
+    for (size_t k = 0; k < N_BATCHES; k++)
+        angles_of(batches[k]);
+    angles_of(7);
+    angles_of(0);
+    cuda_case_none("weir_angles");
 }
 
 /* ---- joining ---- */
@@ -157,6 +178,7 @@ static void join_want(const struct join *j, double *x, double *y)
 
 static void join_once(struct join *j)
 {
+    cuda_case(j->n, "ragged");
     size_t nd = (size_t)j->n * j->d, nx = nd * j->streams, rows = j->n * j->used;
     j->x = cuda_floats(nx, 1);
     j->add = cuda_floats(rows * j->d, 1);
@@ -235,6 +257,11 @@ static void joins(void)
             join_once(&(struct join){
                 .n = 1 + (uint32_t)k, .d = sizes[k], .streams = streams, .used = 4, .with = 255});
     join_once(&(struct join){.n = 3, .d = 96, .streams = 1, .used = 1, .with = SHARED | NEXT});
+    for (size_t k = 0; k < N_BATCHES; k++)
+        join_once(&(struct join){
+            .n = batches[k], .d = 37, .streams = k & 1 ? 2 : 1, .used = 3, .with = 255});
+    eng_cuda_join(dev, &(struct weir_join_args){.n_embd = 37, .n_stream = 1, .scale = 1});
+    cuda_case_none("weir_join");
 }
 
 /* Rounding on the way gives the bytes that rounding afterwards gives. */
@@ -284,69 +311,99 @@ static void join_and_round(void)
 
 /* ---- the small ones ---- */
 
-static void gather_and_logits(void)
+static void gather_and_logits_of(uint32_t n)
 {
-    enum { N = 5, D = 300 };
-    float x[N * D], got[3 * D];
-    uint32_t index[3] = {4, 0, 3};
+    enum { N = 65, D = 300 };
+    float *x = malloc(N * D * 4), *got = malloc(N * D * 4);
+    uint32_t index[N];
+    assert_true(x && got);
+    cuda_case(n, "ragged");
+    for (uint32_t i = 0; i < N; i++)
+        index[i] = (i * 7 + 4) % N;
     for (int i = 0; i < N * D; i++)
         x[i] = cuda_rndf() * 40;
-    void *dx = cuda_put(x, sizeof(x)), *di = cuda_put(index, sizeof(index));
-    void *dy = cuda_put(NULL, sizeof(got));
-    eng_cuda_gather(dev, &(struct weir_gather_args){dx, dy, di, 3, D});
-    cuda_get(got, dy, sizeof(got));
-    for (int r = 0; r < 3; r++)
+    void *dx = cuda_put(x, N * D * 4), *di = cuda_put(index, sizeof(index));
+    void *dy = cuda_put(NULL, n * D * 4);
+    eng_cuda_gather(dev, &(struct weir_gather_args){dx, dy, di, n, D});
+    cuda_get(got, dy, n * D * 4);
+    for (uint32_t r = 0; r < n; r++)
         assert_memory_equal(got + r * D, x + index[r] * D, D * 4);
-    eng_cuda_logits(dev, &(struct weir_logits_args){dy, 3, D, 2, 0});
-    cuda_get(got, dy, sizeof(got));
-    for (int i = 0; i < 3 * D; i++)
-        cuda_near(got[i], x[index[i / D] * D + (uint32_t)i % D] / 2, 0, "divided", (size_t)i);
-    eng_cuda_logits(dev, &(struct weir_logits_args){dy, 3, D, 1, 5});
-    cuda_get(got, dy, sizeof(got));
-    for (int i = 0; i < 3 * D; i++) {
-        double v = x[index[i / D] * D + (uint32_t)i % D] / 2;
-        cuda_near(got[i], (float)(5 * tanh(v / 5)), 1e-5f, "capped", (size_t)i);
+    eng_cuda_logits(dev, &(struct weir_logits_args){dy, n, D, 2, 0});
+    cuda_get(got, dy, n * D * 4);
+    for (uint32_t i = 0; i < n * D; i++)
+        cuda_near(got[i], x[index[i / D] * D + i % D] / 2, 0, "divided", i);
+    eng_cuda_logits(dev, &(struct weir_logits_args){dy, n, D, 1, 5});
+    cuda_get(got, dy, n * D * 4);
+    for (uint32_t i = 0; i < n * D; i++) {
+        double v = x[index[i / D] * D + i % D] / 2;
+        cuda_near(got[i], (float)(5 * tanh(v / 5)), 1e-5f, "capped", i);
     }
     cuda_drop(dx);
     cuda_drop(di);
     cuda_drop(dy);
+    free(x);
+    free(got);
 }
 
-static void sides(void)
+static void gather_and_logits(void)
 {
-    enum { N = 3, L = 4, S = 40, ALL = N * L * S };
+    for (size_t k = 0; k < N_BATCHES; k++)
+        gather_and_logits_of(batches[k]);
+    gather_and_logits_of(0);
+    cuda_case_none("weir_gather");
+    cuda_case_none("weir_logits");
+}
+
+static void sides_of(uint32_t n)
+{
+    enum { MOST = 64, L = 4, S = 40 };
+    const uint32_t ALL = n * L * S;
+    cuda_case(n, "ragged");
     float *x = cuda_floats(ALL, 3), *own = cuda_floats(ALL, 1), *norm = cuda_floats(S, 1);
-    float *g = cuda_floats(N * S, 2), got[ALL];
+    float *g = cuda_floats(n * S, 2), *got = malloc(MOST * L * S * 4);
     void *dx = cuda_put(x, ALL * 4), *down = cuda_put(own, ALL * 4), *dn = cuda_put(norm, S * 4);
-    void *dg = cuda_put(g, N * S * 4);
-    eng_cuda_side_in(dev, &(struct weir_side_in_args){dx, down, dn, N, L, S, 64, 1e-3f});
-    cuda_get(got, dx, sizeof(got));
-    double want[ALL], want_g[N * S];
-    for (int r = 0; r < N * L; r++) {
+    void *dg = cuda_put(g, n * S * 4);
+    eng_cuda_side_in(dev, &(struct weir_side_in_args){dx, down, dn, n, L, S, 64, 1e-3f});
+    cuda_get(got, dx, ALL * 4);
+    double *want = malloc(MOST * L * S * 8), *want_g = malloc(MOST * S * 8);
+    assert_true(got && want && want_g);
+    for (uint32_t r = 0; r < n * L; r++) {
         double row[S];
-        for (int i = 0; i < S; i++)
+        for (uint32_t i = 0; i < S; i++)
             row[i] = x[r * S + i] / 8.0;
         double inv = inv_rms(row, S, 1e-3);
-        for (int i = 0; i < S; i++)
+        for (uint32_t i = 0; i < S; i++)
             want[r * S + i] = (row[i] * inv * norm[i] + own[r * S + i] * sqrt(S)) * sqrt(0.5);
     }
     compare(got, want, ALL, "inputs");
-    eng_cuda_side_gate(dev, &(struct weir_side_gate_args){dg, dx, N, L, S, 2});
-    for (int i = 0; i < N * S; i++) {
+    eng_cuda_side_gate(dev, &(struct weir_side_gate_args){dg, dx, n, L, S, 2});
+    for (uint32_t i = 0; i < n * S; i++) {
         double v = g[i];
         want_g[i] = 0.5 * v * (1 + tanh(0.79788456 * (v + 0.044715 * v * v * v))) *
                     want[(i / S * L + 2) * S + i % S];
     }
-    cuda_get(got, dg, N * S * 4);
-    compare(got, want_g, N * S, "gated");
+    cuda_get(got, dg, n * S * 4);
+    compare(got, want_g, n * S, "gated");
     free(x);
     free(own);
     free(norm);
     free(g);
+    free(got);
+    free(want);
+    free(want_g);
     cuda_drop(dx);
     cuda_drop(down);
     cuda_drop(dn);
     cuda_drop(dg);
+}
+
+static void sides(void)
+{
+    for (size_t k = 0; k < N_BATCHES; k++)
+        sides_of(batches[k]);
+    sides_of(0);
+    cuda_case_none("weir_side_in");
+    cuda_case_none("weir_side_gate");
 }
 
 /* ---- streams ---- */
@@ -384,63 +441,67 @@ static void want_hyper(uint32_t n, uint32_t d, double *m, double *x, double *in)
     }
 }
 
+static void streams_of(uint32_t n, uint32_t d, uint32_t rows)
+{
+    uint32_t all = (2 + n) * n;
+    cuda_case(rows, "ragged");
+    float *mix = cuda_floats(rows * all, 1), *base = cuda_floats(all, 1),
+          scale[3] = {0.7f, 1.1f, 0.4f};
+    float *x = cuda_floats(rows * n * d, 1), *in = malloc(rows * d * 4);
+    double *wx = malloc(rows * n * d * 8), *wi = malloc(rows * d * 8), m[80], take[64 * 8];
+    for (uint32_t t = 0; t < rows; t++) {
+        for (uint32_t i = 0; i < all; i++)
+            m[i] = (double)mix[t * all + i] * scale[i < n ? 0 : i < 2 * n ? 1 : 2] + base[i];
+        for (uint32_t i = 0; i < n; i++)
+            take[t * 8 + i] = 2 / (1 + exp(-m[n + i]));
+        for (uint32_t i = 0; i < n * d; i++)
+            wx[t * n * d + i] = x[t * n * d + i];
+        want_hyper(n, d, m, wx + (size_t)t * n * d, wi + (size_t)t * d);
+    }
+    void *dm = cuda_put(mix, rows * all * 4), *db = cuda_put(base, all * 4);
+    void *ds = cuda_put(scale, 12), *dx = cuda_put(x, rows * n * d * 4);
+    void *di = cuda_put(NULL, rows * d * 4);
+    eng_cuda_hyper_in(dev, &(struct weir_hyper_in_args){dm, db, ds, dx, di, rows, n, d, 6, 1e-6f});
+    cuda_get(x, dx, rows * n * d * 4);
+    compare(x, wx, rows * n * d, "streams");
+    cuda_get(in, di, rows * d * 4);
+    compare(in, wi, rows * d, "in");
+    float *got = malloc(rows * all * 4);
+    cuda_get(got, dm, rows * all * 4);
+    for (uint32_t t = 0; t < rows; t++)
+        compare(got + t * all, take + t * 8, n, "take");
+    free(got);
+    eng_cuda_upload(dev, dm, mix, rows * n * 4); /* as [rows][n] */
+    eng_cuda_hyper_out(dev, &(struct weir_hyper_out_args){dm, db, ds, dx, di, rows, n, d, 1e-6f});
+    cuda_get(in, di, rows * d * 4);
+    for (uint32_t i = 0; i < rows * d; i++) {
+        wi[i] = 0;
+        for (uint32_t s = 0; s < n; s++)
+            wi[i] += (1 / (1 + exp(-((double)mix[i / d * n + s] * scale[0] + base[s]))) + 1e-6) *
+                     x[(i / d * n + s) * d + i % d];
+    }
+    compare(in, wi, rows * d, "out");
+    const void *dropped[] = {dm, db, ds, dx, di};
+    for (int i = 0; i < 5; i++)
+        cuda_drop(dropped[i]);
+    free(mix);
+    free(base);
+    free(x);
+    free(in);
+    free(wx);
+    free(wi);
+}
+
 static void streams(void)
 {
     for (uint32_t n = 2; n <= 8; n += 3)
-        for (uint32_t d = 30; d < 1200; d += 1100) {
-            uint32_t all = (2 + n) * n, rows = 3;
-            float *mix = cuda_floats(rows * all, 1), *base = cuda_floats(all, 1),
-                  scale[3] = {0.7f, 1.1f, 0.4f};
-            float *x = cuda_floats(rows * n * d, 1), *in = malloc(rows * d * 4);
-            double *wx = malloc(rows * n * d * 8), *wi = malloc(rows * d * 8), m[80], take[3 * 8];
-            for (uint32_t t = 0; t < rows; t++) {
-                for (uint32_t i = 0; i < all; i++)
-                    m[i] = (double)mix[t * all + i] * scale[i < n       ? 0
-                                                            : i < 2 * n ? 1
-                                                                        : 2] +
-                           base[i];
-                for (uint32_t i = 0; i < n; i++)
-                    take[t * 8 + i] = 2 / (1 + exp(-m[n + i]));
-                for (uint32_t i = 0; i < n * d; i++)
-                    wx[t * n * d + i] = x[t * n * d + i];
-                want_hyper(n, d, m, wx + (size_t)t * n * d, wi + (size_t)t * d);
-            }
-            void *dm = cuda_put(mix, rows * all * 4), *db = cuda_put(base, all * 4);
-            void *ds = cuda_put(scale, 12), *dx = cuda_put(x, rows * n * d * 4);
-            void *di = cuda_put(NULL, rows * d * 4);
-            eng_cuda_hyper_in(
-                dev, &(struct weir_hyper_in_args){dm, db, ds, dx, di, rows, n, d, 6, 1e-6f});
-            cuda_get(x, dx, rows * n * d * 4);
-            compare(x, wx, rows * n * d, "streams");
-            cuda_get(in, di, rows * d * 4);
-            compare(in, wi, rows * d, "in");
-            float *got = malloc(rows * all * 4);
-            cuda_get(got, dm, rows * all * 4);
-            for (uint32_t t = 0; t < rows; t++)
-                compare(got + t * all, take + t * 8, n, "take");
-            free(got);
-            eng_cuda_upload(dev, dm, mix, rows * n * 4); /* as [rows][n] */
-            eng_cuda_hyper_out(
-                dev, &(struct weir_hyper_out_args){dm, db, ds, dx, di, rows, n, d, 1e-6f});
-            cuda_get(in, di, rows * d * 4);
-            for (uint32_t i = 0; i < rows * d; i++) {
-                wi[i] = 0;
-                for (uint32_t s = 0; s < n; s++)
-                    wi[i] +=
-                        (1 / (1 + exp(-((double)mix[i / d * n + s] * scale[0] + base[s]))) + 1e-6) *
-                        x[(i / d * n + s) * d + i % d];
-            }
-            compare(in, wi, rows * d, "out");
-            const void *dropped[] = {dm, db, ds, dx, di};
-            for (int i = 0; i < 5; i++)
-                cuda_drop(dropped[i]);
-            free(mix);
-            free(base);
-            free(x);
-            free(in);
-            free(wx);
-            free(wi);
-        }
+        for (uint32_t d = 30; d < 1200; d += 1100)
+            streams_of(n, d, 3);
+    for (size_t k = 0; k < N_BATCHES; k++)
+        streams_of(4, 33, batches[k]);
+    streams_of(4, 33, 0);
+    cuda_case_none("weir_hyper_in");
+    cuda_case_none("weir_hyper_out");
 }
 
 #define TEST(name)                                                                                 \
@@ -468,5 +529,5 @@ int main(void)
         cmocka_unit_test(test_sides),
         cmocka_unit_test(test_streams),
     };
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

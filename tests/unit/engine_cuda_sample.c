@@ -9,12 +9,12 @@
 #include "engine/cuda/sample.h"
 #include "engine/sample/sampler.h"
 
-#define ROWS 3
+#define ROWS 64 /* at most */
 
 struct both {
     struct eng_sampling p;
     struct eng_sampler *host[ROWS], *asked[ROWS];
-    uint32_t n_vocab, declined;
+    uint32_t n_vocab, rows, declined;
 };
 
 static void fill(float *x, uint32_t n, int kind)
@@ -32,12 +32,13 @@ static void fill(float *x, uint32_t n, int kind)
 
 static void step(struct both *b, int kind)
 {
-    uint32_t n = b->n_vocab, n_seen = 0, *id = NULL, *count = NULL;
-    float *logits = malloc((size_t)ROWS * n * 4), *row = malloc((size_t)n * 4);
+    uint32_t n = b->n_vocab, rows = b->rows, n_seen = 0, *id = NULL, *count = NULL;
+    cuda_case(rows, kind == 1 || kind == 3 ? "ragged ties" : "ragged");
+    float *logits = malloc((size_t)rows * n * 4), *row = malloc((size_t)n * 4);
     struct weir_sampling want[ROWS];
     int32_t token[ROWS];
-    fill(logits, ROWS * n, kind);
-    for (uint32_t r = 0; r < ROWS; r++) {
+    fill(logits, rows * n, kind);
+    for (uint32_t r = 0; r < rows; r++) {
         struct eng_sampler_ask ask;
         assert_true(eng_sampler_ask(b->asked[r], &ask));
         want[r] = (struct weir_sampling){.draw = ask.draw,
@@ -57,12 +58,12 @@ static void step(struct both *b, int kind)
             count[n_seen] = ask.count[ask.seen[i]];
         }
     }
-    void *dl = cuda_put(logits, (size_t)ROWS * n * 4), *dw = cuda_put(want, sizeof(want));
+    void *dl = cuda_put(logits, (size_t)rows * n * 4), *dw = cuda_put(want, rows * sizeof(*want));
     void *di = cuda_put(id, n_seen * 4), *dc = cuda_put(count, n_seen * 4);
-    void *dt = cuda_put(NULL, sizeof(token));
-    eng_cuda_sample(dev, &(struct weir_sample_args){dl, dw, di, dc, dt, ROWS, n});
-    cuda_get(token, dt, sizeof(token));
-    for (uint32_t r = 0; r < ROWS; r++) {
+    void *dt = cuda_put(NULL, rows * sizeof(*token));
+    eng_cuda_sample(dev, &(struct weir_sample_args){dl, dw, di, dc, dt, rows, n});
+    cuda_get(token, dt, rows * sizeof(*token));
+    for (uint32_t r = 0; r < rows; r++) {
         memcpy(row, logits + (size_t)r * n, (size_t)n * 4);
         int32_t same = eng_sampler_pick(b->host[r], row);
         if (token[r] == WEIR_SAMPLE_HOST) {
@@ -84,22 +85,28 @@ static void step(struct both *b, int kind)
 }
 
 /* Steps of one set of parameters; how often the device declined. */
-static uint32_t run(struct eng_sampling p, uint32_t n_vocab, int kind, int steps)
+static uint32_t run_rows(struct eng_sampling p, uint32_t rows, uint32_t n_vocab, int kind,
+                         int steps)
 {
-    struct both b = {.p = p, .n_vocab = n_vocab};
+    struct both b = {.p = p, .n_vocab = n_vocab, .rows = rows};
     p.seeded = true;
-    for (uint32_t r = 0; r < ROWS; r++) {
+    for (uint32_t r = 0; r < rows; r++) {
         p.seed = 77 + r;
         b.host[r] = eng_sampler_new(&p, n_vocab);
         b.asked[r] = eng_sampler_new(&p, n_vocab);
     }
     for (int i = 0; i < steps; i++)
         step(&b, kind);
-    for (uint32_t r = 0; r < ROWS; r++) {
+    for (uint32_t r = 0; r < rows; r++) {
         eng_sampler_free(b.host[r]);
         eng_sampler_free(b.asked[r]);
     }
     return b.declined;
+}
+
+static uint32_t run(struct eng_sampling p, uint32_t n_vocab, int kind, int steps)
+{
+    return run_rows(p, 3, n_vocab, kind, steps);
 }
 
 static const struct eng_sampling plain = {.temperature = 1, .top_p = 1, .repeat = 1};
@@ -149,19 +156,30 @@ static void penalties(void)
     assert_true(run(p, 4001, 1, 4) > 0);
 }
 
+static void batches(void)
+{
+    static const uint32_t some[] = {1, 2, 3, 8, 9, 16, 33, 64};
+    for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++)
+        assert_int_equal(run_rows(with(0.8f, 20, 0.9f, 0), some[i], 77, (int)i % 3, 1), 0);
+    eng_cuda_sample(dev, &(struct weir_sample_args){.n_vocab = 77});
+    cuda_case_none("weir_sample");
+}
+
 #define TEST(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
         (void)state;                                                                               \
-        cuda_seeds(3, name);                                                                       \
+        cuda_seeds(5, name);                                                                       \
     }
 TEST(small)
 TEST(large)
 TEST(penalties)
+TEST(batches)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_small), cmocka_unit_test(test_large),
-                                       cmocka_unit_test(test_penalties)};
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+                                       cmocka_unit_test(test_penalties),
+                                       cmocka_unit_test(test_batches)};
+    return cuda_run(tests);
 }

@@ -22,12 +22,19 @@ struct work {
     uint32_t cell[80], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
 };
 
+/* Slots begin with this one, and the array so far before what is there. */
+static uint32_t far_slot;
+static float *far_states(float *at, size_t each)
+{
+    return (float *)((uintptr_t)at - (uintptr_t)far_slot * each * sizeof(float));
+}
+
 static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 {
     uint32_t token[80], run[80], first[81], slot[80], mark[80];
     for (uint32_t t = 0; t < b->n; t++) {
         w->cell[t] = len[b->seq[t]]++;
-        slot[t] = b->seq[t] * COPIES;
+        slot[t] = far_slot + b->seq[t] * COPIES;
         mark[t] = b->mark[t] ? slot[t] + b->mark[t] : WEIR_NO_MARK;
     }
     w->n_run = eng_cuda_order(b->seq, b->n, token, run, first);
@@ -86,6 +93,36 @@ static const struct batch batches[] = {
     {3, {2, 0, 1}, {0, 1, 0}},
     {1, {1}, {2}}};
 #define N_BATCH (sizeof batches / sizeof *batches)
+/* Of one sequence, so many tokens; the first alone. */
+static const struct batch growing[] = {{.n = 1}, {.n = 2},  {.n = 3},  {.n = 8},
+                                       {.n = 9}, {.n = 16}, {.n = 33}, {.n = 64}};
+#define N_GROWING (sizeof growing / sizeof *growing)
+static const struct batch *list = batches;
+static size_t n_list = N_BATCH;
+
+/* Runs test() with batches of other numbers, and with states far behind their array's beginning. */
+static void grown(void (*test)(void))
+{
+    list = growing;
+    n_list = N_GROWING;
+    test();
+    list = batches;
+    n_list = N_BATCH;
+    far_slot = 200000000;
+    test();
+    far_slot = 0;
+}
+
+static void state_case(const struct batch *b, const struct work *k)
+{
+    bool edge = false;
+    for (uint32_t t = 0; t < b->n; t++)
+        edge |= k->cell[t] % 64 == 63;
+    cuda_case(b->n, far_slot                       ? "ragged far"
+                    : b->n == 1 && k->cell[0] == 0 ? "ragged first"
+                    : edge                         ? "ragged edge"
+                                                   : "ragged");
+}
 
 static void orders(void **state)
 {
@@ -187,6 +224,7 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
     uint32_t before[SEQS];
     memcpy(before, len, sizeof before);
     work_new(&k, b, len);
+    state_case(b, &k);
     for (uint32_t t = 0; t < b->n; t++) {
         double *s = want + (size_t)b->seq[t] * COPIES * each;
         float *be = cuda_floats(p->n_value, 2), *al = cuda_floats(p->n_value, 2);
@@ -211,7 +249,7 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
                                 .decay = d_w[2],
                                 .out = cuda_put(NULL, (size_t)b->n * wide * 4),
                                 .order = order_of(&k, b),
-                                .states = {d_state, each, k.d_slot, k.d_mark},
+                                .states = {far_states(d_state, each), each, k.d_slot, k.d_mark},
                                 .cell = k.d_cell,
                                 .n_key = p->n_key,
                                 .n_value = p->n_value,
@@ -263,8 +301,8 @@ static void delta(void)
     double *want = malloc(n * sizeof *want);
     for (size_t i = 0; i < n; i++)
         want[i] = NAN;
-    for (size_t i = 0; i < N_BATCH; i++)
-        delta_batch(&batches[i], w, len, d_state, d_w, want);
+    for (size_t i = 0; i < n_list; i++)
+        delta_batch(&list[i], w, len, d_state, d_w, want);
     for (int i = 0; i < 4; i++) {
         free((float *)(uintptr_t)w[i]);
         cuda_drop(d_w[i]);
@@ -285,7 +323,18 @@ static void delta_rule(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         p = &all[i];
         cuda_seeds(i < 2 ? 5 : 2, delta);
+        if (i == 0 || i > 4) /* one for each kernel of a head's length */
+            grown(delta);
     }
+    p = &all[0];
+    struct weir_delta_args none = {.n_key = 1, .n_value = 1, .dk = 16, .dv = 16, .conv = 4};
+    eng_cuda_delta(dev, &none);
+    eng_cuda_delta_gate(dev, &(struct weir_delta_gate_args){.n_value = 1, .dv = 16}, 0);
+    static const char *const names[] = {"weir_delta_conv", "weir_delta_step_128",
+                                        "weir_delta_step_256", "weir_delta_step_512",
+                                        "weir_delta_gate"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        cuda_case_none(names[i]);
 }
 
 /* ---- compressed keys ---- */
@@ -296,7 +345,8 @@ struct squeeze {
 };
 static const struct squeeze *sq;
 
-#define PAGES 4 /* of compressed keys, a sequence */
+#define PAGES     4 /* of compressed keys, a sequence */
+#define FAR_PAGES (1 << 24)
 
 static uint32_t ring_size(void)
 {
@@ -366,6 +416,7 @@ static void squeeze_batch(struct squeezed *q, const struct batch *b, uint32_t le
     double key[1024];
     struct work k;
     work_new(&k, b, len);
+    state_case(b, &k);
     for (uint32_t r = 0; r < sq->n_ring; r++) {
         size_t n = (size_t)b->n * ring_width(r), at = r ? ring_floats(0) : 0;
         u[r] = cuda_floats(n, 2);
@@ -394,6 +445,12 @@ static void squeeze_batch(struct squeezed *q, const struct batch *b, uint32_t le
                                    .n_rot = sq->n_rot,
                                    .ratio = sq->ratio,
                                    .size = ring_size()};
+    for (uint32_t r = 0; r < sq->n_ring; r++) { /* pages, too */
+        uintptr_t page = (uintptr_t)WEIR_PAGE * sq->length[r] * (sq->f32 ? 4 : 2);
+        a.ring[r].state = far_states(a.ring[r].state, q->each);
+        if (far_slot)
+            a.ring[r].pages = (void *)((uintptr_t)a.ring[r].pages - FAR_PAGES * page);
+    }
     eng_cuda_compress(dev, &a, sq->n_ring, sq->f32);
     check_states(q->ring[0].state, q->want, q->each, "ring");
     for (uint32_t r = 0; r < sq->n_ring; r++) {
@@ -432,7 +489,7 @@ static void squeezed_new(struct squeezed *q)
     for (size_t i = 0; i < n; i++)
         q->want[i] = NAN;
     for (int i = 0; i < SEQS * PAGES; i++)
-        table[i] = i; /* so that keys[] has them in the order of cells */
+        table[i] = (far_slot ? FAR_PAGES : 0) + i; /* keys[] has them in the order of cells */
     q->freq = malloc(sq->n_rot / 2 * sizeof *q->freq);
     for (uint32_t i = 0; i < sq->n_rot / 2; i++)
         q->freq[i] = powf(10000, -2.0f * (float)i / (float)sq->n_rot);
@@ -465,8 +522,8 @@ static void squeeze(void)
     struct squeezed q;
     uint32_t len[SEQS] = {0};
     squeezed_new(&q);
-    for (size_t i = 0; i < N_BATCH; i++)
-        squeeze_batch(&q, &batches[i], len);
+    for (size_t i = 0; i < n_list; i++)
+        squeeze_batch(&q, &list[i], len);
     struct batch b = {.n = 80};
     for (uint32_t t = 0; t < 80; t++) /* longer than a ring, twice; then one by one */
         b.mark[t] = t == 40 ? 1 : t == 79 ? 2 : 0;
@@ -498,14 +555,23 @@ static void compressed_keys(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         sq = &all[i];
         cuda_seeds(i < 2 ? 3 : 1, squeeze);
+        if (i < 2)
+            grown(squeeze);
     }
+    struct weir_compress_args none = {.ring = {{.length = 16, .width = 32}}, .ratio = 4, .size = 8};
+    eng_cuda_compress(dev, &none, 1, true);
+    eng_cuda_compress(dev, &none, 1, false);
+    cuda_case_none("weir_compress_f32");
+    cuda_case_none("weir_compress_f16");
+    cuda_case_none("weir_compress_ring");
 }
 
-static void turned_back(void)
+static void turned_back_of(uint32_t N)
 {
-    enum { N = 5, HEADS = 6, DIM = 20, ROT = 8, GROUPS = 3, EACH = HEADS / GROUPS };
-    float *x = cuda_floats(N * HEADS * DIM, 1), *cs = cuda_floats(N * ROT, 1);
-    float got[N * HEADS * DIM];
+    enum { MOST = 64, HEADS = 6, DIM = 20, ROT = 8, GROUPS = 3, EACH = HEADS / GROUPS };
+    float *x = cuda_floats(MOST * HEADS * DIM, 1), *cs = cuda_floats(MOST * ROT, 1);
+    static float got[MOST * HEADS * DIM];
+    cuda_case(N, "ragged");
     struct weir_turn_back_args a = {.x = cuda_put(x, sizeof got),
                                     .cs = cuda_put(cs, N * ROT * 4),
                                     .y = cuda_put(NULL, sizeof got),
@@ -535,6 +601,14 @@ static void turned_back(void)
     free(cs);
 }
 
+static void turned_back(void)
+{
+    static const uint32_t some[] = {5, 1, 2, 3, 8, 9, 16, 33, 64, 0};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        turned_back_of(some[i]);
+    cuda_case_none("weir_turn_back");
+}
+
 static void outputs_turned_back(void **state)
 {
     (void)state;
@@ -546,5 +620,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(orders), cmocka_unit_test(delta_rule),
                                        cmocka_unit_test(compressed_keys),
                                        cmocka_unit_test(outputs_turned_back)};
-    return cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    return cuda_run(tests);
 }

@@ -2,7 +2,11 @@
  * WEIR_CUDA_TEST=hardware the machine's own), arrays on it, random numbers, comparison.
  *
  * A test calls only launch functions of engine/cuda and these, so that the same program runs on
- * hardware. cuda_seeds() reopens the emulated device with several seeds of its schedule.
+ * hardware. cuda_seeds() reopens the emulated device with several seeds of its schedule;
+ * WEIR_CUDA_SCHEDULES=N runs the tests that do not with N of them, too.
+ *
+ * cuda_case() says what the launches that follow are cases of; the emulator notes them where
+ * WEIR_EMU_LAUNCHES says, and tools/cuda_tested.py makes the table of docs/cuda-tested.md of it.
  */
 #ifndef ENGINE_CUDA_UTIL_H
 #define ENGINE_CUDA_UTIL_H
@@ -72,6 +76,31 @@ static inline void cuda_drop(const void *p)
     eng_cuda_free(dev, (void *)(uintptr_t)p);
 }
 
+/* Launches from now on are of n tokens (rows, sequences), and of these cases, separated by spaces:
+ *   ragged  rows or columns that are no multiple of a tile, a warp or a block
+ *   one     all tokens to one expert, and so others without any
+ *   ties    equal scores
+ *   first   a sequence's first token, alone
+ *   edge    cells at both sides of a page's end
+ *   far     addresses more than 2^31 bytes behind the array's beginning */
+static inline void cuda_case(uint32_t n, const char *more)
+{
+    char z[100];
+    snprintf(z, sizeof z, "n=%u %s", n, more);
+    setenv("WEIR_EMU_CASE", z, 1);
+}
+
+/* A call with 0 tokens has launched nothing of this kernel. */
+static inline void cuda_case_none(const char *kernel)
+{
+    const char *path = getenv("WEIR_EMU_LAUNCHES"), *seed = getenv("WEIR_EMU_SEED");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    if (f) {
+        fprintf(f, "%s\t%s\tn=0\n", kernel, seed ? seed : "1");
+        fclose(f);
+    }
+}
+
 static uint64_t cuda_seed = 1;
 static inline uint32_t cuda_rnd(void)
 {
@@ -99,10 +128,14 @@ static inline void cuda_near(float a, float b, float tol, const char *what, size
         fail_msg("%s[%zu]: %.9g instead of %.9g", what, i, (double)a, (double)b);
 }
 
+static unsigned cuda_schedule = 1; /* of cuda_run's */
+
 /* Runs `test` with the schedules of n seeds: reopens the emulated device for each; on hardware,
  * once. A failure's message is preceded by the seed. */
 static inline void cuda_seeds(unsigned n, void (*test)(void))
 {
+    if (cuda_schedule > 1)
+        return; /* all n were done with the first */
     for (unsigned seed = 1; seed <= n; seed++) {
         char z[16];
         snprintf(z, sizeof z, "%u", seed);
@@ -113,9 +146,28 @@ static inline void cuda_seeds(unsigned n, void (*test)(void))
         }
         test();
         if (cuda_on_hardware())
-            break;
+            return;
     }
-    unsetenv("WEIR_EMU_SEED");
+    unsetenv("WEIR_EMU_SEED"); /* what follows has the first again */
+    cuda_close(NULL);
+    assert_int_equal(cuda_open(NULL), 0);
 }
+
+/* cmocka_run_group_tests with a device; WEIR_CUDA_SCHEDULES=N: N times, each with another seed. */
+static inline int cuda_run_tests(const struct CMUnitTest *tests, size_t n)
+{
+    const char *z = getenv("WEIR_CUDA_SCHEDULES");
+    unsigned schedules = z && !cuda_on_hardware() ? (unsigned)strtoul(z, NULL, 10) : 1;
+    int failed = 0;
+    for (cuda_schedule = 1; cuda_schedule <= schedules || cuda_schedule == 1; cuda_schedule++) {
+        char seed[16];
+        snprintf(seed, sizeof seed, "%u", cuda_schedule);
+        if (schedules > 1)
+            setenv("WEIR_EMU_SEED", seed, 1);
+        failed += _cmocka_run_group_tests("tests", tests, n, cuda_open, cuda_close);
+    }
+    return failed;
+}
+#define cuda_run(tests) cuda_run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
 
 #endif
