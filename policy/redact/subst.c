@@ -7,9 +7,9 @@
  *
  * Only what cannot be somebody else's, as far as public rules tell, is given out: reserved domains
  * (RFC 2606), documentation addresses (RFC 5737, RFC 3849), locally administered MACs, telephone
- * ranges for films, prefixes of test cards, IBANs of a bank code that no bank has, personal numbers
- * with an impossible part. Names and streets come from short lists: people of that name exist.
- * Everything else, and every value whose form is not understood, has no substitute.
+ * ranges for films, prefixes of test cards, IBANs with check digits that no account has, personal
+ * numbers with an impossible part. Names and streets come from short lists: people of that name
+ * exist. Everything else, and every value whose form is not understood, has no substitute.
  *
  * Dates move by a number of days that is constant for a tenant and process (so within a
  * conversation, too): spans between dates stay.
@@ -208,7 +208,9 @@ static bool email(struct base_str s, struct pol_subst_rand *r, char out[POL_SUBS
 
 /* ---- accounts and cards ---- */
 
-/* How long the bank code behind the check digits is. All zeros (letters: X) is no bank's there. */
+/* How long the bank code behind the check digits is; it becomes zeros (letters: X). That no bank
+ * has such a code is a published rule for DE only (Bundesbank, leaflet on the file of bank codes:
+ * the first digit is the clearing area, 1 to 8), so nothing stands on it: see iban(). */
 static const struct {
     char country[3];
     uint8_t before, bank; /* characters left alone (Italy's CIN), then the code */
@@ -216,6 +218,22 @@ static const struct {
              {"IT", 1, 5}, {"NL", 0, 4}, {"GB", 0, 4}, {"IE", 0, 4}, {"PT", 0, 4}, {"CZ", 0, 4},
              {"SK", 0, 4}, {"HU", 0, 3}, {"LU", 0, 3}, {"LT", 0, 5}, {"RO", 0, 4}, {"BG", 0, 4},
              {"LV", 0, 4}, {"MT", 0, 4}, {"DK", 0, 4}, {"SE", 0, 3}, {"NO", 0, 4}, {"GR", 0, 3}};
+
+/* Check digits come of 98 - (rest of a division by 97) in ISO 13616: 02 to 98. 00, 01 and 99 stand
+ * for 97, 98 and 02 in the same arithmetic, so a number with them passes the test and is nobody's
+ * account, whatever bank it names. Three of 97 account numbers can have them; others are drawn. */
+#define IBAN_DRAWS 1024
+
+static bool iban_check(char *v, size_t n)
+{
+    v[2] = v[3] = '0';
+    int key = 98 - pol_mod97((struct base_str){v, n}, 4);
+    int other = key == 97 ? 0 : key == 98 ? 1 : key == 2 ? 99 : -1;
+
+    v[2] = (char)('0' + other / 10);
+    v[3] = (char)('0' + other % 10);
+    return other >= 0;
+}
 
 static bool iban(struct base_str s, struct pol_subst_rand *r, char out[POL_SUBST_MAX])
 {
@@ -226,20 +244,20 @@ static bool iban(struct base_str s, struct pol_subst_rand *r, char out[POL_SUBST
         b++;
     if (n < 15 || b == sizeof(banks) / sizeof(banks[0]) || pol_iban_length(v) != n)
         return false;
-    for (size_t i = 4; i < n; i++) {
-        bool code = i >= 4u + banks[b].before && i < 4u + banks[b].before + banks[b].bank;
-        bool digit = pol_is_digit(v[i]);
+    bool found = false;
+    for (int draw = 0; draw < IBAN_DRAWS && !found; draw++) {
+        for (size_t i = 4; i < n; i++) {
+            bool code = i >= 4u + banks[b].before && i < 4u + banks[b].before + banks[b].bank;
+            bool digit = pol_is_digit(v[i]);
 
-        if (code)
-            v[i] = digit ? '0' : 'X';
-        else
-            v[i] = (char)(digit ? '0' + pol_subst_below(r, 10) : 'A' + pol_subst_below(r, 26));
+            if (code)
+                v[i] = digit ? '0' : 'X';
+            else
+                v[i] = (char)(digit ? '0' + pol_subst_below(r, 10) : 'A' + pol_subst_below(r, 26));
+        }
+        found = iban_check(v, n);
     }
-    v[2] = v[3] = '0';
-    int key = 98 - pol_mod97((struct base_str){v, n}, 4);
-    v[2] = (char)('0' + key / 10);
-    v[3] = (char)('0' + key % 10);
-    return pol_iban_ok((struct base_str){v, n}) && pol_subst_fill(s, v, n, out);
+    return found && pol_iban_ok((struct base_str){v, n}) && pol_subst_fill(s, v, n, out);
 }
 
 static bool card(struct base_str s, struct pol_subst_rand *r, char out[POL_SUBST_MAX])

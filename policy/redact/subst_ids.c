@@ -11,8 +11,11 @@
  * have groups from 50 on). Published for tests: NHS numbers from 999 on (nhs-number's
  * documentation), fodselsnummer with months + 80 (Skatteetaten, as in NoCommons' releases), hetu
  * from 900 on (kept for temporary use), Steuer-ID beginning with 0 (ELSTER's check digit document,
- * as in rechtlogisch/steuer-id). Not confirmed by a published source: the BSN's 9999, and that no
- * department 00 exists.
+ * as in rechtlogisch/steuer-id), BSN from 999900006 to 999999990 (RvIG's list of test numbers,
+ * rvig.nl/test-bsn-a-nummers-omnummertabel, kept so that no existing number is tested with; the
+ * list numbers them, 999998523 is its 1682nd). By the published values of a part: the NIR's place
+ * of birth is a department's code, 01 to 95, 2A, 2B, 97x and 98x, or 91 to 96 and 99 for abroad
+ * (service-public.fr F33078, INSEE's official geographic code): 00 is none of them.
  */
 #include "policy/detect/checks.h"
 #include "policy/detect/detect.h"
@@ -85,7 +88,7 @@ static void lu_nid(uint8_t *d, struct pol_subst_rand *r)
     month_day(d + 4, 0, r);
 }
 
-/* the test range of the issuing office */
+/* the range of test numbers of the office that manages them, RvIG */
 static void nl_bsn(uint8_t *d, struct pol_subst_rand *r)
 {
     (void)r;

@@ -144,6 +144,9 @@ static void check_valid(size_t i, const char *s)
                 v[k++] = *p;
         }
         assert_true(pol_iban_ok((struct base_str){v, k}));
+        /* check digits that ISO 13616's procedure never gives: nobody's account */
+        assert_true(memcmp(v + 2, "00", 2) == 0 || memcmp(v + 2, "01", 2) == 0 ||
+                    memcmp(v + 2, "99", 2) == 0);
         assert_true(memcmp(v + 4,
                            v[4] == 'X' ? "X"
                                          "XX"
