@@ -103,10 +103,10 @@ int main(int argc, char **argv)
     for (uint32_t l = 0; l < run.m->hp.n_layer; l++) {
         const struct eng_layer *y = &run.m->layers[l];
         uint64_t cells = (uint64_t)ENG_PAGE * y->n_head_kv * c->groups[c->group_of[l]].n_pages;
-        table->zero(run.m, (char *)c->k + c->k_at[l] * run.m->kv_bytes,
+        table->zero(run.m, (char *)eng_part(c, l)->k + c->k_at[l] * run.m->kv_bytes,
                     cells * y->n_dim * run.m->kv_bytes);
         if (y->mixer == ENG_MIX_GROUPED)
-            table->zero(run.m, (char *)c->v + c->v_at[l] * run.m->kv_bytes,
+            table->zero(run.m, (char *)eng_part(c, l)->v + c->v_at[l] * run.m->kv_bytes,
                         cells * y->n_vdim * run.m->kv_bytes);
     }
     noting = *table;

@@ -13,13 +13,33 @@
  * Turns: who waits is served by tenant, and a full queue has room for somebody new.
  *
  * Models are those in the repository and the full set of fixtures (WEIR_FIXTURES).
- * WEIR_CORE_REQUESTS: requests in the test with cancels (default 120).
+ * WEIR_CORE_REQUESTS: requests in the test with cancels (default 120). WEIR_CORE_THREADS: of each
+ * model (default 1; results must be the same to the bit). WEIR_CORE_FAMILIES=NAME,NAME: these of
+ * the full set alone.
  */
 #include "tests/unit/engine_fixture.h"
 
 #include "base/log.h"
 #include "conf/conf.h"
 #include "engine/serve/scheduler.h"
+
+static int threads(void)
+{
+    const char *z = getenv("WEIR_CORE_THREADS");
+    return z && *z >= '1' && *z <= '9' ? (int)strtol(z, NULL, 10) : 1;
+}
+
+/* Whether this one of the full set is to be run. */
+static bool wanted(const char *name)
+{
+    const char *z = getenv("WEIR_CORE_FAMILIES"), *base = strrchr(name, '/');
+    base = base ? base + 1 : name;
+    size_t len = strlen(base);
+    for (; z && *z; z += strcspn(z, ","), z += *z == ',')
+        if (strcspn(z, ",") == len && !strncmp(z, base, len))
+            return true;
+    return !z;
+}
 
 /* ---- batches ---- */
 
@@ -147,7 +167,7 @@ static void family(const char *dir, const char *name)
     struct eng_cache_use use;
     uint64_t hit = 0, evicted = 0, copied = 0;
     assert_true(fixture_open(&f, dir, name));
-    struct eng_model *m = open_model(&f, ENG_DEVICE_CPU, 1, ENG_ACTIVATIONS_AUTO);
+    struct eng_model *m = open_model(&f, ENG_DEVICE_CPU, threads(), ENG_ACTIVATIONS_AUTO);
     make_alone(a, N, m, f.n_vocab);
     static const uint32_t batches[] = {1, 3, 8, 16};
     for (int i = 0; i < 8; i++) {
@@ -191,7 +211,8 @@ static void batches_of_all_families(void **state)
         skip();
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        family(far_dir(), names[i]);
+        if (wanted(names[i]))
+            family(far_dir(), names[i]);
 }
 
 /* A cache of one context: whoever is alone in it can fill it, also when the end of its prompt is
@@ -206,7 +227,7 @@ static void one_context(void **state)
     uint32_t seqs[N], common;
     (void)state;
     assert_true(fixture_open(&f, NEAR_DIR, "llama"));
-    struct eng_model *m = open_model(&f, ENG_DEVICE_CPU, 1, ENG_ACTIVATIONS_AUTO);
+    struct eng_model *m = open_model(&f, ENG_DEVICE_CPU, threads(), ENG_ACTIVATIONS_AUTO);
     float *want = malloc(N * f.n_vocab * sizeof(float)),
           *got = malloc(N * f.n_vocab * sizeof(float));
     assert_true(want && got);
@@ -309,7 +330,7 @@ struct bed {
 static void bed_open(struct bed *b, const char *file, uint32_t slots, uint32_t cache_tokens,
                      uint32_t queue)
 {
-    *b = (struct bed){.ec = {.device = CONF_DEVICE_CPU, .threads = 1, .queue = queue},
+    *b = (struct bed){.ec = {.device = CONF_DEVICE_CPU, .threads = threads(), .queue = queue},
                       .mc = {.name = "tiny",
                              .file = file,
                              .context = 512,
@@ -427,10 +448,10 @@ static void cancels(void **state)
     static const char *const names[] = {"gpt-oss", "qwen3next", "gemma3", "deepseek4"};
     for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof(path), "%s/models/%s.gguf", far_dir(), names[i]);
-        if (access(path, R_OK) == 0)
+        if (access(path, R_OK) == 0 && wanted(names[i]))
             crowds(path);
         else
-            print_message("    not run without fixtures (WEIR_FIXTURES): %s\n", names[i]);
+            print_message("    not run (WEIR_FIXTURES, WEIR_CORE_FAMILIES): %s\n", names[i]);
     }
 }
 
