@@ -1,7 +1,7 @@
 """Goal: the policies that ship hold, with every rule reached by a test of their own, and each rule is needed.
 
 Method: `weir check --policy` with full rule coverage. With WEIR_EXAMPLE_MUTANTS=1 also: each example without each
-of its rules must fail its own tests (some minutes).
+of its rules must fail its own tests (some minutes). Then each is served, beside two providers and with nothing at home.
 """
 import glob
 import json
@@ -11,6 +11,7 @@ import subprocess
 
 import harness
 import pytest
+import yaml
 
 EXAMPLES = sorted(glob.glob(os.path.join(harness.ROOT, "conf", "examples", "*.yaml")))
 LAW = ["--tables", os.path.join(harness.ROOT, "conf", "adequacy.yaml"), "--duties",
@@ -140,3 +141,38 @@ tests:
     done = check(weir, path)
     assert told in done.stdout + done.stderr, done.stdout + done.stderr
     assert b"slip.yaml:" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[os.path.basename(p)[:-5] for p in EXAMPLES])
+def test_served_as_it_is(weir, path, tmp_path):
+    """With two ordinary providers and nothing at home: what each use case lets out, and with what replaced."""
+    eu, us = harness.StandIn(str(tmp_path / "eu"), "eu"), harness.StandIn(str(tmp_path / "us"), "us")
+    text = open(path, encoding="utf-8").read()
+    g = harness.Gateway(str(tmp_path / "gw"), weir, policy=text, backends=[
+        harness.backend("eu", eu, "EU"), harness.backend("us", us, "US", basis="dpf", reference="DPF-1", models=("m",))],
+        routing="  commodity: [us/m, eu/gpt-x]\n  hard: [us/m, eu/gpt-x]")
+    try:
+        cases = [c["id"] for c in yaml.safe_load(text)["use_cases"]]
+        prohibited = [c["id"] for c in yaml.safe_load(text)["use_cases"] if c.get("ai_act", "").startswith("prohibited")]
+        assert len(cases) >= 3
+        said = {}
+        for case in cases + [None]:
+            for what, words in (("plain", "What is the capital of France?"), ("personal", "Mail anna@example.eu today"),
+                                ("special", "Anna Nowak suffers from diabetes"), ("secret", "key AKIAIOSFODNN7EXAMPLQ")):
+                before = len(us.received())
+                status, head, _ = g.request("POST", "/v1/chat/completions", {
+                    "model": "auto", "messages": [{"role": "user", "content": words}]},
+                    {"x-weir-use-case": case} if case else {})
+                said[case, what] = status
+                assert status in (200, 403), (case, what, status)
+                assert what == "plain" or len(us.received()) == before, "only what is about nobody may go there"
+                if status == 200 and what == "personal":
+                    assert head["x-weir-redacted"] == "EMAIL=1"
+        assert all(said[c, w] == 403 for c in cases for w in ("special", "secret"))
+        assert all(said[c, w] == 403 for c in prohibited for w in ("plain", "personal"))
+        assert "anna@example.eu" not in json.dumps([r["body_text"] for r in eu.received() + us.received()])
+        assert harness.wait_for("the log", lambda: g.verify()[0] == 0, 20)
+    finally:
+        g.kill()
+        eu.kill()
+        us.kill()
