@@ -125,6 +125,8 @@ static void gb_nino(struct pol_scan *s, const struct pol_pat *p, size_t from, si
               !strstr("BG GB KN NK NT TN ZZ", two);
 
     /* the last letter is often left out: two letters and six digits are many other things */
+    if (c.n == 8 && !pol_cue_near(s, from, to, p->arg, p->arg2, 40, 16))
+        return;
     pol_id_judge(s, p, from, to, ok, c.n == 9 ? POL_MIDDLE : POL_NO_CHECK);
 }
 
