@@ -61,6 +61,7 @@ struct conf_server {
 
 /* EMULATED: a CUDA device that is none (docs/cuda.md), for tests. */
 enum conf_device { CONF_DEVICE_AUTO, CONF_DEVICE_CPU, CONF_DEVICE_CUDA, CONF_DEVICE_EMULATED };
+enum conf_cublas { CONF_CUBLAS_AUTO, CONF_CUBLAS_OFF, CONF_CUBLAS_REQUIRED };
 
 struct conf_local_model {
     struct conf_pos pos;
@@ -85,6 +86,7 @@ struct conf_engine {
     struct conf_watermark watermark;
     struct conf_pos pos;
     enum conf_device device;
+    enum conf_cublas cublas;
     uint32_t threads; /* 0 = one a core */
     uint32_t queue;   /* waiting requests a model before overflow applies */
     struct conf_local_model *models;

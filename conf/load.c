@@ -147,6 +147,7 @@ static const char defaults_yaml[] =
     "    drain_s: 10                 # after SIGTERM\n"
     "engine:                         # where there is one\n"
     "  device: auto                  # auto | cpu | cuda; auto: cuda where it can, else cpu\n"
+    "  cublas: auto                  # auto | off | required; of a GPU: docs/cuda.md\n"
     "  threads: auto                 # one a core\n"
     "  queue: 64                     # waiting requests a model\n"
     "  # of each model: context: 4096, slots: 4, price: { input: 0, output: 0 }\n"

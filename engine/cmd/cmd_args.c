@@ -34,6 +34,10 @@ bool eng_args_gpus(const char *name, const char *value, struct eng_model_opts *o
         o->split = base_str_is(v, "experts") ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
         return base_str_is(v, "experts") || base_str_is(v, "layers");
     }
+    if (base_str_is(s, "--cublas"))
+        return eng_cublas_parse(v, &o->cublas);
+    if (base_str_is(s, "--cublas-from"))
+        return eng_args_u32(value, 1u << 20, &o->cublas_from);
     bool experts = base_str_is(s, "--gpu-experts");
     *known = experts || base_str_is(s, "--send-from");
     if (!*known)

@@ -14,15 +14,18 @@
 /* A whole number up to max. */
 bool eng_args_u32(const char *z, uint32_t max, uint32_t *out);
 #define ENG_ARGS_GPUS                                                                              \
-    "           [--gpus N] [--split layers|experts] [--gpu-experts N] [--send-from N]\n"
+    "           [--gpus N] [--split layers|experts] [--gpu-experts N] [--send-from N]\n"           \
+    "           [--cublas auto|off|required] [--cublas-from ROWS]\n"
 #define ENG_ARGS_GPUS_HELP                                                                         \
     "--gpus: several GPUs of this machine; they take ranges of layers or, with --split experts, "  \
     "the\n"                                                                                        \
     "first all layers and each some experts of every layer. --gpu-experts: of each layer, the\n"   \
     "others are computed by the CPU; or, of slices of --send-from tokens and more, sent to the "   \
-    "GPU.\n"
+    "GPU. --cublas: dense products of prompts of so many ROWS and more; without ROWS, where it "   \
+    "pays.\n"
 /* --gpus N, --split layers|experts: how many GPUs, and what each takes; --gpu-experts N,
- * --send-from N: which of a model's experts lie on the GPU (struct eng_model_opts). *known tells
+ * --send-from N: which of a model's experts lie on the GPU; --cublas auto, off or required,
+ * --cublas-from N: products that go to cuBLAS there (struct eng_model_opts). *known tells
  * whether name was one of them; false: its value is not such a one. */
 bool eng_args_gpus(const char *name, const char *value, struct eng_model_opts *o, bool *known);
 /* "1,2, 3": appended to ids; false for anything else and at ids->max. */

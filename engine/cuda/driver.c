@@ -21,6 +21,7 @@
 #include "engine/cuda/selftest.h"
 
 #include <dlfcn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -549,6 +550,33 @@ void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g)
 void eng_cuda_mute(struct eng_cuda *d, bool on)
 {
     d->muted = on;
+}
+
+bool eng_cuda_current(struct eng_cuda *d)
+{
+    return d->cu.ctx_set(d->ctx) == ENG_CU_OK;
+}
+
+eng_cu_stream eng_cuda_stream(const struct eng_cuda *d)
+{
+    return d->stream;
+}
+
+void *eng_cuda_library(const struct eng_cuda *d)
+{
+    return d->lib;
+}
+
+void eng_cuda_fault(struct eng_cuda *d, bool lost, enum base_status st, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    d->lost = d->lost || lost;
+    if (d->st == BASE_OK)
+        d->st = base_err_set(&d->err, st, "%s: %s", d->info.name, text);
 }
 
 bool eng_cuda_wait(struct eng_cuda *d)

@@ -162,6 +162,17 @@ enum base_status eng_cuda_link(struct eng_cuda *to, struct eng_cuda *from, size_
 /* Whether it does. */
 bool eng_cuda_reaches(const struct eng_cuda *to, const struct eng_cuda *from);
 
+/* For libraries that put work into the device's stream themselves (blas.h). Whether work may be
+ * asked for now: the context is then the thread's. _current: only makes it the thread's. _fault: as
+ * an answer of the driver would: sticks unless something does, and nothing is asked for any more;
+ * lost: it happened on the device. */
+bool eng_cuda_ready(struct eng_cuda *d);
+bool eng_cuda_current(struct eng_cuda *d);
+eng_cu_stream eng_cuda_stream(const struct eng_cuda *d);
+void *eng_cuda_library(const struct eng_cuda *d); /* as dlopen gave it */
+void eng_cuda_fault(struct eng_cuda *d, bool lost, enum base_status st, const char *fmt, ...)
+    BASE_PRINTF(4, 5);
+
 /* Waits until all work is done. The first error since the last call: then nothing of the work since
  * can be relied on. */
 enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err) BASE_MUST_CHECK;

@@ -47,8 +47,6 @@ struct eng_cuda {
 
 /* Records an answer of the driver; true if it is an error. */
 bool eng_cuda_fail(struct eng_cuda *d, eng_cu_result r, const char *what);
-/* Whether work may be asked for; makes the context the thread's. */
-bool eng_cuda_ready(struct eng_cuda *d);
 /* A piece of the arena; NULL: there is no gap of that size. */
 void *eng_cuda_arena_take(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
 void eng_cuda_arena_give(struct eng_cuda *d, void *p);

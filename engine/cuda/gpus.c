@@ -90,6 +90,8 @@ enum base_status eng_gpus_open(struct eng_model *m, struct base_err *err)
             return base_err_set(err, BASE_ENOMEM, "out of memory for a device");
         *g = (struct eng_gpu){.m = m, .set = all, .place = all->n++};
         st = eng_cuda_open(kind, i, &g->d, err);
+        if (st == BASE_OK)
+            st = eng_gpu_blas_open(g, err);
     }
     all->now = all->at[0];
     return st == BASE_OK ? place(m, all, err) : st;

@@ -1,11 +1,12 @@
 /* kernels.h - the names of all kernels. A kernel that is written in a .cu is listed in one of these
- * three headers, in any order; eng_cuda_open looks every one up and fails, naming it, if no image
+ * four headers, in any order; eng_cuda_open looks every one up and fails, naming it, if no image
  * has it. K(weir_name) becomes ENG_CUDA_weir_name in enum eng_cuda_kernel.
  */
 #ifndef ENG_CUDA_KERNELS_H
 #define ENG_CUDA_KERNELS_H
 
 #include "engine/cuda/kernels_attend.h"
+#include "engine/cuda/kernels_blas.h"
 #include "engine/cuda/kernels_product.h"
 #include "engine/cuda/kernels_rows.h"
 
@@ -13,7 +14,8 @@
     ENG_CUDA_KERNELS_SELF(K)                                                                       \
     ENG_CUDA_KERNELS_PRODUCT(K)                                                                    \
     ENG_CUDA_KERNELS_ATTEND(K)                                                                     \
-    ENG_CUDA_KERNELS_ROWS(K)
+    ENG_CUDA_KERNELS_ROWS(K)                                                                       \
+    ENG_CUDA_KERNELS_BLAS(K)
 
 /* selftest.cu */
 #define ENG_CUDA_KERNELS_SELF(K) K(weir_selftest)

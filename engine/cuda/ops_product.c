@@ -46,6 +46,11 @@ static bool join_norms(struct eng_fwd *f, const struct weir_acts *round)
     return true;
 }
 
+bool eng_gpu_join_norms(struct eng_fwd *f)
+{
+    return join_norms(f, NULL);
+}
+
 void eng_gpu_normed(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
@@ -131,6 +136,10 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
         enum eng_pack_form form = ((const struct eng_gpu_weight *)w[i]->dev)->p.form;
         if (done[i])
             continue;
+        if (eng_gpu_blas_takes(f, w[i], n_rows)) {
+            eng_gpu_blas_linear(f, w[i], y[i]);
+            continue;
+        }
         struct weir_mm_args mm = {.mode = WEIR_MM_DENSE, .n_rows = n_rows};
         mm.acts = acts_of(f, kind_of(w[i]->dev));
         for (uint32_t k = i; k < count; k++)
@@ -297,17 +306,26 @@ void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_gpu_weight *gate = j->gate->dev, *down = j->down->dev;
     enum eng_pack_acts kind = kind_of(down);
-    (void)acts_of(f, kind_of(gate)); /* and what joins the stream first, before ffn_out() looks */
+    bool blas = !j->routed && gate->p.pair && eng_gpu_blas_takes(f, j->gate, j->n_rows);
+    bool blas_down = !j->routed && eng_gpu_blas_takes(f, j->down, j->n_rows);
+    if (blas) /* and what joins the stream first, before ffn_out() looks */
+        eng_gpu_blas_pair(f, j);
+    else
+        (void)acts_of(f, kind_of(gate));
     float *y = ffn_out(f, j);
     uint32_t slots;
     struct weir_acts h = acts_room(f, &g->hidden, kind, f->s->hg, j->n_rows, j->n_ff);
     if (!y || g->st != BASE_OK)
         return;
-    bool pair = gate->p.pair, round = pair && kind == ENG_ACTS_INT;
-    if (pair)
+    bool pair = gate->p.pair, round = pair && !blas && !blas_down && kind == ENG_ACTS_INT;
+    if (!blas && pair)
         gate_up_pair(f, j, round ? &h : NULL);
-    else
+    else if (!blas)
         gate_up_apart(f, j);
+    if (blas_down) {
+        eng_gpu_blas_down(f, j, y);
+        return;
+    }
     if (!round && kind != ENG_ACTS_F32) {
         struct weir_round_args r = {.x = f->s->hg, .out = h, .rows = j->n_rows};
         eng_cuda_round(g->d, kind, &r);

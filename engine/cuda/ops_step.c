@@ -68,6 +68,7 @@ void eng_gpu_step_free(struct eng_gpu *g)
 {
     struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
                                     &g->shared, &g->group_buf, &g->scores, &g->pick, &g->land};
+    eng_gpu_blas_free(g);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         eng_cuda_free(g->d, all[i]->p);
     for (int i = 0; i < ENG_ACTS_KINDS; i++)
@@ -208,6 +209,7 @@ static void fill_block(struct eng_fwd *f, struct eng_gpu *g)
     put_tiles(g, p);
     g->n_run = eng_cuda_order(p->seq, p->n, g->host + g->at.order_token, g->host + g->at.order_run,
                               g->host + g->at.order_first);
+    eng_gpu_blas_begin(g, g->host + g->at.order_first);
     put_rows(&f->m->embd, p, g->host + g->at.rows);
     if (f->m->hp.n_side)
         put_rows(&f->m->side_embd, p, g->host + g->at.side);

@@ -32,8 +32,10 @@
  * in 6, Q3_K -4..3 in 3. Kernels take them in the upper bits of a byte, that is 16, 8, 4 or 32
  * times their value, and correct it once, at the end.
  *
- * F16, BF16: a unit is 32 values, 32 bytes a lane: 16 bytes of the A fragment of m16n8k16 for
- * values 0-15 of all lanes, then for 16-31. F32: a unit is 32 values, slot by slot.
+ * F16, BF16: a unit is 32 values; the rows as they are, slot by slot, each filled up to whole units:
+ * a plain matrix, which cuBLAS takes too. Lane 4 g + t has values 8 t to 8 t + 7 of rows g and
+ * g + 8: as good as any other order for an mma whose B has the same. F32: a unit is 32 values, slot
+ * by slot.
  */
 #include "engine/cuda/pack.h"
 
@@ -356,11 +358,7 @@ static void pack_ints(const struct eng_pack *p, const uint8_t *row, uint32_t slo
 
 static void pack_halves(const struct eng_pack *p, const uint8_t *row, uint32_t slot, uint8_t *out)
 {
-    for (uint32_t i = 0; i < p->n_in; i++) {
-        uint32_t k = i % 16, lane = slot % 8 * 4 + k % 8 / 2, j = slot / 8 + k / 8 * 2;
-        uint8_t *at = out + (uint64_t)(i / 16) * 512 + 16 * lane + 4 * j + k % 2 * 2;
-        memcpy(at, row + 2 * (uint64_t)i, 2);
-    }
+    memcpy(out + (uint64_t)slot * p->units * 64, row, 2 * (uint64_t)p->n_in);
 }
 
 static void pack_floats(const struct eng_pack *p, const uint8_t *row, uint32_t slot, uint8_t *out)

@@ -382,7 +382,7 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
         struct weir_lane_acts x;
         struct weir_unit unit[2] = {};
         uint32_t left = (units - split + WEIR_MV_SPLIT - 1) / WEIR_MV_SPLIT; /* of this warp */
-        F::find(at, w + split * F::unit_bytes, w + (uint64_t)units * F::unit_bytes, lane);
+        F::find(at, w + split * F::unit_step, w + (uint64_t)units * F::unit_bytes, units, lane);
         weir_lane_find<F>(a, j, lane, split, &x);
         WEIR_UNROLL
         for (uint32_t d = 0; d < F::ahead; d++)
@@ -517,7 +517,7 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
     const uint8_t *w = weir_group_at(a, j, live ? group : j.group);
     typename F::place at;
     typename F::raw ahead[F::tile_ahead] = {};
-    F::find(at, w, w + (uint64_t)units * F::unit_bytes, lane);
+    F::find(at, w, w + (uint64_t)units * F::unit_bytes, units, lane);
     WEIR_UNROLL
     for (uint32_t d = 0; d < F::tile_ahead; d++)
         if (d < units)

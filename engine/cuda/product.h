@@ -64,8 +64,8 @@ struct eng_cuda;
  *     values 4t.., 16 + 4t.., 32 + 4t.., 48 + 4t.. of the unit, four each; info
  *     [rows][units] {d, d, s, s}: scale and sum of the rounded values of each 32; half
  *     [rows][units] {s, s}: of the first 16 of each 32
- *   F16, BF16, a unit is 32 values:  q [rows][units][2 or 3][4][16]: values 2t, 2t + 1, 8 + 2t,
- *     9 + 2t, and the same 16 on; info [rows] (floats): F16: the row's power of two
+ *   F16, BF16, a unit is 32 values:  q [rows][units][2 or 3][32 values]; info [rows] (floats): F16:
+ *     the row's power of two
  *   F32: x alone
  *
  * Values past n_in are zero. */

@@ -77,6 +77,8 @@ WEIR_DEVICE uint32_t weir_move(uint32_t x, int by)
 template <int C, int S> struct weir_form {
     static constexpr int codes = C;
     static constexpr bool floats = false;
+    static constexpr bool power =
+        S == WEIR_SC_E8 || S == WEIR_SC_E4; /* bfloat16 holds its values */
     static constexpr int span = S == WEIR_SC_E4 || S == WEIR_SC_I16 || S == WEIR_SC_KM16 ? 16 : 32;
     static constexpr int spans = 64 / span;
     static constexpr bool min = S == WEIR_SC_HM || S == WEIR_SC_K || S == WEIR_SC_KM16;
@@ -98,6 +100,7 @@ template <int C, int S> struct weir_form {
                                     : S == WEIR_SC_E4 ? 64.0f
                                                       : 1.0f;
 
+    static constexpr uint32_t unit_step = unit_bytes; /* from a unit to the next */
     static constexpr uint32_t super_bytes = 32 * super_words;
     /* Units of weights that a warp has on their way, in weir_mv (an even number) and in weir_tile:
      * what registers allow. */
@@ -117,8 +120,9 @@ template <int C, int S> struct weir_form {
         const uint8_t *code, *more, *scale, *super;
     };
     static __device__ __forceinline__ void find(place &p, const uint8_t *unit, const uint8_t *super,
-                                                unsigned lane)
+                                                uint32_t units, unsigned lane)
     {
+        (void)units;
         p.code = unit + lane * (code_words == 2 ? 8 : 16);
         p.more = unit + code_words * 128 + lane * (two ? 8 : 4);
         p.scale = unit + unit_bytes - 32 * scale_words + lane / 4 * (4 * scale_words);
@@ -234,44 +238,48 @@ template <int C, int S> struct weir_form {
     }
 };
 
-/* F16 and BF16: the A fragments of two m16n8k16 as they are. */
+/* F16 and BF16: rows as they are. A lane's 16 bytes of a row are the A fragments of two m16n8k16
+ * whose columns stand in another order, which is that of the activations. */
 template <bool B> struct weir_form_half {
     static constexpr bool floats = true, bf16 = B, min = false;
     static constexpr int span = 32, spans = 0;
     static constexpr uint32_t planes = B ? 3 : 2;
-    static constexpr uint32_t unit_bytes = 1024, super_bytes = 0;
+    static constexpr uint32_t unit_bytes = 1024, super_bytes = 0, unit_step = 64;
     static constexpr float factor = 1.0f;
     static constexpr uint32_t ahead = 2, tile_ahead = 1;
     struct raw {
         uint32_t c[8];
     };
     struct place {
-        const uint8_t *code;
+        const uint8_t *low, *high; /* of rows g and g + 8 */
     };
     static __device__ __forceinline__ void find(place &p, const uint8_t *unit, const uint8_t *super,
-                                                unsigned lane)
+                                                uint32_t units, unsigned lane)
     {
         (void)super;
-        p.code = unit + 16 * lane;
+        p.low = unit + (uint64_t)(lane / 4) * (units * 64) + lane % 4 * 16;
+        p.high = p.low + (uint64_t)8 * (units * 64);
     }
     static __device__ __forceinline__ void advance(place &p, uint32_t units, uint32_t supers)
     {
         (void)supers;
-        p.code += units * unit_bytes;
-        weir_hide(p.code);
+        p.low += units * unit_step;
+        p.high += units * unit_step;
+        weir_hide(p.low);
+        weir_hide(p.high);
     }
     static __device__ __forceinline__ void load(raw &r, const place &p, uint32_t units,
                                                 uint32_t supers)
     {
         (void)supers;
-        weir_load4(r.c, p.code + units * unit_bytes);
-        weir_load4(r.c + 4, p.code + units * unit_bytes + 512);
+        weir_load4(r.c, p.low + units * unit_step);
+        weir_load4(r.c + 4, p.high + units * unit_step);
     }
     static __device__ __forceinline__ void decode(const raw &r, uint32_t a[8])
     {
         WEIR_UNROLL
         for (int i = 0; i < 8; i++)
-            a[i] = r.c[i];
+            a[i] = r.c[i % 2 * 4 + i / 4 * 2 + i % 4 / 2];
     }
 };
 

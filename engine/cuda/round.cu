@@ -95,7 +95,7 @@ WEIR_KERNEL(weir_round_f16, struct weir_round_args, THREADS)
             hi |= (uint32_t)h << (16 * c);
             lo |= (uint32_t)weir_f2h(v * down - weir_h2f(h)) << (16 * c);
         }
-        uint8_t *at = q + k / 32 * 128 + k % 8 / 2 * 16 + k % 32 / 8 * 4;
+        uint8_t *at = q + k / 32 * 128 + k % 32 * 2;
         *reinterpret_cast<uint32_t *>(at) = hi;
         *reinterpret_cast<uint32_t *>(at + 64) = lo;
     }
@@ -120,7 +120,7 @@ WEIR_KERNEL(weir_round_bf16, struct weir_round_args, THREADS)
                 v -= weir_b2f(h);
             }
         }
-        uint8_t *at = q + k / 32 * 192 + k % 8 / 2 * 16 + k % 32 / 8 * 4;
+        uint8_t *at = q + k / 32 * 192 + k % 32 * 2;
         WEIR_UNROLL
         for (int p = 0; p < 3; p++)
             *reinterpret_cast<uint32_t *>(at + 64 * p) = plane[p];

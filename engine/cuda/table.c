@@ -47,7 +47,7 @@ static enum base_status make_room(struct eng_gpu *g, struct base_err *err)
 {
     const struct eng_cuda_info *i = eng_cuda_get_info(g->d);
     const struct eng_model *m = g->m;
-    size_t margin = i->emulated ? 0 : MARGIN;
+    size_t margin = i->emulated ? 0 : MARGIN + eng_gpu_blas_planned(g);
     bool moe = m->hp.moe.n_expert != 0;
     g->weights = eng_gpu_weights_planned(m, true);
     if (moe && m->split_experts)

@@ -57,6 +57,7 @@ struct eng_gpu_acts {
     float *y;
     uint32_t n_rows, n_in;
     bool made[ENG_ACTS_KINDS];
+    uint32_t plain[2]; /* planes for cuBLAS: of halves, of bfloat16 (ops_blas.c) */
 };
 
 /* Lists of tiles: one for each number of query heads to a key head that layers have, one of tiles
@@ -100,6 +101,7 @@ struct eng_gpu_drawing {
     uint32_t n_rows;
 };
 
+struct eng_blas;
 struct eng_hybrid;
 
 /* A vector that all devices have: the first one's copy is what the model knows. */
@@ -133,6 +135,12 @@ struct eng_gpu {
     /* scratch of the table's own */
     struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
         scores, pick, land;
+    /* cuBLAS, if there is one (ops_blas.c): activations, a pair's products, a matrix unpacked, the
+     * library's workspace */
+    struct eng_blas *blas;
+    struct eng_gpu_buffer plain[2], plain_hidden, plain_sum, plain_tile, blas_room;
+    uint32_t prompt_rows; /* tokens of the step that belong to prompts */
+    bool blas_none;       /* there was no room for it */
     struct eng_gpu_acts a;
     struct eng_gpu_join join_now;
     struct eng_gpu_draw draw;
@@ -279,6 +287,22 @@ bool eng_gpu_group_args(struct eng_fwd *f);
 void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j);
 /* The same on the device alone, of experts as g->grouped lists them. */
 void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j);
+
+/* The norm that prepare() put off, if the rows are the residual stream and something is about to
+ * join it: one launch does both. False: not so, nothing is done. */
+bool eng_gpu_join_norms(struct eng_fwd *f);
+
+/* ops_blas.c. open: as the model's options want it. planned: bytes that it will take. begin: of a
+ * step whose runs begin at first[]. takes: whether cuBLAS does this product; then linear, of rows
+ * that prepare() was given; pair, gate and up packed as one to s->hg; down, of s->hg. */
+enum base_status eng_gpu_blas_open(struct eng_gpu *g, struct base_err *err);
+void eng_gpu_blas_free(struct eng_gpu *g);
+size_t eng_gpu_blas_planned(const struct eng_gpu *g);
+void eng_gpu_blas_begin(struct eng_gpu *g, const uint32_t *first);
+bool eng_gpu_blas_takes(const struct eng_fwd *f, const struct eng_weight *w, uint32_t n_rows);
+void eng_gpu_blas_linear(struct eng_fwd *f, const struct eng_weight *w, float *y);
+void eng_gpu_blas_pair(struct eng_fwd *f, const struct eng_ffn *j);
+void eng_gpu_blas_down(struct eng_fwd *f, const struct eng_ffn *j, float *y);
 
 /* ops_attn.c, ops_index.c */
 void eng_gpu_nothing(struct eng_fwd *f);

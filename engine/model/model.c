@@ -223,6 +223,17 @@ bool eng_activations_parse(struct base_str s, enum eng_activations *out)
     return false;
 }
 
+bool eng_cublas_parse(struct base_str s, enum eng_cublas *out)
+{
+    static const char *const names[] = {"auto", "off", "required"};
+    for (int i = 0; i < 3; i++)
+        if (base_str_is(s, names[i])) {
+            *out = (enum eng_cublas)i;
+            return true;
+        }
+    return false;
+}
+
 static uint32_t planes_of(enum eng_activations a, const struct eng_model_info *info)
 {
     if (a == ENG_ACTIVATIONS_AUTO)
@@ -303,6 +314,11 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m)
 const char *eng_model_kernels(const struct eng_model *m)
 {
     return m->ops->host ? m->kernels->name : m->device == ENG_DEVICE_CUDA ? "cuda" : "emulated";
+}
+
+const char *eng_model_cublas(const struct eng_model *m)
+{
+    return m->cublas_says;
 }
 
 bool eng_model_lost(const struct eng_model *m)

@@ -42,6 +42,13 @@ bool eng_activations_parse(struct base_str s, enum eng_activations *out);
 #define ENG_GPUS_MAX 16
 enum eng_split { ENG_SPLIT_LAYERS, ENG_SPLIT_EXPERTS };
 
+/* Whether large dense products of long prompts go to cuBLAS (engine/cuda/blas.h). */
+enum eng_cublas {
+    ENG_CUBLAS_AUTO, /* where the machine has it and it pays */
+    ENG_CUBLAS_OFF,
+    ENG_CUBLAS_REQUIRED /* a machine without it is an error */
+};
+
 struct eng_model_opts {
     enum eng_device device;
     int n_threads; /* 1 to ENG_THREADS_MAX; 0 = the number of CPUs this process may use */
@@ -61,6 +68,10 @@ struct eng_model_opts {
     uint32_t n_seq, n_ctx;
     uint64_t n_tokens;
     bool kv_f32; /* CUDA and emulated: keys and values in the cache as 32-bit floats, not halves */
+    /* CUDA and emulated. cublas_from: rows from which products of every form go there, 0: as
+     * eng_blas_from() says of each. */
+    enum eng_cublas cublas;
+    uint32_t cublas_from;
 };
 
 /* What the file says about itself. Strings borrow from the model. */
@@ -83,6 +94,9 @@ struct eng_model_info {
     uint64_t cache_bytes_sequence; /* that a sequence takes in a cache, however long */
 };
 
+/* "auto", "off", "required"; false for anything else. */
+bool eng_cublas_parse(struct base_str s, enum eng_cublas *out);
+
 /* Opens path, checks every tensor that its architecture needs and prepares the weights. opts may be
  * NULL (CPU, all threads). Blocks for as long as reading the file takes. *out is owned by the
  * caller; on failure it is NULL and err names the file, and the tensor or key at fault:
@@ -99,6 +113,9 @@ const struct eng_gguf *eng_model_gguf(const struct eng_model *m);
 const char *eng_model_kernels(const struct eng_model *m);
 /* What meets quantised weights: "int8", "int16", or "float" on ENG_DEVICE_REF. Static. */
 const char *eng_model_activations(const struct eng_model *m);
+/* What was found of cuBLAS, for people: "cuBLAS 13.1.0", "off", why there is none; "" where nobody
+ * looks for it (the CPU). Lives as long as m. */
+const char *eng_model_cublas(const struct eng_model *m);
 /* Whether its device has failed so that only a new process can use it again: every further
  * eng_forward fails. */
 bool eng_model_lost(const struct eng_model *m);

@@ -236,6 +236,7 @@ struct eng_model {
     bool kv_f32;        /* of the options */
     bool split_experts; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
+    char cublas_says[192]; /* eng_model_cublas() */
     uint32_t kv_bytes; /* of an element of cached keys and values */
     uint32_t planes;   /* of activations (ops.h) */
     const struct eng_kernels *kernels;

@@ -40,10 +40,17 @@ static uint64_t cache_tokens(const struct eng_sched *s)
 /* The model on this device, and its cache. */
 static enum base_status open_on(struct eng_sched *s, enum eng_device device, struct base_err *err)
 {
-    struct eng_model_opts o = {.device = device, .n_threads = (int)s->ec->threads};
+    static const enum eng_cublas cublas[] = {[CONF_CUBLAS_AUTO] = ENG_CUBLAS_AUTO,
+                                             [CONF_CUBLAS_OFF] = ENG_CUBLAS_OFF,
+                                             [CONF_CUBLAS_REQUIRED] = ENG_CUBLAS_REQUIRED};
+    struct eng_model_opts o = {
+        .device = device, .n_threads = (int)s->ec->threads, .cublas = cublas[s->ec->cublas]};
     enum base_status st = eng_model_open(s->mc->file, &o, &s->model, err);
     if (st != BASE_OK)
         return st;
+    const char *found = eng_model_cublas(s->model);
+    if (*found)
+        base_info("engine", "%s: large products of long prompts: %s", s->mc->name, found);
     const struct eng_model_info *info = eng_model_get_info(s->model);
     s->n_ctx = s->mc->context ? s->mc->context : info->n_ctx_train;
     if (info->n_ctx_train > 0 && s->n_ctx > info->n_ctx_train) {

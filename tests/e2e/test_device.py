@@ -106,3 +106,29 @@ def test_a_lost_device_is_another_process(tmp_path, weir, on_cpu):
     assert "CUDA error 719" in log and "a device has failed" in log, log
     harness.wait_for("an answer", lambda: g.chat("abc", model="local/home", temperature=0, max_tokens=6)[0] == 200, 30)
     g.kill()
+
+
+def test_cublas_is_looked_for_and_may_be_required(tmp_path, weir):
+    """`auto` says in one line what it found; `required` without it is one sentence, and the rest of Weir runs."""
+    g = harness.Gateway(str(tmp_path / "found"), weir, model=MODEL, model_extra=SMALL,
+                        device="emulated\n  cublas: required")
+    assert text_of(g)
+    rows = [r for r in log_of(g).split("\n") if "large products of long prompts: cuBLAS 13.0.0" in r]
+    assert len(rows) == 1, log_of(g)
+    g.kill()
+    none = {"WEIR_CUBLAS_LIBRARY": "/nowhere/libcublas.so"}
+    g = harness.Gateway(str(tmp_path / "auto"), weir, model=MODEL, model_extra=SMALL, device="emulated", env=none)
+    assert text_of(g)
+    rows = [r for r in log_of(g).split("\n") if "large products of long prompts: this machine has no cuBLAS" in r]
+    assert len(rows) == 1, log_of(g)
+    g.kill()
+    g = harness.Gateway(str(tmp_path / "none"), weir, model=MODEL, model_extra=SMALL, env=none, start=False,
+                        device="emulated\n  cublas: required")
+    g.key = g.new_key("tests")
+    try:
+        g.start(timeout_s=5)
+    except Exception:  # no backend is ready: /readyz says so
+        pass
+    harness.wait_for("the reason", lambda: "cannot be used: " in log_of(g), 20)
+    assert 'cublas is "required", but this machine has no cuBLAS' in log_of(g)
+    g.kill()

@@ -1,8 +1,15 @@
-/* abi.c - holds engine/cuda/driver_api.h against NVIDIA's cuda.h. Compiled, never linked, wherever
- * that header is installed (make cuda-abi, part of make check); an error here names the function.
+/* abi.c - holds engine/cuda/driver_api.h against NVIDIA's cuda.h, and blas_api.h against its
+ * cublas_v2.h where that is installed too. Compiled, never linked, wherever cuda.h is installed
+ * (make cuda-abi, part of make check); an error here names the function.
  */
 #include <cuda.h>
 
+#if __has_include(<cublas_v2.h>)
+#include <cublas_v2.h>
+#define HAS_CUBLAS 1
+#endif
+
+#include "engine/cuda/blas_api.h"
 #include "engine/cuda/driver_api.h"
 
 #undef cuMemAlloc
@@ -43,3 +50,26 @@ EQUAL(ENG_CU_STREAM_NON_BLOCKING, CU_STREAM_NON_BLOCKING);
 EQUAL(ENG_CU_EVENT_NO_TIMING, CU_EVENT_DISABLE_TIMING);
 EQUAL(ENG_CU_CAPTURE_THREAD_LOCAL, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
 EQUAL(ENG_CU_HOST_PORTABLE, CU_MEMHOSTALLOC_PORTABLE);
+
+#if defined(HAS_CUBLAS)
+#define SAME_BLAS(field, symbol, args)                                                             \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(&symbol), eng_cb_status(*) args),       \
+                   #symbol " is declared otherwise in cublas_v2.h");
+ENG_CB_API(SAME_BLAS)
+EQUAL(ENG_CB_NOT_INITIALIZED, CUBLAS_STATUS_NOT_INITIALIZED);
+EQUAL(ENG_CB_ALLOC_FAILED, CUBLAS_STATUS_ALLOC_FAILED);
+EQUAL(ENG_CB_INVALID_VALUE, CUBLAS_STATUS_INVALID_VALUE);
+EQUAL(ENG_CB_ARCH_MISMATCH, CUBLAS_STATUS_ARCH_MISMATCH);
+EQUAL(ENG_CB_EXECUTION_FAILED, CUBLAS_STATUS_EXECUTION_FAILED);
+EQUAL(ENG_CB_NOT_SUPPORTED, CUBLAS_STATUS_NOT_SUPPORTED);
+EQUAL(ENG_CB_OP_N, CUBLAS_OP_N);
+EQUAL(ENG_CB_OP_T, CUBLAS_OP_T);
+EQUAL(ENG_CB_F32, CUDA_R_32F);
+EQUAL(ENG_CB_F16, CUDA_R_16F);
+EQUAL(ENG_CB_BF16, CUDA_R_16BF);
+EQUAL(ENG_CB_COMPUTE_F32, CUBLAS_COMPUTE_32F);
+EQUAL(ENG_CB_ALGO_DEFAULT, CUBLAS_GEMM_DEFAULT);
+EQUAL(ENG_CB_NO_ATOMICS, CUBLAS_ATOMICS_NOT_ALLOWED);
+EQUAL(ENG_CB_MATH_FULL_SUMS,
+      CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
+#endif

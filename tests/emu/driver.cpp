@@ -20,6 +20,7 @@
 #include "engine/cuda/driver_api.h"
 
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -33,7 +34,7 @@
 static std::recursive_mutex lock;
 #define ENTER() std::lock_guard<std::recursive_mutex> held(lock)
 
-enum kind { LAUNCH, TO_DEVICE, TO_HOST, WITHIN, SET8, SET32, RECORD, WAIT };
+enum kind { LAUNCH, TO_DEVICE, TO_HOST, WITHIN, SET8, SET32, RECORD, WAIT, LIBRARY };
 
 struct op {
     enum kind kind;
@@ -45,7 +46,8 @@ struct op {
     std::shared_ptr<std::vector<unsigned char>> copy; /* of memory that is not pinned */
     CUevent_st *event;
     std::shared_ptr<CUevent_st> own; /* event, of a running graph */
-    uint64_t ticket; /* of the record that a wait waits for; in a graph: its number */
+    uint64_t ticket;            /* of the record that a wait waits for; in a graph: its number */
+    std::function<void()> work; /* of a library's own */
 };
 
 struct CUctx_st {
@@ -167,6 +169,9 @@ static void run_op(const CUstream_st *s, op *o)
         o->event->done = o->ticket;
         clock_gettime(CLOCK_MONOTONIC, &o->event->when);
         break;
+    case LIBRARY:
+        o->work();
+        break;
     case WAIT:
         break;
     }
@@ -278,6 +283,17 @@ static void note_launch(const weir_emu_kernel *k)
     if (of && getenv("WEIR_EMU_LAUNCHES"))
         launches.seen.insert(std::string(k->name) + "\t" + std::to_string(emu.seed) + "\t" + of +
                              "\n");
+
+int emu_library_work(CUstream_st *s, const char *what, std::function<void()> work)
+{
+    ENTER();
+    op o = {};
+    o.kind = LIBRARY;
+    s = stream_of(s);
+    if (s->capture)
+        emu_die("%s while a graph is recorded", what);
+    o.work = std::move(work);
+    return (int)queue(s, std::move(o));
 }
 
 static bool capturing(void)

@@ -7,6 +7,7 @@
 
 #include "tests/emu/weir_emu.h"
 
+#include <functional>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(EMU_ASAN)
@@ -116,6 +117,14 @@ static inline void emu_count_end(const emu_launch *, size_t)
 {
 }
 #endif
+
+/* ---- driver.cpp ---- */
+
+/* Puts a library's work into a stream (NULL: the default one), where it runs as launches do, with
+ * device memory accessible. During capture the program ends: what cuBLAS does there (memory of its
+ * own in the graph) is not emulated, and Weir never asks for it. An eng_cu_result. */
+struct CUstream_st;
+int emu_library_work(CUstream_st *s, const char *what, std::function<void()> work);
 
 /* ---- memory.cpp ---- */
 

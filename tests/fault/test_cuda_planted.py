@@ -24,7 +24,8 @@ BUGS = {
 }
 # in the host's code: the file, and the test that must see it
 HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops_hybrid", "moves"),
-             83: ("hybrid_move", "moves")}
+             83: ("hybrid_move", "moves"),
+             90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas")}
 FEW = [40, 63, 64, 65, 70, 71]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
@@ -56,7 +57,7 @@ def test_planted_bug_is_caught(bug):
     assert "FAILED  ] GROUP SETUP" not in told, told
 
 
-@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81])
+@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81, 90])
 def test_planted_bug_of_the_host_is_caught(bug):
     """What a copy beside the work may overwrite is a matter of the host's fences alone."""
     source, subject = HOST_BUGS[bug]

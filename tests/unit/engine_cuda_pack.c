@@ -41,10 +41,9 @@ static float unpacked(const struct eng_pack *p, const uint8_t *group, uint32_t s
         memcpy(&f, unit + s * 128 + v * 4, 4);
         return f;
     }
-    if (y->unit_values == 32) { /* a0 a1 a2 a3 of m16n8k16: two halves each */
-        uint32_t c = v % 16, at = v / 16 * 512 + (4 * g + c % 8 / 2) * 16;
+    if (y->unit_values == 32) { /* row by row */
         uint16_t u;
-        memcpy(&u, unit + at + (h + 2 * (c / 8)) * 4 + c % 2 * 2, 2);
+        memcpy(&u, group + (uint64_t)s * p->units * 64 + (uint64_t)k * 2, 2);
         uint32_t wide = (uint32_t)u << 16;
         memcpy(&f, &wide, 4);
         return p->form == ENG_FORM_BF16 ? f : eng_f16_to_f32(u);
