@@ -1,4 +1,5 @@
-/* delta.cu - gated DeltaNet: convolution, the states' steps token by token, gated norm.
+/* delta.cu - gated DeltaNet: convolution, the states' steps token by token (of prompts in chunks:
+ * delta_chunk.cu), gated norm.
  *
  * The convolution reads the run's own inputs, and the state only for what came before the run: so
  * all tokens go at once. The steps of a head run in order: a block holds WEIR_DELTA_COLUMNS columns
@@ -7,8 +8,7 @@
  * blocks of the same launch move the convolution's inputs into the state, which by then nobody
  * reads.
  */
-#include "engine/cuda/delta.h"
-#include "engine/cuda/device.cuh"
+#include "engine/cuda/delta.cuh"
 
 #define THREADS 128
 
@@ -83,18 +83,8 @@ WEIR_DEVICE void delta_keep(const struct weir_delta_args &a, uint32_t run, uint3
 /* How a state decays, and how much of a token's value it takes. */
 WEIR_DEVICE float2 delta_gates(const struct weir_delta_args &a, uint32_t t, uint32_t h)
 {
-    float b, x;
-    if (a.gate_each) {
-        const float *g = a.beta + (uint64_t)t * 2 * a.n_value + h / a.gate_each * 2 * a.gate_each;
-        b = g[h % a.gate_each];
-        x = g[a.gate_each + h % a.gate_each];
-    } else {
-        b = a.beta[(uint64_t)t * a.n_value + h];
-        x = a.alpha[(uint64_t)t * a.n_value + h];
-    }
-    x += a.dt[h];
-    x = x > 20.0f ? x : log1pf(expf(x));
-    return make_float2(expf(a.decay[h] * x), 1.0f / (1.0f + expf(-b)));
+    float2 g = delta_log_gates(a, t, h);
+    return make_float2(expf(g.x), g.y);
 }
 
 /* A token's key and query of a head to shared memory: row i at i / R * (R + 4) + i % R. */
@@ -206,7 +196,8 @@ WEIR_DEVICE void delta_head(const struct weir_delta_args &a, uint32_t run, uint3
 template <int R> WEIR_DEVICE void delta_step(const struct weir_delta_args &a)
 {
     if (blockIdx.x < a.n_value) {
-        delta_head<R>(a, blockIdx.z, blockIdx.x);
+        if (!a.n_long || !a.chunked[blockIdx.z]) /* else: delta_chunk.cu */
+            delta_head<R>(a, blockIdx.z, blockIdx.x);
         return;
     }
     uint32_t block = (blockIdx.x - a.n_value) * gridDim.y + blockIdx.y;

@@ -32,6 +32,8 @@
     K(weir_delta_step_128)                                                                         \
     K(weir_delta_step_256)                                                                         \
     K(weir_delta_step_512)                                                                         \
+    K(weir_delta_pairs)                                                                            \
+    K(weir_delta_chunk)                                                                            \
     K(weir_delta_gate)
 
 #endif

@@ -113,6 +113,52 @@ void eng_cuda_turn_back(struct eng_cuda *d, const struct weir_turn_back_args *a)
     launch(d, ENG_CUDA_weir_turn_back, a->n_tok, blocks(a->n_head, WARPS), 1, 0, a, sizeof(*a));
 }
 
+uint32_t eng_cuda_delta_chunks(const uint32_t *token, const uint32_t *first, uint32_t n_run,
+                               const uint32_t *mark, uint32_t *chunk, uint32_t *longs,
+                               uint32_t *chunked, uint32_t *n_long)
+{
+    uint32_t n = 0;
+    *n_long = 0;
+    for (uint32_t r = 0; r < n_run; r++) {
+        uint32_t all = first[r + 1] - first[r], most = all / WEIR_DELTA_CHUNK_LEAST, at = n,
+                 len = 0;
+        chunked[r] = 0;
+        for (uint32_t e = first[r]; e < first[r + 1] && n - at <= most; e++) {
+            len++;
+            if (len < WEIR_DELTA_CHUNK && mark[token[e]] == WEIR_NO_MARK && e + 1 < first[r + 1])
+                continue;
+            if (n - at < most) {
+                chunk[2 * n] = e + 1 - len;
+                chunk[2 * n + 1] = len;
+            }
+            n++;
+            len = 0;
+        }
+        if (n - at > most) { /* too many for so few tokens: one by one */
+            n = at;
+            continue;
+        }
+        chunked[r] = 1;
+        longs[3 * *n_long] = r;
+        longs[3 * *n_long + 1] = at;
+        longs[3 * *n_long + 2] = n;
+        (*n_long)++;
+    }
+    return n;
+}
+
+bool eng_cuda_delta_can(uint32_t dk)
+{
+    return dk <= WEIR_DELTA_CHUNK_DK;
+}
+
+size_t eng_cuda_delta_scratch(const struct weir_delta_args *a, uint32_t n_chunk)
+{
+    size_t keys = (size_t)((a->dk + 15) / 16 * 16) * (WEIR_DELTA_CHUNK / 2) * 3 * 8;
+    size_t heads = (size_t)WEIR_DELTA_CHUNK * (WEIR_DELTA_CHUNK * 8 + 16);
+    return n_chunk * (a->n_key * keys + a->n_value * heads);
+}
+
 void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a)
 {
     enum eng_cuda_kernel k = a->dk <= 128   ? ENG_CUDA_weir_delta_step_128
@@ -123,6 +169,15 @@ void eng_cuda_delta(struct eng_cuda *d, const struct weir_delta_args *a)
     launch(d, ENG_CUDA_weir_delta_conv, a->order.n, 2 * a->n_key + values, 1, 0, a, sizeof(*a));
     launch(d, k, a->n_value + blocks(blocks(a->channels, THREADS), columns), columns,
            a->order.n_run, 0, a, sizeof(*a));
+    if (a->n_long) {
+        eng_cuda_launch(d, ENG_CUDA_weir_delta_pairs,
+                        (struct eng_cuda_dim){a->n_chunk, a->n_key, 1},
+                        (struct eng_cuda_dim){2 * WEIR_DELTA_CHUNK, 1, 1}, 0, a, sizeof(*a));
+        eng_cuda_launch(d, ENG_CUDA_weir_delta_chunk,
+                        (struct eng_cuda_dim){
+                            a->n_value, blocks(a->dv, WEIR_DELTA_CHUNK_THREADS / 2), a->n_long},
+                        (struct eng_cuda_dim){WEIR_DELTA_CHUNK_THREADS, 1, 1}, 0, a, sizeof(*a));
+    }
 }
 
 void eng_cuda_delta_gate(struct eng_cuda *d, const struct weir_delta_gate_args *a, uint32_t n_tok)

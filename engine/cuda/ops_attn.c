@@ -292,6 +292,19 @@ void eng_gpu_delta_step(struct eng_fwd *f)
                                 .gate_each = d->ba.tensor ? p->n_value / p->n_key : 0,
                                 .eps = f->m->hp.rms_eps};
     a.u = eng_gpu_room(g, &g->turned, (size_t)f->s->rows * p->channels * sizeof(float));
+    if (g->n_long) {
+        a.chunk = eng_gpu_word(g, g->at.chunk);
+        a.longs = eng_gpu_word(g, g->at.longs);
+        a.chunked = eng_gpu_word(g, g->at.chunked);
+        a.n_chunk = g->n_chunk;
+        a.n_long = g->n_long;
+        /* for all that a slice can have: no growing from step to step */
+        uint32_t most = f->s->rows / WEIR_DELTA_CHUNK;
+        a.scratch = eng_gpu_room(g, &g->chunks,
+                                 eng_cuda_delta_scratch(&a, most > a.n_chunk ? most : a.n_chunk));
+        if (!a.scratch)
+            return;
+    }
     if (a.u)
         eng_cuda_delta(g->d, &a);
 }

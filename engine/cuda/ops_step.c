@@ -67,7 +67,7 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
 void eng_gpu_step_free(struct eng_gpu *g)
 {
     struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
-                                    &g->shared, &g->group_buf, &g->scores, &g->pick, &g->land};
+                                    &g->shared, &g->group_buf, &g->scores, &g->pick, &g->land, &g->chunks};
     eng_gpu_blas_free(g);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         eng_cuda_free(g->d, all[i]->p);
@@ -99,6 +99,12 @@ static struct eng_gpu_words words_of(const struct eng_gpu *g, size_t n, size_t n
     for (size_t i = 0; i < sizeof(per_token) / sizeof(per_token[0]); i++)
         PART(*per_token[i], n);
     PART(w.order_first, n + 1);
+    size_t chunks = eng_cuda_delta_can(hp->delta.dk) ? n / WEIR_DELTA_CHUNK_LEAST : 0;
+    if (hp->delta.dk) {
+        PART(w.chunk, 2 * chunks);
+        PART(w.longs, 3 * chunks);
+        PART(w.chunked, chunks ? n : 0);
+    }
     PART(w.base, n_seq);
     for (uint32_t i = 0; i < ENG_GPU_LISTS; i++)
         PART(w.tiles[i], i < g->n_groups || i >= ENG_GPU_GROUPS ? 2 * n : 0);
@@ -209,6 +215,12 @@ static void fill_block(struct eng_fwd *f, struct eng_gpu *g)
     put_tiles(g, p);
     g->n_run = eng_cuda_order(p->seq, p->n, g->host + g->at.order_token, g->host + g->at.order_run,
                               g->host + g->at.order_first);
+    g->n_chunk = g->n_long = 0;
+    if (f->m->hp.delta.dk && eng_cuda_delta_can(f->m->hp.delta.dk) &&
+        p->n >= WEIR_DELTA_CHUNK_LEAST)
+        g->n_chunk = eng_cuda_delta_chunks(
+            g->host + g->at.order_token, g->host + g->at.order_first, g->n_run, p->mark,
+            g->host + g->at.chunk, g->host + g->at.longs, g->host + g->at.chunked, &g->n_long);
     eng_gpu_blas_begin(g, g->host + g->at.order_first);
     put_rows(&f->m->embd, p, g->host + g->at.rows);
     if (f->m->hp.n_side)

@@ -72,7 +72,8 @@ struct eng_gpu_words {
     size_t token, kept_token, seq, cell, pos, slot, mark, kept, base;
     size_t tiles[ENG_GPU_LISTS]; /* of weir_tile */
     size_t order_token, order_run, order_first;
-    size_t rows, side; /* embedded rows, floats */
+    size_t chunk, longs, chunked; /* of DeltaNet's prompts (delta.h) */
+    size_t rows, side;            /* embedded rows, floats */
     size_t total;
 };
 
@@ -126,6 +127,7 @@ struct eng_gpu {
     struct eng_gpu_words at;
     uint32_t n_groups, group[ENG_GPU_GROUPS];
     uint32_t n_tile[ENG_GPU_LISTS], n_few[ENG_GPU_LISTS], n_run;
+    uint32_t n_chunk, n_long;
     const int32_t *token; /* of the rows as they are now: words + token, or kept_token */
     bool kept;            /* keep() has come */
     float *logits;        /* [head_rows][n_vocab] on the device, and pinned */
@@ -134,7 +136,7 @@ struct eng_gpu {
     size_t out_floats;
     /* scratch of the table's own */
     struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
-        scores, pick, land;
+        scores, pick, land, chunks;
     /* cuBLAS, if there is one (ops_blas.c): activations, a pair's products, a matrix unpacked, the
      * library's workspace */
     struct eng_blas *blas;

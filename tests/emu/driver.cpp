@@ -283,6 +283,7 @@ static void note_launch(const weir_emu_kernel *k)
     if (of && getenv("WEIR_EMU_LAUNCHES"))
         launches.seen.insert(std::string(k->name) + "\t" + std::to_string(emu.seed) + "\t" + of +
                              "\n");
+}
 
 int emu_library_work(CUstream_st *s, const char *what, std::function<void()> work)
 {

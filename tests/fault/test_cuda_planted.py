@@ -20,13 +20,14 @@ BUGS = {
     61: ("attend_mma", "attend"), 62: ("attend_mma", "attend"), 63: ("attend_fma", "attend"),
     64: ("heads", "heads"), 65: ("delta", "state"), 66: ("attend_mma", "attend"),
     67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
+    93: ("delta_chunk", "state"), 94: ("delta_chunk", "state"),
     70: ("compress", "state"), 71: ("index", "index"), 72: ("attend_mma", "attend"),
 }
 # in the host's code: the file, and the test that must see it
 HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops_hybrid", "moves"),
              83: ("hybrid_move", "moves"),
              90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas")}
-FEW = [40, 63, 64, 65, 70, 71]
+FEW = [40, 63, 64, 65, 70, 71, 93]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
 

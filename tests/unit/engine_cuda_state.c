@@ -12,14 +12,17 @@
 #define NOTED  2
 #define COPIES (1 + NOTED)
 
+#define MOST 300 /* tokens of a batch */
+
 /* A batch: sequence of every token, and where its state is noted. */
 struct batch {
-    uint32_t n, seq[80], mark[80];
+    uint32_t n, seq[MOST], mark[MOST];
 };
 
 /* What every test has on the device. */
 struct work {
-    uint32_t cell[80], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
+    uint32_t n_chunk, n_long, *d_chunk, *d_longs, *d_chunked; /* delta.h */
+    uint32_t cell[MOST], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
 };
 
 /* Slots begin with this one, and the array so far before what is there. */
@@ -31,13 +34,20 @@ static float *far_states(float *at, size_t each)
 
 static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 {
-    uint32_t token[80], run[80], first[81], slot[80], mark[80];
+    uint32_t token[MOST], run[MOST], first[MOST + 1], slot[MOST], mark[MOST];
+    uint32_t chunk[2 * MOST / WEIR_DELTA_CHUNK_LEAST], longs[3 * MOST / WEIR_DELTA_CHUNK_LEAST];
+    uint32_t chunked[MOST];
     for (uint32_t t = 0; t < b->n; t++) {
         w->cell[t] = len[b->seq[t]]++;
         slot[t] = far_slot + b->seq[t] * COPIES;
         mark[t] = b->mark[t] ? slot[t] + b->mark[t] : WEIR_NO_MARK;
     }
     w->n_run = eng_cuda_order(b->seq, b->n, token, run, first);
+    w->n_chunk =
+        eng_cuda_delta_chunks(token, first, w->n_run, mark, chunk, longs, chunked, &w->n_long);
+    w->d_chunk = cuda_put(chunk, 8 * (size_t)w->n_chunk);
+    w->d_longs = cuda_put(longs, 12 * (size_t)w->n_long);
+    w->d_chunked = cuda_put(chunked, 4 * (size_t)w->n_run);
     w->d_seq = cuda_put(b->seq, b->n * 4);
     w->d_cell = cuda_put(w->cell, b->n * 4);
     w->d_slot = cuda_put(slot, b->n * 4);
@@ -49,8 +59,8 @@ static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 
 static void work_free(struct work *w)
 {
-    uint32_t *drop[] = {w->d_seq,   w->d_cell, w->d_slot, w->d_mark,
-                        w->d_token, w->d_run,  w->d_first};
+    uint32_t *drop[] = {w->d_seq, w->d_cell,  w->d_slot,  w->d_mark,  w->d_token,
+                        w->d_run, w->d_first, w->d_chunk, w->d_longs, w->d_chunked};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         cuda_drop(drop[i]);
 }
@@ -266,13 +276,21 @@ static void delta_batch(const struct batch *b, const float *w[4], uint32_t len[S
                                      .n_value = p->n_value,
                                      .dv = p->dv,
                                      .eps = 1e-6f};
+    if (k.n_long && eng_cuda_delta_can(p->dk)) {
+        a.chunk = k.d_chunk;
+        a.longs = k.d_longs;
+        a.chunked = k.d_chunked;
+        a.n_chunk = k.n_chunk;
+        a.n_long = k.n_long;
+        a.scratch = cuda_put(NULL, eng_cuda_delta_scratch(&a, k.n_chunk));
+    }
     eng_cuda_delta(dev, &a);
     eng_cuda_delta_gate(dev, &g, b->n);
     cuda_get(got, a.out, (size_t)b->n * wide * 4);
     for (size_t i = 0; i < (size_t)b->n * wide; i++)
         cuda_near(got[i], (float)out[i], 2e-3f, "out", i);
     check_states(d_state, want, each, "state");
-    const void *drop[] = {a.x, a.u, a.out, d_gates, g.z};
+    const void *drop[] = {a.x, a.u, a.out, d_gates, g.z, a.scratch};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         cuda_drop(drop[i]);
     work_free(&k);
@@ -335,6 +353,78 @@ static void delta_rule(void **state)
                                         "weir_delta_gate"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cuda_case_none(names[i]);
+}
+
+/* Tokens of sequence s at the batch's end; those that are multiples of `every` are noted. */
+static void more(struct batch *b, uint32_t s, uint32_t n, uint32_t every)
+{
+    for (uint32_t i = 1; i <= n; i++, b->n++) {
+        b->seq[b->n] = s;
+        b->mark[b->n] = every && i % every == 0 ? 1 + i / every % NOTED : 0;
+    }
+}
+
+/* Prompts long enough for chunks: cut anywhere, noted at any token, beside others that are not. */
+static void delta_prompts(void **state)
+{
+    static const struct delta all[] = {{1, 2, 16, 16, 4, .together = true},
+                                       {2, 4, 24, 20, 3, .tiled = true},
+                                       {1, 2, 128, 128, 4, .together = true},
+                                       {1, 1, 7, 40, 2, .tiled = true}};
+    static struct batch long_ones[4];
+    (void)state;
+    memset(long_ones, 0, sizeof long_ones);
+    more(&long_ones[0], 0, 100, 37);    /* chunks of 32, 5, 32, 5, ... */
+    more(&long_ones[0], 1, 64, 5);      /* too finely cut: token by token */
+    more(&long_ones[0], 2, 9, 0);       /* token by token */
+    more(&long_ones[0], 0, 40, 20);     /* joins the first run */
+    for (uint32_t t = 0; t < 32; t++) { /* mixed */
+        more(&long_ones[1], 0, 1, 0);
+        more(&long_ones[1], 1, 2, 0);
+        more(&long_ones[1], 2, 1, t == 31);
+    }
+    more(&long_ones[2], 2, 129, 65);
+    more(&long_ones[2], 0, 1, 1);
+    more(&long_ones[2], 1, 63, 0);
+    more(&long_ones[3], 1, 1, 1);
+    more(&long_ones[3], 2, 31, 0);
+    list = long_ones;
+    n_list = 4;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        p = &all[i];
+        cuda_seeds(i < 2 ? 5 : 1, delta);
+    }
+    list = batches;
+    n_list = N_BATCH;
+}
+
+static void chunks(void **state)
+{
+    uint32_t token[200], mark[200], chunk[24], longs[36], chunked[3], n_long = 9;
+    static const uint32_t first[] = {0, 15, 80, 200};
+    (void)state;
+    for (uint32_t i = 0; i < 200; i++) {
+        token[i] = 199 - i;
+        mark[i] = WEIR_NO_MARK;
+    }
+    mark[199 - 50] = 4; /* entry 50 */
+    static const uint32_t want[] = {15, 32, 47, 4, 51, 29, 80, 32, 112, 32, 144, 32, 176, 24};
+    static const uint32_t of[] = {1, 0, 3, 2, 3, 7}, which[] = {0, 1, 1}, not_1[] = {0, 0, 1};
+    assert_int_equal(eng_cuda_delta_chunks(token, first, 3, mark, chunk, longs, chunked, &n_long),
+                     7);
+    assert_int_equal(n_long, 2);
+    assert_memory_equal(chunk, want, sizeof want);
+    assert_memory_equal(longs, of, sizeof of);
+    assert_memory_equal(chunked, which, sizeof which);
+    mark[199 - 60] = mark[199 - 70] = 4; /* five chunks in 65 tokens */
+    assert_int_equal(eng_cuda_delta_chunks(token, first, 3, mark, chunk, longs, chunked, &n_long),
+                     4);
+    assert_int_equal(n_long, 1);
+    assert_int_equal(longs[0], 2);
+    assert_memory_equal(chunked, not_1, sizeof not_1);
+    assert_int_equal(eng_cuda_delta_chunks(token, first, 0, mark, chunk, longs, chunked, &n_long),
+                     0);
+    assert_int_equal(n_long, 0);
 }
 
 /* ---- compressed keys ---- */
@@ -617,8 +707,9 @@ static void outputs_turned_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(orders), cmocka_unit_test(delta_rule),
-                                       cmocka_unit_test(compressed_keys),
-                                       cmocka_unit_test(outputs_turned_back)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(orders),          cmocka_unit_test(chunks),
+        cmocka_unit_test(delta_rule),      cmocka_unit_test(delta_prompts),
+        cmocka_unit_test(compressed_keys), cmocka_unit_test(outputs_turned_back)};
     return cuda_run(tests);
 }
