@@ -32,10 +32,10 @@
  * in 6, Q3_K -4..3 in 3. Kernels take them in the upper bits of a byte, that is 16, 8, 4 or 32
  * times their value, and correct it once, at the end.
  *
- * F16, BF16: a unit is 32 values; the rows as they are, slot by slot, each filled up to whole units:
- * a plain matrix, which cuBLAS takes too. Lane 4 g + t has values 8 t to 8 t + 7 of rows g and
- * g + 8: as good as any other order for an mma whose B has the same. F32: a unit is 32 values, slot
- * by slot.
+ * F16, BF16: a unit is 32 values; the rows as they are, slot by slot, each filled up to whole
+ * units: a plain matrix, which cuBLAS takes too. Lane 4 g + t has values 8 t to 8 t + 7 of rows g
+ * and g + 8: as good as any other order for an mma whose B has the same. F32: a unit is 32 values,
+ * slot by slot.
  */
 #include "engine/cuda/pack.h"
 

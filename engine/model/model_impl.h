@@ -237,8 +237,8 @@ struct eng_model {
     bool split_experts; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
     char cublas_says[192]; /* eng_model_cublas() */
-    uint32_t kv_bytes; /* of an element of cached keys and values */
-    uint32_t planes;   /* of activations (ops.h) */
+    uint32_t kv_bytes;     /* of an element of cached keys and values */
+    uint32_t planes;       /* of activations (ops.h) */
     const struct eng_kernels *kernels;
     struct eng_pool *pool;
     struct eng_layer *layers;
