@@ -236,6 +236,9 @@ static void put_step(struct eng_fwd *f, struct eng_gpu *g)
         memcpy(g->n_tile, first->n_tile, sizeof(g->n_tile));
         memcpy(g->n_few, first->n_few, sizeof(g->n_few));
         g->n_run = first->n_run;
+        g->n_chunk = first->n_chunk;
+        g->n_long = first->n_long;
+        g->prompt_rows = first->prompt_rows;
     }
     eng_cuda_upload(g->d, g->words, g->host, g->at.total * sizeof(uint32_t));
     for (uint32_t i = 0; i < f->c->n_groups; i++) {
