@@ -66,8 +66,9 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
 
 void eng_gpu_step_free(struct eng_gpu *g)
 {
-    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned,    &g->part,   &g->keep, &g->join,
-                                    &g->shared, &g->group_buf, &g->scores, &g->pick, &g->land, &g->chunks};
+    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned, &g->part,      &g->keep,
+                                    &g->join,   &g->shared, &g->group_buf, &g->scores,
+                                    &g->pick,   &g->land,   &g->chunks};
     eng_gpu_blas_free(g);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         eng_cuda_free(g->d, all[i]->p);

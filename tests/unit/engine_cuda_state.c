@@ -12,17 +12,17 @@
 #define NOTED  2
 #define COPIES (1 + NOTED)
 
-#define MOST 300 /* tokens of a batch */
+#define TOKENS 300 /* tokens of a batch */
 
 /* A batch: sequence of every token, and where its state is noted. */
 struct batch {
-    uint32_t n, seq[MOST], mark[MOST];
+    uint32_t n, seq[TOKENS], mark[TOKENS];
 };
 
 /* What every test has on the device. */
 struct work {
     uint32_t n_chunk, n_long, *d_chunk, *d_longs, *d_chunked; /* delta.h */
-    uint32_t cell[MOST], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
+    uint32_t cell[TOKENS], *d_seq, *d_cell, *d_slot, *d_mark, *d_token, *d_run, *d_first, n_run;
 };
 
 /* Slots begin with this one, and the array so far before what is there. */
@@ -34,9 +34,9 @@ static float *far_states(float *at, size_t each)
 
 static void work_new(struct work *w, const struct batch *b, uint32_t len[SEQS])
 {
-    uint32_t token[MOST], run[MOST], first[MOST + 1], slot[MOST], mark[MOST];
-    uint32_t chunk[2 * MOST / WEIR_DELTA_CHUNK_LEAST], longs[3 * MOST / WEIR_DELTA_CHUNK_LEAST];
-    uint32_t chunked[MOST];
+    uint32_t token[TOKENS], run[TOKENS], first[TOKENS + 1], slot[TOKENS], mark[TOKENS];
+    uint32_t chunk[2 * TOKENS / WEIR_DELTA_CHUNK_LEAST], longs[3 * TOKENS / WEIR_DELTA_CHUNK_LEAST];
+    uint32_t chunked[TOKENS];
     for (uint32_t t = 0; t < b->n; t++) {
         w->cell[t] = len[b->seq[t]]++;
         slot[t] = far_slot + b->seq[t] * COPIES;
