@@ -119,3 +119,38 @@ void pol_bic_after(struct pol_scan *s, const struct pol_cue_hit *c)
     if ((n == 8 || n == 11) && pol_word_bounds(s, a, a + n) && bic_country(s->p + a + 4))
         pol_found(s, a, a + n, POL_BIC, POL_CONTEXT, NULL, 60);
 }
+
+/* "%B4111...^NAME^2712...": the first track of a card, number, name and all. */
+static void track(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    uint8_t d[20];
+    size_t n = 0, i = from + 2;
+
+    for (; i < s->n && pol_is_digit(s->p[i]) && n < 19; i++)
+        d[n++] = (uint8_t)(s->p[i] - '0');
+    while (to < s->n && s->p[to] != '?' && (unsigned char)s->p[to] >= ' ' && to - from < 90)
+        to++;
+    if (n >= 12 && pol_luhn(d, n))
+        pol_found(s, from, to < s->n && s->p[to] == '?' ? to + 1 : to, p->type, POL_CHECK,
+                  p->subtype, 84);
+}
+
+/* "CVV 123": worth as much as the number it belongs to. */
+static void cvv(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t a = to - 3, b = to;
+
+    (void)from;
+    b += b < s->n && pol_is_digit(s->p[b]);
+    if (pol_word_bounds(s, a, b))
+        pol_found(s, a, b, p->type, POL_CONTEXT, p->subtype, 62);
+}
+
+const struct pol_pat pol_pats_bank[] = {
+    {"%[Bb][0-9]{12,19}\\^[^^\\n]{2,26}\\^[0-9]{4}", PAT_SOM, track, POL_CREDIT_CARD, "track", 0,
+     0},
+    {"\\b(?:cvv2?|cvc2?|card verification (?:code|value)|kartenprufnummer|prufziffer|cryptogramme)"
+     "(?: ?[:=#]| is| ist| est| code)? ?[0-9]{3}",
+     PAT_CASELESS, cvv, POL_CREDIT_CARD, "cvv", 0, 0},
+};
+const size_t pol_pats_bank_n = sizeof(pol_pats_bank) / sizeof(pol_pats_bank[0]);

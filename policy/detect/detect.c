@@ -85,6 +85,7 @@ static const struct {
     {pol_pats_secret, &pol_pats_secret_n},
     {pol_pats_other, &pol_pats_other_n},
     {pol_pats_position, &pol_pats_position_n},
+    {pol_pats_bank, &pol_pats_bank_n},
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 

@@ -53,8 +53,9 @@ struct pol_pat {
 
 /* The recognisers, a table a subject. */
 extern const struct pol_pat pol_pats_net[], pol_pats_secret[], pol_pats_other[],
-    pol_pats_position[];
-extern const size_t pol_pats_net_n, pol_pats_secret_n, pol_pats_other_n, pol_pats_position_n;
+    pol_pats_position[], pol_pats_bank[];
+extern const size_t pol_pats_net_n, pol_pats_secret_n, pol_pats_other_n, pol_pats_position_n,
+    pol_pats_bank_n;
 
 /* Statements on a person; the terms found, by end, `what` being the index in pol_terms. */
 void pol_scan_special(struct pol_scan *s, const struct pol_cue_hit *hits, size_t n);

@@ -343,6 +343,34 @@ static void said_password(struct pol_scan *s, const struct pol_pat *p, size_t fr
         pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 70);
 }
 
+/* "PIN: 4711": four to twelve digits and nothing more. */
+static void pin(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t a = to - 4, b = to;
+
+    (void)from;
+    while (b < s->n && pol_is_digit(s->p[b]))
+        b++;
+    if (b - a <= 12 && pol_word_bounds(s, a, b))
+        pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 60);
+}
+
+/* "token 9f8e7d...": no sign between, so it must look drawn at random. */
+static void spoken_key(struct pol_scan *s, const struct pol_pat *p, size_t from, size_t to)
+{
+    size_t a = to - 24, b = to, digits = 0;
+
+    (void)from;
+    while (b < s->n && b - a < 512 && token_char(s->p[b], 2))
+        b++;
+    while (b > a && strchr(".=", s->p[b - 1]))
+        b--;
+    for (size_t i = a; i < b; i++)
+        digits += pol_is_digit(s->p[i]);
+    if (digits >= 3 && entropy_bits(s->p + a, b - a) >= 3.2 && !placeholder(s->p + a, b - a))
+        pol_found(s, a, b, POL_SECRET, POL_CONTEXT, p->subtype, 86);
+}
+
 #define TOK(expr, sub, set, bits)                                                                  \
     {                                                                                              \
         expr, PAT_SOM, token, POL_SECRET, sub, set, bits                                           \
@@ -464,10 +492,22 @@ const struct pol_pat pol_pats_secret[] = {
      POL_SECRET, "authorization_header", 1, 0},
     {"(?:password|passwd|passwort|kennwort|mot de "
      "passe|contrasena|haslo|wachtwoord|senha|passphrase"
-     "|losenord|salasana|\\bidentified by|(?:\\b|_)(?:pwd|pass|pin))[\"'*]{0,3} ?(?:[:=]| "
+     "|losenord|salasana|jelszo|slaptazodis|adgangskode|kodeord|\\bpassord|\\bheslo|\\bgeslo|"
+     "lozinka|"
+     "zaporka|\\bparool|salasona|κωδικος|κωδικο|пароль|парола|лозинка|wlan-?schlussel|"
+     "netzwerkschlussel|"
+     "wi-?fi key|wpa2?[ -](?:key|psk)|network key|\\bidentified "
+     "by|(?:\\b|_)(?:pwd|pass|pin))[\"'*]{0,3} ?(?:[:=]| "
      "(?:is|was|ist|war|lautet|est|es|era|to|jest|is:|set to|reset to)[: ] "
      "?| [\"'])",
      PAT_CASELESS, assigned, POL_SECRET, "password", 0, 0},
+    {"\\bparol[ae](?: este| ir)? ?[:=] ?[!-~]", PAT_CASELESS, said_password, POL_SECRET, "password",
+     0, 0},
+    {"\\bPIN(?:[ -]?(?:code|nummer|number))?(?: ?[:=]| is| ist| est| lautet) ?[0-9]{4}",
+     PAT_CASELESS, pin, POL_SECRET, "pin", 0, 0},
+    TOK("\\bBearer [A-Za-z0-9._~+/-]{20}", "bearer_token", 2, 30),
+    {"\\b(?:token|secret|secret key|access key|api key|apikey) [A-Za-z0-9_/+-]{24}", PAT_CASELESS,
+     spoken_key, POL_SECRET, "generic_key", 0, 0},
     {"(?:password|passwort|kennwort|mot de passe|contrasena|haslo|wachtwoord|senha) [!-~]",
      PAT_CASELESS, said_password, POL_SECRET, "password", 0, 0},
     {"@[a-z0-9.-]{3,60}\\.[a-z]{2,8}(?: ?/ ?| ?\\| ?|:|; ?)[!-~]", PAT_CASELESS, said_password,
