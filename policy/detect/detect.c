@@ -81,10 +81,8 @@ static const struct {
     const struct pol_pat *v;
     const size_t *n;
 } families[] = {
-    {pol_pats_net, &pol_pats_net_n},
-    {pol_pats_secret, &pol_pats_secret_n},
-    {pol_pats_other, &pol_pats_other_n},
-    {pol_pats_position, &pol_pats_position_n},
+    {pol_pats_net, &pol_pats_net_n},     {pol_pats_secret, &pol_pats_secret_n},
+    {pol_pats_other, &pol_pats_other_n}, {pol_pats_position, &pol_pats_position_n},
     {pol_pats_bank, &pol_pats_bank_n},
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
