@@ -5,6 +5,7 @@
  * Every answer says that it is arithmetic and that nothing has run on hardware.
  */
 #include "engine/cmd/commands.h"
+#include "engine/plan/auto.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/plan_counts.h"
 
@@ -18,18 +19,21 @@
     "compiled and emulated: not yet run on hardware"
 
 static const char USAGE[] =
-    "usage: weir model plan FILE.gguf --gpu CARD[xN][,CARD...] [--split layers|experts]\n"
+    "usage: weir model plan FILE.gguf [--gpu CARD[xN][,CARD...]] [--split layers|experts]\n"
     "           [--context 4096] [--parallel 1] [--slice 512] [--experts COUNTS.json]\n"
     "           [--bandwidth GB/s] [--pcie GB/s] [--cpu-bandwidth 50] [--cpu-tops 1]\n"
     "           [--host-memory BYTES] [--json]\n"
     "  --gpu            cards of one host, or a card's memory in bytes (then with --bandwidth, if\n"
-    "                   speed is wanted): h100x2; rtx4090,rtx4090; 25769803776\n"
+    "                   speed is wanted): h100x2; rtx4090,rtx4090; 25769803776. Without: this\n"
+    "                   machine's device, its bandwidths as told or measured, and what\n"
+    "                   device: auto does with it\n"
     "  --split          several cards: ranges of layers, or experts of every layer\n"
     "  --context        tokens that each sequence may hold\n"
     "  --parallel       sequences at once\n"
     "  --slice          tokens of a prompt that go through the layers at once\n"
     "  --experts        what weir model info FILE --experts --json wrote: which experts are hot\n"
     "  --cpu-bandwidth  GB/s of the host's memory, for experts that do not fit on the cards\n"
+    "                   (50; measured where there is no --gpu)\n"
     "  --cpu-tops       10^12 operations a second of the CPU on int8, for the same in prompts\n"
     "  --json           nothing for people on standard error\n"
     "Cards:";
@@ -39,9 +43,10 @@ static const char EXITS[] =
 
 struct job {
     const char *file, *gpu, *counts;
-    bool json;
+    bool json, cpu_told;
     double bandwidth, pcie;
     struct eng_plan_ask ask;
+    struct eng_auto here; /* without --gpu */
 };
 
 static void put_usage(void)
@@ -147,6 +152,7 @@ static bool take(struct job *j, struct base_str a, const char *next)
         if (base_str_is(a, real[i].name)) {
             bool good = number(next, 0.001, 1e5, &v);
             *real[i].out = v * real[i].unit;
+            j->cpu_told = j->cpu_told || real[i].out == &j->ask.cpu_bytes_s;
             return good;
         }
     if (!base_str_is(a, "--host-memory") || !number(next, 1, 1e15, &v))
@@ -172,18 +178,46 @@ static bool parse(struct job *j, int argc, char **argv)
             return false;
         }
     }
-    if (!j->file || !j->gpu) {
-        fprintf(stderr, "weir model plan: %s is missing\n", j->file ? "--gpu" : "the file");
+    if (!j->file) {
+        fputs("weir model plan: the file is missing\n", stderr);
         put_usage();
         return false;
     }
+    return true;
+}
+
+/* Bandwidths that were given on the command line. */
+static void take_told(struct job *j)
+{
     for (uint32_t i = 0; i < j->ask.n_gpu; i++) {
         if (j->bandwidth > 0)
             j->ask.gpu[i].bytes_s = j->bandwidth;
         if (j->pcie > 0)
             j->ask.gpu[i].pcie_bytes_s = j->pcie;
     }
-    return true;
+}
+
+/* This machine's device, in place of --gpu. */
+static void look_here(struct job *j)
+{
+    struct eng_machine *m = &j->here.machine;
+    eng_machine_look(0, m);
+    if (!m->has_gpu)
+        return;
+    if (!j->cpu_told) {
+        eng_machine_measure(m);
+        j->ask.cpu_bytes_s = m->cpu_bytes_s;
+    } else {
+        m->cpu_bytes_s = j->ask.cpu_bytes_s;
+        m->cpu_how = "as given";
+    }
+    j->gpu = m->name;
+    j->ask.gpu[0] = m->gpu;
+    j->ask.n_gpu = 1;
+    take_told(j);
+    m->gpu_how = j->bandwidth > 0 ? "as given" : m->gpu_how;
+    m->pcie_how = j->pcie > 0 ? "as given" : m->pcie_how;
+    m->gpu = j->ask.gpu[0];
 }
 
 /* ---- JSON ---- */
@@ -250,14 +284,16 @@ static void put_speed(struct base_json *o, const struct eng_plan *p)
 
 static const char *const autos[] = {"cuda", "hybrid", "cpu"};
 
-static const char *why(const struct eng_plan *p)
+static const char *why(const struct job *j, const struct eng_plan *p)
 {
+    if (j->here.line[0])
+        return j->here.line;
     if (p->fit == ENG_PLAN_NONE)
         return "what must be on the cards does not fit there";
     if (p->host_short)
         return "what stays in the host's memory does not fit there";
     if (p->would == ENG_AUTO_CPU)
-        return "the CPU alone would not be slower";
+        return "the CPU alone would be faster";
     return p->fit == ENG_PLAN_ALL ? "everything fits on the cards"
                                   : "experts that do not fit on the cards are left to the CPU";
 }
@@ -271,7 +307,11 @@ static void put_json(struct base_json *o, const struct job *j, const struct eng_
         gpu_bytes += j->ask.gpu[i].bytes;
     base_json_obj(o);
     base_json_kz(o, "file", j->file);
-    base_json_kz(o, "gpu", j->gpu);
+    base_json_key(o, "gpu");
+    if (j->gpu)
+        base_json_z(o, j->gpu);
+    else
+        base_json_null(o);
     base_json_kint(o, "gpu_bytes", (int64_t)gpu_bytes);
     base_json_kz(o, "split", j->ask.split == ENG_PLAN_BY_EXPERTS ? "experts" : "layers");
     base_json_kint(o, "context", j->ask.context);
@@ -302,7 +342,10 @@ static void put_json(struct base_json *o, const struct job *j, const struct eng_
     base_json_key(o, "auto");
     base_json_obj(o);
     base_json_kz(o, "device", autos[p->would]);
-    base_json_kz(o, "why", why(p));
+    base_json_kz(o, "why", why(j, p));
+    base_json_kint(o, "sequences", j->ask.parallel);
+    knum(o, "bound_tok_s", p->weigh.gpu_tok_s, 1);
+    knum(o, "cpu_alone_tok_s", p->weigh.cpu_tok_s, 1);
     base_json_obj_end(o);
     base_json_kz(o, "note", NOT_RUN);
     base_json_obj_end(o);
@@ -351,6 +394,11 @@ static void print_cards(const struct job *j, const struct eng_plan *p)
 static void print_prose(const struct job *j, const struct eng_plan_sizes *z,
                         const struct eng_plan *p)
 {
+    if (p->fit == ENG_PLAN_NONE && j->ask.n_gpu == 0) {
+        fprintf(stderr, "device: auto takes the CPU here: %s\n(%s)\n", j->here.machine.why,
+                NOT_RUN);
+        return;
+    }
     if (p->fit == ENG_PLAN_NONE) {
         print_missing(j, z, p);
         fprintf(stderr, "(%s)\n", NOT_RUN);
@@ -371,7 +419,8 @@ static void print_prose(const struct job *j, const struct eng_plan_sizes *z,
         fprintf(stderr,
                 "Prompts of %u tokens and more: experts are sent to the card; at most %.0f tok/s\n",
                 p->prompt.stream_from, p->prompt.stream_tok_s);
-    fprintf(stderr, "device: auto would take %s: %s\n(%s)\n", autos[p->would], why(p), NOT_RUN);
+    fprintf(stderr, "device: auto %s %s: %s\n(%s)\n", j->here.line[0] ? "takes" : "would take",
+            autos[p->would], why(j, p), NOT_RUN);
 }
 
 /* ---- the run ---- */
@@ -391,7 +440,16 @@ static enum base_status run(struct job *j, struct eng_plan *p, struct base_buf *
         st = eng_plan_counts_read(j->counts, z.n_layer, z.n_expert, &counts, err);
     if (st == BASE_OK) {
         j->ask.counts = counts;
-        eng_plan(&z, &j->ask, p);
+        if (j->gpu)
+            take_told(j);
+        else
+            look_here(j);
+        if (j->ask.n_gpu)
+            eng_plan(&z, &j->ask, p);
+        else
+            *p = (struct eng_plan){.fit = ENG_PLAN_NONE, .would = ENG_AUTO_CPU};
+        if (j->here.machine.name[0] || !j->gpu)
+            eng_auto_say(&z, &j->ask, p, &j->here);
         base_json_init(&o, out);
         put_json(&o, j, &z, p);
         base_buf_byte(out, '\n');

@@ -7,6 +7,7 @@
 #include "engine/cmd/commands.h"
 #include "engine/model/gguf.h"
 #include "engine/model/model.h"
+#include "engine/plan/auto.h"
 #include "engine/sample/sampler.h"
 #include "engine/sample/watermark.h"
 
@@ -19,14 +20,16 @@
 static const char USAGE[] =
     "usage: weir model run FILE.gguf -p TEXT [-n 64] [--temp 0] [--seed 1] [--raw]\n"
     "           [--system TEXT] [--top-k N] [--top-p X] [--min-p X] [--stop TEXT] [-t THREADS]\n"
-    "           [--device cpu|ref|cuda|emulated] [--kv f16|f32] [--activations "
+    "           [--device cpu|ref|cuda|emulated|auto] [--kv f16|f32] [--activations "
     "auto|int8|int16]\n" ENG_ARGS_GPUS
     "           [--watermark KEYFILE] [--gamma 0.25] [--delta 2]\n" ENG_ARGS_GPUS_HELP;
+
+#define CONTEXT_WEIGHED 4096 /* for --device auto: as weir model plan */
 
 struct opts {
     const char *file, *prompt, *system, *stop, *key;
     uint32_t n, threads;
-    bool raw, kv_f32;
+    bool raw, kv_f32, weigh; /* weigh: --device auto */
     enum eng_device device;
     enum eng_activations activations;
     struct eng_model_opts model; /* its split of experts */
@@ -63,7 +66,7 @@ static bool option(struct opts *o, struct base_str name, const char *z)
     else if (base_str_is(name, "--delta") && (ok = number(z, 0.01, 20, &v)))
         o->mark.delta = (float)v;
     else if (base_str_is(name, "--device"))
-        ok = eng_args_device("run", z, &o->device);
+        ok = (o->weigh = strcmp(z, "auto") == 0) || eng_args_device("run", z, &o->device);
     else if (base_str_is(name, "--kv") && (ok = eng_args_kv(z, &o->kv_f32)))
         ;
     else if (base_str_is(name, "--activations"))
@@ -189,6 +192,21 @@ static enum base_status generate(struct gen *g, struct base_err *err)
     return st == BASE_OK ? show(g, err) : st;
 }
 
+/* --device auto: says what is taken and why. */
+static enum base_status choose(const struct opts *o, struct eng_model_opts *mo,
+                               struct base_err *err)
+{
+    struct eng_auto_ask ask = {
+        .file = o->file, .context = CONTEXT_WEIGHED, .parallel = 1, .threads = (int)o->threads};
+    struct eng_auto a;
+    enum base_status st = eng_auto_choose(&ask, &a, err);
+    if (st != BASE_OK)
+        return st;
+    eng_auto_opts(&a, mo);
+    fprintf(stderr, "%s\n", a.line);
+    return BASE_OK;
+}
+
 static enum base_status run(struct gen *g, struct base_err *err)
 {
     const struct opts *o = g->o;
@@ -197,7 +215,9 @@ static enum base_status run(struct gen *g, struct base_err *err)
     mo.n_threads = (int)o->threads;
     mo.activations = o->activations;
     mo.kv_f32 = o->kv_f32;
-    enum base_status st = eng_model_open(o->file, &mo, &g->m, err);
+    enum base_status st = o->weigh ? choose(o, &mo, err) : BASE_OK;
+    if (st == BASE_OK)
+        st = eng_model_open(o->file, &mo, &g->m, err);
     if (st == BASE_OK)
         st = eng_tok_from_gguf(eng_model_gguf(g->m), &g->tok, err);
     if (st == BASE_OK)

@@ -190,6 +190,11 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
     d->info.arch = 10 * attribute(d, ENG_CU_ATTR_MAJOR) + attribute(d, ENG_CU_ATTR_MINOR);
     d->info.n_sm = attribute(d, ENG_CU_ATTR_N_SM);
     d->info.shared_max = attribute(d, ENG_CU_ATTR_SHARED_OPTIN);
+    d->info.memory_bytes_s = 2e3 * attribute(d, ENG_CU_ATTR_MEMORY_CLOCK_KHZ) / 8 * /* two a tick */
+                             attribute(d, ENG_CU_ATTR_MEMORY_BUS_BITS);
+    d->info.pcie_bytes_s =
+        eng_cuda_bus(NULL, attribute(d, ENG_CU_ATTR_PCI_DOMAIN), attribute(d, ENG_CU_ATTR_PCI_BUS),
+                     attribute(d, ENG_CU_ATTR_PCI_DEVICE));
     if (d->info.arch < ENG_CUDA_ARCH_MIN)
         return base_err_set(err, BASE_EINVAL,
                             "%s has compute capability %u.%u; this build has kernels for %u.%u and "

@@ -37,6 +37,9 @@ struct eng_cuda_info {
     uint32_t shared_max; /* bytes a block may have, static and dynamic */
     uint32_t driver;     /* CUDA version that the driver speaks: 13000 for 13.0 */
     uint32_t ordinal;    /* which of the machine's devices */
+    /* Bytes a second: of its memory, from the clock and width that the driver states; of its PCIe
+     * link one way, from what the system says of it. 0: not told. */
+    double memory_bytes_s, pcie_bytes_s;
     bool emulated;
 };
 
@@ -74,6 +77,11 @@ size_t eng_cuda_span(const struct eng_cuda *d, size_t n);
  * memory. For eng_cuda_close. */
 struct eng_cuda *eng_cuda_paper(const struct eng_cuda *like) BASE_MUST_CHECK;
 bool eng_cuda_is_paper(const struct eng_cuda *d);
+
+/* driver_bus.c: bytes a second of a PCIe link one way, as the standard counts, from /sys under
+ * `root` (NULL: the machine's): the link's width now, times the speed that the device can have (it
+ * idles at less). 0: not told. */
+double eng_cuda_bus(const char *root, uint32_t domain, uint32_t bus, uint32_t device);
 
 /* n bytes of device memory, aligned to 256 bytes, with anything in them; NULL when there is not so
  * much (no error sticks) or n is 0. The pointer is for kernels and for the copies below: host code

@@ -46,9 +46,12 @@ enum { /* CUdevice_attribute */
        ENG_CU_ATTR_CLOCK_KHZ = 13,
        ENG_CU_ATTR_N_SM = 16,
        ENG_CU_ATTR_INTEGRATED = 18,
+       ENG_CU_ATTR_PCI_BUS = 33,
+       ENG_CU_ATTR_PCI_DEVICE = 34,
        ENG_CU_ATTR_MEMORY_CLOCK_KHZ = 36,
        ENG_CU_ATTR_MEMORY_BUS_BITS = 37,
        ENG_CU_ATTR_L2_BYTES = 38,
+       ENG_CU_ATTR_PCI_DOMAIN = 50,
        ENG_CU_ATTR_MAJOR = 75,
        ENG_CU_ATTR_MINOR = 76,
        ENG_CU_ATTR_SHARED_OPTIN = 97

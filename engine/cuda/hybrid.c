@@ -39,7 +39,7 @@ bool eng_hybrid_takes(const struct eng_gpu *g, const struct eng_weight *w)
     return part_of(g, w) != NULL;
 }
 
-enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send_from,
+enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, bool fit, uint32_t send_from,
                                 struct base_err *err)
 {
     const struct eng_hparams *hp = &g->m->hp;
@@ -53,6 +53,7 @@ enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send
     g->hybrid = h;
     h->g = g;
     h->slots = slots;
+    h->fit = fit;
     h->send_from = send_from;
     h->n_expert = hp->moe.n_expert;
     h->n_used = hp->moe.n_used;
@@ -164,8 +165,8 @@ static uint64_t arena_of(struct eng_hybrid *h, uint32_t slots, uint8_t *at)
 static enum base_status take_arena(struct eng_hybrid *h, struct base_err *err)
 {
     struct eng_cuda *d = h->g->d;
-    bool fit = h->slots == ENG_EXPERTS_FIT;
-    uint32_t slots = fit || h->slots > h->n_expert ? h->n_expert : h->slots;
+    bool fit = h->fit;
+    uint32_t slots = h->slots > h->n_expert ? h->n_expert : h->slots;
     uint32_t step = h->n_expert / 64 ? h->n_expert / 64 : 1;
     size_t aside_bytes = eng_cuda_get_info(d)->memory / 16;
     void *aside = eng_cuda_alloc(d, aside_bytes < ASIDE ? aside_bytes : ASIDE);
@@ -317,7 +318,7 @@ void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out)
 
 void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out)
 {
-    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : m->dev;
+    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
     *out = (struct eng_cuda_calls){0};
     if (g && g->d)
         eng_cuda_get_calls(g->d, out);

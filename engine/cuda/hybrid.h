@@ -31,10 +31,10 @@ struct eng_gpu;
 struct eng_hybrid;
 
 /* For models with experts that opts asked to be split, or that will not fit; before weights come.
- * slots: of each layer, ENG_EXPERTS_FIT as many as there is room for (decided when the first cache
- * is opened: then it is known what else takes memory). */
-#define ENG_EXPERTS_FIT UINT32_MAX
-enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, uint32_t send_from,
+ * slots: of each layer; with `fit` as many of them as there is room for (decided when the first
+ * cache is opened: then it is known what else takes memory). */
+#define ENG_EXPERTS_ALL UINT32_MAX
+enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, bool fit, uint32_t send_from,
                                 struct base_err *err) BASE_MUST_CHECK;
 void eng_hybrid_free(struct eng_gpu *g);
 /* Whether w belongs to routed experts. */

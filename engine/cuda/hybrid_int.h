@@ -58,7 +58,7 @@ struct eng_hybrid_move {
 struct eng_hybrid {
     struct eng_gpu *g;
     uint32_t slots, send_from, n_expert, n_used;
-    bool built;
+    bool built, fit; /* fit: fewer slots, if there is room for fewer */
     struct eng_hybrid_layer *layers;
     struct eng_hot hot; /* who is in which slot */
     void *arena;        /* device: slots of all layers */

@@ -235,6 +235,8 @@ static bool stage(struct eng_hybrid *h)
             most = n;
     }
     h->stage_experts = STAGE_EXPERTS;
+    while (h->stage_experts > 1 && h->stage_experts > h->n_expert / 4) /* nothing overlaps in one */
+        h->stage_experts /= 2;
     while (h->stage_experts > 1 && h->stage_experts * most > STAGE_BYTES)
         h->stage_experts /= 2;
     h->stage_half = h->stage_experts * most;

@@ -51,11 +51,11 @@ static enum base_status make_room(struct eng_gpu *g, struct base_err *err)
     bool moe = m->hp.moe.n_expert != 0;
     g->weights = eng_gpu_weights_planned(m, true);
     if (moe && m->split_experts)
-        return eng_hybrid_new(g, m->gpu_experts, m->send_from, err);
+        return eng_hybrid_new(g, m->gpu_experts, m->split_fit, m->send_from, err);
     if (g->weights + margin <= i->memory_free)
         return BASE_OK;
     if (moe && eng_gpu_weights_planned(m, false) + margin <= i->memory_free)
-        return eng_hybrid_new(g, ENG_EXPERTS_FIT, SEND_FROM, err);
+        return eng_hybrid_new(g, ENG_EXPERTS_ALL, true, SEND_FROM, err);
     return base_err_set(err, BASE_ENOMEM,
                         "%s has %zu MiB free; the weights of this model need %llu MiB and %zu "
                         "beside them",

@@ -255,6 +255,7 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     m->device = opts->device;
     m->kv_f32 = opts->kv_f32;
     m->split_experts = opts->split_experts;
+    m->split_fit = opts->split_fit;
     m->gpu_experts = opts->gpu_experts;
     m->send_from = opts->send_from;
     m->ops = opts->device == ENG_DEVICE_CUDA || opts->device == ENG_DEVICE_EMULATED ? &eng_ops_cuda

@@ -58,6 +58,7 @@ struct eng_model_opts {
      * for. Slices of send_from tokens and more send the others there instead (0: never; without
      * split_experts a number that suits most hosts). */
     bool split_experts;
+    bool split_fit; /* gpu_experts is the most; fewer where there is room for fewer */
     uint32_t gpu_experts, send_from;
     /* CUDA and emulated: several GPUs of this machine, numbers 0 to n_gpus - 1 (0: one), that take
      * ranges of layers, or the first all layers and each some experts of all (engine/plan). */

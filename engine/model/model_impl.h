@@ -234,7 +234,7 @@ struct eng_model {
     void *dev; /* the table's own state of the device */
     struct eng_model_opts opts;
     bool kv_f32;        /* of the options */
-    bool split_experts; /* struct eng_model_opts */
+    bool split_experts, split_fit; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
     char cublas_says[192]; /* eng_model_cublas() */
     uint32_t kv_bytes;     /* of an element of cached keys and values */

@@ -82,7 +82,11 @@ static uint64_t reserve_of(const struct eng_plan_gpu *g)
 
 static uint64_t held(const struct job *j, uint32_t layer)
 {
-    return j->ask->parallel * eng_plan_held(&j->z->layers[layer], j->ask->context, j->slice);
+    uint64_t all =
+        j->ask->parallel * eng_plan_held(&j->z->layers[layer], j->ask->context, j->slice);
+    double tokens = (double)j->ask->parallel * j->ask->context;
+    double part = (double)j->ask->cache_tokens / (tokens > 0 ? tokens : 1);
+    return part > 0 && part < 1 ? (uint64_t)((double)all * part) : all;
 }
 
 static uint64_t head_at(const struct job *j, uint32_t layer)
@@ -288,6 +292,13 @@ static void step(const struct job *j, size_t at)
     };
 }
 
+static double per_pair_params(const struct job *j)
+{
+    return j->z->n_moe && j->z->n_expert
+               ? (double)j->z->params_experts / j->z->n_moe / j->z->n_expert
+               : 0;
+}
+
 /* Seconds that a slice's experts off the GPU take, sent or computed by the CPU. */
 struct off {
     double bytes, send_s, cpu_s, gpu_s;
@@ -312,14 +323,11 @@ static struct off off_of(const struct job *j, double tokens)
             (double)(j->z->layers[l].dense + head_at(j, l)) / j->ask->gpu[device_of(j, l)].bytes_s +
             experts_s(j, l, m.on * each);
     }
-    double per_pair = j->z->n_moe && j->z->n_expert
-                          ? (double)j->z->params_experts / j->z->n_moe / j->z->n_expert
-                          : 0;
     if (flops > 0)
         o.gpu_s = fmax(o.gpu_s, 2 * (double)j->z->params_active * tokens / flops);
     o.send_s = pcie > 0 ? o.bytes / pcie : INFINITY;
     o.cpu_s = fmax(j->ask->cpu_bytes_s > 0 ? o.bytes / j->ask->cpu_bytes_s : INFINITY,
-                   j->ask->cpu_ops_s > 0 ? 2 * per_pair * pairs / j->ask->cpu_ops_s : 0);
+                   j->ask->cpu_ops_s > 0 ? 2 * per_pair_params(j) * pairs / j->ask->cpu_ops_s : 0);
     return o;
 }
 
@@ -363,6 +371,43 @@ static double hits(const struct job *j)
     return all > 0 ? on / all : 1;
 }
 
+/* ---- with the card, or without ---- */
+
+/* Seconds of a layer's experts that the CPU computes: what it reads, or its arithmetic. */
+static double host_s(const struct job *j, double bytes, double pairs)
+{
+    double ops = j->ask->cpu_ops_s > 0 ? 2 * per_pair_params(j) * pairs / j->ask->cpu_ops_s : 0;
+    return fmax(bytes / j->ask->cpu_bytes_s, ops);
+}
+
+static void weigh(const struct job *j)
+{
+    const struct eng_plan_ask *ask = j->ask;
+    double b = ask->parallel, with = 0, bytes = 0;
+    for (uint32_t l = 0; l < j->z->n_layer; l++) {
+        const struct eng_plan_layer *y = &j->z->layers[l];
+        const struct eng_plan_gpu *g = &ask->gpu[device_of(j, l)];
+        struct met m = meet(j, l, b);
+        double each = expert_bytes(j, l), seen = b * (double)eng_plan_seen(y, ask->context);
+        double dense = (double)(y->dense + head_at(j, l));
+        bytes += dense + 2 * seen + (m.on + m.off) * each; /* the CPU's cache is of floats */
+        if (!(g->bytes_s > 0))
+            return;
+        double off = 0, on = experts_s(j, l, m.on * each);
+        if (m.off > 0 && ask->cpu_bytes_s > 0) {
+            double rows = 4.0 * j->z->n_embd * (b + m.pairs_off);
+            off = host_s(j, m.off * each, m.pairs_off) + ENG_PLAN_HAND_S +
+                  (g->pcie_bytes_s > 0 ? rows / g->pcie_bytes_s : 0);
+        }
+        with += (dense + seen) / g->bytes_s + fmax(on, off) + ENG_PLAN_LAYER_S;
+    }
+    double ops = ask->cpu_ops_s > 0 ? 2 * (double)j->z->params_active * b / ask->cpu_ops_s : 0;
+    j->out->weigh.gpu_tok_s = b / with;
+    if (ask->cpu_bytes_s > 0)
+        j->out->weigh.cpu_tok_s =
+            b / (fmax(bytes / ask->cpu_bytes_s, ops) + j->z->n_layer * ENG_PLAN_LAYER_S);
+}
+
 void eng_plan(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask, struct eng_plan *out)
 {
     struct job j = {.z = z, .ask = ask, .out = out, .slice = ask->slice ? ask->slice : z->rows};
@@ -374,8 +419,8 @@ void eng_plan(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask, st
     for (size_t i = 0; i < ENG_PLAN_BATCHES; i++)
         step(&j, i);
     prompt(&j);
-    if (out->fit == ENG_PLAN_ALL)
-        out->would = ENG_AUTO_CUDA;
-    else if (!(out->step[0].tok_s > 0) || out->step[0].tok_s > out->step[0].cpu_s)
-        out->would = ENG_AUTO_HYBRID;
+    weigh(&j);
+    if (out->weigh.gpu_tok_s > 0 && out->weigh.cpu_tok_s > out->weigh.gpu_tok_s)
+        return; /* the CPU alone */
+    out->would = out->fit == ENG_PLAN_ALL ? ENG_AUTO_CUDA : ENG_AUTO_HYBRID;
 }

@@ -60,6 +60,7 @@ struct eng_plan_sizes {
     uint64_t dense, experts; /* of all layers; dense with head */
     uint64_t params_active, params_experts;
     uint32_t rows; /* tokens that go through the layers at once, at most */
+    uint32_t n_embd;
 };
 /* plan_size.c: of an open model, or of one whose hyper-parameters are read (then without
  * params_active). */
@@ -88,6 +89,7 @@ struct eng_plan_ask {
     double cpu_bytes_s, cpu_ops_s; /* what the host gives to experts that stay there */
     uint64_t host_bytes;           /* its memory; 0: not known */
     uint32_t context, parallel;
+    uint64_t cache_tokens;  /* of all sequences together, at most; 0: parallel * context */
     uint32_t slice;         /* tokens of a prompt at once; 0: sizes.rows */
     const uint64_t *counts; /* [n_layer][n_expert] choices; NULL: all alike */
 };
@@ -116,6 +118,17 @@ struct eng_plan_prompt {
     uint32_t stream_from; /* tokens from which on sending is faster, 32 or more; 0: never */
 };
 
+/* What device: auto weighs: decoding by as many sequences as are configured, with the card and
+ * without. Beside the bytes of struct eng_plan_step: what goes over PCIe for experts that the CPU
+ * computes (rows down, their outputs up), the CPU's arithmetic, and times that are assumed, not
+ * measured: ENG_PLAN_HAND_S a layer for handing over to the CPU and back, ENG_PLAN_LAYER_S for a
+ * layer's launches, or for the CPU's threads to meet. Still the most that can be had. */
+#define ENG_PLAN_HAND_S  30e-6
+#define ENG_PLAN_LAYER_S 20e-6
+struct eng_plan_weigh {
+    double gpu_tok_s, cpu_tok_s; /* 0: a bandwidth is not known */
+};
+
 enum eng_plan_auto { ENG_AUTO_CUDA, ENG_AUTO_HYBRID, ENG_AUTO_CPU };
 
 struct eng_plan {
@@ -129,7 +142,8 @@ struct eng_plan {
     bool host_short;                /* host_bytes is known and less than host_total */
     struct eng_plan_step step[ENG_PLAN_BATCHES];
     struct eng_plan_prompt prompt;
-    enum eng_plan_auto would; /* what device: auto does */
+    struct eng_plan_weigh weigh;
+    enum eng_plan_auto would; /* what device: auto does: the GPU unless weigh says otherwise */
 };
 
 /* Pure. */

@@ -119,6 +119,7 @@ enum base_status eng_plan_sizes_of(const struct eng_model *m, struct eng_plan_si
         out->experts += y->experts;
         out->n_moe += y->experts != 0;
     }
+    out->n_embd = hp->n_embd;
     if (out->experts == 0)
         out->n_expert = out->n_used = 0;
     return BASE_OK;

@@ -215,6 +215,13 @@ static void send_status(struct engine *e)
         base_json_kint(&j, "prefix_hit", (int64_t)s.prefix_hit);
         base_json_kint(&j, "evicted", (int64_t)s.evicted);
         base_json_kint(&j, "preempted", (int64_t)s.preempted);
+        base_json_kint(&j, "experts_on_device", (int64_t)s.experts_on_device);
+        base_json_kint(&j, "pairs_on_device", (int64_t)s.pairs_on_device);
+        base_json_kint(&j, "pairs_on_cpu", (int64_t)s.pairs_on_cpu);
+        base_json_kint(&j, "pairs_sent", (int64_t)s.pairs_sent);
+        base_json_kint(&j, "expert_moves", (int64_t)s.expert_moves);
+        base_json_kint(&j, "moved_bytes", (int64_t)s.moved_bytes);
+        base_json_kint(&j, "sent_bytes", (int64_t)s.sent_bytes);
         if (s.reason)
             base_json_kz(&j, "reason", s.reason);
         base_json_obj_end(&j);

@@ -12,7 +12,8 @@
  *     STATUS    JSON, on connect, on change, and at least once a second while busy: {"models":[
  *               {"name","ready","slots","active","queued","context","expected_wait_ms",
  *               "cache_tokens","cache_used","cache_kept","prefix_asked","prefix_hit","evicted",
- *               "preempted"}]}; scheduler.h says what they are
+ *               "preempted","experts_on_device","pairs_on_device","pairs_on_cpu","pairs_sent",
+ *               "expert_moves","moved_bytes","sent_bytes"}]}; scheduler.h says what they are
  *
  *     START     JSON: {"model","prompt_tokens","dropped"}: prompt accepted, prefill begins; dropped
  *               names what the model's template has no use for ("tools"), or is missing

@@ -23,6 +23,7 @@
  *
  * Failure of the forward pass ends the requests of that step with a 500 and clears their slots.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/serve/scheduler_int.h"
 
 #include "base/clock.h"
@@ -466,6 +467,17 @@ void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out)
         out->prefix_hit = use.hit;
         out->evicted = use.evicted * use.page_tokens;
         out->preempted = s->n_preempted;
+    }
+    if (s->cache) {
+        struct eng_hybrid_use use;
+        eng_hybrid_get(s->model, &use);
+        out->experts_on_device = use.slots;
+        out->pairs_on_device = use.on_device;
+        out->pairs_on_cpu = use.on_cpu;
+        out->pairs_sent = use.sent;
+        out->expert_moves = use.moves;
+        out->moved_bytes = use.moved_bytes;
+        out->sent_bytes = use.sent_bytes;
     }
     if (out->active >= out->slots || out->queued > 0) {
         double ms = s->request_ms * (out->queued + 1) / out->slots;

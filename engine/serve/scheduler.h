@@ -99,6 +99,12 @@ struct eng_sched_status {
     /* since the start: prompt tokens looked up in the cache, found; evicted; requests that had to
      * wait again for room */
     uint64_t prefix_asked, prefix_hit, evicted, preempted;
+    /* a model whose experts are partly on a GPU (engine/cuda/hybrid.h), else zeros: experts of a
+     * layer there; since the start (token, expert) pairs computed there, by the CPU, and there
+     * after the expert was sent; experts that changed places; bytes over PCIe for these, for those
+     * that were sent */
+    uint64_t experts_on_device, pairs_on_device, pairs_on_cpu, pairs_sent;
+    uint64_t expert_moves, moved_bytes, sent_bytes;
 };
 void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "engine/model/gguf.h"
+#include "engine/plan/auto.h"
 #include <stdlib.h>
 
 static void recommended(struct eng_sched *s)
@@ -38,13 +39,14 @@ static uint64_t cache_tokens(const struct eng_sched *s)
 }
 
 /* The model on this device, and its cache. */
-static enum base_status open_on(struct eng_sched *s, enum eng_device device, struct base_err *err)
+static enum base_status open_with(struct eng_sched *s, const struct eng_model_opts *opts,
+                                  struct base_err *err)
 {
     static const enum eng_cublas cublas[] = {[CONF_CUBLAS_AUTO] = ENG_CUBLAS_AUTO,
                                              [CONF_CUBLAS_OFF] = ENG_CUBLAS_OFF,
                                              [CONF_CUBLAS_REQUIRED] = ENG_CUBLAS_REQUIRED};
-    struct eng_model_opts o = {
-        .device = device, .n_threads = (int)s->ec->threads, .cublas = cublas[s->ec->cublas]};
+    struct eng_model_opts o = *opts;
+    o.cublas = cublas[s->ec->cublas];
     enum base_status st = eng_model_open(s->mc->file, &o, &s->model, err);
     if (st != BASE_OK)
         return st;
@@ -66,10 +68,39 @@ static enum base_status open_on(struct eng_sched *s, enum eng_device device, str
     return st;
 }
 
-/* On the device that the configuration names; auto: a GPU if one can be had, else the CPU. */
+static enum base_status open_on(struct eng_sched *s, enum eng_device device, struct base_err *err)
+{
+    struct eng_model_opts o = {.device = device, .n_threads = (int)s->ec->threads};
+    return open_with(s, &o, err);
+}
+
+/* A GPU if one can be had and is worth it, else the CPU (engine/plan/auto.h); the log says why. */
+static enum base_status open_auto(struct eng_sched *s, struct base_err *err)
+{
+    struct eng_model_opts o = {.n_threads = (int)s->ec->threads};
+    struct eng_auto_ask ask = {.file = s->mc->file,
+                               .context = s->mc->context,
+                               .parallel = s->n_slots,
+                               .cache_tokens = s->mc->cache_tokens,
+                               .threads = (int)s->ec->threads};
+    struct eng_auto a;
+    struct base_err why = {0};
+    enum base_status st = eng_auto_choose(&ask, &a, err);
+    if (st != BASE_OK)
+        return st;
+    base_info("engine", "%s: %s", s->mc->name, a.line);
+    eng_auto_opts(&a, &o);
+    if (o.device == ENG_DEVICE_CPU)
+        return open_with(s, &o, err);
+    if (open_with(s, &o, &why) == BASE_OK)
+        return BASE_OK;
+    base_warn("engine", "%s: on the CPU after all: %s", s->mc->name, why.text);
+    return open_on(s, ENG_DEVICE_CPU, err);
+}
+
+/* On the device that the configuration names. */
 static enum base_status open_model(struct eng_sched *s, struct base_err *err)
 {
-    struct base_err why = {0};
     switch (s->ec->device) {
     case CONF_DEVICE_CPU:
         return open_on(s, ENG_DEVICE_CPU, err);
@@ -80,10 +111,7 @@ static enum base_status open_model(struct eng_sched *s, struct base_err *err)
     case CONF_DEVICE_AUTO:
         break;
     }
-    if (open_on(s, ENG_DEVICE_CUDA, &why) == BASE_OK)
-        return BASE_OK;
-    base_info("engine", "%s: on the CPU: %s", s->mc->name, why.text);
-    return open_on(s, ENG_DEVICE_CPU, err);
+    return open_auto(s, err);
 }
 
 static enum base_status load(struct eng_sched *s, struct base_err *err)

@@ -61,14 +61,22 @@ bool gw_link_take_status(struct gw_engine_link *l, struct base_str payload)
         s->slots = get_u32(m, "slots");
         s->active = get_u32(m, "active");
         s->queued = get_u32(m, "queued");
-        s->figures = (struct gw_engine_figures){.expected_wait_ms = get_u64(m, "expected_wait_ms"),
-                                                .cache_tokens = get_u64(m, "cache_tokens"),
-                                                .cache_used = get_u64(m, "cache_used"),
-                                                .cache_kept = get_u64(m, "cache_kept"),
-                                                .prefix_asked = get_u64(m, "prefix_asked"),
-                                                .prefix_hit = get_u64(m, "prefix_hit"),
-                                                .evicted = get_u64(m, "evicted"),
-                                                .preempted = get_u64(m, "preempted")};
+        s->figures =
+            (struct gw_engine_figures){.expected_wait_ms = get_u64(m, "expected_wait_ms"),
+                                       .cache_tokens = get_u64(m, "cache_tokens"),
+                                       .cache_used = get_u64(m, "cache_used"),
+                                       .cache_kept = get_u64(m, "cache_kept"),
+                                       .prefix_asked = get_u64(m, "prefix_asked"),
+                                       .prefix_hit = get_u64(m, "prefix_hit"),
+                                       .evicted = get_u64(m, "evicted"),
+                                       .preempted = get_u64(m, "preempted"),
+                                       .experts_on_device = get_u64(m, "experts_on_device"),
+                                       .pairs_on_device = get_u64(m, "pairs_on_device"),
+                                       .pairs_on_cpu = get_u64(m, "pairs_on_cpu"),
+                                       .pairs_sent = get_u64(m, "pairs_sent"),
+                                       .expert_moves = get_u64(m, "expert_moves"),
+                                       .moved_bytes = get_u64(m, "moved_bytes"),
+                                       .sent_bytes = get_u64(m, "sent_bytes")};
         l->n_models = i + 1;
     }
     json_decref(doc);

@@ -71,6 +71,9 @@ struct gw_engine_figures {
     uint64_t expected_wait_ms;
     uint64_t cache_tokens, cache_used, cache_kept;         /* now */
     uint64_t prefix_asked, prefix_hit, evicted, preempted; /* since the engine started */
+    /* experts on a GPU; the rest since the engine started */
+    uint64_t experts_on_device, pairs_on_device, pairs_on_cpu, pairs_sent;
+    uint64_t expert_moves, moved_bytes, sent_bytes;
 };
 /* All zero while nothing is known. */
 struct gw_engine_figures gw_engine_link_figures(const struct gw_engine_link *l, const char *model);

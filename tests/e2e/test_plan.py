@@ -153,7 +153,7 @@ def test_says_what_it_is(models):
     assert err == "" and "not yet run on hardware" in json.loads(out)["note"]
 
 
-@pytest.mark.parametrize("args", [[], ["--gpu"], ["--gpu", "voodoo2"], ["--gpu", "h100x0"], ["--gpu", "h100x17"],
+@pytest.mark.parametrize("args", [["--gpu"], ["--gpu", "voodoo2"], ["--gpu", "h100x0"], ["--gpu", "h100x17"],
                                   ["--gpu", ""], ["--gpu", "h100", "--split", "rows"], ["--gpu", "h100", "--context", "0"],
                                   ["--gpu", "h100", "--experts"], ["--gpu", "h100", "--pcie", "-1"], ["--gpu", "x2"],
                                   ["--gpu", "h100", "more"]])

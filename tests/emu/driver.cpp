@@ -126,6 +126,7 @@ void emu_read_environment(void)
     emu.memory = (size_t)number("WEIR_EMU_MEMORY_MIB", 16384) << 20;
     emu.shared_max = arch == 80 ? 163u << 10 : arch == 90 || arch == 100 ? 227u << 10 : 99u << 10;
     emu.fail_at = number("WEIR_EMU_FAIL", 0);
+    emu.mbs = number("WEIR_EMU_MBS", 1000000);
     emu_state = (uint32_t)(emu.seed * 2654435761u) | 1;
     for (int i = 0; i < 8; i++)
         emu_rnd();
@@ -435,7 +436,17 @@ eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
         *value = (int)emu.shared_max;
         break;
     case ENG_CU_ATTR_INTEGRATED:
+    case ENG_CU_ATTR_PCI_BUS: /* there is none: nobody finds a link of it */
         *value = 0;
+        break;
+    case ENG_CU_ATTR_PCI_DOMAIN:
+        *value = 0xffff;
+        break;
+    case ENG_CU_ATTR_MEMORY_BUS_BITS:
+        *value = 8000;
+        break;
+    case ENG_CU_ATTR_MEMORY_CLOCK_KHZ: /* two transfers a tick */
+        *value = (int)(emu.mbs / 2);
         break;
     default:
         *value = 1;

@@ -37,6 +37,7 @@ struct emu_device {
     int major, minor;  /* WEIR_EMU_ARCH: 86 */
     size_t memory;     /* WEIR_EMU_MEMORY_MIB, of each */
     size_t shared_max; /* of a block, static and dynamic; follows from the architecture */
+    long mbs;          /* WEIR_EMU_MBS: 1000000 */
     long fail_at;      /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
     const char *trace; /* WEIR_EMU_COUNTS: file for the counts of launches */
 };

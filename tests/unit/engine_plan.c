@@ -105,7 +105,7 @@ static void test_edges(void **state)
     assert_true(p.step[0].tok_s == 0);
     p = plan(&f, fixed);
     assert_int_equal(p.fit, ENG_PLAN_HYBRID);
-    assert_int_equal(p.would, ENG_AUTO_HYBRID);
+    assert_int_equal(p.would, ENG_AUTO_CPU); /* handing over costs more than reading so little */
     assert_int_equal(p.on_gpu, 0);
     assert_true(p.hit == 0);
     assert_true(p.step[0].host > 0 && p.step[2].host > p.step[0].host);
@@ -313,6 +313,59 @@ static void test_auto_and_host(void **state)
     unload(&f);
 }
 
+/* device: auto weighs the CPU: what tips it is bandwidth, PCIe, and how much there is to read. */
+static void test_weighed(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/qwen3moe.gguf");
+    struct eng_plan p;
+    for (uint32_t l = 0; l < f.z.n_layer; l++) { /* a model of gigabytes of the same shape */
+        f.z.layers[l].dense *= 4096;
+        f.z.layers[l].experts *= 4096;
+    }
+    f.z.dense *= 4096;
+    f.z.experts *= 4096;
+    f.z.head *= 4096;
+    struct eng_plan_ask ask = ask_of(80ull << 30, 1);
+    ask.parallel = 1; /* as step[0] is */
+    eng_plan(&f.z, &ask, &p);
+    uint64_t half = f.z.dense + p.cache + RESERVE + f.z.experts / 2;
+    assert_int_equal(p.would, ENG_AUTO_CUDA);
+    assert_true(p.weigh.gpu_tok_s > 0 && p.weigh.gpu_tok_s < p.step[0].tok_s);
+    assert_true(p.weigh.cpu_tok_s > 0 && p.weigh.cpu_tok_s < p.step[0].cpu_s);
+    double alone = p.weigh.cpu_tok_s;
+    ask.gpu[0].bytes = half;
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.fit, ENG_PLAN_HYBRID);
+    assert_int_equal(p.would, ENG_AUTO_HYBRID);
+    assert_true(fabs(p.weigh.cpu_tok_s - alone) < 1e-6 * alone && p.weigh.gpu_tok_s > alone);
+    double fast = p.weigh.gpu_tok_s;
+    ask.gpu[0].pcie_bytes_s = 1e4; /* a link that takes as long as the experts themselves */
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.weigh.gpu_tok_s < fast);
+    assert_int_equal(p.would, ENG_AUTO_CPU);
+    ask.gpu[0].pcie_bytes_s = 3e10;
+    ask.gpu[0].bytes_s = 1e9; /* a card slower than the host's memory */
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.would, ENG_AUTO_CPU);
+    ask.gpu[0].bytes = 80ull << 30; /* even if everything fits there */
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.fit, ENG_PLAN_ALL);
+    assert_int_equal(p.would, ENG_AUTO_CPU);
+    ask.gpu[0].bytes_s = 0; /* not known: it goes where it fits */
+    eng_plan(&f.z, &ask, &p);
+    assert_int_equal(p.would, ENG_AUTO_CUDA);
+    assert_true(p.weigh.gpu_tok_s == 0);
+    /* a cache that is bounded takes less */
+    ask.parallel = 8;
+    eng_plan(&f.z, &ask, &p);
+    uint64_t whole = p.cache;
+    ask.cache_tokens = (uint64_t)ask.context * 2;
+    eng_plan(&f.z, &ask, &p);
+    assert_true(p.cache < whole / 3 && p.cache > whole / 5);
+    unload(&f);
+}
+
 static void test_cards(void **state)
 {
     (void)state;
@@ -369,8 +422,8 @@ int main(void)
         cmocka_unit_test(test_dense),         cmocka_unit_test(test_several),
         cmocka_unit_test(test_windows),       cmocka_unit_test(test_latent),
         cmocka_unit_test(test_hot),           cmocka_unit_test(test_prompt),
-        cmocka_unit_test(test_auto_and_host), cmocka_unit_test(test_cards),
-        cmocka_unit_test(test_counts_file),
+        cmocka_unit_test(test_auto_and_host), cmocka_unit_test(test_weighed),
+        cmocka_unit_test(test_cards),         cmocka_unit_test(test_counts_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -386,12 +386,17 @@ static void test_status(void **state)
         "{\"models\":[{\"name\":\"x\",\"ready\":false},{\"name\":\"m\",\"ready\":true,"
         "\"slots\":4,\"active\":2,\"queued\":9,\"context\":4096,\"expected_wait_ms\":5,"
         "\"cache_tokens\":16384,\"cache_used\":640,\"cache_kept\":128,\"prefix_asked\":90,"
-        "\"prefix_hit\":-7,\"evicted\":64,\"preempted\":3}]}");
+        "\"prefix_hit\":-7,\"evicted\":64,\"preempted\":3,\"experts_on_device\":9,"
+        "\"pairs_on_device\":700,\"pairs_on_cpu\":300,\"pairs_sent\":50,\"expert_moves\":4,"
+        "\"moved_bytes\":4096,\"sent_bytes\":8192}]}");
     turns(2);
     struct gw_engine_figures f = gw_engine_link_figures(link_, "m");
     assert_int_equal(f.expected_wait_ms, 5);
     assert_true(f.cache_tokens == 16384 && f.cache_used == 640 && f.cache_kept == 128);
     assert_true(f.prefix_asked == 90 && f.prefix_hit == 0 && f.evicted == 64 && f.preempted == 3);
+    assert_true(f.experts_on_device == 9 && f.pairs_on_device == 700 && f.pairs_on_cpu == 300);
+    assert_true(f.pairs_sent == 50 && f.expert_moves == 4);
+    assert_true(f.moved_bytes == 4096 && f.sent_bytes == 8192);
     assert_int_equal(gw_engine_link_figures(link_, "x").cache_tokens, 0);
     assert_true(gw_engine_link_ready(link_, "m", &queued, &active, &slots));
     assert_int_equal(queued, 9);

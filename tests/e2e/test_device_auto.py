@@ -1,0 +1,164 @@
+"""Goal: `device: auto` does what `weir model plan` says, and says why in one line: for every way in which a GPU can be
+missing, too small, or slower than the CPU; and with experts on both sides the engine can be killed while they move.
+
+Method: the emulated device in libcuda's place. As the driver's own library (a link named libcuda.so.1 in front of the
+loader's path) for what is found before any kernel is looked for; by WEIR_CUDA_LIBRARY, which `auto` takes instead, for
+what comes behind. `weir serve`, `weir model run` and `weir model plan` as a user types them.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import harness
+import pytest
+
+MODEL = os.path.abspath("tests/vectors/models/qwen3moe.gguf")
+SMALL = "context: 128, slots: 2"
+
+
+def library(weir):
+    path = os.path.join(os.path.dirname(weir), "tests", "libweir-emu.so")
+    assert os.path.exists(path), "make emulator"
+    return path
+
+
+def has_gpu():
+    return os.path.exists("/proc/driver/nvidia/version")
+
+
+def run(weir, *args, env=None, rc=0):
+    done = subprocess.run([weir, "model", *map(str, args)], capture_output=True, text=True, check=False, timeout=120,
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == rc, done.stderr
+    return done
+
+
+def told(g):
+    with open(g.log_path, encoding="utf-8") as f:
+        return [r for r in f if re.search(r"home: on ", r)]
+
+
+def text_of(g):
+    status, _, answer = g.chat("abc", model="local/home", temperature=0, max_tokens=4)
+    assert status == 200, answer
+    return answer["choices"][0]["message"].get("content")
+
+
+def driver_env(weir, folder, **more):
+    """The emulated device as this machine's driver."""
+    link = os.path.join(folder, "libcuda.so.1")
+    if not os.path.exists(link):
+        os.symlink(library(weir), link)
+    return {"LD_LIBRARY_PATH": str(folder), **more}
+
+
+MISSING = [
+    ({"WEIR_EMU_DEVICES": "0"}, "there is an NVIDIA driver, but no device that it can use"),
+    ({"WEIR_EMU_DRIVER": "11080"}, "the NVIDIA driver is too old: it speaks CUDA 11.8, this build needs"),
+    ({"WEIR_EMU_ARCH": "75"}, "has compute capability 7.5; this build has kernels for 8.0 and later"),
+]
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+@pytest.mark.parametrize("env,sentence", [({}, "no NVIDIA driver (libcuda.so.1 was not found)"), *MISSING])
+def test_what_is_missing_is_one_sentence_and_the_cpu_takes_over(tmp_path, weir, env, sentence):
+    if env:
+        env = driver_env(weir, tmp_path, **env)
+    done = run(weir, "run", MODEL, "-p", "abc", "-n", 2, "--device", "auto", env=env)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("on the CPU: ") and sentence in lines[0], lines
+    assert done.stdout.strip() != ""
+    done = run(weir, "plan", MODEL, env=env, rc=1)
+    answer = json.loads(done.stdout)
+    assert answer["auto"]["device"] == "cpu" and sentence in answer["auto"]["why"]
+    assert answer["gpu"] is None and sentence in done.stderr
+    done = run(weir, "run", MODEL, "-p", "abc", "-n", 2, "--device", "cuda", env=env, rc=2)
+    assert done.stderr.count("\n") == 1 and sentence in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(has_gpu(), reason="this machine has a GPU")
+def test_serve_says_it_too(tmp_path, weir):
+    env = driver_env(weir, tmp_path, **MISSING[0][0])
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="auto", env=env)
+    rows = told(g)
+    assert len(rows) == 1 and "on the CPU: " + MISSING[0][1] in rows[0], rows
+    assert text_of(g) is not None
+    g.kill()
+    g = harness.Gateway(str(tmp_path / "gw2"), weir, model=MODEL, model_extra=SMALL, device="cuda", env=env,
+                        start=False)
+    g.key = g.new_key("tests")
+    try:
+        g.start(timeout_s=5)
+    except Exception:  # as configured: no CPU in its place
+        pass
+    harness.wait_for("the reason", lambda: "cannot be used: " + MISSING[0][1] in open(g.log_path).read(), 20)
+    assert g.chat("abc", model="local/home")[0] == 503
+    g.kill()
+
+
+def emulated(weir, **more):
+    return {"WEIR_CUDA_LIBRARY": library(weir), **more}
+
+
+def between(weir):
+    """Memory in MiB of an emulated card that takes some of the experts and not all, as the plan says."""
+    for mib in range(513, 530):
+        done = run(weir, "plan", MODEL, "--context", 128, "--parallel", 2, "--gpu", mib << 20, "--bandwidth", 1000)
+        answer = json.loads(done.stdout)
+        if answer["fits"] == "hybrid" and answer["experts"]["per_layer_on_gpu"] > 0:
+            return mib, answer["experts"]["per_layer_on_gpu"]
+    pytest.fail("no size of card splits this model")
+    return None
+
+
+CASES = [  # what the device is, what is taken, words of the line
+    ({}, "cuda", "whole; bounds of 2 at once: "),
+    ({"WEIR_EMU_MEMORY_MIB": "100"}, "cpu", "has 100 MiB free, and 41"),
+    ({"WEIR_EMU_MBS": "10"}, "cpu", "would be slower; bounds of 2 at once: "),
+]
+
+
+@pytest.mark.parametrize("env,device,words", CASES)
+def test_plan_and_serve_agree(tmp_path, weir, env, device, words):
+    env = emulated(weir, **env)
+    plan = json.loads(run(weir, "plan", MODEL, "--context", 128, "--parallel", 2, env=env,
+                          rc=1 if "WEIR_EMU_MEMORY_MIB" in env else 0).stdout)
+    assert plan["auto"]["device"] == device and words in plan["auto"]["why"], plan["auto"]
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="auto", env=env)
+    rows = told(g)
+    assert len(rows) == 1 and words in rows[0], rows
+    if "bounds" in words:
+        assert "GB/s by its driver" in rows[0] and "GB/s assumed" in rows[0] and "GB/s measured" in rows[0]
+        assert ("on the CPU: " in rows[0]) == (device == "cpu")
+    text_of(g)
+    g.kill()
+
+
+def figures(g, name):
+    text = g.get("/metrics", port=g.admin_port)[2].decode()
+    return {m.group(1): float(m.group(2)) for m in re.finditer(rf"^{name}\{{([^}}]*)\}} (\S+)$", text, re.M)}
+
+
+def test_hybrid_as_planned_and_killed_while_experts_move(tmp_path, weir):
+    mib, experts = between(weir)
+    env = emulated(weir, WEIR_EMU_MEMORY_MIB=str(mib))
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="auto", env=env)
+    rows = told(g)
+    assert len(rows) == 1 and f"with {experts} of 12 experts of each layer" in rows[0], rows
+    first = text_of(g)
+    harness.wait_for("figures", lambda: figures(g, "weir_engine_expert_pairs_total").get(
+        'model="home",where="device"', 0) > 0, 10)
+    at = figures(g, "weir_engine_experts_on_device")
+    assert list(at.values()) == [experts], at
+    for i in range(6):  # until experts have moved
+        g.chat("abcabc"[i % 3:] + str(i), model="local/home", temperature=0, max_tokens=12)
+        if sum(figures(g, "weir_engine_expert_moves_total").values()) > 0:
+            break
+    before = g.pids()["engine"]
+    os.kill(before, signal.SIGKILL)
+    harness.wait_for("another engine", lambda: g.pids().get("engine", before) != before, 30)
+    harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 60)
+    assert text_of(g) == first
+    g.kill()
