@@ -233,7 +233,7 @@ struct eng_model {
     const struct eng_ops *ops;
     void *dev; /* the table's own state of the device */
     struct eng_model_opts opts;
-    bool kv_f32;        /* of the options */
+    bool kv_f32;                   /* of the options */
     bool split_experts, split_fit; /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
     char cublas_says[192]; /* eng_model_cublas() */

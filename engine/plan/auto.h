@@ -37,7 +37,7 @@ struct eng_auto {
     enum eng_plan_auto would;
     struct eng_machine machine;
     struct eng_plan plan; /* fit NONE and zeros without a device */
-    char line[1024];       /* "on ..., because": for a log */
+    char line[1024];      /* "on ..., because": for a log */
 };
 /* BASE_EINVAL, BASE_ENOENT, ...: the file cannot be read. Blocks for up to seconds. */
 enum base_status eng_auto_choose(const struct eng_auto_ask *ask, struct eng_auto *out,

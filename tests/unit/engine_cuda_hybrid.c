@@ -155,6 +155,8 @@ static void run_fixture(const char *dir, const char *name)
     use = use_of(m, n / 2);
     assert_true(use.on_cpu > 0 && use.on_device > 0 && use.sent == 0);
     uint64_t before = use.moves;
+    if (getenv("WEIR_CUDA_ALL"))
+        together(&f, m, &p, 8, p.n > 8 ? p.n - 3 : 1, true, &b);
     together(&f, m, &p, 1, 16, true, &b);
     greedy(&f, m, &p, quantised ? 0.02 : f.tolerance);
     assert_true(use_of(m, n / 2).moves > before + p.n - 16);
