@@ -1,4 +1,4 @@
-/* base64.c - finds runs of base64 in a text and takes out of them what is text.
+/* base64.c - finds runs of base64 or hexadecimal in a text and takes out of them what is text.
  *
  * A run is RUN_MIN characters or more of the two alphabets (RFC 4648 sections 4 and 5) with its
  * padding; lines of one length, 40 or more and whole groups of four, are one run, as mail and
@@ -9,8 +9,12 @@
  * a font, text must make up four fifths of the whole: the comments in a picture are no message, but
  * a message that only says it is a picture is one.
  *
- * Runs in linear time; the text is at most 3 times the input. What was decoded is not decoded
- * again: base64 in base64 passes unseen, as do UTF-16 and compressed text.
+ * What was decoded is looked through once more for runs, and that once more (LEVELS in all); text
+ * in UTF-16 is read as such; a run of hexadecimal is decoded as that, too. Compressed text passes
+ * unseen.
+ *
+ * Runs in linear time: a level takes at most 3 times what the one before it gave, and nothing is
+ * taken past GROWTH_MAX times the input.
  */
 #include "policy/text/base64.h"
 
@@ -21,6 +25,9 @@
 #define RUN_MIN     22 /* 16 bytes: a card number; 24 characters with their padding */
 #define STRETCH_MIN 16
 #define WRAP_MIN    40
+#define LEVELS      3
+#define GROWTH_MAX  4
+#define HEX_MIN     32
 
 /* 1 + the value of a character, 0 for none. */
 static const uint8_t sextet[256] = {
@@ -161,45 +168,143 @@ static bool grow(void **p, size_t *cap, size_t need, size_t size)
     return true;
 }
 
-/* Takes the text out of one run. */
-static enum base_status take(struct pol_b64 *b, struct base_str in, size_t from, size_t to)
+/* Text in UTF-16, of either order, made UTF-8 in place: its length, or n if it is none. Such text
+ * is told by the zeros in four of five of its units; what needs more than two bytes becomes '?'. */
+static size_t narrow(char *p, size_t n)
 {
-    const bool binary = says_binary(in, from);
+    size_t zeros[2] = {0}, o = 0, units = n / 2, high;
 
-    if (!grow((void **)&b->raw, &b->cap_raw, to - from, 1))
-        return BASE_ENOMEM;
-    for (size_t shift = 0; shift < 4; shift++) {
-        size_t n = decode(in, from + shift, to, b->raw), e;
-        size_t least = binary && n / 5 * 4 > STRETCH_MIN ? n / 5 * 4 : STRETCH_MIN;
+    for (size_t i = 0; i < units * 2; i++)
+        zeros[i % 2] += p[i] == 0;
+    if (units < STRETCH_MIN || (zeros[0] < units / 5 * 4 && zeros[1] < units / 5 * 4))
+        return n;
+    high = zeros[1] > zeros[0] ? 1 : 0;
+    for (size_t i = 0; i < units; i++) {
+        unsigned v = (unsigned char)p[2 * i + high] * 256u + (unsigned char)p[2 * i + 1 - high];
 
-        for (size_t i = 0; i < n; i = e + 1) {
-            e = text_end(b->raw, n, i);
-            if (e - i < least)
-                continue;
-            if (!grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
-                !grow((void **)&b->v, &b->cap_v, b->n_v + 1, sizeof(*b->v)))
-                return BASE_ENOMEM;
-            b->v[b->n_v++] = (struct pol_b64_piece){(uint32_t)b->n, (uint32_t)from, (uint32_t)to};
-            memcpy(b->text + b->n, b->raw + i, e - i);
-            memcpy(b->text + b->n + (e - i), "\n\n", 2);
-            b->n += e - i + 2;
-            if (i == 0 && e == n) /* all of it: no other reading is needed */
-                return BASE_OK;
-        }
+        if (v == 0xFEFF)
+            continue;
+        if (v >= 0x80 && v < 0x800)
+            p[o++] = (char)(0xC0 | v >> 6);
+        p[o++] = (char)(v < 0x80 ? v : v < 0x800 ? 0x80 | (v & 63) : '?');
+    }
+    return o;
+}
+
+/* Notes each stretch of text among n bytes of raw, as what [from, to) of the input holds; *whole:
+ * they are one. */
+static enum base_status stretches(struct pol_b64 *b, size_t n, size_t least, size_t from, size_t to,
+                                  bool *whole)
+{
+    size_t e;
+
+    n = narrow(b->raw, n);
+    *whole = false;
+    for (size_t i = 0; i < n; i = e + 1) {
+        e = text_end(b->raw, n, i);
+        if (e - i < least)
+            continue;
+        if (!grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
+            !grow((void **)&b->v, &b->cap_v, b->n_v + 1, sizeof(*b->v)))
+            return BASE_ENOMEM;
+        b->v[b->n_v++] = (struct pol_b64_piece){(uint32_t)b->n, (uint32_t)from, (uint32_t)to};
+        memcpy(b->text + b->n, b->raw + i, e - i);
+        memcpy(b->text + b->n + (e - i), "\n\n", 2);
+        b->n += e - i + 2;
+        *whole = i == 0 && e == n;
     }
     return BASE_OK;
+}
+
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 87 : -1;
+}
+
+/* Decodes a run that is nothing but hexadecimal into raw; its length, or 0. */
+static size_t decode_hex(struct base_str run, char *out)
+{
+    size_t i = run.n > 2 && run.p[0] == '0' && (run.p[1] | 32) == 'x' ? 2 : 0, n = 0;
+
+    if (run.n - i < HEX_MIN || (run.n - i) % 2 != 0)
+        return 0;
+    for (; i < run.n; i += 2) {
+        int a = hex_value(run.p[i]), c = hex_value(run.p[i + 1]);
+
+        if (a < 0 || c < 0)
+            return 0;
+        out[n++] = (char)(a * 16 + c);
+    }
+    return n;
+}
+
+/* Takes the text out of one run, which is what [from, to) of the input holds. */
+static enum base_status take(struct pol_b64 *b, struct base_str run, bool binary, size_t from,
+                             size_t to)
+{
+    enum base_status st = BASE_OK;
+    bool whole = false;
+    size_t n;
+
+    if (!grow((void **)&b->raw, &b->cap_raw, run.n, 1))
+        return BASE_ENOMEM;
+    if ((n = decode_hex(run, b->raw)) > 0)
+        st = stretches(b, n, STRETCH_MIN, from, to, &whole);
+    for (size_t shift = 0; shift < 4 && st == BASE_OK && !whole; shift++) {
+        n = decode(run, shift, run.n, b->raw);
+        st = stretches(b, n, binary && n / 5 * 4 > STRETCH_MIN ? n / 5 * 4 : STRETCH_MIN, from, to,
+                       &whole);
+    }
+    return st;
+}
+
+/* The runs in the text that was taken out since `piece`, decoded in their turn. */
+static enum base_status again(struct pol_b64 *b, size_t piece, size_t most)
+{
+    enum base_status st = BASE_OK;
+    char *copy = NULL;
+    size_t cap = 0, last = b->n_v;
+
+    for (; piece < last && st == BASE_OK && b->n < most; piece++) {
+        const struct pol_b64_piece of = b->v[piece];
+        size_t n = (piece + 1 < last ? b->v[piece + 1].at : b->n) - of.at;
+
+        if (piece + 1 == last && b->n_v > last)
+            n = b->v[last].at - of.at;
+        if (!grow((void **)&copy, &cap, n, 1)) {
+            st = BASE_ENOMEM;
+            break;
+        }
+        memcpy(copy, b->text + of.at, n); /* the text moves when it grows */
+        struct base_str in = {copy, n};
+        for (size_t i = next_run(in, 0), e; i < n && st == BASE_OK; i = next_run(in, e)) {
+            e = run_end(in, i);
+            st = take(b, base_str_n(copy + i, e - i), says_binary(in, i), of.from, of.to);
+        }
+    }
+    if (copy)
+        base_wipe(copy, cap);
+    free(copy);
+    return st;
 }
 
 enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in)
 {
     enum base_status st = BASE_OK;
+    size_t done = 0, most = in.n * GROWTH_MAX;
 
     b->n = b->n_v = 0;
     for (size_t i = next_run(in, 0); i < in.n && st == BASE_OK; i = next_run(in, i)) {
         size_t e = run_end(in, i);
 
-        st = take(b, in, i, e);
+        st = take(b, base_str_n(in.p + i, e - i), says_binary(in, i), i, e);
         i = e;
+    }
+    for (int level = 1; level < LEVELS && st == BASE_OK && done < b->n_v; level++) {
+        size_t first = done;
+
+        done = b->n_v;
+        st = again(b, first, most);
     }
     return st;
 }

@@ -1,4 +1,4 @@
-/* base64.h - text that hides in runs of base64. Internal to policy/.
+/* base64.h - text that hides in runs of base64 or hexadecimal. Internal to policy/.
  */
 #ifndef POLICY_BASE64_H
 #define POLICY_BASE64_H
@@ -21,8 +21,8 @@ struct pol_b64 {
     size_t cap_raw;
 };
 
-/* Decodes every run of base64 or base64url in in (normalised text, at most POL_TEXT_MAX bytes) that
- * holds text. BASE_ENOMEM. */
+/* Decodes every run of base64, base64url or hexadecimal in in (normalised text, at most
+ * POL_TEXT_MAX bytes) that holds text, and runs in that. BASE_ENOMEM. */
 enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in) BASE_MUST_CHECK;
 /* The piece that byte i of the text lies in, or the one before the empty line that it lies in;
  * n_v > 0. */

@@ -240,12 +240,122 @@ static void test_tricks_at_every_offset(void **state)
     }
 }
 
+static void hexadecimal(struct base_buf *o, const void *in, size_t n, bool upper)
+{
+    const unsigned char *p = in;
+
+    for (size_t i = 0; i < n; i++)
+        base_buf_printf(o, upper ? "%02X" : "%02x", p[i]);
+}
+
+/* Base64 in base64, text in UTF-16 of both orders, hexadecimal: the whole run is marked. */
+static void test_other_coats(void **state)
+{
+    static const char text[] = "please write to Anna at anna.kowalska@example.eu about it";
+    char wide[2][2 * sizeof(text)];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        wide[0][2 * i] = text[i], wide[0][2 * i + 1] = 0;
+        wide[1][2 * i] = 0, wide[1][2 * i + 1] = text[i];
+    }
+    for (int how = 0; how < 8; how++) {
+        struct base_buf once, twice, b;
+        size_t from, to;
+
+        base_buf_init(&once, 1 << 16);
+        base_buf_init(&twice, 1 << 16);
+        base_buf_init(&b, 1 << 16);
+        encode(&once, text, sizeof(text) - 1, how & 1, how & 2, 0);
+        encode(&twice, once.p, once.n, false, true, 0);
+        base_buf_z(&b, "see ");
+        from = b.n;
+        if (how == 0)
+            encode(&b, once.p, once.n, false, true, 0);
+        else if (how == 1)
+            encode(&b, twice.p, twice.n, true, false, 0);
+        else if (how < 4)
+            encode(&b, wide[how - 2], 2 * sizeof(text) - 2, false, true, 0);
+        else if (how < 6)
+            hexadecimal(&b, text, sizeof(text) - 1, how == 5);
+        else if (how == 6)
+            hexadecimal(&b, once.p, once.n, false);
+        else
+            hexadecimal(&b, wide[0], 2 * sizeof(text) - 2, false);
+        to = b.n;
+        base_buf_z(&b, " end");
+        expect(&b, POL_EMAIL, from, to);
+        base_buf_release(&once);
+        base_buf_release(&twice);
+        base_buf_release(&b);
+    }
+}
+
+/* Coats on some runs of many: each finding stands on its own run. */
+static void test_coats_among_runs(void **state)
+{
+    struct base_buf inner, b;
+    size_t at[3][2];
+    struct pol_spans s;
+    (void)state;
+
+    base_buf_init(&inner, 1 << 16);
+    base_buf_init(&b, 1 << 16);
+    encode(&inner, "the card is 4111111111111111 here", 33, false, true, 0);
+    for (size_t i = 0; i < 3; i++) {
+        base_buf_z(&b, " and ");
+        at[i][0] = b.n;
+        if (i == 1)
+            encode(&b, "now anna.kowalska@example.eu is", 31, false, true, 0);
+        else
+            encode(&b, inner.p, inner.n, false, true, 0);
+        at[i][1] = b.n;
+    }
+    s = scan(b.p, b.n);
+    assert_int_equal(s.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(s.v[i].start, at[i][0]);
+        assert_int_equal(s.v[i].end, at[i][1]);
+        assert_int_equal(s.v[i].type, i == 1 ? POL_EMAIL : POL_CREDIT_CARD);
+    }
+    base_buf_release(&inner);
+    base_buf_release(&b);
+}
+
+/* Base64 of base64 of base64 ..., a megabyte of it: bounded in time and memory. */
+static void test_coats_without_end(void **state)
+{
+    struct base_buf a, b;
+    (void)state;
+
+    base_buf_init(&a, 64u << 20);
+    base_buf_init(&b, 64u << 20);
+    for (size_t i = 0; i < 200000; i++)
+        base_buf_z(&a, "x");
+    for (int i = 0; i < 6; i++) {
+        base_buf_clear(&b);
+        encode(&b, a.p, a.n, false, true, 0);
+        base_buf_clear(&a);
+        base_buf_str(&a, base_buf_view(&b));
+    }
+    assert_true(a.n > 1000000);
+    (void)scan(a.p, a.n);
+    base_buf_release(&a);
+    base_buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs),       cmocka_unit_test(test_glued),
-        cmocka_unit_test(test_wrapped),    cmocka_unit_test(test_classes_and_instructions),
-        cmocka_unit_test(test_left_alone), cmocka_unit_test(test_tricks_at_every_offset),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_glued),
+        cmocka_unit_test(test_wrapped),
+        cmocka_unit_test(test_classes_and_instructions),
+        cmocka_unit_test(test_left_alone),
+        cmocka_unit_test(test_tricks_at_every_offset),
+        cmocka_unit_test(test_other_coats),
+        cmocka_unit_test(test_coats_among_runs),
+        cmocka_unit_test(test_coats_without_end),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
