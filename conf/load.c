@@ -146,7 +146,7 @@ static const char defaults_yaml[] =
     "    total_s: 600                # a whole request\n"
     "    drain_s: 10                 # after SIGTERM\n"
     "engine:                         # where there is one\n"
-    "  device: auto                  # auto | cpu | cuda; auto: cuda where it can, else cpu\n"
+    "  device: auto                  # auto | cpu | cuda; auto: a GPU that is worth it, else cpu\n"
     "  cublas: auto                  # auto | off | required; of a GPU: docs/cuda.md\n"
     "  threads: auto                 # one a core\n"
     "  queue: 64                     # waiting requests a model\n"

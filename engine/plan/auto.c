@@ -148,7 +148,7 @@ void eng_auto_say(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask
     if (p->weigh.gpu_tok_s > 0)
         snprintf(bounds, sizeof(bounds),
                  "bounds of %u at once: %.0f tok/s with it, %.0f with the CPU alone (memory of the "
-                 "device %.3g GB/s %s, PCIe %.3g GB/s %s, memory of the host %.3g GB/s %s)",
+                 "device %.4g GB/s %s, PCIe %.4g GB/s %s, memory of the host %.1f GB/s %s)",
                  ask->parallel, p->weigh.gpu_tok_s, p->weigh.cpu_tok_s, m->gpu.bytes_s / 1e9,
                  m->gpu_how, m->gpu.pcie_bytes_s / 1e9, m->pcie_how, m->cpu_bytes_s / 1e9,
                  m->cpu_how);

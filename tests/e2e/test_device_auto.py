@@ -9,6 +9,8 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 
 import harness
@@ -103,12 +105,15 @@ def emulated(weir, **more):
 
 
 def between(weir):
-    """Memory in MiB of an emulated card that takes some of the experts and not all, as the plan says."""
-    for mib in range(513, 530):
-        done = run(weir, "plan", MODEL, "--context", 128, "--parallel", 2, "--gpu", mib << 20, "--bandwidth", 1000)
-        answer = json.loads(done.stdout)
-        if answer["fits"] == "hybrid" and answer["experts"]["per_layer_on_gpu"] > 0:
-            return mib, answer["experts"]["per_layer_on_gpu"]
+    """Memory in MiB of an emulated card, and a context, with which some of the experts fit and not all, as the plan
+    says; and how many."""
+    for mib in range(513, 518):
+        for context in range(512, 1025, 64):
+            done = subprocess.run([weir, "model", "plan", MODEL, "--context", str(context), "--parallel", "2", "--gpu",
+                                   str(mib << 20), "--bandwidth", "1000", "--json"], capture_output=True, check=False)
+            answer = json.loads(done.stdout)
+            if answer["fits"] == "hybrid" and 2 <= answer["experts"]["per_layer_on_gpu"] <= 8:
+                return mib, context, answer["experts"]["per_layer_on_gpu"]
     pytest.fail("no size of card splits this model")
     return None
 
@@ -142,9 +147,10 @@ def figures(g, name):
 
 
 def test_hybrid_as_planned_and_killed_while_experts_move(tmp_path, weir):
-    mib, experts = between(weir)
+    mib, context, experts = between(weir)
     env = emulated(weir, WEIR_EMU_MEMORY_MIB=str(mib))
-    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="auto", env=env)
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=f"context: {context}, slots: 2",
+                        device="auto", env=env)
     rows = told(g)
     assert len(rows) == 1 and f"with {experts} of 12 experts of each layer" in rows[0], rows
     first = text_of(g)
@@ -156,9 +162,23 @@ def test_hybrid_as_planned_and_killed_while_experts_move(tmp_path, weir):
         g.chat("abcabc"[i % 3:] + str(i), model="local/home", temperature=0, max_tokens=12)
         if sum(figures(g, "weir_engine_expert_moves_total").values()) > 0:
             break
+    else:
+        pytest.fail("no expert has moved")
+    assert figures(g, "weir_engine_expert_bytes_total")['model="home",for="moves"'] > 0
+    # a client that goes away in the middle of its answer costs nobody else anything
+    with socket.create_connection(("127.0.0.1", g.port)) as raw, \
+            ssl.create_default_context(cafile=g.certificate).wrap_socket(raw, server_hostname="localhost") as s:
+        body = json.dumps({"model": "local/home", "stream": True, "max_tokens": 100, "temperature": 0,
+                           "messages": [{"role": "user", "content": "abcabc"}]})
+        s.sendall((f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {g.key}\r\n"
+                   f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode())
+        assert s.recv(15).startswith(b"HTTP/1.1 200")
+    harness.wait_for("the request to be cancelled",
+                     lambda: sum(figures(g, "weir_engine_active").values()) == 0, 30)
+    assert text_of(g) == first
     before = g.pids()["engine"]
     os.kill(before, signal.SIGKILL)
     harness.wait_for("another engine", lambda: g.pids().get("engine", before) != before, 30)
     harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 60)
     assert text_of(g) == first
-    g.kill()
+    assert g.stop() == 0  # with experts still under way, perhaps
