@@ -18,7 +18,7 @@ import tempfile
 
 DOC = "docs/cuda-tested.md"
 SCHEDULES = 5
-PROGRAMS = ("attend", "grouped", "heads", "index", "product", "route", "rows", "sample", "state")
+PROGRAMS = ("attend", "grouped", "heads", "index", "product", "route", "rows", "sample", "state", "blas")
 COLUMNS = (("0", "0 tokens"), ("1", "1 token"), ("most", "numbers up to its most"), ("ragged", "no multiple of a tile"),
            ("one", "all to one expert, others empty"), ("ties", "ties"), ("first", "length 1"), ("edge", "page edges"),
            ("far", "past 2^31 bytes"))
@@ -59,14 +59,18 @@ def applies(kernel, column):
         return k in ("route", "route_group", "index_choose", "sample")
     if column == "first":
         return k.startswith(("attend_", "heads_", "index_choose", "compress_", "delta_")) and \
-            k not in ("attend_join", "delta_gate") and "64x" not in k and "32x512" not in k
+            k not in ("attend_join", "delta_gate", "delta_pairs", "delta_chunk") and "64x" not in k and "32x512" not in k
     if column == "edge":
         return pages and k != "index_choose" or k == "attend_join"
     if column == "far":
         return product or (pages and k != "index_choose") or k in ("compress_ring", "delta_conv", "delta_step_128",
-                                                                   "delta_step_256", "delta_step_512")
+                                                                   "delta_step_256", "delta_step_512",
+                                                                   "delta_chunk")
+    if k.startswith("unpack_"):  # of weights alone
+        return column == "ragged"
     if column == "1":
-        return not k.startswith("tile_") and not re.match(r"attend_mma_(64x|32x)", k) and k not in ("index_f32",)
+        return not k.startswith("tile_") and not re.match(r"attend_mma_(64x|32x)", k) and \
+            k not in ("index_f32", "delta_pairs", "delta_chunk")
     return True
 
 
@@ -105,7 +109,7 @@ def cell(kernel, column, cases, numbers):
         wanted = [x for x in (1, 2, 8, 16, 64) if x <= most(kernel) and (x > 8 or not kernel.startswith("weir_tile_"))]
         if re.match(r"weir_attend_mma_(64x|32x)|weir_index_f32", kernel):
             wanted = [x for x in wanted if x > 1]
-        if re.match(r"weir_attend_mma_(64x128|64x256|32x512)", kernel):
+        if re.match(r"weir_attend_mma_(64x128|64x256|32x512)|weir_delta_(pairs|chunk)", kernel):
             wanted = [x for x in wanted if x >= 16]
         return str(min(len(n.get(x, ())) for x in wanted))
     return str(len(cases.get(kernel, {}).get(column, ())))

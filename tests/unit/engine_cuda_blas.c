@@ -42,6 +42,7 @@ struct plain {
 
 static struct plain make_plain(uint32_t rows, uint32_t n_in, uint32_t planes, bool bf16, float size)
 {
+    cuda_case(rows, "ragged");
     struct plain p = {.x = cuda_floats((size_t)rows * n_in, size)};
     uint32_t ld = (n_in + 31) / 32 * 32;
     for (uint32_t i = 0; i < n_in && rows > 2; i++) { /* rows that halves do not hold as they are */
@@ -136,6 +137,7 @@ static void one(uint32_t type, uint32_t n_in, uint32_t n_out, uint32_t rows, uin
     float *y = malloc((size_t)rows * ldy * sizeof(float));
     float *dy = cuda_put(NULL, (size_t)rows * ldy * sizeof(float));
     assert_non_null(y);
+    cuda_case(rows, "ragged");
     multiply(&w, &x, n_out, dy, ldy, each);
     struct weir_finish_args e = {.y = dy,
                                  .factor = x.a.factor,
@@ -242,14 +244,14 @@ static double activated(uint32_t act, double g, double u)
     return g / (1 + exp(-1.702 * g)) * (u + 1);
 }
 
-static void pair(uint32_t type, uint32_t act, bool bias)
+static void pair(uint32_t type, uint32_t act, bool bias, uint32_t rows)
 {
-    enum { N_IN = 96, N_OUT = 21, ROWS = 9 };
+    enum { N_IN = 96, N_OUT = 21 };
     struct weights w = make_weights(type, N_IN, N_OUT, 1, true, bias);
-    struct plain x = make_plain(ROWS, N_IN, 2, false, 0.2f);
+    struct plain x = make_plain(rows, N_IN, 2, false, 0.2f);
     uint32_t ld = w.pack.groups * 16;
-    float h[ROWS * N_OUT], *dh = cuda_put(NULL, sizeof h);
-    float *sum = cuda_put(NULL, (size_t)ROWS * ld * sizeof(float));
+    float h[64 * N_OUT], *dh = cuda_put(NULL, sizeof h);
+    float *sum = cuda_put(NULL, (size_t)rows * ld * sizeof(float));
     multiply(&w, &x, ld, sum, ld, 2);
     struct weir_pair_args a = {.x = sum,
                                .h = dh,
@@ -258,14 +260,15 @@ static void pair(uint32_t type, uint32_t act, bool bias)
                                .bias_up = w.dev_bias[1],
                                .scale = w.dev_scale[0],
                                .scale_up = w.dev_scale[1],
-                               .rows = ROWS,
+                               .rows = rows,
                                .n_out = N_OUT,
                                .ldx = ld,
                                .act = act};
     eng_cuda_pair(dev, &a);
     cuda_get(h, dh, sizeof h);
-    for (uint32_t r = 0; r < ROWS; r++)
-        for (uint32_t o = 0; o < N_OUT && r != 1; o++) { /* row 1 is beyond all bounds */
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t o = 0; o < N_OUT && (r != 1 || rows < 3);
+             o++) { /* else row 1 is beyond all bounds */
             double s1, s2, g = dot(&w, 0, 0, o, x.x + r * N_IN, &s1);
             double u = dot(&w, 1, 0, o, x.x + r * N_IN, &s2), want = activated(act, g, u);
             double room = 2e-3 * (1 + fabs(g) + fabs(u)) * 0.2 * fmax(s1, s2);
@@ -280,11 +283,26 @@ static void pair(uint32_t type, uint32_t act, bool bias)
 static void pairs(void **state)
 {
     (void)state;
+    static const uint32_t rows[] = {1, 2, 8, 16, 64};
     blas_start();
-    pair(ENG_F16, WEIR_ACT_SILU, false);
-    pair(ENG_Q8_0, WEIR_ACT_OAI, true);
-    pair(ENG_Q4_0, WEIR_ACT_GELU, true);
+    pair(ENG_Q8_0, WEIR_ACT_OAI, true, 9);
+    pair(ENG_Q4_0, WEIR_ACT_GELU, true, 9);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pair(ENG_F16, WEIR_ACT_SILU, false, rows[i]);
+        one(ENG_F16, 40, 19, rows[i], 1, 1, true);
+    }
     blas_stop();
+    float *one_float = cuda_put(NULL, sizeof(float)); /* no rows: nothing is launched */
+    eng_cuda_plain(dev, &(struct weir_plain_args){.n_in = 16, .ld = 32, .planes = 1});
+    eng_cuda_finish(dev, &(struct weir_finish_args){.factor = one_float, .n_out = 16});
+    eng_cuda_pair(dev, &(struct weir_pair_args){.n_out = 16});
+    struct base_err err = {0};
+    if (eng_cuda_sync(dev, &err))
+        fail_msg("%s", err.text);
+    cuda_drop(one_float);
+    cuda_case_none("weir_plain");
+    cuda_case_none("weir_finish");
+    cuda_case_none("weir_pair");
 }
 
 /* ---- whole models ---- */
@@ -551,7 +569,7 @@ int main(void)
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(finds_faults),
     };
-    int bad = cmocka_run_group_tests(tests, cuda_open, cuda_close);
+    int bad = cuda_run(tests);
     if (!cuda_on_hardware())
         bad += cmocka_run_group_tests(emulated, cuda_open, cuda_close);
     return bad;

@@ -394,8 +394,14 @@ static void delta_prompts(void **state)
         p = &all[i];
         cuda_seeds(i < 2 ? 5 : 1, delta);
     }
+    far_slot = 200000000;
+    p = &all[0];
+    delta();
+    far_slot = 0;
     list = batches;
     n_list = N_BATCH;
+    cuda_case_none("weir_delta_pairs");
+    cuda_case_none("weir_delta_chunk");
 }
 
 static void chunks(void **state)
