@@ -1,4 +1,5 @@
-/* rights_find.c - whether a text holds an identifier of somebody who is listed; see rights.h.
+/* rights_find.c - whether a text holds an identifier of somebody who is listed; see rights.h. What
+ * an identifier is stored as: rights_form.c.
  *
  * Owns       nothing; reads a snapshot. Any thread.
  * Method     a text is cut into pieces (runs of letters and digits) with gaps of at most GAP_MAX
@@ -14,7 +15,8 @@
  * and 0170 1234567 find each other. Text       ASCII is read as it is; else a copy is folded first
  * (compatibility forms, case, accents). "(0)" is passed over, "(at)" and "(dot)" in any brackets
  * are @ and a gap. Bounds     12 look-ups a piece and way. Fails closed: no memory for a copy
- * counts as both lists.
+ * counts as both lists. Names      a bare name is also found with up to three words between its
+ * first two and its last two, where each is a further name, an initial or a linking word.
  */
 #include "conf/rights_int.h"
 
@@ -25,10 +27,8 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
-#define GAP_MAX   4
-#define CANON_MIN 4
-#define PHONE_MIN 7
-#define PHONE_MAX 15
+#define GAP_MAX  4
+#define NAME_MIN 6 /* letters of a name of which the words stand apart */
 
 static unsigned way_index(char way)
 {
@@ -134,23 +134,6 @@ bool rights_index(struct conf_rights *r)
 
 /* ---- pieces ---- */
 
-struct piece {
-    uint32_t from;     /* in canon */
-    bool digit, other; /* holds a digit; something that is none */
-    bool at;           /* an @ stands before it */
-    bool plus;         /* a + stands directly before it */
-};
-
-/* A text as it is cut up: canon holds the letters and digits of the last pieces. */
-struct cut {
-    char canon[4096];
-    size_t n;
-    struct piece v[RIGHTS_PIECES];
-    size_t k; /* of v, oldest first */
-};
-
-typedef void (*window_fn)(void *ctx, const struct cut *c, size_t first);
-
 static bool of_piece(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
@@ -177,8 +160,13 @@ static bool bracketed(struct base_str t, size_t from, size_t to)
     return a > 0 && b < t.n && strchr("([{<", t.p[a - 1]) && strchr(")]}>", t.p[b]);
 }
 
+static bool capital(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
 /* Makes room in canon for n bytes, dropping what no window can reach any more. */
-static void slide(struct cut *c, size_t n)
+static void slide(struct rights_cut *c, size_t n)
 {
     if (c->n + n <= sizeof(c->canon))
         return;
@@ -189,9 +177,9 @@ static void slide(struct cut *c, size_t n)
         c->v[i].from -= (uint32_t)keep;
 }
 
-static void add_piece(struct cut *c, const char *p, size_t n, bool at, bool plus)
+static void add_piece(struct rights_cut *c, const char *p, size_t n, bool at, bool plus)
 {
-    struct piece one = {.at = at, .plus = plus};
+    struct rights_piece one = {.at = at, .plus = plus, .capital = capital(p[0])};
 
     if (c->k == RIGHTS_PIECES) {
         memmove(c->v, c->v + 1, (RIGHTS_PIECES - 1) * sizeof(c->v[0]));
@@ -211,7 +199,7 @@ static void add_piece(struct cut *c, const char *p, size_t n, bool at, bool plus
 }
 
 /* Calls fn for the last piece and each number of pieces before it, the shortest run first. */
-static void each_run(const struct cut *c, window_fn fn, void *ctx)
+static void each_run(const struct rights_cut *c, rights_window_fn fn, void *ctx)
 {
     for (size_t first = c->k; first-- > 0;) {
         if (c->n - c->v[first].from > CONF_RIGHTS_CANON_MAX)
@@ -220,10 +208,9 @@ static void each_run(const struct cut *c, window_fn fn, void *ctx)
     }
 }
 
-/* t is folded. Calls fn at the end of every piece. */
-static void cut_text(struct base_str t, window_fn fn, void *ctx)
+void rights_cut_text(struct base_str t, rights_window_fn fn, void *ctx)
 {
-    struct cut c;
+    struct rights_cut c;
     size_t i = 0, gap = 0;
     bool at = false;
 
@@ -261,8 +248,7 @@ static void cut_text(struct base_str t, window_fn fn, void *ctx)
     }
 }
 
-/* A folded copy where the text is not ASCII; *own is what to wipe and free. */
-static bool fold(struct base_str in, struct base_str *out, struct base_buf *own)
+bool rights_fold(struct base_str in, struct base_str *out, struct base_buf *own)
 {
     size_t i = 0;
 
@@ -343,7 +329,7 @@ static void look_up(struct search *s, char way, const char *p, size_t n)
 }
 
 /* Nothing but digits between a + and here: what begins here is the rest of another number. */
-static bool behind_code(const struct cut *c, size_t first)
+static bool behind_code(const struct rights_cut *c, size_t first)
 {
     while (first > 0 && !c->v[first - 1].other) {
         if (c->v[--first].plus)
@@ -352,14 +338,80 @@ static bool behind_code(const struct cut *c, size_t first)
     return false;
 }
 
-static void on_run(void *ctx, const struct cut *c, size_t first)
+#define PART_MAX    2 /* words of a name before and behind what stands in between */
+#define BETWEEN_MAX 3
+
+static size_t piece_end(const struct rights_cut *c, size_t i)
+{
+    return i + 1 < c->k ? c->v[i + 1].from : c->n;
+}
+
+/* May this word stand within a name? A further name (a capital, a letter without case), an initial,
+ * or a word that links names. */
+static bool between(const struct rights_cut *c, size_t i)
+{
+    static const char links[][10] = {
+        "GEB", "GEBORENE", "GEBORENER", "NEE", "BORN", "DOMU", "VOTO", "PRIMO", "VERH", "VON",
+        "VAN", "VOM",      "ZU",        "ZUM", "ZUR",  "DE",   "DEL",  "DER",   "DEN",  "DES",
+        "DI",  "DA",       "DO",        "DOS", "DAS",  "DU",   "LA",   "LE",    "EL",   "AL",
+        "BIN", "IBN",      "AF",        "AV",  "AP",   "TEN",  "TER",  "TE"};
+    const char *p = c->canon + c->v[i].from;
+    size_t n = piece_end(c, i) - c->v[i].from;
+
+    if (c->v[i].digit)
+        return false;
+    if (c->v[i].capital || n == 1)
+        return true;
+    for (size_t k = 0; n < sizeof(links[0]) && k < sizeof(links) / sizeof(links[0]); k++)
+        if (links[k][0] == p[0] && links[k][n] == '\0' && memcmp(links[k], p, n) == 0)
+            return true;
+    return false;
+}
+
+/* A name with others in between, which ends here: "Anna, geb. Maria, Nowak" for Anna Nowak. What
+ * stands between has been looked at. */
+static void on_name(struct search *s, const struct rights_cut *c, size_t before, size_t skip,
+                    size_t behind)
+{
+    char name[CONF_RIGHTS_CANON_MAX];
+    size_t first = c->k - behind - skip - before;
+    size_t n = c->v[first + before].from - c->v[first].from;
+    size_t rest = c->n - c->v[c->k - behind].from, sum = n + rest;
+
+    if (sum > sizeof(name) || sum < NAME_MIN || !(s->r->lengths[0][sum >> 6 & 1] >> (sum & 63) & 1))
+        return;
+    for (size_t i = first; i < c->k; i++) {
+        bool part = i < first + before || i >= c->k - behind;
+
+        if (c->v[i].digit || c->v[i].at || (part && piece_end(c, i) - c->v[i].from < 2))
+            return;
+    }
+    memcpy(name, c->canon + c->v[first].from, n);
+    memcpy(name + n, c->canon + c->v[c->k - behind].from, rest);
+    look_up(s, 'i', name, sum);
+}
+
+static void on_names(struct search *s, const struct rights_cut *c)
+{
+    for (size_t behind = 1; behind <= PART_MAX; behind++)
+        for (size_t skip = 1; skip <= BETWEEN_MAX && behind + skip < c->k; skip++) {
+            if (!between(c, c->k - behind - skip))
+                break;
+            for (size_t before = 1; before <= PART_MAX && behind + skip + before <= c->k; before++)
+                on_name(s, c, before, skip, behind);
+        }
+}
+
+static void on_run(void *ctx, const struct rights_cut *c, size_t first)
 {
     struct search *s = ctx;
     const char *p = c->canon + c->v[first].from;
     size_t n = c->n - c->v[first].from;
     bool digit = false, other = false, at = false;
 
-    if (n < CANON_MIN)
+    if (first + 1 == c->k && s->r->words)
+        on_names(s, c);
+    if (n < RIGHTS_CANON_MIN)
         return;
     for (size_t i = first; i < c->k; i++) {
         digit = digit || c->v[i].digit;
@@ -368,12 +420,12 @@ static void on_run(void *ctx, const struct cut *c, size_t first)
     }
     if (digit || at || s->r->words)
         look_up(s, 'i', p, n);
-    if (other || n > PHONE_MAX + 2)
+    if (other || n > RIGHTS_PHONE_MAX + 2)
         return;
     bool zeros = n > 2 && p[0] == '0' && p[1] == '0', coded = c->v[first].plus || zeros;
     const char *digits = zeros ? p + 2 : p;
     size_t m = zeros ? n - 2 : n;
-    if (m < PHONE_MIN - 1 || m > PHONE_MAX)
+    if (m < RIGHTS_PHONE_MIN - 1 || m > RIGHTS_PHONE_MAX)
         return;
     if (coded) {
         look_up(s, 't', digits, m);
@@ -390,154 +442,14 @@ unsigned conf_rights_in_text(const struct conf_rights *r, struct base_str text, 
     struct base_buf own = {0};
     struct base_str folded;
 
-    if (!r || r->n_hashes == 0 || text.n < CANON_MIN)
+    if (!r || r->n_hashes == 0 || text.n < RIGHTS_CANON_MIN)
         return 0;
-    if (fold(text, &folded, &own))
-        cut_text(folded, on_run, &s);
+    if (rights_fold(text, &folded, &own))
+        rights_cut_text(folded, on_run, &s);
     else
         s.lists = CONF_RIGHTS_RESTRICTED | CONF_RIGHTS_OBJECTED;
     base_buf_wipe(&own);
     return s.lists;
-}
-
-/* ---- one identifier ---- */
-
-struct whole {
-    char text[CONF_RIGHTS_CANON_MAX + 1];
-    size_t n, pieces;
-    size_t ends[RIGHTS_PIECES];
-    bool digit, other, at, plus, too_much;
-};
-
-static void on_whole(void *ctx, const struct cut *c, size_t first)
-{
-    struct whole *w = ctx;
-
-    if (first + 1 != c->k)
-        return;
-    const struct piece *last = &c->v[first];
-    size_t n = c->n - last->from;
-    if (w->pieces == 0)
-        w->plus = last->plus;
-    w->at = w->at || (w->pieces > 0 && last->at);
-    w->digit = w->digit || last->digit;
-    w->other = w->other || last->other;
-    if (++w->pieces > RIGHTS_PIECES || w->n + n > CONF_RIGHTS_CANON_MAX) {
-        w->too_much = true;
-        return;
-    }
-    memcpy(w->text + w->n, c->canon + last->from, n);
-    w->n += n;
-    w->ends[w->pieces - 1] = w->n;
-}
-
-static bool read_whole(struct base_str identifier, struct whole *w)
-{
-    struct base_buf own = {0};
-    struct base_str folded;
-
-    memset(w, 0, sizeof(*w));
-    if (identifier.n > CONF_RIGHTS_INPUT_MAX || !fold(identifier, &folded, &own)) {
-        base_buf_wipe(&own);
-        return false;
-    }
-    cut_text(folded, on_whole, w);
-    base_buf_wipe(&own);
-    return !w->too_much && w->n >= CANON_MIN;
-}
-
-static void put_form(struct rights_form *f, char way, const char *p, size_t n)
-{
-    f->text[0] = way;
-    memcpy(f->text + 1, p, n);
-    f->n = (uint32_t)n + 1;
-}
-
-/* A name is also written with its last word first, or was given so. */
-static size_t name_forms(const struct whole *w, struct rights_form *out)
-{
-    char turned[CONF_RIGHTS_CANON_MAX];
-    size_t n = 0, cuts[2] = {w->ends[w->pieces - 2], w->ends[0]};
-
-    for (size_t i = 0; i < (w->pieces > 2 ? 2 : 1); i++) {
-        memcpy(turned, w->text + cuts[i], w->n - cuts[i]);
-        memcpy(turned + w->n - cuts[i], w->text, cuts[i]);
-        put_form(&out[n++], 'i', turned, w->n);
-    }
-    base_wipe(turned, sizeof(turned));
-    return n;
-}
-
-size_t rights_forms(struct base_str identifier, struct rights_form out[RIGHTS_FORMS_MAX],
-                    const char **kind)
-{
-    struct whole w;
-    size_t n = 0;
-
-    if (!read_whole(base_str_trim(identifier), &w)) {
-        base_wipe(&w, sizeof(w));
-        return 0;
-    }
-    bool zeros = !w.other && w.n > 2 && w.text[0] == '0' && w.text[1] == '0';
-    bool coded = !w.other && (w.plus || zeros);
-    const char *digits = zeros ? w.text + 2 : w.text;
-    size_t m = zeros ? w.n - 2 : w.n;
-    *kind = w.at ? "email" : !w.digit ? "name" : coded ? "phone" : w.other ? "id" : "number";
-    put_form(&out[n++], 'i', w.text, w.n);
-    if (!w.digit && !w.at && w.pieces > 1)
-        n += name_forms(&w, &out[n]);
-    if (!w.other && m >= PHONE_MIN && m <= PHONE_MAX) {
-        if (coded) {
-            put_form(&out[n++], 't', digits, m);
-            for (size_t cc = 1; cc <= 3 && m > cc + 3; cc++)
-                put_form(&out[n++], 'l', digits + cc, m - cc);
-        } else {
-            size_t zero = w.text[0] == '0';
-            put_form(&out[n++], 'l', w.text + zero, w.n - zero);
-            put_form(&out[n++], 'a', w.text + zero, w.n - zero);
-        }
-    }
-    base_wipe(&w, sizeof(w));
-    return n;
-}
-
-enum base_status conf_rights_fit(struct base_str identifier, struct base_err *err)
-{
-    struct rights_form forms[RIGHTS_FORMS_MAX];
-    const char *kind;
-    size_t n = rights_forms(identifier, forms, &kind);
-
-    base_wipe(forms, sizeof(forms));
-    if (n > 0)
-        return BASE_OK;
-    return base_err_set(err, BASE_EINVAL,
-                        "an identifier has %d to %d letters and digits in at most %d pieces (an "
-                        "e-mail address, a number, a name)",
-                        CANON_MIN, CONF_RIGHTS_CANON_MAX, RIGHTS_PIECES);
-}
-
-size_t conf_rights_of(const struct conf_rights *r, struct base_str identifier, size_t *out,
-                      size_t max)
-{
-    struct rights_form forms[RIGHTS_FORMS_MAX];
-    const char *kind;
-    size_t n = 0, k = r ? rights_forms(identifier, forms, &kind) : 0;
-
-    for (size_t f = 0; f < k; f++) {
-        struct rights_hash h = {0};
-
-        rights_hash_form(r, &forms[f], &h);
-        for (size_t i = 0; i < r->n_hashes; i++) {
-            bool known = memcmp(r->hashes[i].mac, h.mac, 32) != 0;
-
-            for (size_t e = 0; e < n && !known; e++)
-                known = out[e] == r->hashes[i].entry;
-            if (!known && n < max)
-                out[n++] = r->hashes[i].entry;
-        }
-    }
-    base_wipe(forms, sizeof(forms));
-    return n;
 }
 
 unsigned conf_rights_of_tag(const struct conf_rights *r, struct base_str tag, int64_t today)

@@ -2,6 +2,7 @@
 #ifndef CONF_RIGHTS_INT_H
 #define CONF_RIGHTS_INT_H
 
+#include "base/buf.h"
 #include "conf/rights.h"
 
 #define RIGHTS_KEY_BYTES 32
@@ -40,6 +41,34 @@ struct conf_rights {
     uint64_t lengths[4][2]; /* which lengths there are, a way each: i t l a */
     bool words;             /* an identifier without digits and without @ is listed */
 };
+
+/* ---- rights_find.c: a text, cut up ---- */
+
+#define RIGHTS_CANON_MIN 4
+#define RIGHTS_PHONE_MIN 7
+#define RIGHTS_PHONE_MAX 15
+
+struct rights_piece {
+    uint32_t from;     /* in canon */
+    bool digit, other; /* holds a digit; something that is none */
+    bool at;           /* an @ stands before it */
+    bool plus;         /* a + stands directly before it */
+    bool capital;      /* begins with a capital, or a letter of which that is not known */
+};
+
+/* A text as it is cut up: canon holds the letters and digits of the last pieces. */
+struct rights_cut {
+    char canon[4096];
+    size_t n;
+    struct rights_piece v[RIGHTS_PIECES];
+    size_t k; /* of v, oldest first */
+};
+
+typedef void (*rights_window_fn)(void *ctx, const struct rights_cut *c, size_t first);
+/* t is folded. Calls fn at the end of every piece, for each run of pieces that ends there. */
+void rights_cut_text(struct base_str t, rights_window_fn fn, void *ctx);
+/* A folded copy where the text is not ASCII; *own is what to wipe and free. False: no memory. */
+bool rights_fold(struct base_str in, struct base_str *out, struct base_buf *own);
 
 /* The forms that an identifier is stored under; n == 0: it does not fit. */
 size_t rights_forms(struct base_str identifier, struct rights_form out[RIGHTS_FORMS_MAX],

@@ -48,8 +48,14 @@ static void look_for_people(struct scan_ctx *c, struct base_str text)
     c->out->rights |= conf_rights_in_text(c->rights, text, c->today);
     if (!m->same)
         c->out->rights |= conf_rights_in_text(c->rights, base_str_n(m->p, m->n), c->today);
-    if (inner)
-        c->out->rights |= conf_rights_in_text(c->rights, base_str_n(inner->p, inner->n), c->today);
+    c->out->rights |=
+        pol_people_hidden(c->rights, m->same ? text : base_str_n(m->p, m->n), c->today);
+    if (inner) {
+        const struct base_str in = base_str_n(inner->p, inner->n);
+
+        c->out->rights |= conf_rights_in_text(c->rights, in, c->today);
+        c->out->rights |= pol_people_hidden(c->rights, in, c->today);
+    }
 }
 
 static enum base_status scan_one(struct scan_ctx *c, struct base_str text, bool add)

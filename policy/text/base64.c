@@ -41,7 +41,7 @@ static const uint8_t sextet[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
     ['-'] = 63, ['_'] = 64};
 
-static bool of_run(char c)
+bool pol_b64_char(char c)
 {
     return sextet[(unsigned char)c] != 0;
 }
@@ -52,7 +52,7 @@ static size_t next_run(struct base_str in, size_t i)
     while (in.n - i >= RUN_MIN) {
         size_t k = i + RUN_MIN;
 
-        while (k > i && of_run(in.p[k - 1]))
+        while (k > i && pol_b64_char(in.p[k - 1]))
             k--;
         if (k == i)
             return i;
@@ -63,7 +63,7 @@ static size_t next_run(struct base_str in, size_t i)
 
 static size_t line_end(struct base_str in, size_t i)
 {
-    while (i < in.n && of_run(in.p[i]))
+    while (i < in.n && pol_b64_char(in.p[i]))
         i++;
     return i;
 }
@@ -91,8 +91,7 @@ static size_t run_end(struct base_str in, size_t i)
     return e;
 }
 
-/* Decodes [from, to) into out, which has room for it; returns the length. */
-static size_t decode(struct base_str in, size_t from, size_t to, char *out)
+size_t pol_b64_decode(struct base_str in, size_t from, size_t to, char *out)
 {
     uint32_t v = 0;
     unsigned bits = 0;
@@ -113,8 +112,7 @@ static size_t decode(struct base_str in, size_t from, size_t to, char *out)
     return n;
 }
 
-/* The end of the text that begins at i. */
-static size_t text_end(const char *p, size_t n, size_t i)
+size_t pol_b64_text_end(const char *p, size_t n, size_t i)
 {
     while (i < n) {
         unsigned char c = (unsigned char)p[i];
@@ -201,7 +199,7 @@ static enum base_status stretches(struct pol_b64 *b, size_t n, size_t least, siz
     n = narrow(b->raw, n);
     *whole = false;
     for (size_t i = 0; i < n; i = e + 1) {
-        e = text_end(b->raw, n, i);
+        e = pol_b64_text_end(b->raw, n, i);
         if (e - i < least)
             continue;
         if (!grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
@@ -251,7 +249,7 @@ static enum base_status take(struct pol_b64 *b, struct base_str run, bool binary
     if ((n = decode_hex(run, b->raw)) > 0)
         st = stretches(b, n, STRETCH_MIN, from, to, &whole);
     for (size_t shift = 0; shift < 4 && st == BASE_OK && !whole; shift++) {
-        n = decode(run, shift, run.n, b->raw);
+        n = pol_b64_decode(run, shift, run.n, b->raw);
         st = stretches(b, n, binary && n / 5 * 4 > STRETCH_MIN ? n / 5 * 4 : STRETCH_MIN, from, to,
                        &whole);
     }

@@ -24,6 +24,12 @@ struct pol_b64 {
 /* Decodes every run of base64, base64url or hexadecimal in in (normalised text, at most
  * POL_TEXT_MAX bytes) that holds text, and runs in that. BASE_ENOMEM. */
 enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in) BASE_MUST_CHECK;
+/* A character of one of the alphabets, padding apart. */
+bool pol_b64_char(char c);
+/* Decodes [from, to) into out, which has room for it; returns the length. */
+size_t pol_b64_decode(struct base_str in, size_t from, size_t to, char *out);
+/* The end of the text (valid UTF-8 without control characters) that begins at i of n bytes. */
+size_t pol_b64_text_end(const char *p, size_t n, size_t i);
 /* The piece that byte i of the text lies in, or the one before the empty line that it lies in;
  * n_v > 0. */
 const struct pol_b64_piece *pol_b64_piece_at(const struct pol_b64 *b, size_t i);

@@ -49,6 +49,16 @@ CASES = {
     "another order": text("Mustermann, Erika has paid."),
     "a name in capitals": text("ERIKA MUSTERMANN"),
     "base64": text("Decode " + base64.b64encode(f"the client {KD} is late".encode()).decode()),
+    "short base64": text("Decode " + base64.b64encode(KD.encode()).decode()),
+    "short base64 without padding": text("Decode:" + base64.urlsafe_b64encode(KD.encode()).decode().rstrip("=") + ", please"),
+    "base64 of base64": text("Decode twice " + base64.b64encode(base64.b64encode(KD.encode())).decode()),
+    "base64 in a tool's result": tool("{}", json.dumps({"x": base64.b64encode(KD.encode()).decode()})),
+    "a name with another one between": text("Erika, geb. Maria, Mustermann"),
+    "a name with an initial": text("Mustermann, Erika M. and Erika M. Mustermann"),
+    "three pieces, others in between": [
+        {"role": "user", "content": "KD-"}, {"role": "assistant", "content": "and then?"},
+        {"role": "system", "content": "2024-"}, {"role": "assistant", "content": "and then?"}, {"role": "user", "content": "00817"}],
+    "four pieces": turns("KD-", "20", "24-", "00817"),
     "escapes in JSON": tool('{"a":"KD\\u002d2024\\u002d00817"}'),
     "percent": text("mail=erika%2Emustermann%40example%2Ecom"),
     "a URL": text("https://crm.example/c?id=KD-2024-00817&x=1"),
@@ -97,5 +107,6 @@ def test_gdpr_art_21_an_identifier_that_is_cut_up(gw, eu, case):
 
 
 def test_who_is_not_listed_is_answered(gw):
-    for harmless in ("The client KD-2024 paid 00817 cents less.", "Max Mustermann", "Erika has left.", "Ring 0170 7654321."):
+    for harmless in ("The client KD-2024 paid 00817 cents less.", "Max Mustermann", "Erika has left.", "Ring 0170 7654321.", "Erika paid what Mustermann owed.",
+                     base64.b64encode(b"KD-2024-00818").decode(), "erika maria mustermann"):
         assert gw.chat(harmless)[0] == 200, harmless

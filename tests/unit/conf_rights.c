@@ -115,6 +115,20 @@ static const struct {
     {"J\xc3\xbcrgen M\xc3\xbcller", "J\xc3\x9cRGEN MU\xcc\x88LLER", true},
     {"\xd0\x9e\xd0\xbb\xd1\x8f \xd0\x98\xd0\xb2\xd0\xb0",
      "\xd0\xbe\xd0\xbb\xd1\x8f \xd0\xb8\xd0\xb2\xd0\xb0!", true},
+    {"Anna Nowak", "Anna, geb. Maria, Nowak has paid", true},
+    {"Anna Nowak", "Anna Maria Nowak", true},
+    {"Anna Nowak", "Nowak, Maria Anna", true},
+    {"Anna Nowak", "Anna M. Nowak", true},
+    {"Anna Nowak", "Anna Maria de la Nowak", true},
+    {"Anna Nowak", "ANNA z domu KOWAL NOWAK", true},
+    {"Anna Maria Nowak", "Anna Maria, geb. Kowal, Nowak", true},
+    {"Anna Maria Nowak", "Anna geb. Kowal Maria Nowak", true},
+    {"Anna Nowak", "Anna called Nowak", false},
+    {"Anna Nowak", "Anna asked where Nowak is", false},
+    {"Anna Nowak", "Anna 4711 Nowak", false},
+    {"Anna Nowak", "Anna Ola Ewa Iza Ala Nowak", false},
+    {"Anna Nowak", "anna maria nowak", false}, /* a word like any other */
+    {"Anna Nowak", "Anna Maria Kowal", false},
     {"user-77-x", "\xef\xbd\x95ser-\xef\xbc\x97\xef\xbc\x97-x", true}, /* full-width */
 };
 
