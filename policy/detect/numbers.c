@@ -384,6 +384,11 @@ void pol_scan_numbers(struct pol_scan *s)
         if (e - i <= 4)
             pol_date_at(s, i);
         (void)pol_phone_at(s, i);
-        i = chain(s, i);
+        e = chain(s, i);
+        for (; i < e;
+             i++) { /* the lines that it went over: a telephone number below a town's code */
+            if (s->p[i] == '\n' && i + 1 < e && pol_is_digit(s->p[i + 1]))
+                (void)pol_phone_at(s, i + 1);
+        }
     }
 }

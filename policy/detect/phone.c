@@ -3,6 +3,7 @@
  * International form (+ or 00 and a country code, ITU-T E.164) is enough alone; lengths of the
  * subscriber part are known for Europe and a few others, so that a number does not swallow what
  * follows it. North American 3-3-4, French pairs and British mobile grouping are enough alone too.
+ * So is a number alone on its line below somebody's name and address, as a letter is signed.
  * Everything else needs a cue ("Tel.", "Handy", ...) near.
  */
 #include "policy/detect/detect.h"
@@ -150,11 +151,74 @@ static bool british_mobile(const struct number *o)
     return o->n == 11 && o->d[0] == '0' && o->d[1] == '7' && o->groups >= 2 && o->group[0] == 5;
 }
 
+/* The line before the one that begins at `line` ends or begins with a code of four to six digits,
+ * or one like "00-950", and has letters beside it: a town. */
+static bool behind_town(const struct pol_scan *s, size_t line)
+{
+    size_t end = line > 0 ? line - 1 : 0, a = end, letters = 0, head = 0, tail = 0;
+
+    while (a > 0 && end - a < 80 && s->p[a - 1] != '\n')
+        a--;
+    while (end > a && strchr(" \r", s->p[end - 1]))
+        end--;
+    while (a < end && s->p[a] == ' ')
+        a++;
+    for (size_t i = a; i < end; i++)
+        letters += pol_is_alpha(s->p[i]) || (unsigned char)s->p[i] >= 0x80;
+    while (a + head < end && (pol_is_digit(s->p[a + head]) || (head && s->p[a + head] == '-')))
+        head++;
+    while (end > a + tail &&
+           (pol_is_digit(s->p[end - tail - 1]) || (tail && s->p[end - tail - 1] == '-')))
+        tail++;
+    return letters >= 2 && ((head >= 4 && head <= 6) || (tail >= 4 && tail <= 6));
+}
+
+/* "office", "home" behind a number and nothing more on the line: where it rings. */
+static size_t rings(const struct pol_scan *s, size_t i)
+{
+    static const char *const words[] = {"office", "home", "work", "privat", "buro",
+                                        "bureau", "dom",  "casa", "ufficio"};
+
+    while (i < s->n && strchr(" -,(", s->p[i]) && s->p[i])
+        i++;
+    for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
+        size_t n = strlen(words[w]);
+
+        if (s->n - i >= n && base_str_ieq((struct base_str){s->p + i, n}, base_str_c(words[w])) &&
+            (i + n >= s->n || !pol_is_word(s->p[i + n])))
+            return i + n;
+    }
+    return 0;
+}
+
+/* A line of a signature: a number, perhaps with where it rings, below an address, which stands
+ * below a name. */
+static bool signs(const struct pol_scan *s, size_t from, const struct number *o)
+{
+    size_t a = from, b = o->end, said = rings(s, o->end);
+
+    if (o->n < 6 || o->n > 12 || (o->groups < 2 && !(o->d[0] == '0' && o->n >= 9)))
+        return false;
+    if (o->groups == 3 && (o->group[0] == 4 ||
+                           (o->group[2] == 4 && (o->d[o->n - 4] == '1' || o->d[o->n - 4] == '2'))))
+        return false; /* a date */
+    while (a > 0 && s->p[a - 1] == ' ')
+        a--;
+    b = said ? said : b;
+    while (b < s->n && (s->p[b] == ' ' || s->p[b] == '\r'))
+        b++;
+    if (a == 0 || s->p[a - 1] != '\n' || (!said && b < s->n && s->p[b] != '\n'))
+        return false;
+    while (a > 1 && strchr("\r\n", s->p[a - 2]))
+        a--;
+    return behind_town(s, a) && (said || pol_named_within(s, a > 300 ? a - 300 : 0, a, false));
+}
+
 static size_t national(struct pol_scan *s, size_t from)
 {
     size_t i = from + (s->p[from] == '(');
     struct number o;
-    bool cue, bare;
+    bool cue, bare, line;
 
     read_number(s, i, 15, &o);
     if (o.n < 6 || (i > from && o.groups < 2 && !memchr(s->p + i, ')', o.end - i + 1)))
@@ -162,10 +226,11 @@ static size_t national(struct pol_scan *s, size_t from)
     if (o.end < s->n && pol_is_word(s->p[o.end]) && extension(s, o.end) == o.end)
         return 0;
     cue = announced(s, from, o.end);
-    if (!cue && !(o.n <= 11 && (north_american(&o) || french(&o) || british_mobile(&o))))
+    line = !cue && signs(s, from, &o);
+    if (!cue && !line && !(o.n <= 11 && (north_american(&o) || french(&o) || british_mobile(&o))))
         return 0;
     bare = pol_cue_leads(s, from, CUE_ORDER, 24);
-    if ((!cue && (bare || !pol_stands_alone(s, from, o.end))) || (cue && o.n > 13))
+    if ((!cue && (bare || (!line && !pol_stands_alone(s, from, o.end)))) || (cue && o.n > 13))
         return 0;
     if (from > 0 && pol_is_word(s->p[from - 1]))
         return 0;

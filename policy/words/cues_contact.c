@@ -76,6 +76,7 @@ const struct pol_cue pol_cues_contact[] = {
     /* money */
     {"card", CUE_CARD, 0},
     {"credit card", CUE_CARD, 0},
+    {"cc", CUE_CARD, 0},
     {"debit card", CUE_CARD, 0},
     {"card number", CUE_CARD, 0},
     {"visa", CUE_CARD, 0},

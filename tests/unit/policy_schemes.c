@@ -514,6 +514,40 @@ static void test_dates(void **state)
     NOTHING(none);
 }
 
+/* A signature's telephone number needs no word for it. */
+static void test_signatures(void **state)
+{
+    static const struct {
+        const char *text, *number;
+    } rows[] = {
+        {"Kind regards\nAnna Kowalska\nul. Prosta 5\n00-950 Warszawa\n22 123 45 67",
+         "22 123 45 67"},
+        {"Anna Kowalska\r\nul. Prosta 5\r\n00-950 Warszawa\r\n22 123 45 67\r\n", "22 123 45 67"},
+        {"Emily Meier\n68 Essex Rd\n Chile 53977\n079 4650 2145-Office\nx", "079 4650 2145"},
+        {"jared\n16 salontie 6\n maldives 58673\n042 078 6381 office", "042 078 6381"},
+    };
+    static const char *const none[] = {
+        "Anna Kowalska\nul. Prosta 5\n00-950 Warszawa\n12.03.2024",
+        "Total for Anna Kowalska\nin 2024 sums\n1234 567",
+        "rows\n12 34 56 78\n12 34 56 79",
+        "Warszawa 00950\nthe numbers 22 123 45 67 and 22 123",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t at = (size_t)(strstr(rows[i].text, rows[i].number) - rows[i].text);
+
+        if (!found(scan(rows[i].text), at, at + strlen(rows[i].number), POL_PHONE))
+            fail_msg("no telephone number in: %s", rows[i].text);
+    }
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        struct pol_spans s = scan(none[i]);
+
+        for (size_t k = 0; k < s.n; k++)
+            assert_int_not_equal(s.v[k].type, POL_PHONE);
+    }
+}
+
 /* Ways of writing that are undone; offsets are those of what was sent. */
 static void test_writing(void **state)
 {
@@ -534,10 +568,15 @@ static void test_writing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vat),     cmocka_unit_test(test_persons),
-        cmocka_unit_test(test_papers),  cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_secrets), cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_writing), cmocka_unit_test(test_secrets_in_context),
+        cmocka_unit_test(test_vat),
+        cmocka_unit_test(test_persons),
+        cmocka_unit_test(test_papers),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_secrets_in_context),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
