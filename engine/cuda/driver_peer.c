@@ -97,7 +97,9 @@ void eng_cuda_send(struct eng_cuda *to, struct eng_cuda *from, const struct eng_
         send_by_lane(to, from, p, n);
         return;
     }
+#if !defined(WEIR_BUG_91) /* the copy does not wait for what it copies */
     eng_cuda_after(to, from);
+#endif
     for (uint32_t i = 0; i < n; i++)
         if (p[i].n && eng_cuda_ready(to))
             (void)eng_cuda_fail(to,

@@ -22,11 +22,13 @@ BUGS = {
     67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
     93: ("delta_chunk", "state"), 94: ("delta_chunk", "state"),
     70: ("compress", "state"), 71: ("index", "index"), 72: ("attend_mma", "attend"),
+    100: ("spread", "gpus"),
 }
 # in the host's code: the file, and the test that must see it
 HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops_hybrid", "moves"),
              83: ("hybrid_move", "moves"),
-             90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas")}
+             90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas"),
+             101: ("driver_peer", "gpus"), 102: ("gpus", "gpus")}
 FEW = [40, 63, 64, 65, 70, 71, 93]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
@@ -58,9 +60,10 @@ def test_planted_bug_is_caught(bug):
     assert "FAILED  ] GROUP SETUP" not in told, told
 
 
-@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81, 90])
+@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81, 90, 101, 102])
 def test_planted_bug_of_the_host_is_caught(bug):
-    """What a copy beside the work may overwrite is a matter of the host's fences alone."""
+    """What a copy beside the work may overwrite, and what one device may read of another, and when: a matter of the
+    host's code alone."""
     source, subject = HOST_BUGS[bug]
     planted = os.path.join(BUILD, "planted", f"{bug}.host")
     test = os.path.join(BUILD, "obj", "tests", "unit", f"engine_cuda_{subject}.o")
