@@ -344,6 +344,8 @@ void eng_cuda_close(struct eng_cuda *d)
             (void)d->cu.stream_destroy(d->stream);
         (void)d->cu.ctx_release(d->dev);
     }
+    if (d->paper)
+        eng_cuda_peers_close(d);
     free(d->arena.live);
     free(d->modules);
     free(d); /* the library stays: drivers start threads of their own */
@@ -372,7 +374,9 @@ void *eng_cuda_alloc(struct eng_cuda *d, size_t n)
 void eng_cuda_free(struct eng_cuda *d, void *p)
 {
     if (p && d->arena.base) {
-        (void)eng_cuda_wait(d); /* as the driver does */
+        /* for all work, as the driver does */
+        if (eng_cuda_ready(d) && !eng_cuda_fail(d, d->cu.stream_sync(d->stream), "waiting"))
+            (void)eng_cuda_fail(d, d->cu.stream_sync(d->beside), "waiting");
         eng_cuda_arena_give(d, p);
         return;
     }

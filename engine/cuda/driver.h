@@ -66,7 +66,7 @@ enum base_status eng_cuda_reserve(struct eng_cuda *d, size_t n,
 struct eng_cuda_memory {
     size_t reserved;   /* bytes of the reservation; 0: there is none */
     size_t used, peak; /* of them, in pieces: now, and the most so far */
-    size_t extent;     /* a reservation of this many would have done */
+    size_t spans;      /* what the pieces take of it now, with what must be between them */
 };
 void eng_cuda_memory(const struct eng_cuda *d, struct eng_cuda_memory *out);
 /* Whether p is of its reservation. */

@@ -90,7 +90,7 @@ void eng_cuda_memory(const struct eng_cuda *d, struct eng_cuda_memory *out)
 {
     const struct eng_cuda_arena *a = &d->arena;
     *out = (struct eng_cuda_memory){
-        .reserved = d->paper ? 0 : a->bytes, .used = a->used, .peak = a->peak, .extent = a->extent};
+        .reserved = d->paper ? 0 : a->bytes, .used = a->used, .peak = a->peak, .spans = a->spans};
 }
 
 bool eng_cuda_owns(const struct eng_cuda *d, const void *p)
@@ -147,7 +147,7 @@ void *eng_cuda_arena_take(struct eng_cuda *d, size_t n)
     skip_full(a);
     a->used += up(n, ALIGN);
     a->peak = a->used > a->peak ? a->used : a->peak;
-    a->extent = at + span > a->extent ? at + span : a->extent;
+    a->spans += span;
     if (a->piece)
         a->piece(a->base + at + lead, n);
     return (void *)(uintptr_t)(a->base + at + lead);
@@ -169,6 +169,7 @@ void eng_cuda_arena_give(struct eng_cuda *d, void *p)
     if (a->piece_gone)
         a->piece_gone((uintptr_t)p);
     a->used -= up(a->live[lo].n, ALIGN);
+    a->spans -= a->live[lo].span;
     memmove(a->live + lo, a->live + lo + 1, (a->n_live - lo - 1) * sizeof *a->live);
     a->n_live--;
     a->n_gapless = a->n_gapless > lo ? lo : a->n_gapless;

@@ -11,7 +11,7 @@ struct eng_cuda_live {
 
 struct eng_cuda_arena {
     eng_cu_ptr base; /* 0: there is none */
-    size_t bytes, used, peak, extent;
+    size_t bytes, used, peak, spans;
     struct eng_cuda_live *live; /* by address */
     size_t n_live, cap;
     size_t n_gapless;                      /* between the first so many there is no gap */

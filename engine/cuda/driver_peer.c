@@ -97,7 +97,7 @@ void eng_cuda_send(struct eng_cuda *to, struct eng_cuda *from, const struct eng_
         send_by_lane(to, from, p, n);
         return;
     }
-#if !defined(WEIR_BUG_91) /* the copy does not wait for what it copies */
+#if !defined(WEIR_BUG_101) /* the copy does not wait for what it copies */
     eng_cuda_after(to, from);
 #endif
     for (uint32_t i = 0; i < n; i++)
@@ -111,8 +111,7 @@ void eng_cuda_send(struct eng_cuda *to, struct eng_cuda *from, const struct eng_
 void eng_cuda_peers_close(struct eng_cuda *d)
 {
     for (uint32_t i = 0; i < ENG_CUDA_DEVICES; i++)
-        if (d->lane[i])
-            (void)d->cu.host_free(d->lane[i]);
+        eng_cuda_host_free(d, d->lane[i]);
     if (d->here)
         (void)d->cu.event_destroy(d->here);
 }

@@ -77,6 +77,7 @@ enum base_status eng_gpus_open(struct eng_model *m, struct base_err *err)
 {
     enum eng_cuda_kind kind =
         m->device == ENG_DEVICE_EMULATED ? ENG_CUDA_EMULATED : ENG_CUDA_HARDWARE;
+    const struct eng_gpus *like = m->paper_of ? eng_gpus_of(m->paper_of) : NULL;
     struct eng_gpus *all = m->dev = calloc(1, sizeof(*all));
     uint32_t n = m->opts.n_gpus ? m->opts.n_gpus : 1;
     if (!all)
@@ -89,12 +90,22 @@ enum base_status eng_gpus_open(struct eng_model *m, struct base_err *err)
         if (!g)
             return base_err_set(err, BASE_ENOMEM, "out of memory for a device");
         *g = (struct eng_gpu){.m = m, .set = all, .place = all->n++};
-        st = eng_cuda_open(kind, i, &g->d, err);
-        if (st == BASE_OK)
+        if (!like)
+            st = eng_cuda_open(kind, i, &g->d, err);
+        else if (!(g->d = eng_cuda_paper(like->at[i]->d)))
+            st = base_err_set(err, BASE_ENOMEM, "out of memory for a device");
+        if (st == BASE_OK && like)
+            g->blas = like->at[i]->blas; /* that there is one; not used */
+        else if (st == BASE_OK)
             st = eng_gpu_blas_open(g, err);
     }
     all->now = all->at[0];
-    return st == BASE_OK ? place(m, all, err) : st;
+    if (st != BASE_OK || !like)
+        return st == BASE_OK ? place(m, all, err) : st;
+    all->spread = like->spread;
+    memcpy(all->first_layer, like->first_layer, sizeof(all->first_layer));
+    memcpy(all->first_expert, like->first_expert, sizeof(all->first_expert));
+    return BASE_OK;
 }
 
 void eng_gpus_close(struct eng_model *m)
@@ -129,7 +140,7 @@ struct eng_gpu *eng_gpu_at(const struct eng_model *m, const void *p)
 const float *eng_gpu_copy(const struct eng_gpu *g, const float *x)
 {
     const struct eng_gpus *all = g->set;
-#if !defined(WEIR_BUG_92) /* the first device's address for all */
+#if !defined(WEIR_BUG_102) /* the first device's address for all */
     for (uint32_t i = 0; g->place && x && i < all->n_copies; i++)
         if (all->copies[i].at[0] == x)
             return all->copies[i].at[g->place];

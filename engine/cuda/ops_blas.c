@@ -45,12 +45,10 @@ enum base_status eng_gpu_blas_open(struct eng_gpu *g, struct base_err *err)
 
 void eng_gpu_blas_free(struct eng_gpu *g)
 {
-    struct eng_gpu_buffer *all[] = {&g->plain[0],  &g->plain[1],   &g->plain_hidden,
-                                    &g->plain_sum, &g->plain_tile, &g->blas_room};
-    eng_blas_close(g->blas);
+    if (!eng_cuda_is_paper(g->d))
+        eng_blas_close(g->blas);
     g->blas = NULL;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        eng_cuda_free(g->d, all[i]->p);
+    eng_cuda_free(g->d, g->blas_room.p);
 }
 
 size_t eng_gpu_blas_planned(const struct eng_gpu *g)
@@ -107,7 +105,8 @@ static bool prepared(struct eng_gpu *g, const struct eng_pack *p)
         void *own = room(g, &g->blas_room, n);
         if (!own)
             return false;
-        eng_blas_workspace(g->blas, own, n);
+        if (!eng_cuda_is_paper(g->d))
+            eng_blas_workspace(g->blas, own, n);
 #if defined(WEIR_BUG_92) /* a workspace that is given back */
         eng_cuda_free(g->d, own);
         g->blas_room.p = eng_cuda_alloc(g->d, n);
@@ -219,7 +218,8 @@ static void multiply(struct eng_gpu *g, const struct eng_gpu_weight *w,
         for (uint32_t k = 0; k < x->planes; k++) {
             j.x = x->q + (size_t)k * x->rows * x->ld;
             j.add = k > 0;
-            eng_blas_multiply(g->blas, &j);
+            if (!eng_cuda_is_paper(g->d))
+                eng_blas_multiply(g->blas, &j);
         }
     }
 }

@@ -64,20 +64,28 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
     return b->p;
 }
 
+uint32_t eng_gpu_rooms(struct eng_gpu *g, struct eng_gpu_buffer *out[ENG_GPU_ROOMS])
+{
+    struct eng_gpu_buffer *const all[] = {
+        &g->hidden,     &g->turned,       &g->part,         &g->keep,      &g->join,
+        &g->shared,     &g->group_buf,    &g->scores,       &g->pick,      &g->land,
+        &g->words_room, &g->logits_room,  &g->choices_room, &g->chunks,    &g->plain[0],
+        &g->plain[1],   &g->plain_hidden, &g->plain_sum,    &g->plain_tile};
+    uint32_t n = 0;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        out[n++] = all[i];
+    for (int i = 0; i < ENG_ACTS_KINDS; i++)
+        out[n++] = &g->acts[i];
+    return n;
+}
+
 void eng_gpu_step_free(struct eng_gpu *g)
 {
-    struct eng_gpu_buffer *all[] = {&g->hidden, &g->turned, &g->part,      &g->keep,
-                                    &g->join,   &g->shared, &g->group_buf, &g->scores,
-                                    &g->pick,   &g->land,   &g->chunks};
+    struct eng_gpu_buffer *all[ENG_GPU_ROOMS];
     eng_gpu_blas_free(g);
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+    for (uint32_t i = eng_gpu_rooms(g, all); i-- > 0;)
         eng_cuda_free(g->d, all[i]->p);
-    for (int i = 0; i < ENG_ACTS_KINDS; i++)
-        eng_cuda_free(g->d, g->acts[i].p);
     eng_gpu_draw_free(g);
-    eng_cuda_free(g->d, g->words);
-    eng_cuda_free(g->d, g->logits);
-    eng_cuda_free(g->d, g->choices);
     if (g->place == 0)
         eng_cuda_host_free(g->d, g->host);
     eng_cuda_host_free(g->d, g->host_logits);
@@ -147,16 +155,16 @@ static void step_open(struct eng_gpu *g)
     size_t logits = (size_t)eng_gpu_head_rows(m) * m->hp.n_vocab * sizeof(float);
     size_t counters = (size_t)m->hp.n_layer * m->hp.moe.n_expert * sizeof(uint64_t);
     bool first = g->place == 0, last = eng_place_of(m, m->hp.n_layer - 1) == g->place, good;
-    g->words = eng_cuda_alloc(g->d, most);
+    g->words = eng_gpu_room(g, &g->words_room, most);
     g->host = first ? eng_cuda_host_alloc(g->d, most) : g->set->at[0]->host;
     good = g->words && g->host;
     if (last) {
-        g->logits = eng_cuda_alloc(g->d, logits);
+        g->logits = eng_gpu_room(g, &g->logits_room, logits);
         g->host_logits = eng_cuda_host_alloc(g->d, logits);
         good = good && g->logits && g->host_logits;
     }
     if (counters) {
-        g->choices = eng_cuda_alloc(g->d, counters);
+        g->choices = eng_gpu_room(g, &g->choices_room, counters);
         good = good && g->choices;
         if (g->choices)
             eng_cuda_fill(g->d, g->choices, 0, counters);

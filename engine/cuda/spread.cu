@@ -38,7 +38,7 @@ WEIR_KERNEL(weir_spread_sum, struct weir_spread_sum_args, SUM_THREADS)
         float v = a.y[(uint64_t)a.pair_of[slot] * a.n_embd + i];
         sum += a.weights ? a.weights[slot] * v : v;
     }
-#if defined(WEIR_BUG_90) /* the first of the others is left out */
+#if defined(WEIR_BUG_100) /* the first of the others is left out */
     for (uint32_t o = 1; o < a.n_others; o++)
 #else
     for (uint32_t o = 0; o < a.n_others; o++)

@@ -69,7 +69,7 @@ static enum base_status gpu_open(struct eng_model *m, struct base_err *err)
     enum base_status st = check_lengths(m, err);
     if (st == BASE_OK)
         st = eng_gpus_open(m, err);
-    if (st == BASE_OK && eng_gpus_of(m)->n == 1)
+    if (st == BASE_OK && eng_gpus_of(m)->n == 1 && !m->paper_of)
         st = make_room(gpu(m), err);
     return st == BASE_OK ? eng_gpus_reserve(m, err) : st;
 }

@@ -136,7 +136,7 @@ struct eng_gpu {
     size_t out_floats;
     /* scratch of the table's own */
     struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
-        scores, pick, land, chunks;
+        scores, pick, land, chunks, words_room, logits_room, choices_room;
     /* cuBLAS, if there is one (ops_blas.c): activations, a pair's products, a matrix unpacked, the
      * library's workspace */
     struct eng_blas *blas;
@@ -195,6 +195,9 @@ static inline uint32_t *eng_gpu_word(const struct eng_gpu *g, size_t at)
     return g->words + at;
 }
 
+/* The table's own scratch of a device; returns how many. */
+#define ENG_GPU_ROOMS 32
+uint32_t eng_gpu_rooms(struct eng_gpu *g, struct eng_gpu_buffer *out[ENG_GPU_ROOMS]);
 /* At least n bytes; content is lost when it grows. NULL after a failure, which sticks. */
 void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n);
 /* Launches what was put off of the residual stream: before anything that reads it. */

@@ -241,16 +241,15 @@ static uint32_t planes_of(enum eng_activations a, const struct eng_model_info *i
     return a == ENG_ACTIVATIONS_INT16 ? 2 : 1;
 }
 
-enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
-                                struct eng_model **out, struct base_err *err)
+static enum base_status open_model(const char *path, const struct eng_model_opts *opts,
+                                   const struct eng_model *paper_of, struct eng_model **out,
+                                   struct base_err *err)
 {
-    static const struct eng_model_opts defaults = {.device = ENG_DEVICE_CPU};
     *out = NULL;
-    if (!opts)
-        opts = &defaults;
     struct eng_model *m = calloc(1, sizeof(*m));
     if (!m)
         return base_err_set(err, BASE_ENOMEM, "%s: out of memory", path);
+    m->paper_of = paper_of;
     m->opts = *opts;
     m->device = opts->device;
     m->kv_f32 = opts->kv_f32;
@@ -282,6 +281,21 @@ enum base_status eng_model_open(const char *path, const struct eng_model_opts *o
     else
         *out = m;
     return st;
+}
+
+enum base_status eng_model_open(const char *path, const struct eng_model_opts *opts,
+                                struct eng_model **out, struct base_err *err)
+{
+    static const struct eng_model_opts defaults = {.device = ENG_DEVICE_CPU};
+    return open_model(path, opts ? opts : &defaults, NULL, out, err);
+}
+
+enum base_status eng_model_open_paper(const struct eng_model *m, struct eng_model **out,
+                                      struct base_err *err)
+{
+    struct eng_model_opts opts = m->opts;
+    opts.n_threads = 1;
+    return open_model(eng_gguf_path(m->gguf), &opts, m, out, err);
 }
 
 void eng_model_free(struct eng_model *m)

@@ -233,8 +233,9 @@ struct eng_model {
     const struct eng_ops *ops;
     void *dev; /* the table's own state of the device */
     struct eng_model_opts opts;
-    bool kv_f32;                   /* of the options */
-    bool split_experts, split_fit; /* struct eng_model_opts */
+    const struct eng_model *paper_of; /* it only counts memory, for this one; else NULL */
+    bool kv_f32;                      /* of the options */
+    bool split_experts, split_fit;    /* struct eng_model_opts */
     uint32_t gpu_experts, send_from;
     char cublas_says[192]; /* eng_model_cublas() */
     uint32_t kv_bytes;     /* of an element of cached keys and values */
@@ -342,6 +343,11 @@ extern const struct eng_family eng_family_gpt_oss, eng_family_glm4moe, eng_famil
     eng_family_mistral4, eng_family_gemma3, eng_family_phi3, eng_family_llama4, eng_family_gemma4,
     eng_family_qwen3next, eng_family_qwen35moe, eng_family_deepseek32, eng_family_glm_dsa,
     eng_family_deepseek4;
+
+/* model.c: another model of the same file, on whose devices nothing is computed: what its table
+ * takes is counted (m's table is being opened). */
+enum base_status eng_model_open_paper(const struct eng_model *m, struct eng_model **out,
+                                      struct base_err *err) BASE_MUST_CHECK;
 
 /* ---- model_load.c: weights from tensors ---- */
 
