@@ -18,7 +18,7 @@ static const char HELP[] =
     "                                  [--device-b cpu] [--tolerance 1e-6]\n"
     "  bench FILE.gguf                 tokens a second: [-t 2] [--pp 512] [--tg 128] [--parallel "
     "1]\n"
-    "  plan FILE.gguf --gpu CARD       what would lie where on a GPU, and the speed it allows\n"
+    "  plan FILE.gguf [--gpu CARD]     what would lie where on a GPU, and the speed it allows\n"
     "  watermark FILE.gguf --key FILE  does the text on standard input bear our mark?\n"
     "A verb without arguments tells more about itself. Exit: 0 done, 1 does not hold, 2 bad "
     "usage,\n"

@@ -138,7 +138,9 @@ static void exchange(struct eng_hybrid *h, uint32_t i)
     struct eng_hybrid_move *v = &h->moves[i];
     eng_hot_going(&h->hot, &v->what, false);
     if (h->hot.layers[v->what.layer].slot_of[v->what.expert] < 0) {
+#ifndef WEIR_BUG_83
         eng_cuda_follow(h->g->d, ENG_CUDA_WORK, ENG_FENCE_MOVE_CAME + i);
+#endif
         eng_hybrid_put_at(h, &h->layers[v->what.layer], false, ENG_WAY_WITHIN, v->what.expert,
                           v->what.slot, v->landing);
         eng_cuda_fence(h->g->d, ENG_FENCE_MOVE_READ + i);
@@ -161,7 +163,7 @@ void eng_hybrid_between(struct eng_gpu *g)
     bool came = phase_of(h, oldest) == ENG_MOVE_SENT &&
                 eng_cuda_fence_passed(g->d, ENG_FENCE_MOVE_CAME + oldest);
 #ifdef WEIR_BUG_83
-    came = phase_of(h, oldest) == ENG_MOVE_PACKED || phase_of(h, oldest) == ENG_MOVE_SENT;
+    came = phase_of(h, oldest) == ENG_MOVE_SENT;
 #endif
     if (came)
         exchange(h, oldest);

@@ -228,10 +228,11 @@ template <typename F> static void run_until(F done)
         emu_check_zones();
 }
 
-/* Now and then, ahead of time. */
+/* Now and then, ahead of time: seldom and then several, so that what was asked last has often not
+ * begun. */
 static void run_some(void)
 {
-    for (uint32_t n = emu_rnd() % 4; n > 1; n--)
+    for (uint32_t n = emu_rnd() % 4 ? 0 : 1 + emu_rnd() % 4; n > 0; n--)
         if (!run_one())
             return;
 }
@@ -528,9 +529,12 @@ eng_cu_result cuMemGetInfo_v2(size_t *free, size_t *total)
     return ENG_CU_OK;
 }
 
+/* While a thread records, what may wait for the device or stop it is refused. */
 eng_cu_result cuMemAlloc_v2(eng_cu_ptr *p, size_t n)
 {
     NEED();
+    if (capturing())
+        return ENG_CU_CAPTURE_UNSUPPORTED;
     *p = reinterpret_cast<eng_cu_ptr>(emu_device_alloc(current->device, n));
     return *p ? ENG_CU_OK : n ? ENG_CU_OUT_OF_MEMORY : ENG_CU_INVALID_VALUE;
 }
@@ -550,6 +554,8 @@ eng_cu_result cuMemFree_v2(eng_cu_ptr p)
     ENTER();
     if (!p)
         return ENG_CU_OK;
+    if (capturing())
+        return ENG_CU_CAPTURE_UNSUPPORTED;
     run_all(); /* the driver waits too */
     if (!emu_device_free(reinterpret_cast<void *>(p)))
         emu_die("%p is freed, which is no living allocation", reinterpret_cast<void *>(p));
@@ -559,6 +565,8 @@ eng_cu_result cuMemFree_v2(eng_cu_ptr p)
 eng_cu_result cuMemHostAlloc(void **p, size_t n, unsigned)
 {
     NEED();
+    if (capturing())
+        return ENG_CU_CAPTURE_UNSUPPORTED;
     *p = emu_host_alloc(n);
     return *p ? ENG_CU_OK : ENG_CU_OUT_OF_MEMORY;
 }

@@ -5,6 +5,7 @@
  * Method: models of the vectors and of the fixtures; cards of every size around the edges; figures
  * by hand on the smaller files.
  */
+#include "engine/cuda/driver.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/plan_counts.h"
 #include <math.h>
@@ -13,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -366,6 +369,51 @@ static void test_weighed(void **state)
     unload(&f);
 }
 
+static void put_file(const char *folder, const char *name, const char *content)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(content, f) >= 0 && fclose(f) == 0);
+}
+
+/* A PCIe link as the system describes it: the width it has, the speed it can have. */
+static void test_bus(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/weir-bus-XXXXXX", at[200] = "";
+    static const char *const parts[] = {"bus", "pci", "devices", "0001:41:00.0"};
+    assert_non_null(mkdtemp(root));
+    snprintf(at, sizeof(at), "%s", root);
+    for (size_t i = 0; i < 4; i++) {
+        size_t n = strlen(at);
+        snprintf(at + n, sizeof(at) - n, "/%s", parts[i]);
+        assert_int_equal(mkdir(at, 0700), 0);
+    }
+    assert_true(eng_cuda_bus(root, 1, 0x41, 0) == 0); /* nothing is said */
+    put_file(at, "max_link_speed", "32.0 GT/s PCIe\n");
+    assert_true(eng_cuda_bus(root, 1, 0x41, 0) == 0);
+    put_file(at, "current_link_width", "8\n");
+    put_file(at, "current_link_speed", "2.5 GT/s PCIe\n"); /* it idles */
+    assert_true(fabs(eng_cuda_bus(root, 1, 0x41, 0) - 32e9) < 1);
+    assert_true(eng_cuda_bus(root, 0, 0x41, 0) == 0); /* another device */
+    put_file(at, "max_link_speed", "Unknown\n");
+    assert_true(eng_cuda_bus(root, 1, 0x41, 0) == 0);
+    char file[300];
+    static const char *const files[] = {"max_link_speed", "current_link_width",
+                                        "current_link_speed"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(file, sizeof(file), "%s/%s", at, files[i]);
+        assert_int_equal(unlink(file), 0);
+    }
+    for (size_t i = 4; i-- > 0;) {
+        assert_int_equal(rmdir(at), 0);
+        *strrchr(at, '/') = 0;
+    }
+    assert_int_equal(rmdir(root), 0);
+}
+
 static void test_cards(void **state)
 {
     (void)state;
@@ -423,7 +471,8 @@ int main(void)
         cmocka_unit_test(test_windows),       cmocka_unit_test(test_latent),
         cmocka_unit_test(test_hot),           cmocka_unit_test(test_prompt),
         cmocka_unit_test(test_auto_and_host), cmocka_unit_test(test_weighed),
-        cmocka_unit_test(test_cards),         cmocka_unit_test(test_counts_file),
+        cmocka_unit_test(test_bus),           cmocka_unit_test(test_cards),
+        cmocka_unit_test(test_counts_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
