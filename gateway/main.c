@@ -225,7 +225,7 @@ static const struct command commands[] = {
      "                           [--activations auto|int8|int16]\n"
      "       weir model bench    FILE.gguf [-t 2] [--pp 512] [--tg 128] [--parallel 1]\n"
      "                           [--activations auto|int8|int16]\n"
-     "       weir model plan     FILE.gguf [--gpu CARD[xN][,CARD...]] [--context N] [--parallel N]\n"
+     "       weir model plan     FILE.gguf [--gpu CARD[xN],...] [--context N] [--parallel N]\n"
      "                           what would lie where, and a bound on speed\n"},
     {"audit", run_audit, "verify, read and question the log",
      "usage: weir audit verify  DIR... [--vkey KEY] [--witness VKEY]... [--checkpoint FILE]...\n"
