@@ -109,7 +109,6 @@ static bool prepared(struct eng_gpu *g, const struct eng_pack *p)
             eng_blas_workspace(g->blas, own, n);
 #if defined(WEIR_BUG_92) /* a workspace that is given back */
         eng_cuda_free(g->d, own);
-        g->blas_room.p = eng_cuda_alloc(g->d, n);
 #endif
     }
     return is_plain(p->form) || room(g, &g->plain_tile, tile);
