@@ -290,6 +290,31 @@ static bool masked(struct pol_scan *s, const struct keyed *k, size_t a)
     return true;
 }
 
+/* "VAT: 1.234.567,89", "12345678 EUR": a sum of money, no number of anybody. */
+static bool money(const struct pol_scan *s, size_t a, size_t i)
+{
+    static const char *const signs[] = {"EUR", "USD", "GBP",          "CHF",     "PLN",
+                                        "SEK", "NOK", "DKK",          "CZK",     "HUF",
+                                        "RON", "$",   "\xe2\x82\xac", "\xc2\xa3"};
+    struct base_str v = {s->p + a, i - a};
+
+    for (size_t k = a; k < i; k++) {
+        if (!pol_is_digit(s->p[k]) && s->p[k] != '.' && s->p[k] != ' ')
+            return false;
+    }
+    if (v.n > 3 && v.p[v.n - 3] == '.')
+        return true;
+    if (i + 2 < s->n && s->p[i] == ',' && pol_is_digit(s->p[i + 1]) && pol_is_digit(s->p[i + 2]) &&
+        (i + 3 >= s->n || !pol_is_digit(s->p[i + 3])))
+        return true;
+    i += i < s->n && s->p[i] == ' ';
+    for (size_t k = 0; k < sizeof(signs) / sizeof(signs[0]); k++) {
+        if (base_str_starts(base_str_n(s->p + i, s->n - i), base_str_c(signs[k])))
+            return true;
+    }
+    return false;
+}
+
 static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const struct keyed *k)
 {
     bool sign = false, said = false;
@@ -345,6 +370,8 @@ static void keyed_value(struct pol_scan *s, const struct pol_cue_hit *c, const s
         return;
     if (k->cue != CUE_USER && k->cue != CUE_DEVICE && lower > 3)
         return; /* a word, not a number */
+    if ((k->cue & (CUE_VAT | CUE_TAX)) && money(s, a, i))
+        return;
     pol_found(s, a, i, k->type, POL_CONTEXT, NULL, 42);
 }
 

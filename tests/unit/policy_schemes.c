@@ -319,10 +319,10 @@ static void test_papers(void **state)
         {POL_EMAIL, NULL, "mail «anna.k at firma [dot] example» now"},
     };
     static const char *const none[] = {
-        "BIC: DOCUMENTS are late",
-        "the VAT is 20 percent",
-        "BIC: DEUTZZFF",
-        "SWIFT 1234 5678",
+        "VAT: 1.234.567,89 EUR",   "MwSt: 1.234.567,89",
+        "VAT: 1234567.89",         "Umsatzsteuer: 12345678 €",
+        "BIC: DOCUMENTS are late", "the VAT is 20 percent",
+        "BIC: DEUTZZFF",           "SWIFT 1234 5678",
     };
     (void)state;
     CHECK(rows);
