@@ -7,9 +7,9 @@
  *                           "tags":[..],"forms":[{"way","n","quick","mac"}]}],
  *               "events":[{"serial","act","id","list","kind","reason","approver","by","at",
  *                          "expires"?}]}
- *            DIR/keys/rights.key: 64 hexadecimal digits, made with the first entry and never
- *            changed: without it no hash can be compared with anything. Who has both files can try
- *            identifiers against them, so they stay together with the log's other keys.
+ *            DIR/keys/rights.key: the key, wrapped by the log's master key (rights_key.c), made
+ *            with the first entry and never changed: without it no hash can be compared with
+ *            anything.
  *            DIR/keys/rights.seen: {"v":1,"serial":N,"entries":K}, what the log has been told: a
  *            file with a smaller serial was rolled back, and is refused.
  * Bounds     CONF_RIGHTS_MAX entries, CONF_RIGHTS_EVENTS_MAX events, 64 MiB.
@@ -64,7 +64,7 @@ bool conf_rights_path(const char *dir, char *out, size_t bytes)
 
 /* ---- hexadecimal ---- */
 
-static bool from_hex(struct base_str s, uint8_t *out, size_t n)
+bool rights_unhex(struct base_str s, uint8_t *out, size_t n)
 {
     if (s.n != 2 * n)
         return false;
@@ -147,8 +147,8 @@ static bool read_hash(const json_t *f, size_t entry, struct rights_hash *h)
 
     if (json_string_length(way) != 1 || !strchr("itla", json_string_value(way)[0]) || n < 1 ||
         n > CONF_RIGHTS_CANON_MAX ||
-        !from_hex(base_str_n(json_string_value(q), json_string_length(q)), quick, 8) ||
-        !from_hex(base_str_n(json_string_value(m), json_string_length(m)), h->mac, 32))
+        !rights_unhex(base_str_n(json_string_value(q), json_string_length(q)), quick, 8) ||
+        !rights_unhex(base_str_n(json_string_value(m), json_string_length(m)), h->mac, 32))
         return false;
     h->way = json_string_value(way)[0];
     h->n = (uint8_t)n;
@@ -224,24 +224,6 @@ static enum base_status wrong(struct base_err *err, const char *path, const char
                         path, what);
 }
 
-enum base_status rights_read_key(struct conf_rights *r, const char *path, struct base_err *err)
-{
-    struct base_buf b;
-    uint8_t sip[32];
-
-    base_buf_init(&b, 256);
-    enum base_status st = base_file_read(path, &b, err);
-    if (st == BASE_OK && !from_hex(base_str_trim(base_buf_view(&b)), r->key, sizeof(r->key)))
-        st = wrong(err, path, "this is no key");
-    base_buf_wipe(&b);
-    if (st != BASE_OK)
-        return st;
-    rights_mac(r->key, "weir/rights/quick/1", BASE_STR(""), sip);
-    memcpy(r->sip, sip, sizeof(r->sip));
-    base_wipe(sip, sizeof(sip));
-    return BASE_OK;
-}
-
 static enum base_status read_file(struct conf_rights *r, struct base_str text, const char *path,
                                   struct base_err *err)
 {
@@ -251,7 +233,7 @@ static enum base_status read_file(struct conf_rights *r, struct base_str text, c
     enum base_status st = BASE_OK;
 
     rights_mac(r->key, "weir/rights/file/1", line, is);
-    if (!from_hex(base_str_trim(rest), says, 32) ||
+    if (!rights_unhex(base_str_trim(rest), says, 32) ||
         !base_str_eq_secret(base_str_n(is, 32), base_str_n(says, 32)))
         return wrong(err, path, "it was changed or cut, or rights.key is another one");
     root = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, NULL);

@@ -15,6 +15,7 @@
 #define CONF_RIGHTS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -57,6 +58,24 @@ struct conf_rights_event {
 };
 
 struct conf_rights; /* a snapshot, immutable */
+
+/* Who wraps the lists' key where it lies (the log's master key, audit/content/rights_seal.h). Both
+ * append to or fill what they are given; any thread, may block. */
+#define CONF_RIGHTS_KEY_BYTES 32
+struct conf_rights_seal {
+    enum base_status (*wrap)(void *ctx, const uint8_t key[CONF_RIGHTS_KEY_BYTES],
+                             struct base_buf *out, struct base_err *err);
+    enum base_status (*unwrap)(void *ctx, struct base_str wrapped,
+                               uint8_t key[CONF_RIGHTS_KEY_BYTES], struct base_err *err);
+    void *ctx;
+};
+/* For the whole process, before other threads load; NULL: nobody from now on. A key that was
+ * unwrapped once stays known to the process. */
+void conf_rights_sealed_by(const struct conf_rights_seal *s);
+/* Makes DIR's key wrapped if it lies there as it is (an older version's), unwraps it if it is; with
+ * make, makes it if there is none. Locks. */
+enum base_status conf_rights_key_ready(const char *dir, bool make,
+                                       struct base_err *err) BASE_MUST_CHECK;
 
 /* Files that are not there are empty lists. BASE_EINVAL: they do not hold (changed, cut, rolled
  * back to before what `seen` says, without their key); err names the file and the way out. */

@@ -20,12 +20,6 @@
 
 /* ---- writing ---- */
 
-static void rights_to_hex(const uint8_t *p, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++)
-        snprintf(out + 2 * i, 3, "%02x", p[i]);
-}
-
 static void put_entry(struct base_json *j, const struct conf_rights_entry *e)
 {
     base_json_kstr(j, "id", e->id);
@@ -136,23 +130,6 @@ static enum base_status write_file(const char *path, const struct conf_rights *r
                               : base_err_set(err, BASE_LIMIT, "%s: would become too large", path);
     base_buf_release(&b);
     return st;
-}
-
-static enum base_status make_key(const char *path, struct conf_rights *r, struct base_err *err)
-{
-    uint8_t key[RIGHTS_KEY_BYTES];
-    char hex[2 * RIGHTS_KEY_BYTES + 2];
-
-    if (access(path, F_OK) == 0) /* of lists that were never written: a crash in between */
-        return rights_read_key(r, path, err);
-    base_random(key, sizeof(key));
-    rights_to_hex(key, sizeof(key), hex);
-    hex[2 * RIGHTS_KEY_BYTES] = '\n';
-    enum base_status st =
-        base_file_replace(path, base_str_n(hex, 2 * RIGHTS_KEY_BYTES + 1), 0600, err);
-    base_wipe(key, sizeof(key));
-    base_wipe(hex, sizeof(hex));
-    return st == BASE_OK ? rights_read_key(r, path, err) : st;
 }
 
 /* ---- changes ---- */
@@ -356,7 +333,7 @@ enum base_status conf_rights_change(const char *dir, const struct conf_rights_ch
         return BASE_EIO;
     st = conf_rights_load(dir, &r, err);
     if (st == BASE_OK && !r->there)
-        st = make_key(key, r, err);
+        st = rights_make_key(key, r, err);
     if (st == BASE_OK)
         st = apply(r, c, id, err);
     if (st == BASE_OK)

@@ -79,6 +79,11 @@ void rights_mac(const uint8_t key[RIGHTS_KEY_BYTES], const char *what, struct ba
                 uint8_t out[32]);
 /* DIR/keys/NAME into out; false: too long. */
 bool rights_path_of(const char *dir, const char *name, char *out, size_t bytes);
+/* rights_key.c. A new key, durable, wrapped where somebody wraps; or the one that lies there. */
+enum base_status rights_make_key(const char *path, struct conf_rights *r,
+                                 struct base_err *err) BASE_MUST_CHECK;
+bool rights_unhex(struct base_str s, uint8_t *out, size_t n);
+void rights_to_hex(const uint8_t *p, size_t n, char *out);
 /* The key file into r->key and r->sip. */
 enum base_status rights_read_key(struct conf_rights *r, const char *path,
                                  struct base_err *err) BASE_MUST_CHECK;

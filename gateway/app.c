@@ -6,6 +6,7 @@
  * Invariants the log is open before the first loop serves and closed after the last ticket is back.
  * Fails by   refusing to start.
  */
+#include "audit/content/rights_seal.h"
 #include "base/log.h"
 #include "gateway/admin_api.h"
 #include "gateway/app_int.h"
@@ -116,6 +117,8 @@ static enum base_status open_beside_log(struct gw_child *child, const struct con
     if (st == BASE_OK)
         st = gw_switches_start(child, c->policy_state, c->audit.directory, log, err);
     if (st == BASE_OK)
+        st = aud_rights_ready(c->audit.directory, &c->audit.master, err);
+    if (st == BASE_OK)
         st = gw_rights_start(child, c->audit.directory, log, err);
     if (st == BASE_OK)
         st = gw_event_keys(log, gw_app_own.log_dir, gw_app_own.keys->keys, err);
@@ -124,6 +127,7 @@ static enum base_status open_beside_log(struct gw_child *child, const struct con
     const struct aud_keeper_options keep = {.directory = c->audit.directory,
                                             .master = &c->audit.master,
                                             .content = &c->audit.content,
+                                            .rights_ready = true,
                                             .erased = erase_reviews,
                                             .erased_ctx = gw_app_own.reviews};
     if (st == BASE_OK)

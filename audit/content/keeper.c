@@ -11,6 +11,8 @@
  */
 #include "audit/content/keeper_int.h"
 
+#include "audit/content/rights_seal.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ring.h"
@@ -471,6 +473,10 @@ enum base_status aud_keeper_open(const struct aud_keeper_options *o, struct aud_
                   : base_err_set(err, BASE_ENOMEM, "no memory for the keeper");
     if (st == BASE_OK)
         st = aud_keeper_configure(k, content, err);
+    if (st == BASE_OK && !o->rights_ready) { /* before the keyring has the master key */
+        aud_rights_seal(o->directory, o->master);
+        st = conf_rights_key_ready(o->directory, false, err);
+    }
     if (st == BASE_OK)
         st = aud_keyring_open(o->directory, o->master, true, &k->ring, err);
     if (st == BASE_OK)

@@ -20,6 +20,7 @@ struct aud_keeper_options {
     const char *directory;
     const struct conf_master *master;   /* copied */
     const struct conf_content *content; /* copied; for retention and bounds. NULL: defaults */
+    bool rights_ready;                  /* aud_rights_ready has been called */
     /* Told of each erasure that is allowed, before it is carried out, for what others hold in
      * memory of the subject or request. On the keeper's thread; must not block. May be NULL. */
     void (*erased)(void *ctx, const struct aud_erasure *what);

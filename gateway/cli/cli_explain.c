@@ -4,6 +4,7 @@
  * and headers, scan, score, plan, decide. The engine counts as ready and idle, because explaining
  * is about the rules and not about this minute's load.
  */
+#include "audit/content/rights_seal.h"
 #include "gateway/cli/cli.h"
 #include "gateway/limits.h"
 
@@ -58,6 +59,7 @@ static enum base_status scan(const struct conf *c, const struct pol_detector *d,
 {
     struct conf_rights *lists = NULL;
     struct base_err why;
+    aud_rights_seal(c->audit.directory, &c->audit.master);
     bool readable = conf_rights_load(c->audit.directory, &lists, &why) == BASE_OK;
     enum base_status st = pol_scan_request_rights(d, s, lists, today, r, out, err);
     if (!readable) {

@@ -8,6 +8,7 @@
 #include "gateway/rights.h"
 
 #include "audit/cmd/cmd.h"
+#include "audit/content/rights_seal.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "gateway/cli/cli.h"
@@ -67,6 +68,8 @@ static struct conf *open_conf(const char *verb, const char *file)
     } else if (st != BASE_OK) {
         fprintf(stderr, "the configuration has errors (weir check); this works all the same\n");
     }
+    if (c)
+        aud_rights_seal(c->audit.directory, &c->audit.master);
     conf_problems_release(&problems);
     return c;
 }

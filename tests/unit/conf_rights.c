@@ -357,6 +357,85 @@ static void a_name_in_another_order(void **state)
     conf_rights_free(r);
 }
 
+/* ---- the key, wrapped ---- */
+
+static unsigned unwraps;
+
+static enum base_status wrap(void *ctx, const uint8_t key[CONF_RIGHTS_KEY_BYTES],
+                             struct base_buf *out, struct base_err *err)
+{
+    (void)err;
+    for (size_t i = 0; i < CONF_RIGHTS_KEY_BYTES; i++)
+        base_buf_byte(out, (char)(key[i] ^ *(const uint8_t *)ctx));
+    base_buf_byte(out, (char)*(const uint8_t *)ctx);
+    return BASE_OK;
+}
+
+static enum base_status unwrap(void *ctx, struct base_str wrapped,
+                               uint8_t key[CONF_RIGHTS_KEY_BYTES], struct base_err *err)
+{
+    const uint8_t mine = *(const uint8_t *)ctx;
+    unwraps++;
+    if (wrapped.n != CONF_RIGHTS_KEY_BYTES + 1 || (uint8_t)wrapped.p[wrapped.n - 1] != mine)
+        return base_err_set(err, BASE_DENIED, "another master");
+    for (size_t i = 0; i < CONF_RIGHTS_KEY_BYTES; i++)
+        key[i] = (uint8_t)((uint8_t)wrapped.p[i] ^ mine);
+    return BASE_OK;
+}
+
+static void key_text(struct base_buf *b)
+{
+    char path[128];
+    file_path("rights.key", path);
+    base_buf_init(b, 4096);
+    assert_int_equal(base_file_read(path, b, NULL), BASE_OK);
+}
+
+/* A key that lies there as it is becomes wrapped and stays the same key; it is unwrapped once; a
+ * master that is another one, or none, is told. */
+static void a_key_is_wrapped(void **state)
+{
+    static uint8_t one = 0x5a, two = 0x33;
+    const struct conf_rights_seal seal = {wrap, unwrap, &one}, other = {wrap, unwrap, &two};
+    struct base_buf plain, wrapped, again;
+    struct base_err err;
+    char path[128];
+    (void)state;
+    add(CONF_RIGHTS_OBJECTED, "a.b@example.com");
+    key_text(&plain);
+    assert_int_equal(plain.n, 65);
+    conf_rights_sealed_by(&seal);
+    assert_int_equal(conf_rights_key_ready(dir, false, &err), BASE_OK);
+    key_text(&wrapped);
+    assert_true(base_str_starts(base_buf_view(&wrapped), BASE_STR("weir-rights-key/1 ")));
+    assert_true(base_str_find(base_buf_view(&wrapped), base_str_n(plain.p, 64), 0) == SIZE_MAX);
+    struct conf_rights *r = load();
+    assert_int_equal(conf_rights_in_text(r, BASE_STR("to a.b@example.com"), 20000),
+                     CONF_RIGHTS_OBJECTED);
+    conf_rights_free(r);
+    add(CONF_RIGHTS_RESTRICTED, "c.d@example.com");
+    assert_int_equal(conf_rights_key_ready(dir, true, &err), BASE_OK);
+    key_text(&again);
+    assert_int_equal(again.n, wrapped.n);
+    assert_memory_equal(again.p, wrapped.p, wrapped.n);
+    assert_int_equal(unwraps, 0); /* this process wrapped it: it knows it */
+
+    conf_rights_sealed_by(NULL);
+    conf_rights_free(load());
+    file_path("rights.key", path);
+    wrapped.p[20] ^= 1; /* another file, a digit is none or another */
+    assert_int_equal(base_file_replace(path, base_buf_view(&wrapped), 0600, &err), BASE_OK);
+    refused("not at hand");
+    conf_rights_sealed_by(&other);
+    refused("rights.key");
+    assert_int_equal(base_file_replace(path, base_buf_view(&again), 0600, &err), BASE_OK);
+    conf_rights_free(load());
+    conf_rights_sealed_by(NULL);
+    base_buf_release(&plain);
+    base_buf_release(&wrapped);
+    base_buf_release(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +449,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(many_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_in_another_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_is_wrapped, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
