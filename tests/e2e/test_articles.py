@@ -4,13 +4,16 @@ One test an article (or point); each name says which. Decisions that need no gat
 on facts; the rest goes through a gateway between stand-ins, with the tables that ship, and the oracle is what the
 stand-ins received and what the log holds. Dates are those of conf/duties.yaml and conf/adequacy.yaml.
 """
+import datetime
 import json
 import os
 import signal
+import subprocess
 import time
 
 import harness
 import pytest
+import yaml
 
 LAW = ["--tables", os.path.join(harness.ROOT, "conf", "adequacy.yaml"), "--duties",
        os.path.join(harness.ROOT, "conf", "duties.yaml")]
@@ -31,7 +34,6 @@ def decide(weir, tmp_path):
         with open(path, "w", encoding="utf-8") as f:
             f.write("version: 1\n" + policy)
         facts = {"today": "2026-11-22", "candidates": [remote(), HOME], **facts}
-        import subprocess
         done = subprocess.run([weir, "policy", "eval", "--policy", path, *LAW], capture_output=True, check=False,
                               input=(json.dumps(facts) + "\n").encode())
         assert done.returncode == 0, done.stderr.decode()
@@ -359,3 +361,34 @@ def test_ai_act_art_50_4_published_text_is_labelled_unless_somebody_approves_it(
                                 (", human_review: hold", "2026-08-02", False), (", obligations: [human-review]", "2026-08-02", False)):
         d = decide(WIDE + case.format(more), use_case="a", today=day)
         assert ("label-output" in d["obligations"]) is labelled, (more, day, d)
+
+
+with open(LAW[3], encoding="utf-8") as duties_file:
+    DUTIES = yaml.safe_load(duties_file)["duties"]
+
+
+@pytest.mark.parametrize("duty", DUTIES, ids=[d["id"] for d in DUTIES])
+def test_ai_act_art_113_and_gdpr_art_99_each_duty_counts_from_its_day_and_not_a_day_earlier(weir, tmp_path, duty):
+    ai_act = {"annex3": "annex3.4"}.get((duty.get("ai_act") or ["minimal"])[0], (duty.get("ai_act") or ["minimal"])[0])
+    case = {"id": "u", "ai_act": ai_act, **{k: True for k in ("workplace", "high_risk", "decides", "publishes") if duty.get(k)}}
+    policy = {"version": 1, "organisation": duty.get("organisation") or [], "use_cases": [case]}
+    (tmp_path / "p.yaml").write_text(json.dumps(policy))
+    (tmp_path / "d.yaml").write_text(json.dumps({"version": 1, "duties": [{k: str(v) if k.endswith(("_from", "_on")) else v
+                                                                          for k, v in duty.items()}]}))
+    day = datetime.date.fromisoformat(str(duty["applies_from"]))
+
+    def decided(when):
+        facts = {"today": when.isoformat(), "use_case": "u", "candidates": [HOME]}
+        done = subprocess.run([weir, "policy", "eval", "--policy", str(tmp_path / "p.yaml"), "--duties", str(tmp_path / "d.yaml")],
+                              capture_output=True, check=False, input=(json.dumps(facts) + "\n").encode())
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)["decision"]
+    before, after = decided(day - datetime.timedelta(days=1)), decided(day)
+    words = {"human_review": "human-review", "label": "label-output", "decision_label": "label-decision", "label_or_review": "label-output"}
+    if duty["needs"] in ("dpia", "fria", "worker_notice"):
+        assert before["outcome"] == "route" and after["code"] == duty["id"]
+    elif duty["needs"] == "never":
+        assert f"will apply from {day}" in before["reason"] and f"applies from {day}" in after["reason"]
+    else:
+        assert words[duty["needs"]] not in before["obligations"] or ai_act == "limited"
+        assert words[duty["needs"]] in after["obligations"]
