@@ -182,3 +182,24 @@ def test_hybrid_as_planned_and_killed_while_experts_move(tmp_path, weir):
     harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 60)
     assert text_of(g) == first
     assert g.stop() == 0  # with experts still under way, perhaps
+
+
+def test_a_device_lost_with_experts_on_both_sides_is_another_process(tmp_path, weir):
+    mib, context, _ = between(weir)
+    env = emulated(weir, WEIR_EMU_MEMORY_MIB=str(mib), WEIR_EMU_FAIL="300")
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=f"context: {context}, slots: 2",
+                        device="auto", env=env)
+    before, first, seen = g.pids()["engine"], text_of(g), []
+    for i in range(30):
+        seen.append(g.chat(f"abc{i}", model="local/home", temperature=0, max_tokens=3)[0])
+        if seen[-1] != 200:
+            break
+    assert seen[-1] in (500, 502, 503), seen
+    harness.wait_for("another engine", lambda: g.pids().get("engine", before) != before, 30)
+    harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 60)
+    assert text_of(g) == first
+    with open(g.log_path, encoding="utf-8") as f:
+        log = f.read()
+    assert "CUDA error 719" in log and "a device has failed" in log, log
+    assert len(told(g)) == 2  # chosen anew by the new process
+    g.kill()
