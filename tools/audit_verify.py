@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A second verifier for Weir's audit log. Needs Python 3.9 and nothing else.
+"""A second verifier for Weir's audit log. Needs Python 3.9 and nothing else, and is one file on purpose: who
+audits copies it to a machine of their own and reads it from top to bottom.
 
 Written from docs/audit-format.md, RFC 6962/9162, RFC 8032 and the C2SP specifications (signed-note,
 tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof); it shares no line with `weir audit
