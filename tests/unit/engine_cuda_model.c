@@ -367,10 +367,59 @@ static int run_list(void)
     return _cmocka_run_group_tests("fixtures", tests, n_tests, NULL, NULL);
 }
 
+/* A prompt of 90 tokens, in slices of so many, then five tokens one by one: all logits. */
+static float *in_slices(struct eng_model *m, uint32_t slice)
+{
+    enum { PROMPT = 90, ALL = 95 };
+    size_t v = eng_model_get_info(m)->n_vocab;
+    struct eng_cache *c = new_cache(m, 1, CONTEXT);
+    float *out = malloc(ALL * v * sizeof(float));
+    int32_t tokens[ALL];
+    assert_non_null(out);
+    for (int i = 0; i < ALL; i++)
+        tokens[i] = 3 + i * 29 % 150;
+    for (uint32_t at = 0, n; at < ALL; at += n) {
+        n = at >= PROMPT ? 1 : PROMPT - at < slice ? PROMPT - at : slice;
+        forward(m, c, (struct eng_batch){.n = n, .tokens = tokens + at}, out + at * v);
+    }
+    eng_cache_free(c);
+    return out;
+}
+
+/* Gated DeltaNet in chunks (slices of 16 tokens and more), cut anywhere, and token by token. */
+static void recurrent_prompts(void **state)
+{
+    (void)state;
+    char dir[200];
+    struct fixture f;
+    snprintf(dir, sizeof(dir), "%s/models", far_dir());
+    if (!fixture_open(&f, dir, "qwen3next")) {
+        printf("skipped: %s/qwen3next (set WEIR_FIXTURES)\n", dir);
+        return;
+    }
+    size_t n = (size_t)95 * f.n_vocab;
+    struct eng_model *cpu = open_model(&f, ENG_DEVICE_CPU, 1, ENG_ACTIVATIONS_INT16);
+    struct eng_model *m = open_here(&f, true);
+    float *want = in_slices(cpu, 90);
+    static const uint32_t slices[] = {90, 41, 5};
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) {
+        float *got = in_slices(m, slices[i]);
+        double d = max_diff(got, want, n), e = nmse(got, want, n);
+        if (!(d <= f.tolerance && e <= 1e-8))
+            fail_msg("slices of %u: off by %g, nmse %g", slices[i], d, e);
+        free(got);
+    }
+    free(want);
+    eng_model_free(cpu);
+    eng_model_free(m);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few),
+        cmocka_unit_test(recurrent_prompts),
     };
     if (getenv("WEIR_CUDA_ALL") || getenv("WEIR_CUDA_MODELS"))
         return run_list();
