@@ -318,11 +318,12 @@ bench:
 asan: deps-test
 	WEIR_FAULT_STRIDE=8 $(MAKE) SAN=1 unit
 # The programs that have threads.
-TSAN_UNITS := base_% audit_% engine_model engine_ops engine_process gateway_server gateway_metrics \
-              gateway_engine_link
+TSAN_UNITS := base_% audit_% engine_model engine_ops engine_process engine_core engine_pages \
+              engine_scheduler engine_cuda_% gateway_server gateway_metrics gateway_engine_link
 tsan: deps-test
 	$(MAKE) TSAN=1 $(patsubst $(BUILD)/%,build/tsan/%,$(filter $(TSAN_UNITS:%=$(BUILD)/unit/%),$(UNIT)))
-	$(PYTHON) tests/run_tests.py --build build/tsan --only unit
+	WEIR_CORE_THREADS=3 WEIR_CORE_FAMILIES=gpt-oss,qwen3next,deepseek32 \
+	  $(PYTHON) tests/run_tests.py --build build/tsan --only unit
 
 # libFuzzer targets: tests/fuzz/FOLDER_x.c or x_fuzz.c, linked with everything; FUZZ_S seconds each.
 FUZZ_S ?= 60

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOC = "docs/cuda-tested.md"
 SCHEDULES = 5
 PROGRAMS = ("attend", "grouped", "heads", "index", "product", "route", "rows", "sample", "state", "blas")
@@ -160,9 +161,13 @@ def main():
     p.add_argument("--run", action="store_true")
     p.add_argument("--check", action="store_true")
     a = p.parse_args()
+    build = os.path.abspath(a.build)
+    os.chdir(ROOT)
     if a.run:
-        run(a.build)
+        run(build)
     said = check()
+    if said:
+        print(f"{DOC} has holes; `make emulator`, build build/unit/engine_cuda_* and run {sys.argv[0]} --run:")
     for line in said:
         print(line)
     print(f"{len(kernels())} kernels, {len(said)} holes")

@@ -70,6 +70,12 @@ def test_roofline_is_the_published_one():
     assert round(cuda_model.touched(cuda_shapes.MODELS["Qwen3-30B-A3B"], 8)) == 52
 
 
+def test_every_kernel_was_tested_on_every_shape():
+    """docs/cuda-tested.md, made by `tools/cuda_tested.py --run` of what tests launched, has every kernel and no hole."""
+    r = run(os.path.join(harness.ROOT, "tools", "cuda_tested.py"), "--check")
+    assert r.returncode == 0, r.stdout + r.stderr
+
+
 def test_bench_cuda_says_that_there_is_no_device():
     r = run(os.path.join(harness.ROOT, "tests", "bench", "cuda.py"), "--build", BUILD)
     if r.returncode == 2:
