@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which kernels were tested on which shapes: a table, docs/cuda-tested.md.
 
-usage: cuda_tested.py [--build build] [--run | --check]
+usage: cuda_tested.py [--build build] [--run [PROGRAM,PROGRAM] | --check]
 
 --run runs the tests of kernels on the emulated device, all with five schedules, and writes the table of what they
 launched: the tests say the case (cuda_case in tests/unit/engine_cuda_util.h), the emulator notes kernel, schedule and
@@ -19,7 +19,8 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOC = "docs/cuda-tested.md"
 SCHEDULES = 5
-PROGRAMS = ("attend", "grouped", "heads", "index", "product", "route", "rows", "sample", "state", "blas")
+PROGRAMS = ("attend", "blas", "grouped", "heads", "index", "product", "route", "rows", "sample", "spread",
+            "state")
 COLUMNS = (("0", "0 tokens"), ("1", "1 token"), ("most", "numbers up to its most"), ("ragged", "no multiple of a tile"),
            ("one", "all to one expert, others empty"), ("ties", "ties"), ("first", "length 1"), ("edge", "page edges"),
            ("far", "past 2^31 bytes"))
@@ -33,8 +34,9 @@ schedules each of 1, 2, 8, 16 and 64 was, as far as the kernel takes so many (`w
 few, `weir_tile_*` for more than eight). Every quantised type has kernels of its own: `weir_mv_TYPE`, `weir_tile_TYPE`.
 
 What does not apply: experts to all but products by expert and grouping; ties to what compares nothing; length 1 and page
-edges to what knows no sequence; addresses past 2^31 bytes to rows of activations, which are bounded by the scratch of a
-slice (512 tokens, 256 MiB), scores of the indexer (64 MiB a launch) and parts of attention's rows (its scratch).
+edges to what knows no sequence; numbers of tokens to what unpacks matrices; addresses past 2^31 bytes to rows of
+activations, which are bounded by the scratch of a slice (512 tokens, 256 MiB), scores of the indexer (64 MiB a launch)
+and parts of attention's rows (its scratch).
 """
 
 
@@ -52,10 +54,12 @@ def most(kernel):
 
 def applies(kernel, column):
     k = kernel[len("weir_"):]
+    if k.startswith("unpack_"):  # matrices, whatever the rows
+        return column in ("ragged", "far")
     product = k.startswith(("mv_", "tile_"))
     pages = k.startswith(("attend_", "heads_", "index_", "compress_")) and k not in ("attend_join", "compress_ring")
     if column == "one":
-        return product or k in ("group", "route_group")
+        return product or k in ("group", "route_group", "spread_tiles", "spread_sum")
     if column == "ties":
         return k in ("route", "route_group", "index_choose", "sample")
     if column == "first":
@@ -64,11 +68,8 @@ def applies(kernel, column):
     if column == "edge":
         return pages and k != "index_choose" or k == "attend_join"
     if column == "far":
-        return product or (pages and k != "index_choose") or k in ("compress_ring", "delta_conv", "delta_step_128",
-                                                                   "delta_step_256", "delta_step_512",
-                                                                   "delta_chunk")
-    if k.startswith("unpack_"):  # of weights alone
-        return column == "ragged"
+        return product or (pages and k != "index_choose") or \
+            k in ("compress_ring", "delta_chunk", "delta_conv", "delta_step_128", "delta_step_256", "delta_step_512")
     if column == "1":
         return not k.startswith("tile_") and not re.match(r"attend_mma_(64x|32x)", k) and \
             k not in ("index_f32", "delta_pairs", "delta_chunk")
@@ -110,16 +111,28 @@ def cell(kernel, column, cases, numbers):
         wanted = [x for x in (1, 2, 8, 16, 64) if x <= most(kernel) and (x > 8 or not kernel.startswith("weir_tile_"))]
         if re.match(r"weir_attend_mma_(64x|32x)|weir_index_f32", kernel):
             wanted = [x for x in wanted if x > 1]
-        if re.match(r"weir_attend_mma_(64x128|64x256|32x512)|weir_delta_(pairs|chunk)", kernel):
+        if kernel in ("weir_delta_pairs", "weir_delta_chunk"):  # runs of a few dozen and more
+            wanted = [x for x in wanted if x >= 16]
+        if re.match(r"weir_attend_mma_(64x128|64x256|32x512)", kernel):
             wanted = [x for x in wanted if x >= 16]
         return str(min(len(n.get(x, ())) for x in wanted))
     return str(len(cases.get(kernel, {}).get(column, ())))
 
 
-def run(build):
+def rows_of_doc():
+    """{kernel: its row's cells}"""
+    if not os.path.exists(DOC):
+        return {}
+    with open(DOC, encoding="utf-8") as f:
+        return {r[0].strip(" `"): r for r in (x.strip().strip("|").split("|") for x in f if x.startswith("| `weir_"))}
+
+
+def run(build, programs):
+    """Without all programs, rows that had no hole stay."""
+    old = {} if programs == PROGRAMS else rows_of_doc()
     with tempfile.TemporaryDirectory() as tmp:
         notes = os.path.join(tmp, "launches")
-        for name in PROGRAMS:
+        for name in programs:
             own = os.path.join(tmp, name)
             env = dict(os.environ, WEIR_EMU_LAUNCHES=own, WEIR_CUDA_SCHEDULES=str(SCHEDULES))
             env.pop("WEIR_CUDA_TEST", None)
@@ -136,35 +149,38 @@ def run(build):
         f.write("\n| kernel | numbers | " + " | ".join(title for _, title in COLUMNS) + " |\n")
         f.write("|---" * (len(COLUMNS) + 2) + "|\n")
         for k in kernels():
+            if k in old and not holes(k, old[k]):
+                f.write("|" + "|".join(old[k]) + "|\n")
+                continue
             f.write(f"| `{k}` | {ranges(numbers.get(k, {}))} | " +
                     " | ".join(cell(k, c, cases, numbers) for c, _ in COLUMNS) + " |\n")
 
 
+def holes(kernel, row):
+    """What is missing in a row, as lines."""
+    return [f"{kernel}, {title}: {value.strip()} schedules of {SCHEDULES}"
+            for (column, title), value in zip(COLUMNS, row[2:])
+            if applies(kernel, column) and (not value.strip().isdigit() or int(value) < SCHEDULES)]
+
+
 def check():
     """What is missing, as lines."""
-    with open(DOC, encoding="utf-8") as f:
-        rows = {r[0].strip(" `"): r for r in (x.strip().strip("|").split("|") for x in f if x.startswith("| `weir_"))}
-    said = []
+    rows, said = rows_of_doc(), []
     for k in kernels():
-        if k not in rows:
-            said.append(f"{k} is not in {DOC}")
-            continue
-        for (column, title), value in zip(COLUMNS, rows[k][2:]):
-            if applies(k, column) and (not value.strip().isdigit() or int(value) < SCHEDULES):
-                said.append(f"{k}, {title}: {value.strip()} schedules of {SCHEDULES}")
+        said += holes(k, rows[k]) if k in rows else [f"{k} is not in {DOC}"]
     return said
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     p.add_argument("--build", default="build")
-    p.add_argument("--run", action="store_true")
+    p.add_argument("--run", nargs="?", const=",".join(PROGRAMS), metavar="PROGRAM,PROGRAM")
     p.add_argument("--check", action="store_true")
     a = p.parse_args()
     build = os.path.abspath(a.build)
     os.chdir(ROOT)
     if a.run:
-        run(build)
+        run(build, tuple(a.run.split(",")))
     said = check()
     if said:
         print(f"{DOC} has holes; `make emulator`, build build/unit/engine_cuda_* and run {sys.argv[0]} --run:")

@@ -305,6 +305,48 @@ static void pairs(void **state)
     cuda_case_none("weir_pair");
 }
 
+/* A matrix that lies far behind the beginning of its array. */
+static void unpack_far(uint32_t type)
+{
+    struct weights w = make_weights(type, 256, 20, 1, false, false);
+    struct eng_pack *p = &w.pack;
+    uint32_t ld = p->units * 64, far = (uint32_t)((5ull << 31) / p->group_bytes);
+    size_t n = (size_t)p->groups * 16 * ld * 2;
+    uint8_t *got[2] = {malloc(n), malloc(n)};
+    product_case(256, 20, 16 * p->groups, "far");
+    for (int i = 0; i < 2; i++) {
+        void *out = cuda_put(NULL, n);
+        struct weir_unpack_args u = {
+            .w = (const uint8_t *)((uintptr_t)w.device - (i ? far * p->group_bytes : 0)),
+            .out = out,
+            .group_bytes = p->group_bytes,
+            .group0 = i ? far : 0,
+            .groups = p->groups,
+            .units = p->units,
+            .ld = ld};
+        eng_cuda_unpack(dev, p->form, &u);
+        cuda_get(got[i], out, n);
+        cuda_drop(out);
+    }
+    assert_memory_equal(got[0], got[1], n);
+    free(got[0]);
+    free(got[1]);
+    drop_weights(&w);
+}
+
+static void far_once(void)
+{
+    for (size_t i = 0; i < N_TYPES; i++)
+        if (TYPES[i] != ENG_F32 && TYPES[i] != ENG_F16 && TYPES[i] != ENG_BF16)
+            unpack_far(TYPES[i]);
+}
+
+static void past_two_gigabytes(void **state)
+{
+    (void)state;
+    cuda_seeds(5, far_once);
+}
+
 /* ---- whole models ---- */
 
 enum { PROMPT = 40, MORE = 6, SEQS = 20 };
@@ -562,8 +604,12 @@ static void from_which_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_form), cmocka_unit_test(norms),           cmocka_unit_test(pairs),
-        cmocka_unit_test(models),     cmocka_unit_test(from_which_rows),
+        cmocka_unit_test(every_form),
+        cmocka_unit_test(norms),
+        cmocka_unit_test(past_two_gigabytes),
+        cmocka_unit_test(pairs),
+        cmocka_unit_test(models),
+        cmocka_unit_test(from_which_rows),
     };
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(what_is_missing),
