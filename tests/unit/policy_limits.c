@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 struct world {
+    char path[32]; /* problems point to it */
     struct conf *c;
     struct pol_policy *p;
     struct conf_problems pr;
@@ -23,16 +24,15 @@ struct world {
 
 static enum base_status load(struct world *w, const char *policy)
 {
-    char path[] = "/tmp/weir-limits-XXXXXX";
-    int fd = mkstemp(path);
+    *w = (struct world){.path = "/tmp/weir-limits-XXXXXX"};
+    int fd = mkstemp(w->path);
     struct base_err err = {0};
 
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(base_file_replace(path, base_str_c(policy), 0600, &err), BASE_OK);
-    memset(w, 0, sizeof(*w));
-    enum base_status st = conf_load_policy_only(path, NULL, NULL, &w->c, &w->pr);
-    unlink(path);
+    assert_int_equal(base_file_replace(w->path, base_str_c(policy), 0600, &err), BASE_OK);
+    enum base_status st = conf_load_policy_only(w->path, NULL, NULL, &w->c, &w->pr);
+    unlink(w->path);
     return st;
 }
 
