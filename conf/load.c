@@ -147,6 +147,8 @@ static const char defaults_yaml[] =
     "    drain_s: 10                 # after SIGTERM\n"
     "engine:                         # where there is one\n"
     "  device: auto                  # auto | cpu | cuda; auto: a GPU that is worth it, else cpu\n"
+    "  gpus: 1                       # of this machine, for each model; 2 to 16: docs/cuda.md\n"
+    "  split: layers                 # layers | experts: what each of several GPUs takes\n"
     "  cublas: auto                  # auto | off | required; of a GPU: docs/cuda.md\n"
     "  threads: auto                 # one a core\n"
     "  queue: 64                     # waiting requests a model\n"

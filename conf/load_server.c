@@ -115,6 +115,7 @@ void conf_load_server(struct conf_loader *l, const struct conf_node *n, void *ds
 /* ---- engine ---- */
 
 static const char *const devices[] = {"auto", "cpu", "cuda", "emulated", NULL};
+static const char *const splits[] = {"layers", "experts", NULL};
 static const char *const cublas[] = {"auto", "off", "required", NULL};
 
 static void load_local_price(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -204,6 +205,8 @@ void conf_load_engine(struct conf_loader *l, const struct conf_node *n, void *ds
     static const struct conf_field fields[] = {
         {.name = "device", .kind = CONF_WORD, .offset = AT(conf_engine, device), .words = devices},
         {.name = "cublas", .kind = CONF_WORD, .offset = AT(conf_engine, cublas), .words = cublas},
+        {.name = "gpus", .kind = CONF_UINT, .offset = AT(conf_engine, gpus), .min = 1, .max = 16},
+        {.name = "split", .kind = CONF_WORD, .offset = AT(conf_engine, split), .words = splits},
         {.name = "threads",
          .kind = CONF_AUTO_UINT,
          .offset = AT(conf_engine, threads),

@@ -30,6 +30,7 @@ struct eng_cache;
 struct eng_fwd;
 struct eng_hyper;
 struct eng_model;
+struct eng_model_memory;
 struct eng_sampler;
 
 /* ---- what operators are given ---- */
@@ -133,6 +134,8 @@ struct eng_ops {
     enum base_status (*open)(struct eng_model *m, struct base_err *err);
     /* Whether the device has failed for good (eng_model_lost). NULL: it cannot. */
     bool (*lost)(const struct eng_model *m);
+    /* What eng_model_memory_of tells. NULL: nothing. */
+    bool (*memory)(const struct eng_model *m, uint32_t place, struct eng_model_memory *out);
     /* All its memory is given back already. Also after a failed open. */
     void (*close)(struct eng_model *m);
 

@@ -357,7 +357,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_engine(const struct conf_engine *a, const struct conf_engine *b)
 {
     if (a->present != b->present || a->device != b->device || a->cublas != b->cublas ||
-        a->threads != b->threads || a->queue != b->queue || a->n_models != b->n_models ||
+        a->gpus != b->gpus || a->split != b->split || a->threads != b->threads ||
+        a->queue != b->queue || a->n_models != b->n_models ||
         a->watermark.present != b->watermark.present ||
         !same_text(a->watermark.key, b->watermark.key) ||
         a->watermark.gamma != b->watermark.gamma || a->watermark.delta != b->watermark.delta)

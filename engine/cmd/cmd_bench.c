@@ -167,6 +167,23 @@ static enum base_status measure(struct bench *b, struct base_err *err)
     return st;
 }
 
+/* Of each GPU: bytes reserved for the model, in use now, and in use at most. */
+static void put_memory(struct base_json *j, const struct eng_model *m)
+{
+    struct eng_model_memory on;
+    base_json_key(j, "gpus");
+    base_json_arr(j);
+    for (uint32_t i = 0; eng_model_memory_of(m, i, &on); i++) {
+        base_json_obj(j);
+        base_json_kz(j, "name", on.name);
+        base_json_kint(j, "reserved", (int64_t)on.reserved);
+        base_json_kint(j, "used", (int64_t)on.used);
+        base_json_kint(j, "peak", (int64_t)on.peak);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
 static void report(const struct bench *b, const char *kernels)
 {
     double load[1] = {-1};
@@ -196,6 +213,7 @@ static void report(const struct bench *b, const char *kernels)
     base_json_num(&j, (double)b->tg * b->parallel / b->best.tg_cpu_s, 1);
     base_json_key(&j, "rss_mib");
     base_json_num(&j, (double)ru.ru_maxrss / 1024, 1);
+    put_memory(&j, b->m);
     base_json_key(&j, "load_average");
     base_json_num(&j, load[0], 2);
     base_json_kint(&j, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
@@ -212,6 +230,8 @@ int eng_cmd_bench(int argc, char **argv)
     if (!parse_args(argc, argv, &b))
         return 2;
     b.opts.n_threads = (int)b.threads;
+    b.opts.n_seq = b.parallel;
+    b.opts.n_ctx = b.pp + b.tg;
     st = eng_model_open(b.file, &b.opts, &b.m, &err);
     if (st == BASE_OK)
         st = eng_cache_new(b.m, b.parallel, b.pp + b.tg, &b.c, &err);

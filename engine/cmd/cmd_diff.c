@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "engine/cmd/apart.h"
 #include "engine/cmd/cmd_args.h"
+#include "engine/model/gguf.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,18 +66,25 @@ static bool diverges(const struct diff *d, const struct eng_deviation *v)
 
 static enum base_status open_both(struct diff *d, struct base_err *err)
 {
-    enum base_status st = eng_model_open(d->a.file, &d->a.opts, &d->a.m, err);
+    struct eng_gguf *g = NULL;
+    enum base_status st = eng_gguf_open(d->a.file, &g, err);
     if (st == BASE_OK)
-        st = eng_model_open(d->b.file, &d->b.opts, &d->b.m, err);
-    if (st == BASE_OK)
-        st = eng_prompts_encode(&d->prompts, eng_model_gguf(d->a.m), err);
-    if (st != BASE_OK)
-        return st;
+        st = eng_prompts_encode(&d->prompts, g, err);
+    eng_gguf_free(g);
     size_t longest = 0;
-    for (size_t i = 0; i < d->prompts.n; i++) {
+    for (size_t i = 0; st == BASE_OK && i < d->prompts.n; i++) {
         size_t from = i ? d->prompts.end[i - 1] : 0;
         longest = d->prompts.end[i] - from > longest ? d->prompts.end[i] - from : longest;
     }
+    /* both may be on one GPU: each takes what it needs */
+    d->a.opts.n_seq = d->b.opts.n_seq = 1;
+    d->a.opts.n_ctx = d->b.opts.n_ctx = (uint32_t)longest;
+    if (st == BASE_OK)
+        st = eng_model_open(d->a.file, &d->a.opts, &d->a.m, err);
+    if (st == BASE_OK)
+        st = eng_model_open(d->b.file, &d->b.opts, &d->b.m, err);
+    if (st != BASE_OK)
+        return st;
     st = eng_cache_new(d->a.m, 1, (uint32_t)longest, &d->a.c, err);
     if (st == BASE_OK)
         st = eng_cache_new(d->b.m, 1, (uint32_t)longest, &d->b.c, err);

@@ -92,10 +92,13 @@ static enum base_status run(const struct logits_args *a, struct base_err *err)
     struct eng_cache *c = NULL;
     float *logits = NULL;
     uint32_t *pos = calloc(a->ids.n, sizeof(*pos));
-    enum base_status st = eng_model_open(a->file, &a->opts, &m, err);
+    uint32_t context = a->context ? a->context : (uint32_t)a->ids.n;
+    struct eng_model_opts opts = a->opts;
+    opts.n_seq = 1;
+    opts.n_ctx = context;
+    enum base_status st = eng_model_open(a->file, &opts, &m, err);
     if (st != BASE_OK)
         goto out;
-    uint32_t context = a->context ? a->context : (uint32_t)a->ids.n;
     if ((st = eng_cache_new(m, 1, context, &c, err)) != BASE_OK)
         goto out;
     size_t bytes = a->ids.n * sizeof(float) * eng_model_get_info(m)->n_vocab;

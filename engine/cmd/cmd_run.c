@@ -131,6 +131,7 @@ static enum base_status prompt_ids(const struct opts *o, const struct eng_gguf *
 struct gen {
     const struct opts *o;
     struct eng_watermark mark;
+    struct eng_gguf *gguf;
     struct eng_model *m;
     struct eng_tok *tok;
     struct eng_cache *cache;
@@ -216,14 +217,18 @@ static enum base_status run(struct gen *g, struct base_err *err)
     mo.activations = o->activations;
     mo.kv_f32 = o->kv_f32;
     enum base_status st = o->weigh ? choose(o, &mo, err) : BASE_OK;
+    if (st == BASE_OK) /* before the model: how long the prompt is says how much memory it takes */
+        st = eng_gguf_open(o->file, &g->gguf, err);
     if (st == BASE_OK)
-        st = eng_model_open(o->file, &mo, &g->m, err);
+        st = eng_tok_from_gguf(g->gguf, &g->tok, err);
     if (st == BASE_OK)
-        st = eng_tok_from_gguf(eng_model_gguf(g->m), &g->tok, err);
-    if (st == BASE_OK)
-        st = prompt_ids(o, eng_model_gguf(g->m), g->tok, &g->ids, err);
+        st = prompt_ids(o, g->gguf, g->tok, &g->ids, err);
     if (st == BASE_OK && g->ids.n == 0)
         st = base_err_set(err, BASE_EINVAL, "the prompt is empty");
+    mo.n_seq = 1;
+    mo.n_ctx = (uint32_t)(g->ids.n + o->n);
+    if (st == BASE_OK)
+        st = eng_model_open(o->file, &mo, &g->m, err);
     if (st != BASE_OK)
         return st;
     uint32_t n_vocab = eng_model_get_info(g->m)->n_vocab;
@@ -273,5 +278,6 @@ int eng_cmd_run(int argc, char **argv)
     eng_cache_free(g.cache);
     eng_tok_free(g.tok);
     eng_model_free(g.m);
+    eng_gguf_free(g.gguf);
     return st == BASE_OK ? 0 : 2;
 }

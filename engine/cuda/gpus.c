@@ -140,11 +140,13 @@ struct eng_gpu *eng_gpu_at(const struct eng_model *m, const void *p)
 const float *eng_gpu_copy(const struct eng_gpu *g, const float *x)
 {
     const struct eng_gpus *all = g->set;
-#if !defined(WEIR_BUG_102) /* the first device's address for all */
+    uint32_t place = g->place;
+#if defined(WEIR_BUG_102) /* the first device's address for all */
+    place = 0;
+#endif
     for (uint32_t i = 0; g->place && x && i < all->n_copies; i++)
         if (all->copies[i].at[0] == x)
-            return all->copies[i].at[g->place];
-#endif
+            return all->copies[i].at[place];
     return x;
 }
 

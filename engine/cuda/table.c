@@ -83,6 +83,20 @@ static bool gpu_lost(const struct eng_model *m)
     return lost;
 }
 
+static bool gpu_memory(const struct eng_model *m, uint32_t place, struct eng_model_memory *out)
+{
+    const struct eng_gpus *all = eng_gpus_of(m);
+    struct eng_cuda_memory n;
+    if (place >= all->n)
+        return false;
+    eng_cuda_memory(all->at[place]->d, &n);
+    *out = (struct eng_model_memory){.name = eng_cuda_get_info(all->at[place]->d)->name,
+                                     .reserved = n.reserved,
+                                     .used = n.used,
+                                     .peak = n.peak};
+    return true;
+}
+
 static void gpu_close(struct eng_model *m)
 {
     if (gpu(m))
@@ -246,6 +260,7 @@ const struct eng_ops eng_ops_cuda = {
     .values_in_keys = true,
     .open = gpu_open,
     .lost = gpu_lost,
+    .memory = gpu_memory,
     .close = gpu_close,
     .places = gpu_places,
     .place_of = gpu_place_of,

@@ -336,6 +336,11 @@ const char *eng_model_cublas(const struct eng_model *m)
     return m->cublas_says;
 }
 
+bool eng_model_memory_of(const struct eng_model *m, uint32_t place, struct eng_model_memory *out)
+{
+    return m->ops->memory && m->ops->memory(m, place, out);
+}
+
 bool eng_model_lost(const struct eng_model *m)
 {
     return m->ops->lost && m->ops->lost(m);

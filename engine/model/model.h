@@ -117,6 +117,14 @@ const char *eng_model_activations(const struct eng_model *m);
 /* What was found of cuBLAS, for people: "cuBLAS 13.1.0", "off", why there is none; "" where nobody
  * looks for it (the CPU). Lives as long as m. */
 const char *eng_model_cublas(const struct eng_model *m);
+/* Memory of its device `place` (0, ...; one of several GPUs): what is reserved for the model, what
+ * of that is in use, and the most that was. false: there is no such device, or the model is on the
+ * CPU. name lives as long as m. */
+struct eng_model_memory {
+    const char *name;
+    uint64_t reserved, used, peak;
+};
+bool eng_model_memory_of(const struct eng_model *m, uint32_t place, struct eng_model_memory *out);
 /* Whether its device has failed so that only a new process can use it again: every further
  * eng_forward fails. */
 bool eng_model_lost(const struct eng_model *m);

@@ -108,6 +108,29 @@ def test_a_lost_device_is_another_process(tmp_path, weir, on_cpu):
     g.kill()
 
 
+def test_two_gpus_answer_as_one(tmp_path, weir, on_cpu):
+    """`gpus: 2` puts layers on both, and the log says what each has reserved; one too many is one sentence."""
+    if not emulator(weir):
+        pytest.skip("the emulated device is not built")
+    two = {"WEIR_EMU_DEVICES": "2"}
+    g = harness.Gateway(str(tmp_path / "two"), weir, model=MODEL, model_extra=SMALL, device="emulated\n  gpus: 2",
+                        env=two)
+    assert text_of(g) == on_cpu[0]
+    rows = [r for r in log_of(g).split("\n") if "MiB reserved" in r]
+    assert len(rows) == 2 and "GPU 0, emulated device: " in rows[0] and "GPU 1, " in rows[1], log_of(g)
+    g.kill()
+    g = harness.Gateway(str(tmp_path / "three"), weir, model=MODEL, model_extra=SMALL, env=two, start=False,
+                        device="emulated\n  gpus: 3")
+    g.key = g.new_key("tests")
+    try:
+        g.start(timeout_s=5)
+    except Exception:  # no backend is ready: /readyz says so
+        pass
+    harness.wait_for("the reason", lambda: "cannot be used: " in log_of(g), 20)
+    assert "this machine has 2 CUDA devices, so there is none for number 2" in log_of(g)
+    g.kill()
+
+
 def test_cublas_is_looked_for_and_may_be_required(tmp_path, weir):
     """`auto` says in one line what it found; `required` without it is one sentence, and the rest of Weir runs."""
     g = harness.Gateway(str(tmp_path / "found"), weir, model=MODEL, model_extra=SMALL,
