@@ -189,7 +189,7 @@ cuda-abi:
 # The tagger's model is part of the program (policy/detect/tagger_model.c).
 $(BUILD)/obj/policy/detect/tagger_model.o: $(wildcard policy/detect/tagger_*.bin)
 $(BUILD)/obj/policy/detect/signals.o: policy/detect/inject_rows.bin
-$(BUILD)/obj/policy/detect/statement.o: policy/detect/statement_rows.bin
+$(BUILD)/obj/policy/detect/statement.o: $(wildcard policy/detect/statement_*.bin)
 
 # Kernels unrolled for every weight type: following each variable through them costs the compiler more
 # than compiling them, so they have line numbers only.

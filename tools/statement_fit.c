@@ -1,63 +1,73 @@
 /* statement_fit.c - learns the weights of policy/detect/statement.c; tools/train_statements.py
  * starts it.
  *
- * Usage: statement_fit cover FILE...          how many rows have any hint, and the right one
- *        statement_fit missing FILE...        the same, and the rows without the right one
- *        statement_fit cross BASE FILE FOLDS  learns BASE and the other folds of FILE, judges each
- *                                             fold: recall and false findings at a few thresholds
- *                                             (the environment's SHOW=X: rows wrong at X)
- *        statement_fit fit OUT FILE...        -> statement_rows.bin
+ * Usage: statement_fit cross BASE FILE FOLDS  learns BASE and the other folds of FILE, judges each
+ *                                             fold (1: all of FILE by BASE alone); a line a row
+ *                                             "LABEL LANE FOUND HINT SCORE TEXT" between tabs
+ *        statement_fit fit ROWS WIDE FILE...  -> statement_rows.bin, statement_wide.bin
  *
  * FILES: a line each "LABEL TYPE WEIGHT TEXT\n" between tabs; LABEL P (said of somebody) or T (a
  * topic), TYPE as the program names it without SPECIAL_ or *, "\n" in TEXT for a line's end.
  *
- * A row of label P holds at least one statement, and which hint it is, nobody says: the one with
- * the highest score is taught (multiple-instance learning); of a row of label T every hint is
- * taught to be none. Logistic loss, Adagrad, a small decay, rows shuffled with a fixed seed: the
- * same files give the same bytes.
+ * A row of label P holds at least one statement, and which sentence or hint it is, nobody says: the
+ * one with the highest score is taught (multiple-instance learning); of a row of label T every
+ * sentence and hint is taught to be none. Which category it is, is learned apart, from the taught
+ * sentence. Logistic loss, Adagrad, a decay, rows shuffled with a fixed seed: the same files give
+ * the same bytes.
  */
-#include "policy/detect/hints.h"
-#include "policy/detect/special.h"
+#include "policy/detect/statement.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS ((size_t)1 << POL_STMT_BITS)
-#ifndef EPOCHS
-#define EPOCHS 24
-#endif
-#ifndef RATE
-#define RATE 0.25f
-#endif
-#ifndef DECAY
-#define DECAY 2e-5f
-#endif
-#define UNIT    256.0f
-#define GRAMMAR 3.0f
+#define NARROW     ((size_t)1 << POL_STMT_BITS)
+#define WIDE       ((size_t)1 << POL_WIDE_BITS)
+#define LANES      POL_STMT_LANES
+#define GRAMMAR    3.0f
+#define UNIT       256.0f
+#define WIDE_UNITS 64.0f
+#define EPOCHS     16
+#define RATE       0.08f
+#define DECAY      5e-3f
 
-struct inst {
-    uint32_t *rows;
+struct hit {
+    uint32_t rows[POL_STMT_FEATURES];
     uint16_t n;
-    uint8_t type;
+    uint8_t lane;
     bool rule;
 };
 
-struct text {
-    struct inst *v;
+struct sentence {
+    uint32_t *rows;
     size_t n;
-    int type; /* -1: any */
+    struct hit *h;
+    size_t n_h;
+    bool world, brief;
+};
+
+struct text {
+    struct sentence *v;
+    size_t n;
+    unsigned lane; /* 0: any */
     float weight;
     bool person, base;
     unsigned fold;
-    char *line; /* kept for `cross` with SHOW set */
+    char *line;
+};
+
+struct choice { /* what is called a statement: a category of a sentence, by a hint or without */
+    const struct sentence *s;
+    const struct hit *h; /* NULL: without */
+    unsigned lane;
+    float score;
 };
 
 static struct text *texts;
 static size_t n_texts, cap_texts;
-static float w[ROWS], g[ROWS];
-static bool show;
+static float narrow[NARROW], g_narrow[NARROW];
+static float (*wide)[POL_WIDE_LANES], (*g_wide)[POL_WIDE_LANES];
 
 static void *must(void *p)
 {
@@ -68,29 +78,40 @@ static void *must(void *p)
     return p;
 }
 
-static void on_hit(void *ctx, enum pol_type type, bool rule, const uint32_t *rows, size_t n)
+static void on_sentence(void *ctx, const struct pol_clause *c, const struct pol_stmt_view *view)
 {
     struct text *t = ctx;
-    struct inst *i;
+    struct sentence *s;
 
     t->v = must(realloc(t->v, (t->n + 1) * sizeof(*t->v)));
-    i = &t->v[t->n++];
-    i->rows = must(malloc(n * sizeof(*rows)));
-    memcpy(i->rows, rows, n * sizeof(*rows));
-    i->n = (uint16_t)n;
-    i->type = (uint8_t)type;
-    i->rule = rule;
+    s = &t->v[t->n++];
+    s->n = view->n;
+    s->rows = must(malloc(view->n * sizeof(*s->rows)));
+    memcpy(s->rows, view->rows, view->n * sizeof(*s->rows));
+    s->n_h = c->n_h;
+    s->h = must(malloc((c->n_h + 1) * sizeof(*s->h)));
+    s->world = c->world;
+    s->brief = c->n_w < POL_STMT_BARE;
+    for (size_t i = 0; i < c->n_h; i++) {
+        struct pol_stmt_view v;
+
+        pol_stmt_narrow(c, &c->h[i], &v);
+        memcpy(s->h[i].rows, v.rows, v.n * sizeof(v.rows[0]));
+        s->h[i].n = (uint16_t)v.n;
+        s->h[i].lane = (uint8_t)pol_stmt_lane((enum pol_type)c->h[i].type);
+        s->h[i].rule = c->h[i].rule;
+    }
 }
 
-static int type_of(const char *name)
+static unsigned lane_of(const char *name)
 {
-    for (int t = 0; t < POL_TYPE_COUNT; t++) {
-        const char *p = pol_type_name((enum pol_type)t);
+    for (unsigned k = 1; k < LANES; k++) {
+        const char *p = pol_type_name(pol_stmt_lane_type(k));
 
-        if (strncmp(p, "SPECIAL_", 8) == 0 && strcmp(p + 8, name) == 0)
-            return t;
+        if (strcmp(p + 8, name) == 0)
+            return k;
     }
-    return -1;
+    return 0;
 }
 
 static void read_file(const char *path, bool base)
@@ -119,37 +140,27 @@ static void read_file(const char *path, bool base)
         }
         if (!p[3])
             continue;
+        if (n_texts == cap_texts)
+            texts = must(
+                realloc(texts, (cap_texts = cap_texts ? 2 * cap_texts : 1024) * sizeof(*texts)));
+        t = &texts[n_texts++];
+        memset(t, 0, sizeof(*t));
+        if (!base)
+            t->line = must(strdup(p[3]));
         for (char *q = p[3]; *q; q++) {
             bool nl = q[0] == '\\' && q[1] == 'n';
 
             p[3][n++] = nl ? '\n' : *q;
             q += nl;
         }
-        if (n_texts == cap_texts)
-            texts = must(
-                realloc(texts, (cap_texts = cap_texts ? 2 * cap_texts : 1024) * sizeof(*texts)));
-        t = &texts[n_texts++];
-        memset(t, 0, sizeof(*t));
         t->person = line[0] == 'P';
-        t->type = type_of(p[1]);
+        t->lane = lane_of(p[1]);
         t->weight = (float)atof(p[2]);
         t->base = base;
-        if (!base && getenv("SHOW") && (t->line = malloc(n + 1)) != NULL) {
-            memcpy(t->line, p[3], n);
-            t->line[n] = 0;
-        }
-        pol_stmt_observe(on_hit, t);
+        pol_stmt_observe(on_sentence, t);
         if (pol_scan_text(d, s, (struct base_str){p[3], n}, a, &spans, NULL) != BASE_OK)
             fprintf(stderr, "statement_fit: a text cannot be scanned\n");
         pol_stmt_observe(NULL, NULL);
-        if (show && t->person) { /* what has no hint of its category */
-            bool right = false;
-
-            for (size_t i = 0; i < t->n; i++)
-                right = right || t->v[i].type == t->type;
-            if (!right)
-                printf("%s\t%.*s\n", p[1], (int)n, p[3]);
-        }
         base_arena_reset(a);
     }
     fclose(f);
@@ -158,23 +169,59 @@ static void read_file(const char *path, bool base)
     base_arena_free(a);
 }
 
-static float score(const struct inst *i)
+static float sum_wide(const struct sentence *s, float out[POL_WIDE_LANES])
 {
-    float s = 0;
-
-    for (size_t k = 0; k < i->n; k++)
-        s += w[i->rows[k]];
-    return s;
+    memset(out, 0, POL_WIDE_LANES * sizeof(*out));
+    for (size_t i = 0; i < s->n; i++) {
+        for (unsigned k = 0; k < POL_WIDE_LANES; k++)
+            out[k] += wide[s->rows[i]][k];
+    }
+    return out[0];
 }
 
-static void teach(const struct inst *i, float grad)
+static float sum_narrow(const struct hit *h)
 {
-    for (size_t k = 0; k < i->n; k++) {
-        size_t r = i->rows[k];
-        float d = grad + DECAY * w[r];
+    float x = 0;
 
-        g[r] += d * d;
-        w[r] -= RATE * d / (sqrtf(g[r]) + 1e-3f);
+    for (size_t i = 0; i < h->n; i++)
+        x += narrow[h->rows[i]];
+    return x;
+}
+
+static float step(float *w, float *g, float grad)
+{
+    float d = grad + DECAY * *w;
+
+    *g += d * d;
+    *w -= RATE * d / (sqrtf(*g) + 1e-3f);
+    return *w;
+}
+
+static void teach(const struct choice *c, float grad)
+{
+    for (size_t i = 0; i < c->s->n; i++) {
+        uint32_t r = c->s->rows[i];
+
+        step(&wide[r][0], &g_wide[r][0], grad);
+    }
+    for (size_t i = 0; c->h && i < c->h->n; i++)
+        step(&narrow[c->h->rows[i]], &g_narrow[c->h->rows[i]], grad);
+}
+
+static void teach_lane(const struct sentence *s, unsigned lane, float weight)
+{
+    float sum[POL_WIDE_LANES], z = 0, top = -99;
+
+    sum_wide(s, sum);
+    for (unsigned k = 1; k < LANES; k++)
+        top = sum[k] > top ? sum[k] : top;
+    for (unsigned k = 1; k < LANES; k++)
+        z += expf(sum[k] - top);
+    for (unsigned k = 1; k < LANES; k++) {
+        float g = weight * (expf(sum[k] - top) / z - (k == lane));
+
+        for (size_t i = 0; i < s->n; i++)
+            step(&wide[s->rows[i]][k], &g_wide[s->rows[i]][k], g);
     }
 }
 
@@ -183,23 +230,54 @@ static float sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
-/* The best hint of the row's category, or of any. */
-static const struct inst *best(const struct text *t, bool typed, float *s)
+typedef void (*choice_fn)(void *ctx, const struct choice *c);
+
+static void choices(const struct text *t, choice_fn fn, void *ctx)
 {
-    const struct inst *b = NULL;
-
     for (size_t i = 0; i < t->n; i++) {
-        float x;
+        const struct sentence *s = &t->v[i];
+        float sum[POL_WIDE_LANES];
 
-        if (typed && t->type >= 0 && t->v[i].type != t->type)
+        if (s->world)
             continue;
-        x = score(&t->v[i]);
-        if (!b || x > *s) {
-            b = &t->v[i];
-            *s = x;
-        }
+        sum_wide(s, sum);
+        unsigned top = 1;
+        for (unsigned k = 1; k < LANES; k++)
+            top = sum[k] > sum[top] ? k : top;
+        if (!s->brief)
+            fn(ctx, &(struct choice){s, NULL, top, sum[0]});
+        for (size_t j = 0; j < s->n_h; j++)
+            fn(ctx, &(struct choice){s, &s->h[j], s->h[j].lane, sum[0] + sum_narrow(&s->h[j])});
     }
-    return b;
+}
+
+struct best {
+    struct choice c;
+    unsigned lane;
+};
+
+static void pick(void *ctx, const struct choice *c)
+{
+    struct best *b = ctx;
+
+    if (b->lane && c->h && c->lane != b->lane)
+        return;
+    if (!b->c.s || c->score > b->c.score)
+        b->c = *c;
+}
+
+struct blame {
+    float weight;
+    unsigned not ; /* that lane is spared */
+};
+
+static void none(void *ctx, const struct choice *c)
+{
+    const struct blame *b = ctx;
+    float p = sigmoid(c->score);
+
+    if (c->lane != b->not &&p > 0.02f)
+        teach(c, b->weight * p);
 }
 
 static void learn(int fold)
@@ -207,8 +285,10 @@ static void learn(int fold)
     size_t *order = must(malloc((n_texts + 1) * sizeof(*order))), n = 0;
     uint64_t r = 2026;
 
-    memset(w, 0, sizeof(w));
-    memset(g, 0, sizeof(g));
+    memset(wide, 0, WIDE * sizeof(*wide));
+    memset(g_wide, 0, WIDE * sizeof(*g_wide));
+    memset(narrow, 0, sizeof(narrow));
+    memset(g_narrow, 0, sizeof(g_narrow));
     for (size_t i = 0; i < n_texts; i++) {
         if (texts[i].n > 0 && (texts[i].base || (int)texts[i].fold != fold))
             order[n++] = i;
@@ -224,147 +304,104 @@ static void learn(int fold)
         }
         for (size_t i = 0; i < n; i++) {
             const struct text *t = &texts[order[i]];
-            float s = 0;
+            struct blame all = {t->weight, 0};
+            struct best b = {.lane = t->lane};
 
-            if (t->person) {
-                const struct inst *b = best(t, true, &s);
-
-                if (!b)
-                    b = best(t, false, &s);
-                teach(b, t->weight * (sigmoid(s) - 1));
+            if (!t->person) {
+                choices(t, none, &all);
                 continue;
             }
-            for (size_t k = 0; k < t->n; k++)
-                teach(&t->v[k], t->weight * sigmoid(score(&t->v[k])));
+            choices(t, pick, &b);
+            if (!b.c.s)
+                continue;
+            if (t->lane)
+                teach_lane(b.c.s, t->lane, t->weight);
+            teach(&b.c, t->weight * (sigmoid(b.c.score) - 1));
         }
     }
     free(order);
 }
 
-/* What the row's threshold would have to be so that nothing of it is found. A hint that the grammar
- * calls a statement counts as GRAMMAR more. */
-static float top(const struct text *t)
+static void loudest(void *ctx, const struct choice *c)
 {
-    float s = -99;
+    struct choice *b = ctx, x = *c;
 
-    for (size_t i = 0; i < t->n; i++) {
-        float x = score(&t->v[i]) + (t->v[i].rule ? GRAMMAR : 0);
-
-        s = x > s ? x : s;
-    }
-    return s;
+    x.score += c->h && c->h->rule ? GRAMMAR : 0;
+    if (!b->s || x.score > b->score)
+        *b = x;
 }
 
-static void cover(void)
+static void print_scores(const struct text *t)
 {
-    size_t n = 0, any = 0, right = 0, rule = 0, topic = 0, topic_any = 0, topic_rule = 0;
+    struct choice c = {NULL, NULL, 0, -99};
 
+    choices(t, loudest, &c);
+    printf("%c\t%u\t%u\t%d\t%.3f\t%s\n", t->person ? 'P' : 'T', t->lane, c.lane,
+           c.h ? 1 + c.h->rule : 0, (double)c.score, t->line);
+}
+
+static void judge(int fold)
+{
+    learn(fold);
     for (size_t i = 0; i < n_texts; i++) {
-        bool type = false, said = false;
-
-        for (size_t k = 0; k < texts[i].n; k++) {
-            type = type || texts[i].v[k].type == texts[i].type;
-            said = said || texts[i].v[k].rule;
-        }
-        n += texts[i].person;
-        topic += !texts[i].person;
-        any += texts[i].person && texts[i].n > 0;
-        topic_any += !texts[i].person && texts[i].n > 0;
-        right += texts[i].person && type;
-        rule += texts[i].person && said;
-        topic_rule += !texts[i].person && said;
+        if (!texts[i].base && (int)texts[i].fold == fold)
+            print_scores(&texts[i]);
     }
-    printf(
-        "persons %zu: any hint %zu, of the category %zu, by grammar %zu; topics %zu: any %zu, by "
-        "grammar %zu\n",
-        n, any, right, rule, topic, topic_any, topic_rule);
 }
 
-static int downward(const void *a, const void *b)
+static long unit(float w, float scale, long most)
 {
-    float x = *(const float *)a, y = *(const float *)b;
+    long v = lrintf(w * scale);
 
-    return x > y ? -1 : x < y;
+    return v > most ? most : v < -most - 1 ? -most - 1 : v;
 }
 
-static void cross(unsigned folds)
+static int fit(const char *out_narrow, const char *out_wide)
 {
-    static const float shares[] = {0.01f, 0.02f, 0.03f, 0.05f, 0.08f, 0.1f};
-    float *yes = must(calloc(n_texts + 1, sizeof(float))), *no = must(calloc(n_texts + 1, 4));
-    size_t n = 0, m = 0;
+    FILE *f = fopen(out_narrow, "wb"), *g = fopen(out_wide, "wb");
+    size_t cut = 0;
 
-    for (size_t i = 0; i < n_texts; i++)
-        texts[i].fold = (unsigned)(i * 2654435761u >> 7) % folds;
-    for (unsigned f = 0; f < folds; f++) {
-        learn((int)f);
-        for (size_t i = 0; i < n_texts; i++) {
-            if (texts[i].base || texts[i].fold != f)
-                continue;
-            if (texts[i].line && (top(&texts[i]) < (float)atof(getenv("SHOW"))) == texts[i].person)
-                printf("%s %+.2f %s\n", texts[i].person ? "MISSED" : "FALSE",
-                       (double)top(&texts[i]), texts[i].line);
-            if (texts[i].person)
-                yes[n++] = top(&texts[i]);
-            else
-                no[m++] = top(&texts[i]);
-        }
+    if (!f || !g) {
+        fprintf(stderr, "statement_fit: cannot write %s\n", f ? out_wide : out_narrow);
+        return 1;
     }
-    qsort(no, m, sizeof(*no), downward);
-    double area = 0;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < m; k++)
-            area += yes[i] > no[k] ? 1 : yes[i] == no[k] ? 0.5 : 0;
-    }
-    printf("area under the curve %.4f\n", n && m ? area / (double)n / (double)m : 0);
-    for (size_t k = 0; k < sizeof(shares) / sizeof(shares[0]); k++) {
-        float at = no[(size_t)(shares[k] * (float)m)];
-        size_t hit = 0;
-
-        for (size_t i = 0; i < n; i++)
-            hit += yes[i] > at;
-        printf("%4.1f %% false from %+.2f on: %zu of %zu found, %.1f %%\n", 100 * (double)shares[k],
-               (double)at, hit, n, 100.0 * (double)hit / (double)(n ? n : 1));
-    }
-    free(yes);
-    free(no);
-}
-
-static int fit(const char *out)
-{
-    FILE *f = fopen(out, "wb");
-
     learn(-1);
-    for (size_t i = 0; f && i < ROWS; i++) {
-        long v = lrintf(w[i] * UNIT);
+    for (size_t i = 0; i < NARROW; i++) {
+        long v = unit(narrow[i], UNIT, 32767);
 
-        v = v > 32767 ? 32767 : v < -32768 ? -32768 : v;
         fputc((int)(v & 255), f);
         fputc((int)(v >> 8 & 255), f);
     }
-    return f && fclose(f) == 0 ? 0 : 1;
+    for (size_t i = 0; i < WIDE; i++) {
+        for (unsigned k = 0; k < POL_WIDE_LANES; k++) {
+            cut += fabsf(wide[i][k]) * WIDE_UNITS > 127.5f;
+            fputc((int)(unit(wide[i][k], WIDE_UNITS, 127) & 255), g);
+        }
+    }
+    fprintf(stderr, "statement_fit: %zu weights cut\n", cut);
+    return fclose(f) == 0 && fclose(g) == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    show = argc > 2 && strcmp(argv[1], "missing") == 0;
-    if (argc > 2 && (strcmp(argv[1], "cover") == 0 || show)) {
-        for (int i = 2; i < argc; i++)
-            read_file(argv[i], false);
-        cover();
-        return 0;
-    }
-    if (argc == 5 && strcmp(argv[1], "cross") == 0) {
+    unsigned folds = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
+
+    wide = must(calloc(WIDE, sizeof(*wide)));
+    g_wide = must(calloc(WIDE, sizeof(*g_wide)));
+    if (argc == 5 && strcmp(argv[1], "cross") == 0 && folds > 0) {
         read_file(argv[2], true);
         read_file(argv[3], false);
-        cross((unsigned)atoi(argv[4]));
+        for (size_t i = 0; i < n_texts; i++)
+            texts[i].fold = (unsigned)(i * 2654435761u >> 7) % folds;
+        for (unsigned k = 0; k < folds; k++)
+            judge((int)k);
         return 0;
     }
-    if (argc > 3 && strcmp(argv[1], "fit") == 0) {
-        for (int i = 3; i < argc; i++)
+    if (argc > 4 && strcmp(argv[1], "fit") == 0) {
+        for (int i = 4; i < argc; i++)
             read_file(argv[i], true);
-        return fit(argv[2]);
+        return fit(argv[2], argv[3]);
     }
-    fprintf(stderr,
-            "usage: statement_fit cover FILE... | cross BASE FILE FOLDS | fit OUT FILE...\n");
+    fprintf(stderr, "usage: statement_fit cross BASE FILE FOLDS | fit ROWS WIDE FILE...\n");
     return 2;
 }

@@ -1,4 +1,5 @@
-/* hints.c - finds the words of hints_health.c, hints_belief.c and hints_life.c in a text.
+/* hints.c - finds the words of hints_health.c, hints_belief.c, hints_life.c, and of hints_people.c
+ * and hints_world.c, in a text.
  *
  * They are many thousand stems in fourteen languages, and most texts that are scanned for an
  * identifier only need none of them, so they are no part of the prefilter: they are looked up a
@@ -91,7 +92,9 @@ static void fill(void)
         size_t n;
     } lists[] = {{pol_hints_health, pol_hints_health_n},
                  {pol_hints_belief, pol_hints_belief_n},
-                 {pol_hints_life, pol_hints_life_n}};
+                 {pol_hints_life, pol_hints_life_n},
+                 {pol_hints_people, pol_hints_people_n},
+                 {pol_hints_world, pol_hints_world_n}};
     size_t used = 0;
 
     for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {

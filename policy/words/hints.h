@@ -17,5 +17,10 @@ struct pol_hint_words {
 
 extern const struct pol_hint_words pol_hints_health[], pol_hints_belief[], pol_hints_life[];
 extern const size_t pol_hints_health_n, pol_hints_belief_n, pol_hints_life_n;
+extern const struct pol_hint_words pol_hints_people[], pol_hints_world[];
+extern const size_t pol_hints_people_n, pol_hints_world_n;
+
+/* A type from here on is no category but a thing that sentences say ("arrested", "brochure"). */
+#define POL_CONCEPT 128
 
 #endif

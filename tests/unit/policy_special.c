@@ -184,6 +184,42 @@ static void test_told(void **state)
     CHECK(rows);
 }
 
+/* No word that hints at anything: what is said is understood from the sentence. */
+static void test_bare(void **state)
+{
+    static const struct row rows[] = {
+        {POL_SPECIAL_CRIMINAL, "Der Kollege sitzt noch bis März und könnte ab Februar anfangen."},
+        {POL_SPECIAL_ORIENTATION, "Our son has two mums, so the form with father doesn't fit."},
+        {POL_SPECIAL_CRIMINAL, "Hendes eks må ikke komme i nærheden af hende og børnene."},
+        {POL_SPECIAL_HEALTH, "Mormor känner inte igen oss längre, hon glömmer allt."},
+        {POL_SPECIAL_HEALTH, "Ma mère ne reconnaît plus la maison et oublie son prénom."},
+        {POL_SPECIAL_ORIENTATION, "Mi hijo me ha dicho que le gustan los chicos."},
+        {POL_SPECIAL_CRIMINAL, "O vizinho não pode sair de casa depois das oito, tem pulseira."},
+        {POL_SPECIAL_CRIMINAL, "Její bývalý se k ní nesmí přiblížit."},
+    };
+    /* what people say all day */
+    static const char *const none[] = {
+        "My husband is cooking tonight, so I can stay on the call until eight.",
+        "I told my sister about the new kitchen yesterday, she loves it.",
+        "Sie ist 1984 geboren, hat zwei Kinder und wohnt in einem kleinen Haus.",
+        "Mon frère a le même nez que papa et le même rire.",
+        "Il padrone di casa tiene la cauzione e non risponde, che faccio?",
+        "Dziadek wstaje codziennie o piątej i wychodzi z psem.",
+        "David dejó la empresa en marzo para montar la suya.",
+        "Han ringer, når han har talt med sin kone om prisen.",
+        "A bátyámnak ugyanolyan orra van, mint apának.",
+    };
+    (void)state;
+    CHECK(rows);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        unsigned classes;
+
+        (void)scan(none[i], &classes);
+        if (classes & (POL_CLASS_SPECIAL | POL_CLASS_CRIMINAL))
+            fail_msg("an ordinary day: %s", none[i]);
+    }
+}
+
 static size_t hints(const char *text, struct pol_hint out[POL_HINT_TYPES])
 {
     struct pol_scan s = {.p = text, .n = strlen(text)};
@@ -271,7 +307,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_health),   cmocka_unit_test(test_beliefs),
         cmocka_unit_test(test_criminal), cmocka_unit_test(test_told),
-        cmocka_unit_test(test_hints),    cmocka_unit_test(test_topics),
+        cmocka_unit_test(test_bare),     cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_topics),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
