@@ -203,7 +203,8 @@ class Counter:
         ends = [told["start"]] + told["heads"] + [len(raw)]
         parts = [[vector(json.loads(x)) for x in raw[a:b].splitlines()] for a, b in zip(ends, ends[1:])]
         ends_of = [x for x in parts[0] if x["kernel"] in ("weir_embed", "weir_angles")]
-        last = max(i for i, x in enumerate(parts[-1]) if x["kernel"] == "weir_join")
+        # behind the last layer's down matrices, the second product behind its router
+        last = next(i for i, x in enumerate(parts[-1]) if x["kernel"] == "weir_router") + 2
         return parts[1:-1], ends_of + parts[-1][last + 1:], told["touched"]
 
 
@@ -251,7 +252,7 @@ def line(base, a, b, times):
 
 
 BLOCKS = 24           # of a product's launch that run
-NEAR, FAR = 64, 576   # contexts
+NEAR, FAR = 64, CONTEXT  # contexts
 VOCAB = 1024
 
 
@@ -290,12 +291,12 @@ def with_experts(part, model, batch):
     each = packed * shapes.tensor_bytes((model.n_embd, model.n_ff), model.experts)
     for x in part:
         name = x["kernel"]
-        if product is None and name == "weir_mv_f32":
+        if name == "weir_router":
             x = more_weights(x, 4 * model.n_embd * (model.n_expert - model.n_used))
         elif product in (0, 1) and name.startswith(("weir_mv_", "weir_tile_")):
             x = more_weights(x, (2 - product) * each * (touched(model, batch) - model.n_used))
             product += 1
-        if name.startswith(("weir_group", "weir_route")):
+        if name == "weir_router":
             product = 0
         out.append(x)
     return out

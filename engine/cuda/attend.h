@@ -13,7 +13,8 @@
  *
  * Work: tiles, each of tokens that follow one another in one sequence (weir_tile). Tiles of few
  * rows (rows: tokens times query heads of a key head) are cut along the keys, too, in up to about
- * `parts` chunks of at least `chunk` cells, and a second launch joins them in ascending order.
+ * `parts` chunks of at least `chunk` cells, which are joined in ascending order: by the block that
+ * is the last to have its part, or, where that would be a lot for a few blocks, in a second launch.
  * Where a chunk begins depends on the tile alone, so a token's result does not depend on what else
  * is in the batch; it does depend, in the last bits, on whether its run was long or short.
  *
@@ -23,6 +24,8 @@
  */
 #ifndef ENG_CUDA_ATTEND_H
 #define ENG_CUDA_ATTEND_H
+
+#include "engine/cuda/product.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,25 +60,22 @@ struct weir_attend_args {
     float *part;    /* [chunks][tiles][n_head_kv][rows_pad][n_vdim], not yet divided; or unused */
     float *part_ml; /* [chunks][tiles][n_head_kv][rows_pad][2]: largest score, sum of weights */
     uint64_t q_token, q_head, gate_token, gate_head, out_token, out_head;
+    /* Rows of few, cut or not: outputs rounded, head h of token t to row t to_token + h to_head
+     * from value 32 h to_at on, `out` is then not written. n_vdim is a multiple of 32. */
+    struct weir_planes to;
+    uint32_t to_token, to_head, to_at;
+    uint32_t *count; /* a word for each tile, key head and block of rows; zero. NULL: parts are
+                        joined by a launch of their own */
     float scale;
     uint32_t n_head_kv, group; /* group: query heads of a key head */
     uint32_t n_dim, n_vdim;
     uint32_t window, n_chunk_pos, ratio; /* 0: none; ratio of far cells without a list */
     uint32_t chunk;                      /* cells at least, a multiple of 64; 0: rows not cut */
     /* what eng_cuda_attend fills in: */
-    uint32_t n_tile, rows_pad, row_blocks, parts;
+    uint32_t n_tile, rows_pad, row_blocks, parts, n_chunk;
     uint32_t ld_k, ld_v;                      /* elements between rows in shared memory */
     uint32_t at_k, at_v, at_p, stage, stages; /* bytes: stages, values in one, weights */
     uint32_t lanes_k, lanes_v;                /* that load a row */
-};
-
-struct weir_attend_join_args {
-    const struct weir_tile *tile;
-    const float *part, *part_ml;
-    const float *sinks, *gate;
-    float *out;
-    uint64_t gate_token, gate_head, out_token, out_head;
-    uint32_t n_chunk, n_tile, n_head_kv, group, n_vdim, rows_pad;
 };
 
 /* ---- the host's side: launch_attend.c ---- */
@@ -99,6 +99,8 @@ uint32_t eng_cuda_tiles(const uint32_t *seq, const uint32_t *cell, uint32_t n, u
                         bool alone, struct weir_tile *out, uint32_t *n_few);
 /* What `chunk` should be for sequences of up to n_ctx tokens. Pure; constant for a cache. */
 uint32_t eng_cuda_attend_chunk(uint32_t n_ctx);
+/* Words that p->a.count needs for n tiles. Pure. */
+size_t eng_cuda_attend_counters(const struct eng_cuda_attend *p, uint32_t n);
 /* Bytes that p->scratch needs; p->scratch itself is not looked at. Pure. */
 size_t eng_cuda_attend_scratch(const struct eng_cuda_attend *p);
 /* NULL, or in half a sentence why there is no kernel for these lengths ("keys of ..."). Static;

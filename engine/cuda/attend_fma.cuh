@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "engine/cuda/attend_cells.cuh"
+#include "engine/cuda/attend_join.cuh"
 
 #define FMA_THREADS 128
 #define FMA_ROWS    8

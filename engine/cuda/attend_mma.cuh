@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "engine/cuda/attend_cells.cuh"
+#include "engine/cuda/attend_join.cuh"
 
 #define KT 32
 
@@ -384,4 +384,6 @@ template <int WR, int WC, int NP> WEIR_DEVICE void attend_mma(const struct weir_
     }
     mma_write<WC, NP>(a, &w, &st, 0, sum[0], r * 16 + lane / 4, c);
     mma_write<WC, NP>(a, &w, &st, 1, sum[1], r * 16 + lane / 4 + 8, c);
+    if (WR == 1 && NP <= 4) /* where registers allow it */
+        attend_arrive(a, &w, ROWS);
 }

@@ -29,6 +29,10 @@
 
 #define WEIR_KERNEL(name, args, max_threads)                                                       \
     extern "C" __global__ void __launch_bounds__(max_threads) name(const __grid_constant__ args a)
+/* One block of a multiprocessor is enough: it may have more registers. */
+#define WEIR_KERNEL_ALONE(name, args, max_threads)                                                 \
+    extern "C" __global__ void __launch_bounds__(max_threads, 1)                                   \
+        name(const __grid_constant__ args a)
 #define WEIR_DEVICE                    static __device__ __forceinline__
 #define WEIR_CONSTANT                  static __constant__
 #define WEIR_SHARED(type, name, count) __shared__ __align__(16) type name[count]
@@ -182,6 +186,12 @@ WEIR_DEVICE void weir_cp_async_commit()
 template <typename T> WEIR_DEVICE void weir_hide(T *&p)
 {
     asm volatile("" : "+l"(p));
+}
+
+/* The same of a number. */
+WEIR_DEVICE void weir_hide(uint32_t &x)
+{
+    asm volatile("" : "+r"(x));
 }
 
 /* For loops that must stay loops, or must not. */

@@ -5,6 +5,7 @@
  */
 #include "engine/cuda/device.cuh"
 #include "engine/cuda/heads.h"
+#include "engine/cuda/round.cuh"
 
 #define THREADS (32 * WEIR_HEADS_WARPS)
 
@@ -158,6 +159,10 @@ template <typename T> WEIR_DEVICE void heads(const struct weir_heads_args &a)
     if (p.post_norm || p.temp)
         head_scale(a, p, t, x);
     head_store<T>(a, p, t, head, x);
+    if (is_q && (a.q_to.ints.q || a.q_to.bf16.q))
+        for (uint32_t b = 0; b < p.cut / 32; b++)
+            weir_put_planes(a.q_to, (uint64_t)head * a.n_tok + t, b, threadIdx.x % 32,
+                            x[b * 32 + threadIdx.x % 32]);
 }
 
 WEIR_KERNEL(weir_heads_f32, struct weir_heads_args, THREADS)

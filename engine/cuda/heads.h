@@ -31,10 +31,12 @@ struct weir_head_kind {
 
 struct weir_heads_args {
     struct weir_head_kind q, k, v;
-    const float *cs; /* [tokens][n_rot] cosine and sine of every pair */
+    struct weir_planes q_to; /* elements before q.cut rounded, head h of token t in row h n_tok + t
+                                (q.cut a multiple of 32); q NULL: not so */
+    const float *cs;         /* [tokens][n_rot] cosine and sine of every pair */
     const uint32_t *seq, *cell, *base;
     const int32_t *table; /* [n_seq][stride], of the pages */
-    uint32_t stride, neox;
+    uint32_t stride, neox, n_tok;
     float eps, layer_eps;              /* of RMS norms, of WEIR_NORM_LAYER */
     float temp_scale;                  /* x *= 1 + temp_scale ln(floor(at / length) + 1) with */
     uint32_t temp_length, temp_offset; /* at = position + temp_offset */

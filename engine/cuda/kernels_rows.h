@@ -16,6 +16,7 @@
     K(weir_side_gate)                                                                              \
     K(weir_route)                                                                                  \
     K(weir_route_group)                                                                            \
+    K(weir_router)                                                                                 \
     K(weir_group)                                                                                  \
     K(weir_hyper_in)                                                                               \
     K(weir_hyper_out)                                                                              \

@@ -25,6 +25,7 @@ struct kernel {
     uint32_t weights; /* bytes of shared memory for the softmax' weights */
     uint32_t bytes;   /* of an element in shared memory */
     bool mma;
+    bool joins; /* parts, by the last block of a row; else another launch does, of more blocks */
 };
 
 static uint32_t up(uint32_t n, uint32_t to)
@@ -97,6 +98,7 @@ static struct kernel mma_kernel(uint32_t n_vdim, bool small)
               : n_vdim <= 256 ? ENG_CUDA_weir_attend_mma_16x256
                               : ENG_CUDA_weir_attend_mma_16x512;
         k.rows = 16;
+        k.joins = n_vdim <= 256;
         k.threads = 128;
     } else {
         k.k = n_vdim <= 128   ? ENG_CUDA_weir_attend_mma_64x128
@@ -187,58 +189,60 @@ const char *eng_cuda_attend_cannot(uint32_t n_dim, uint32_t n_vdim, bool own_val
     return NULL;
 }
 
+size_t eng_cuda_attend_counters(const struct eng_cuda_attend *p, uint32_t n)
+{
+    struct weir_attend_args a = p->a;
+    uint32_t shared;
+    (void)kernel_of(&a, a.near.v != NULL, p->f32, true, &shared);
+    return (size_t)n * a.n_head_kv * a.row_blocks;
+}
+
+/* Rows of few go through parts where they are cut, and where they are rounded. */
+static bool in_parts(const struct eng_cuda_attend *p)
+{
+    return chunks_of(p) > 1 || p->a.to.ints.q || p->a.to.bf16.q;
+}
+
 size_t eng_cuda_attend_scratch(const struct eng_cuda_attend *p)
 {
     struct weir_attend_args a = p->a;
-    uint32_t n = chunks_of(p), shared;
+    uint32_t shared;
     (void)kernel_of(&a, a.near.v != NULL, p->f32, true, &shared);
-    if (n < 2)
+    if (!in_parts(p))
         return 0;
-    return (size_t)n * p->n_few * a.n_head_kv * a.rows_pad * (a.n_vdim + 2) * sizeof(float);
+    return (size_t)chunks_of(p) * p->n_few * a.n_head_kv * a.rows_pad * (a.n_vdim + 2) *
+           sizeof(float);
 }
 
-/* The tiles of one sort; n_chunk > 1: cut along the keys. */
-static void attend(struct eng_cuda *d, const struct eng_cuda_attend *p, bool few, uint32_t n_chunk)
+/* The tiles of one sort. */
+static void attend(struct eng_cuda *d, const struct eng_cuda_attend *p, bool few)
 {
     struct weir_attend_args a = p->a;
     uint32_t shared;
     struct kernel k = kernel_of(&a, a.near.v != NULL, p->f32, few, &shared);
+    bool parts = few && in_parts(p);
     a.n_tile = few ? p->n_few : p->n_many;
     a.tile += few ? 0 : p->n_few;
-    if (n_chunk < 2)
+    a.n_chunk = few ? chunks_of(p) : 1;
+    if (!parts)
         a.chunk = 0;
-    size_t rows = (size_t)n_chunk * a.n_tile * a.n_head_kv * a.rows_pad;
+    size_t rows = (size_t)a.n_chunk * a.n_tile * a.n_head_kv * a.rows_pad;
     a.part = p->scratch;
-    a.part_ml = n_chunk < 2 ? NULL : a.part + rows * a.n_vdim;
-    eng_cuda_launch(d, k.k, (struct eng_cuda_dim){a.n_tile, a.n_head_kv * a.row_blocks, n_chunk},
+    a.part_ml = parts ? a.part + rows * a.n_vdim : NULL;
+    if (!k.joins)
+        a.count = NULL;
+    eng_cuda_launch(d, k.k, (struct eng_cuda_dim){a.n_tile, a.n_head_kv * a.row_blocks, a.n_chunk},
                     (struct eng_cuda_dim){k.threads, 1, 1}, shared, &a, sizeof(a));
-    if (n_chunk < 2)
-        return;
-    struct weir_attend_join_args j = {.tile = a.tile,
-                                      .part = a.part,
-                                      .part_ml = a.part_ml,
-                                      .sinks = a.sinks,
-                                      .gate = a.gate,
-                                      .out = a.out,
-                                      .gate_token = a.gate_token,
-                                      .gate_head = a.gate_head,
-                                      .out_token = a.out_token,
-                                      .out_head = a.out_head,
-                                      .n_chunk = n_chunk,
-                                      .n_tile = a.n_tile,
-                                      .n_head_kv = a.n_head_kv,
-                                      .group = a.group,
-                                      .n_vdim = a.n_vdim,
-                                      .rows_pad = a.rows_pad};
-    eng_cuda_launch(d, ENG_CUDA_weir_attend_join,
-                    (struct eng_cuda_dim){a.n_tile, a.n_head_kv * larger(FEW_ROWS, a.group), 1},
-                    (struct eng_cuda_dim){128, 1, 1}, 0, &j, sizeof(j));
+    if (parts && !a.count)
+        eng_cuda_launch(d, ENG_CUDA_weir_attend_join,
+                        (struct eng_cuda_dim){a.n_tile, a.n_head_kv * larger(FEW_ROWS, a.group), 1},
+                        (struct eng_cuda_dim){128, 1, 1}, 0, &a, sizeof(a));
 }
 
 void eng_cuda_attend(struct eng_cuda *d, const struct eng_cuda_attend *p)
 {
     if (p->n_few)
-        attend(d, p, true, chunks_of(p));
+        attend(d, p, true);
     if (p->n_many)
-        attend(d, p, false, 1);
+        attend(d, p, false);
 }

@@ -26,6 +26,7 @@ static void launch(struct eng_cuda *d, enum eng_cuda_kernel k, uint32_t x, uint3
 void eng_cuda_heads(struct eng_cuda *d, const struct weir_heads_args *a, uint32_t n_tok, bool f32)
 {
     struct weir_heads_args b = *a;
+    b.n_tok = n_tok;
     uint32_t blocks_v = blocks(a->v.n_head, WEIR_HEADS_WARPS);
     b.blocks_q = blocks(a->q.n_head, WEIR_HEADS_WARPS);
     b.blocks_k = blocks(a->k.n_head, WEIR_HEADS_WARPS);

@@ -105,7 +105,8 @@ static uint32_t groups_a_block(struct eng_cuda *d, const struct weir_mm_args *a,
 static uint32_t tile_shared(const struct weir_mm_args *a, bool ints)
 {
     uint32_t stages = WEIR_TILE_STAGES * WEIR_TILE_ROWS * (a->acts.planes * 64 + (ints ? 16 : 0));
-    uint32_t room = a->pair && a->round.q ? WEIR_TILE_ROWS * a->warps * 8 * 4 : 0;
+    uint32_t wide = a->tail.on ? 16 : a->pair && a->round.q ? 8 : 0;
+    uint32_t room = WEIR_TILE_ROWS * a->warps * wide * 4;
     return stages > room ? stages : room;
 }
 
@@ -142,7 +143,7 @@ void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_
     if (!n_tok || !a->n_mats || (a->mode != WEIR_MM_EXPERT && !a->n_rows))
         return;
     b.tiles = ceil_div(a->n_rows, b.rows);
-    grid.y = a->mode == WEIR_MM_EXPERT ? slots
+    grid.y = a->mode == WEIR_MM_EXPERT ? slots + ceil_div(a->ride_rows, b.rows)
              : a->mode == WEIR_MM_EACH ? slots * b.tiles
                                        : b.tiles;
     if (form == ENG_FORM_F32) {
@@ -153,7 +154,8 @@ void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_
         block.x = b.warps * 32;
         shared = tile_shared(&b, eng_pack_layout(form)->acts == ENG_ACTS_INT);
     } else {
-        b.warps = groups_a_block(d, a, grid.y, WEIR_MV_GROUPS, rounds ? WEIR_MV_GROUPS : 1);
+        uint32_t least = rounds ? WEIR_MV_GROUPS : a->tail.on ? 2 : 1; /* whole blocks of 32 */
+        b.warps = groups_a_block(d, a, grid.y, WEIR_MV_GROUPS, least);
         block.x = b.warps * WEIR_MV_SPLIT * 32;
     }
     for (uint32_t i = 0; i < b.n_mats; i++) {
@@ -161,7 +163,12 @@ void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_
             form == ENG_FORM_F32 ? b.mat[i].groups * 4 : ceil_div(b.mat[i].groups, b.warps);
         grid.x += b.mat[i].blocks;
     }
-    eng_cuda_launch(d, KERNELS[form][tile], grid, block, shared, &b, sizeof(b));
+    enum eng_cuda_kernel k = KERNELS[form][tile];
+    if (a->tail.on && !tile && form == ENG_FORM_F16)
+        k = ENG_CUDA_weir_mv_f16_tail;
+    else if (a->tail.on && !tile && form == ENG_FORM_BF16)
+        k = ENG_CUDA_weir_mv_bf16_tail;
+    eng_cuda_launch(d, k, grid, block, shared, &b, sizeof(b));
 }
 
 void eng_cuda_glu(struct eng_cuda *d, const struct weir_glu_args *a)

@@ -124,6 +124,18 @@ void eng_cuda_route_group(struct eng_cuda *d, const struct weir_route_args *r,
                     warps * route_room(r), &a, sizeof(a));
 }
 
+void eng_cuda_router(struct eng_cuda *d, const struct weir_router_args *a)
+{
+    struct weir_router_args b = *a;
+    b.mm.rows = WEIR_MV_ROWS;
+    b.mm.warps = 1;
+    b.mm.tiles = blocks(a->route.n, WEIR_MV_ROWS);
+    b.mm.mat[0].blocks = a->mm.mat[0].groups * 4;
+    b.warps = route_warps(&a->route, WEIR_MV_ROWS);
+    eng_cuda_launch(d, ENG_CUDA_weir_router, dim(b.mm.mat[0].blocks, b.mm.tiles), dim(256, 1),
+                    b.warps * route_room(&a->route), &b, sizeof(b));
+}
+
 void eng_cuda_hyper_in(struct eng_cuda *d, const struct weir_hyper_in_args *a)
 {
     uint32_t most = threads(a->n_embd, ROW_THREADS);

@@ -209,6 +209,17 @@ void eng_gpu_attend(struct eng_fwd *f)
         attend_far(f, a);
     if (y->indexed)
         attend_picked(f, y->ratio ? &a->far : &a->near);
+    const struct eng_weight *next = latent ? &y->v_b : &y->o;
+    uint32_t rows = latent ? f->n * hp->n_head : f->n;
+    if (x.n_many == 0 && y->n_vdim % 32 == 0 && y->mixer != ENG_MIX_COMPRESS &&
+        eng_gpu_planes_ahead(f, latent ? s->heads : s->att, rows,
+                             latent ? y->n_vdim : hp->n_head * y->n_vdim, next, &a->to)) {
+        a->to_token = 1;
+        a->to_head = latent ? f->n : 0;
+        a->to_at = latent ? 0 : y->n_vdim / 32;
+    }
+    a->count =
+        eng_gpu_zeros(g, &g->arrived, eng_cuda_attend_counters(&x, s->rows) * sizeof(uint32_t));
     size_t room = eng_cuda_attend_scratch(&x);
     if (room)
         x.scratch = eng_gpu_room(g, &g->part, room);
@@ -242,6 +253,8 @@ void eng_gpu_latent_split(struct eng_fwd *f)
     a.k.n_norm = y->n_vdim;
     turn(&a.k, f, rope, true);
     a.k.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->k_at[f->layer]);
+    if (eng_gpu_planes_ahead(f, s->heads, f->n * hp->n_head, hp->n_nope, &y->k_b, &a.q_to))
+        a.q.out = NULL;
     eng_cuda_heads(g->d, &a, f->n, f->m->kv_bytes == 4);
 }
 

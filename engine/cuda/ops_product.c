@@ -9,12 +9,18 @@
 #include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
+#include <string.h>
+
 /* ---- activations ---- */
 
 struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *norm, float *y,
                                 uint32_t n_rows, uint32_t n_in, bool rounded)
 {
     struct eng_gpu *g = eng_gpu_of(f);
+    const struct eng_gpu_ahead ahead = g->ahead;
+    /* what the layer's shared expert sees is what the others saw */
+    if (x == f->s->xn && !norm && g->a.x == x && g->a.n_rows == n_rows)
+        return (struct eng_acts){.x = x, .n_in = n_in};
     /* what joins the residual stream can norm and round it too, once it is known for what */
     bool joins = x == f->s->x && norm && n_rows == f->n && f->m->hp.n_stream == 1;
     (void)rounded;
@@ -22,7 +28,14 @@ struct eng_acts eng_gpu_prepare(struct eng_fwd *f, const float *x, const float *
     if (x != f->s->xn && !joins)
         eng_gpu_settle(f);
     norm = eng_gpu_copy(g, norm);
-    g->a = (struct eng_gpu_acts){.x = x, .norm = norm, .y = y, .n_rows = n_rows, .n_in = n_in};
+    g->a = (struct eng_gpu_acts){
+        .x = x, .norm = norm, .y = y, .n_rows = n_rows, .n_in = n_in, .bank = !g->a.bank};
+    g->ahead.x = NULL;
+    if (ahead.x == x && ahead.norm == norm && x) {
+        memcpy(g->a.made, ahead.made, sizeof(ahead.made));
+        g->a.ssq = ahead.ssq;
+        g->a.norm = NULL;
+    }
     return (struct eng_acts){.x = norm ? y : x, .n_in = n_in};
 }
 
@@ -36,6 +49,7 @@ static bool join_norms(struct eng_fwd *f, const struct weir_acts *round)
     if (!j->target || !j->complete || !a->norm || a->x != f->s->x || a->n_rows != f->n ||
         f->m->hp.n_stream > 1)
         return false;
+    eng_gpu_late_plain(f);
     j->a.next_norm = a->norm;
     j->a.y = a->y;
     if (round)
@@ -55,6 +69,7 @@ void eng_gpu_normed(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_acts *a = &g->a;
+    (void)eng_gpu_late_norm(f);
     if (!a->norm || join_norms(f, NULL))
         return;
     struct weir_norm_args n = {.x = a->x,
@@ -68,10 +83,9 @@ void eng_gpu_normed(struct eng_fwd *f)
     a->norm = NULL;
 }
 
-/* The table's own rows, so many to a token: room for a whole slice of them. */
-static struct weir_acts acts_room(struct eng_fwd *f, struct eng_gpu_buffer *b,
-                                  enum eng_pack_acts kind, const float *x, uint32_t n_rows,
-                                  uint32_t n_in)
+struct weir_acts eng_gpu_acts_room(struct eng_fwd *f, struct eng_gpu_buffer *b,
+                                   enum eng_pack_acts kind, const float *x, uint32_t n_rows,
+                                   uint32_t n_in)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     uint32_t all = (n_rows + f->n - 1) / f->n * f->s->rows;
@@ -85,13 +99,23 @@ static struct weir_acts acts_of(struct eng_fwd *f, enum eng_pack_acts kind)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_acts *a = &g->a;
+    struct weir_acts out;
+    (void)eng_gpu_late_norm(f);
+    const float *rows = a->norm ? a->y : a->x;
     if (kind == ENG_ACTS_F32) {
         eng_gpu_normed(f);
-        return weir_acts_at(kind, a->n_rows, a->n_in, 0, a->x, NULL);
+        out = weir_acts_at(kind, a->n_rows, a->n_in, 0, a->x, NULL);
+    } else {
+        out = eng_gpu_acts_room(f, &g->acts[a->bank][kind], kind, rows, a->n_rows, a->n_in);
     }
-    const float *rows = a->norm ? a->y : a->x;
-    struct weir_acts out = acts_room(f, &g->acts[kind], kind, rows, a->n_rows, a->n_in);
-    if (a->made[kind] || g->st != BASE_OK)
+    if (a->ssq) {
+        out.ssq = a->ssq;
+        out.n_ssq = (a->n_in + 31) / 32;
+        out.eps = f->m->hp.rms_eps;
+        if (!a->made[kind] && g->st == BASE_OK)
+            g->st = base_err_set(&g->err, BASE_EBUG, "rows of a kind that were not made ready");
+    }
+    if (kind == ENG_ACTS_F32 || a->made[kind] || g->st != BASE_OK)
         return out;
     if (join_norms(f, kind == ENG_ACTS_INT ? &out : NULL) && kind == ENG_ACTS_INT) {
         a->made[kind] = true;
@@ -112,11 +136,6 @@ static struct weir_acts acts_of(struct eng_fwd *f, enum eng_pack_acts kind)
 
 /* ---- dense products, and one matrix a head ---- */
 
-static enum eng_pack_acts kind_of(const struct eng_gpu_weight *x)
-{
-    return eng_pack_layout(x->p.form)->acts;
-}
-
 static struct weir_mat mat_of(const struct eng_weight *w, float *y, uint64_t ldy)
 {
     const struct eng_gpu_weight *x = w->dev;
@@ -124,6 +143,18 @@ static struct weir_mat mat_of(const struct eng_weight *w, float *y, uint64_t ldy
         .bias = w->bias, .scale = w->scale, .bias_step = w->n_out, .y = y, .ldy = ldy};
     weir_mat_from(&m, &x->p, x->mem);
     return m;
+}
+
+/* Whether the router's product, the choice and the lists are one launch. */
+static bool routes_at_once(const struct eng_fwd *f)
+{
+    return eng_gpu_all_here(f) && f->n <= WEIR_ROUTER_TOKENS;
+}
+
+/* Whether the residual stream takes w's outputs next. */
+static bool joins_stream(const struct eng_fwd *f, const struct eng_weight *w)
+{
+    return w == &f->y->o || (f->y->delta && w == &f->y->delta->out);
 }
 
 void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t count,
@@ -141,12 +172,24 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
             continue;
         }
         struct weir_mm_args mm = {.mode = WEIR_MM_DENSE, .n_rows = n_rows};
-        mm.acts = acts_of(f, kind_of(w[i]->dev));
+        mm.acts = acts_of(f, eng_gpu_kind(w[i]));
         for (uint32_t k = i; k < count; k++)
             if (((const struct eng_gpu_weight *)w[k]->dev)->p.form == form) {
                 mm.mat[mm.n_mats++] = mat_of(w[k], y[k], w[k]->n_out);
                 done[k] = true;
             }
+        if (i == 0 && w[0] == &f->y->q_a) {
+            const struct eng_index *x = f->y->index;
+            const struct eng_weight *next[] = {&f->y->q, x ? &x->q : NULL, NULL};
+            eng_gpu_tail_ahead(f, &mm, y[0], f->y->q_a_norm, w[0]->n_out, next);
+        }
+        if (w[0] == &f->y->router && form == ENG_FORM_F32 && routes_at_once(f)) {
+            g->router = mm; /* group() launches it, with its own */
+            g->router_waits = true;
+            continue;
+        }
+        if (count == 1 && joins_stream(f, w[0]) && eng_gpu_wait(f, w[0], &mm, 1, y[0]))
+            continue;
         eng_cuda_mm(g->d, form, &mm, n_rows, 1);
     }
 }
@@ -158,9 +201,13 @@ void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n
     const struct eng_gpu_weight *x = w->dev;
     struct weir_mm_args mm = {.mode = WEIR_MM_EACH, .n_mats = 1, .n_rows = n_rows};
     (void)a;
-    mm.acts = acts_of(f, kind_of(x));
+    mm.acts = acts_of(f, eng_gpu_kind(w));
     mm.mat[0] = mat_of(w, y, ldy);
     mm.mat[0].step = step;
+    if (w == &f->y->v_b && step % 32 == 0) {
+        const struct eng_weight *next[] = {&f->y->o, NULL};
+        eng_gpu_tail_ahead(f, &mm, y, NULL, (uint32_t)ldy, next);
+    }
     eng_cuda_mm(g->d, x->p.form, &mm, n_rows, w->n_mat);
 }
 
@@ -224,7 +271,15 @@ void eng_gpu_group(struct eng_fwd *f)
     struct eng_gpu *g = eng_gpu_of(f);
     if (g->hybrid || !eng_gpu_group_args(f)) /* hybrid: the host makes the lists */
         return;
-    eng_cuda_route_group(g->d, &g->routed, &g->grouped);
+    if (!g->router_waits) {
+        eng_cuda_route_group(g->d, &g->routed, &g->grouped);
+        return;
+    }
+    struct weir_router_args a = {.mm = g->router, .route = g->routed, .group = g->grouped};
+    g->router_waits = false;
+    a.count = eng_gpu_zeros(g, &g->arrived_tokens, (WEIR_ROUTER_TOKENS / 8 + 1) * sizeof(uint32_t));
+    if (a.count)
+        eng_cuda_router(g->d, &a);
 }
 
 /* ---- feed forward ---- */
@@ -246,20 +301,40 @@ static struct weir_mm_args ffn_args(struct eng_fwd *f, const struct eng_ffn *j, 
     return mm;
 }
 
+/* Whether the layer's shared expert goes with these experts; then their outputs are rounded. */
+static bool rides(const struct eng_fwd *f, const struct eng_ffn *j)
+{
+    return j->routed && eng_gpu_rides(f) && eng_gpu_kind(j->down) == ENG_ACTS_INT;
+}
+
+/* A gate and its up as one matrix. */
+static struct weir_mat pair_mat(const struct eng_weight *gate, const struct eng_weight *up,
+                                float *y, uint32_t n_ff)
+{
+    struct weir_mat m = mat_of(gate, y, n_ff);
+    up = gate->half ? gate : up;
+    m.bias_up = !up->bias ? NULL : up->half ? up->bias + up->half : up->bias;
+    m.scale_up = up->scale;
+    return m;
+}
+
 /* gate and up packed as one: the activation function is the product's own. out: where to round what
  * comes of it; without, it goes to s->hg. */
 static void gate_up_pair(struct eng_fwd *f, const struct eng_ffn *j, const struct weir_acts *out)
 {
     const struct eng_gpu_weight *x = j->gate->dev;
-    const struct eng_weight *up = j->gate->half ? j->gate : j->up;
+    const struct eng_layer *y = f->y;
     uint32_t slots;
     struct weir_mm_args mm = ffn_args(f, j, &slots);
-    mm.acts = acts_of(f, kind_of(x));
+    mm.acts = acts_of(f, eng_gpu_kind(j->gate));
     mm.pair_row = j->routed ? f->s->pair_row : NULL;
     mm.in_weight = j->weigh_input ? eng_gpu_of(f)->grouped.pair_weight : NULL;
-    mm.mat[0] = mat_of(j->gate, out ? NULL : f->s->hg, j->n_ff);
-    mm.mat[0].bias_up = !up->bias ? NULL : up->half ? up->bias + up->half : up->bias;
-    mm.mat[0].scale_up = up->scale;
+    mm.mat[0] = pair_mat(j->gate, j->up, out ? NULL : f->s->hg, j->n_ff);
+    if (rides(f, j)) {
+        mm.mat[1] = pair_mat(&y->shared_gate, &y->shared_up, NULL, j->n_ff);
+        mm.ride_first = j->n_rows;
+        mm.ride_rows = f->n;
+    }
     mm.pair = 1;
     mm.act = (uint32_t)f->m->hp.family->act;
     mm.clamp = j->clamp;
@@ -277,7 +352,7 @@ static void gate_up_apart(struct eng_fwd *f, const struct eng_ffn *j)
         const struct eng_gpu_weight *x = w[i]->dev;
         uint32_t slots;
         struct weir_mm_args mm = ffn_args(f, j, &slots);
-        mm.acts = acts_of(f, kind_of(x));
+        mm.acts = acts_of(f, eng_gpu_kind(w[i]));
         mm.pair_row = j->routed ? f->s->pair_row : NULL;
         mm.mat[0] = mat_of(w[i], y[i], j->n_ff);
         eng_cuda_mm(g->d, x->p.form, &mm, f->n, slots);
@@ -305,16 +380,19 @@ void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_gpu_weight *gate = j->gate->dev, *down = j->down->dev;
-    enum eng_pack_acts kind = kind_of(down);
+    enum eng_pack_acts kind = eng_gpu_kind(j->down);
     bool blas = !j->routed && gate->p.pair && eng_gpu_blas_takes(f, j->gate, j->n_rows);
     bool blas_down = !j->routed && eng_gpu_blas_takes(f, j->down, j->n_rows);
     if (blas) /* and what joins the stream first, before ffn_out() looks */
         eng_gpu_blas_pair(f, j);
     else
-        (void)acts_of(f, kind_of(gate));
+        (void)acts_of(f, eng_gpu_kind(j->gate));
     float *y = ffn_out(f, j);
-    uint32_t slots;
-    struct weir_acts h = acts_room(f, &g->hidden, kind, f->s->hg, j->n_rows, j->n_ff);
+    bool ride = rides(f, j);
+    uint32_t slots, all = j->n_rows + (ride ? f->n : 0), d = f->m->hp.n_embd;
+    /* what waits still reads the other */
+    struct eng_gpu_buffer *room = &g->hidden[g->late.y != NULL];
+    struct weir_acts h = eng_gpu_acts_room(f, room, kind, f->s->hg, all, j->n_ff);
     if (!y || g->st != BASE_OK)
         return;
     bool pair = gate->p.pair, round = pair && !blas && !blas_down && kind == ENG_ACTS_INT;
@@ -333,12 +411,27 @@ void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
     struct weir_mm_args mm = ffn_args(f, j, &slots);
     mm.acts = h;
     mm.mat[0] = mat_of(j->down, y, j->down->n_out);
+    if (ride) {
+        float *out = eng_gpu_room(g, &g->shared, (size_t)f->s->rows * d * sizeof(float));
+        uintptr_t first = (uintptr_t)j->n_rows * d * sizeof(float);
+        mm.mat[1] = mat_of(&f->y->shared_down, (float *)((uintptr_t)out - first), d);
+        mm.ride_first = j->n_rows;
+        mm.ride_rows = f->n;
+        g->rode = true;
+    }
+    if (g->st == BASE_OK && y == f->s->hy && eng_gpu_wait(f, j->down, &mm, slots, y))
+        return;
     eng_cuda_mm(g->d, down->p.form, &mm, f->n, slots);
 }
 
 void eng_gpu_ffn(struct eng_fwd *f, const struct eng_ffn *j)
 {
-    if (eng_gpu_of(f)->hybrid && j->routed)
+    struct eng_gpu *g = eng_gpu_of(f);
+    if (g->rode && !j->routed) { /* with the routed experts, already */
+        g->rode = false;
+        return;
+    }
+    if (g->hybrid && j->routed)
         eng_hybrid_ffn(f, j);
     else if (eng_gpus_of(f->m)->spread && j->routed)
         eng_spread_ffn(f, j);

@@ -27,6 +27,9 @@ void eng_gpu_settle(struct eng_fwd *f)
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_join *j = &g->join_now;
     const struct eng_hparams *hp = &f->m->hp;
+    if (eng_gpu_late_join(f))
+        return;
+    eng_gpu_late_plain(f);
     if (!j->target)
         return;
     if (j->complete) {
@@ -81,7 +84,8 @@ void eng_gpu_norm(struct eng_fwd *f, float *x, const float *w, uint32_t n_rows, 
 void eng_gpu_combine(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
-    eng_gpu_settle(f);
+    if (g->late.y != f->s->hy)
+        eng_gpu_settle(f);
     if (g->set->spread) {
         eng_spread_combine(f);
         return;
@@ -98,7 +102,8 @@ void eng_gpu_residual(struct eng_fwd *f, const float *add)
     struct eng_gpu *g = eng_gpu_of(f);
     struct eng_gpu_join *j = &g->join_now;
     if (j->target != add || j->complete) {
-        eng_gpu_settle(f);
+        if (g->late.y != add)
+            eng_gpu_settle(f);
         *j = (struct eng_gpu_join){.a = {.add = add}, .target = add};
     }
     j->complete = true;

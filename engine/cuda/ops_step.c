@@ -61,22 +61,34 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
         return NULL;
     }
     b->n = n;
+    b->zero = false;
     return b->p;
 }
 
 uint32_t eng_gpu_rooms(struct eng_gpu *g, struct eng_gpu_buffer *out[ENG_GPU_ROOMS])
 {
     struct eng_gpu_buffer *const all[] = {
-        &g->hidden,     &g->turned,       &g->part,         &g->keep,      &g->join,
-        &g->shared,     &g->group_buf,    &g->scores,       &g->pick,      &g->land,
-        &g->words_room, &g->logits_room,  &g->choices_room, &g->chunks,    &g->plain[0],
-        &g->plain[1],   &g->plain_hidden, &g->plain_sum,    &g->plain_tile};
+        &g->hidden[0], &g->hidden[1],      &g->turned,       &g->part,        &g->keep,
+        &g->join,      &g->shared,         &g->group_buf,    &g->scores,      &g->pick,
+        &g->land,      &g->chunks,         &g->ssq[0],       &g->ssq[1],      &g->counters,
+        &g->arrived,   &g->arrived_tokens, &g->words_room,   &g->logits_room, &g->choices_room,
+        &g->plain[0],  &g->plain[1],       &g->plain_hidden, &g->plain_sum,   &g->plain_tile};
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         out[n++] = all[i];
-    for (int i = 0; i < ENG_ACTS_KINDS; i++)
-        out[n++] = &g->acts[i];
+    for (int i = 0; i < 2 * ENG_ACTS_KINDS; i++)
+        out[n++] = &g->acts[i / ENG_ACTS_KINDS][i % ENG_ACTS_KINDS];
     return n;
+}
+
+void *eng_gpu_zeros(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
+{
+    void *p = eng_gpu_room(g, b, n);
+    if (p && !b->zero) {
+        eng_cuda_fill(g->d, p, 0, b->n);
+        b->zero = true;
+    }
+    return p;
 }
 
 void eng_gpu_step_free(struct eng_gpu *g)
@@ -353,6 +365,9 @@ static bool bring(struct eng_gpus *all, struct eng_fwd *f)
         g->f = f;
         g->join_now = (struct eng_gpu_join){0};
         g->a = (struct eng_gpu_acts){0};
+        g->ahead.x = NULL;
+        g->late.y = NULL;
+        g->rode = g->router_waits = false;
         g->out = NULL;
         g->drawing.n_rows = 0;
         if (!g->words && g->st == BASE_OK && has_layers(g))
@@ -490,10 +505,10 @@ void eng_gpu_keep(struct eng_fwd *f)
 {
     struct eng_gpu *g = eng_gpu_of(f);
     const struct eng_hparams *hp = &f->m->hp;
-    eng_gpu_settle(f);
     g->token = (const int32_t *)(void *)eng_gpu_word(g, g->at.kept_token);
     if (f->step->n_kept == f->step->n)
         return;
+    eng_gpu_settle(f);
     gather(f, f->s->x, hp->n_stream * hp->n_embd);
     if (hp->n_side)
         gather(f, f->s->inputs, hp->n_layer * hp->n_side);

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "engine/cuda/arrive.cuh"
 #include "engine/cuda/product_forms.cuh"
 #include "engine/cuda/round.cuh"
 
@@ -42,8 +43,16 @@ WEIR_DEVICE bool weir_find(const struct weir_mm_args &a, uint32_t rows, struct w
         j->mat = blockIdx.y / a.tiles;
         j->first = blockIdx.y % a.tiles * rows;
     } else if (a.mode == WEIR_MM_EXPERT) {
-        if (blockIdx.y >= *a.n_tiles)
-            return false;
+        const uint32_t tiles = *a.n_tiles;
+        if (blockIdx.y >= tiles) { /* those that ride along */
+            const uint32_t at = (blockIdx.y - tiles) * rows;
+            if (at >= a.ride_rows)
+                return false;
+            j->which = 1;
+            j->first = a.ride_first + at;
+            j->n = a.ride_rows - at < rows ? a.ride_rows - at : rows;
+            return true;
+        }
         j->mat = a.tile_expert[blockIdx.y];
         j->first = a.tile_first[blockIdx.y];
 #if defined(WEIR_BUG_43) /* every tile of an expert begins with its first pair */
@@ -62,6 +71,8 @@ WEIR_DEVICE uint32_t weir_act_row(const struct weir_mm_args &a, const struct wei
     uint32_t r = j.first + c;
     if (a.mode == WEIR_MM_EACH)
         return j.mat * a.n_rows + r;
+    if (a.mode == WEIR_MM_EXPERT && j.which)
+        return a.pair_row ? r - a.ride_first : r;
     return a.mode == WEIR_MM_EXPERT && a.pair_row ? a.pair_row[r] : r;
 }
 
@@ -241,8 +252,8 @@ WEIR_DEVICE float weir_pair_value(const struct weir_mm_args &a, const struct wei
     return weir_activate(a.act, a.clamp, a.in_weight ? a.in_weight[row] : 1.0f, g, u);
 }
 
-/* A lane's four sums of a row group (columns c and c + 1, rows g and g + 8) to y; of a pair its
- * two outputs also to room, [columns][per] from output `at` on, if that is not NULL. */
+/* A lane's four sums of a row group (columns c and c + 1, rows g and g + 8) to y, and to room,
+ * [columns][per] from output `at` on, if that is not NULL. */
 WEIR_DEVICE void weir_finish(const struct weir_mm_args &a, const struct weir_job &j, uint32_t group,
                              uint32_t c, unsigned g, const float v[4], float *room, uint32_t per,
                              uint32_t at)
@@ -269,8 +280,14 @@ WEIR_DEVICE void weir_finish(const struct weir_mm_args &a, const struct weir_job
         WEIR_UNROLL
         for (uint32_t k = 0; k < 2; k++) {
             uint32_t o = group * 16 + g + 8 * k;
-            if (o < m.n_out)
-                y[o] = weir_bias(v[2 * k + i], m.bias, m.scale, j.mat, m.bias_step, o);
+            float h = 0;
+            if (o < m.n_out) {
+                h = weir_bias(v[2 * k + i], m.bias, m.scale, j.mat, m.bias_step, o);
+                if (m.y)
+                    y[o] = h;
+            }
+            if (room)
+                room[(c + i) * per + at + g + 8 * k] = h;
         }
     }
 }
@@ -291,6 +308,119 @@ WEIR_DEVICE void weir_round_outputs(const struct weir_mm_args &a, const struct w
     if (from + per < all * 32 && from + per >= a.mat[j.which].n_out)
         for (uint32_t c = warp; c < j.n; c += warps)
             weir_round_block(a.round, j.first + c, all - 1, lane, 0.0f);
+}
+
+/* 1 / RMS of the rows of a job's columns, where that is still to be applied. All warps. */
+WEIR_DEVICE void weir_row_factors(const struct weir_mm_args &a, const struct weir_job &j,
+                                  float *inverse)
+{
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    WEIR_NO_UNROLL
+    for (uint32_t c = warp; c < j.n; c += warps) {
+        const float *s = a.acts.ssq + (uint64_t)weir_act_row(a, j, c) * a.acts.n_ssq;
+        float sum = 0;
+        for (uint32_t i = lane; i < a.acts.n_ssq; i += 32)
+            sum += s[i];
+        sum = weir_warp_sum(sum);
+        if (lane == 0)
+            inverse[c] = 1.0f / sqrtf(sum / (float)a.acts.n_in + a.acts.eps);
+    }
+}
+
+/* Output 32 block + lane of a row, v of struct weir_tail. */
+WEIR_DEVICE void weir_tail_block(const struct weir_tail &t, uint32_t row, uint32_t block,
+                                 unsigned lane, float v)
+{
+    const uint32_t o = block * 32 + lane;
+    const uint64_t at = (uint64_t)row * t.n_out + o;
+    const bool there = o < t.n_out;
+    if (there && t.more)
+        v += t.more[at];
+    if (there && t.x) {
+        v = (t.x[at] + t.scale * v) * t.out_scale;
+        t.x[at] = v;
+    }
+    v = there ? v : 0.0f;
+    if (t.ssq) {
+        float sum = weir_warp_sum(v * v);
+        if (lane == 0 && block * 32 < t.n_out)
+#if defined(WEIR_BUG_84) /* sums of squares by one block less */
+            t.ssq[(uint64_t)row * (t.n_out / 32) + block] = sum;
+#else
+            t.ssq[(uint64_t)row * ((t.n_out + 31) / 32) + block] = sum;
+#endif
+    }
+    if (there && t.norm)
+        v *= t.norm[o];
+    if (there && t.z)
+        t.z[at] = v;
+    weir_put_planes(t.to, row, block, lane, v);
+}
+
+/* The last block that gives these `blocks` times 32 outputs adds up the pairs of every token, AHEAD
+ * of a lane's at once. */
+template <int AHEAD>
+WEIR_DEVICE void weir_tail_combine(const struct weir_mm_args &a, uint32_t first, uint32_t blocks)
+{
+    const struct weir_tail &t = a.tail;
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    const uint32_t all = t.n * blocks;
+    WEIR_NO_UNROLL
+    for (uint32_t i0 = warp; i0 < all; i0 += AHEAD * warps) {
+        float v[AHEAD];
+        WEIR_UNROLL
+        for (int u = 0; u < AHEAD; u++)
+            v[u] = 0;
+        for (uint32_t k = 0; k < t.n_used; k++) {
+            WEIR_UNROLL
+            for (int u = 0; u < AHEAD; u++) {
+                uint32_t i = i0 + (uint32_t)u * warps, slot = i / blocks * t.n_used + k;
+                uint32_t o = (first + i % blocks) * 32 + lane;
+                if (i >= all || o >= t.n_out)
+                    continue;
+                float y = a.mat[0].y[(uint64_t)t.pair_of[slot] * a.mat[0].ldy + o];
+                v[u] += t.weights ? t.weights[slot] * y : y;
+            }
+        }
+        WEIR_UNROLL
+        for (int u = 0; u < AHEAD; u++) {
+            uint32_t i = i0 + (uint32_t)u * warps;
+            if (i < all)
+                weir_tail_block(t, i / blocks, first + i % blocks, lane, v[u]);
+        }
+    }
+}
+
+/* What is left to do with a block's outputs, room[columns][per] from output `from` on. All warps;
+ * per is a multiple of 32, and what lies past n_out in room is 0. */
+template <int AHEAD>
+WEIR_DEVICE void weir_tail_outputs(const struct weir_mm_args &a, const struct weir_job &j,
+                                   const float *room, uint32_t per, uint32_t from)
+{
+    const struct weir_tail &t = a.tail;
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    const uint32_t n_out = a.mat[0].n_out, first = from / 32;
+    /* blocks that the row has; where planes have units of two, there may be one of zeros more */
+    const bool end = from + per >= n_out;
+    const uint32_t own = (n_out + 31) / 32, units = t.to.ints.q ? t.to.ints.units * 2 : 0;
+    const uint32_t past = end && a.mode != WEIR_MM_EACH && units > own ? units : own;
+    const uint32_t blocks = end ? past - first : per / 32;
+    if (t.pair_of) {
+#if defined(WEIR_BUG_85) /* slabs of outputs that share a counter */
+        if (weir_arrive(t.count, *a.n_tiles + (a.ride_rows + a.rows - 1) / a.rows))
+#else
+        if (weir_arrive(t.count + first, *a.n_tiles + (a.ride_rows + a.rows - 1) / a.rows))
+#endif
+            weir_tail_combine<AHEAD>(a, first, blocks);
+        return;
+    }
+    const uint32_t shift = a.mode == WEIR_MM_EACH ? j.mat * n_out / 32 : 0;
+    WEIR_NO_UNROLL
+    for (uint32_t i = warp; i < j.n * blocks; i += warps) {
+        uint32_t c = i / blocks, k = i % blocks;
+        float v = k * 32 < per ? room[c * per + k * 32 + lane] : 0.0f;
+        weir_tail_block(t, j.first + c, shift + first + k, lane, v);
+    }
 }
 
 /* ---- up to 8 rows ---- */
@@ -344,10 +474,10 @@ WEIR_DEVICE void weir_lane_load(struct weir_lane_acts &x, uint32_t planes, struc
     }
 }
 
-/* What is left of a sum: F16's power of two of the column, the forms' constant. */
+/* What is left of a sum: F16's power of two of the column, the forms' constant, the row's RMS. */
 template <class F>
 WEIR_DEVICE void weir_last_factor(const struct weir_mm_args &a, const struct weir_job &j,
-                                  uint32_t c, float v[4])
+                                  uint32_t c, const float *inverse, float v[4])
 {
     WEIR_UNROLL
     for (uint32_t i = 0; i < 2; i++) {
@@ -356,16 +486,19 @@ WEIR_DEVICE void weir_last_factor(const struct weir_mm_args &a, const struct wei
             if constexpr (!F::bf16)
                 by = c + i < j.n ? a.acts.info[weir_act_row(a, j, c + i)] : 0.0f;
         }
+        if (a.acts.ssq)
+            by *= inverse[c + i];
         v[i] *= by;
         v[2 + i] *= by;
     }
 }
 
-/* a.warps row groups, WEIR_MV_SPLIT warps each. */
-template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
+/* a.warps row groups, WEIR_MV_SPLIT warps each. TAIL: a.tail is looked at. */
+template <class F, bool TAIL> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
 {
     WEIR_SHARED(float4, part, WEIR_MV_GROUPS * (WEIR_MV_SPLIT - 1) * 32);
-    WEIR_SHARED(float, room, WEIR_MV_ROWS *WEIR_MV_GROUPS * 8);
+    WEIR_SHARED(float, room, WEIR_MV_ROWS *WEIR_MV_GROUPS * 16);
+    WEIR_SHARED(float, inverse, WEIR_MV_ROWS);
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const unsigned own = warp / WEIR_MV_SPLIT, split = warp % WEIR_MV_SPLIT;
     const uint32_t units = a.acts.units, planes = weir_planes_of<F>(a);
@@ -417,10 +550,16 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
     if (split)
         part[(own * (WEIR_MV_SPLIT - 1) + split - 1) * 32 + lane] =
             make_float4(acc[0], acc[1], acc[2], acc[3]);
+    uint32_t most = WEIR_MV_ROWS; /* the job anew: kept, it would take registers from the loop */
+    weir_hide(most);
+    weir_find(a, most, &j);
+    if (a.acts.ssq)
+        weir_row_factors(a, j, inverse);
 #if !defined(WEIR_BUG_47) /* sums added before they are there */
     __syncthreads();
 #endif
     const bool rounds = a.pair && a.round.q;
+    const bool tail = TAIL && a.tail.on && (j.which == 0 || a.tail.pair_of);
     if (split == 0) {
         WEIR_UNROLL
         for (uint32_t s = 0; s < WEIR_MV_SPLIT - 1; s++) {
@@ -430,15 +569,17 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
             acc[2] += v.z;
             acc[3] += v.w;
         }
-        weir_last_factor<F>(a, j, lane % 4 * 2, acc);
-        if (live || rounds)
-            weir_finish(a, j, group, lane % 4 * 2, lane / 4, acc, rounds ? room : nullptr,
-                        WEIR_MV_GROUPS * 8, own * 8);
+        weir_last_factor<F>(a, j, lane % 4 * 2, inverse, acc);
+        if (live || rounds || tail)
+            weir_finish(a, j, group, lane % 4 * 2, lane / 4, acc, rounds || tail ? room : nullptr,
+                        tail ? a.warps * 16 : WEIR_MV_GROUPS * 8, own * (tail ? 16 : 8));
     }
-    if (rounds) {
+    if (rounds || tail)
         __syncthreads();
+    if (rounds)
         weir_round_outputs(a, j, room, WEIR_MV_GROUPS * 8, j.group * 8);
-    }
+    else if (TAIL && tail)
+        weir_tail_outputs<1>(a, j, room, a.warps * 16, j.group * 16);
 }
 
 /* ---- tiles of 64 rows ---- */
@@ -497,6 +638,7 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
 {
     WEIR_DYNAMIC(uint8_t, stages);
     WEIR_SHARED(uint32_t, rows, WEIR_TILE_ROWS);
+    WEIR_SHARED(float, inverse, WEIR_TILE_ROWS);
     constexpr int COLS = WEIR_TILE_ROWS / 8;
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const uint32_t units = a.acts.units, planes = weir_planes_of<F>(a);
@@ -556,31 +698,52 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
             weir_work<F>(acc[k], code, scaled, x, planes == 3);
         }
     }
-    const bool rounds = a.pair && a.round.q;
-    const uint32_t per = a.warps * 8;
+    const bool rounds = a.pair && a.round.q, tail = a.tail.on && (j.which == 0 || a.tail.pair_of);
+    const uint32_t wide = tail ? 16 : 8, per = a.warps * wide;
     float *room = reinterpret_cast<float *>(stages);
-    if (rounds)
+    if (a.acts.ssq)
+        weir_row_factors(a, j, inverse);
+    if (rounds || tail || a.acts.ssq)
         __syncthreads();
     WEIR_UNROLL
     for (int k = 0; k < COLS; k++) {
         if ((uint32_t)k * 8 >= j.n)
             break;
         uint32_t c = (uint32_t)k * 8 + lane % 4 * 2;
-        weir_last_factor<F>(a, j, c, acc[k]);
-        if (live || rounds)
-            weir_finish(a, j, group, c, lane / 4, acc[k], rounds ? room : nullptr, per, warp * 8);
+        weir_last_factor<F>(a, j, c, inverse, acc[k]);
+        if (live || rounds || tail)
+            weir_finish(a, j, group, c, lane / 4, acc[k], rounds || tail ? room : nullptr, per,
+                        warp * wide);
     }
-    if (rounds) {
+    if (rounds || tail)
         __syncthreads();
+    if (rounds)
         weir_round_outputs(a, j, room, per, j.group * 8);
-    }
+    else if (tail)
+        weir_tail_outputs<4>(a, j, room, per, j.group * 16);
 }
 
 #define WEIR_PRODUCT(form)                                                                         \
     WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
     {                                                                                              \
-        weir_mv<weir_form_##form>(a);                                                              \
+        weir_mv<weir_form_##form, true>(a);                                                        \
     }                                                                                              \
+    WEIR_PRODUCT_TILE(form)
+
+/* Where the loop leaves no register for a tail if two blocks are to fit: a kernel without, and one
+ * with it that has a multiprocessor for itself. */
+#define WEIR_PRODUCT_APART(form)                                                                   \
+    WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
+    {                                                                                              \
+        weir_mv<weir_form_##form, false>(a);                                                       \
+    }                                                                                              \
+    WEIR_KERNEL_ALONE(weir_mv_##form##_tail, struct weir_mm_args, WEIR_MV_THREADS)                 \
+    {                                                                                              \
+        weir_mv<weir_form_##form, true>(a);                                                        \
+    }                                                                                              \
+    WEIR_PRODUCT_TILE(form)
+
+#define WEIR_PRODUCT_TILE(form)                                                                    \
     WEIR_KERNEL(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                          \
     {                                                                                              \
         weir_tile<weir_form_##form>(a);                                                            \

@@ -74,7 +74,18 @@ struct weir_acts {
     uint8_t *q;
     float *info;
     float *half;
+    /* The rows are not divided by their RMS yet, products divide what they give: sums of squares of
+     * each 32 values, [rows][n_ssq]. NULL: nothing is left to do. */
+    const float *ssq;
     uint32_t n_in, units, planes;
+    uint32_t n_ssq;
+    float eps;
+};
+
+/* Where rows are rounded to, besides or instead of where they stand as floats; q NULL: not so. Both
+ * work by 32 values that need no others. */
+struct weir_planes {
+    struct weir_acts ints, bf16;
 };
 
 /* Rounds rows of x, first normed if norm is given: y = x / sqrt(mean(x^2) + eps) * norm, written to
@@ -98,6 +109,36 @@ enum weir_mm_act { /* as enum eng_act of model_impl.h */
                    WEIR_ACT_SILU,
                    WEIR_ACT_GELU,
                    WEIR_ACT_OAI
+};
+
+/* What becomes of a product's outputs besides y. In this order, with v an output and o its place in
+ * the row:
+ *
+ *   pair_of: v = the sum over slots k of weights[t][k] * y[pair_of[t][k]][o], by the last block
+ *     that gives outputs o (arrive.cuh); rows are then the n tokens t. Without: rows are the
+ *     product's own
+ *   more: v += more[row][o]
+ *   x: v = x[row][o] = (x[row][o] + scale * v) * out_scale
+ *   ssq[row][o / 32] = the sum of squares of 32 v
+ *   v *= norm[o];  z[row][o] = v;  to[row] = v rounded
+ *
+ * What is NULL is left out. RMS norms end thus: the next products take v as it is and divide by the
+ * RMS what they give (struct weir_acts: ssq), since it is the same factor for all of a row. That
+ * leaves nothing that needs a whole row at once. */
+struct weir_tail {
+    const uint32_t *pair_of; /* [n][n_used] */
+    const float *weights;    /* [n][n_used], NULL: ones */
+    const float *more;       /* [rows][n_out] */
+    float *x;                /* [rows][n_out] */
+    float *ssq;              /* [rows][(n_out + 31) / 32] */
+    const float *norm;       /* [n_out] */
+    float *z;                /* [rows][n_out] */
+    struct weir_planes to;   /* rows of n_out values */
+    uint32_t *count;         /* with pair_of: a word for each 32 outputs; zero */
+    uint32_t n_out;          /* of a row: EACH: of all matrices together */
+    uint32_t n, n_used;
+    float scale, out_scale;
+    uint32_t on; /* not 0: there is such a tail */
 };
 
 /* A matrix of a launch; n_mat of them, one behind the other. */
@@ -124,7 +165,12 @@ struct weir_mm_args {
     const uint32_t *pair_row; /* [pairs] row of the activations, NULL = the pair's number */
     const float *in_weight;   /* [pairs] factor of a pair's W x + bias, NULL = 1; of pairs only */
     struct weir_acts round;   /* pair: q not NULL: the outputs rounded for the next product */
-    float clamp;              /* of a pair: gate from above, up both ways; 0 = no */
+    struct weir_tail tail;    /* of mat[0]; not of pairs, and not of F32 */
+    /* EXPERT: ride_rows rows more, of mat[1] alone (one matrix, of n_mats = 1 not counted): rows
+     * ride_first.. of activations and outputs, or with pair_row rows 0.. of the activations. 0:
+     * none. */
+    uint32_t ride_first, ride_rows;
+    float clamp; /* of a pair: gate from above, up both ways; 0 = no */
     uint32_t n_mats, mode, act, pair;
     uint32_t n_rows; /* DENSE, EACH: of each matrix */
     uint32_t tiles;  /* EACH: per matrix; set by the launch */

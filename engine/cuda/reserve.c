@@ -75,6 +75,10 @@ static enum base_status steps(struct eng_model *m, struct eng_cache *c, uint32_t
         st = step(m, c, n_seq, n, err);
         eng_cache_forget(c);
     }
+    /* what only steps of few tokens need (ops_tail.c) */
+    if (st == BASE_OK && n_seq > ENG_GPU_TAIL_TOKENS)
+        st = step(m, c, ENG_GPU_TAIL_TOKENS, 1, err);
+    eng_cache_forget(c);
     return st;
 }
 

@@ -1,4 +1,5 @@
-/* round.cuh - 32 values of a row, one a lane, to planes of bytes (product.h: struct weir_acts).
+/* round.cuh - 32 values of a row, one a lane, to planes of bytes or of bfloat16 (product.h: struct
+ * weir_acts).
  *
  * Used by the rounding kernel and by products that round what they give: the same values make the
  * same bytes in either.
@@ -55,4 +56,29 @@ WEIR_DEVICE void weir_round_block(const struct weir_acts &o, uint64_t row, uint3
         info[2 + b] = step * (float)(sum + other);
         o.half[(row * o.units + unit) * 2 + b] = step * (float)sum;
     }
+}
+
+/* The same to three planes of bfloat16: all bits of an f32. */
+WEIR_DEVICE void weir_round_block_bf16(const struct weir_acts &o, uint64_t row, uint32_t block,
+                                       unsigned lane, float v)
+{
+    uint8_t *at = o.q + (row * o.units + block) * 192 + lane % 8 / 2 * 16 + lane / 8 * 4;
+    WEIR_UNROLL
+    for (int p = 0; p < 3; p++) {
+        uint32_t h = weir_f2b(v);
+        uint32_t next = __shfl_down_sync(0xffffffffu, h, 1);
+        if (lane % 2 == 0)
+            *reinterpret_cast<uint32_t *>(at + 64 * p) = h | next << 16;
+        v -= weir_b2f((uint16_t)h);
+    }
+}
+
+/* To the planes that are wanted. Units of bytes are of two blocks: the last may be past the row. */
+WEIR_DEVICE void weir_put_planes(const struct weir_planes &o, uint64_t row, uint32_t block,
+                                 unsigned lane, float v)
+{
+    if (o.ints.q)
+        weir_round_block(o.ints, row, block, lane, v);
+    if (o.bf16.q && block < o.bf16.units)
+        weir_round_block_bf16(o.bf16, row, block, lane, v);
 }

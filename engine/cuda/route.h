@@ -6,6 +6,8 @@
 #ifndef ENG_CUDA_ROUTE_H
 #define ENG_CUDA_ROUTE_H
 
+#include "engine/cuda/product.h"
+
 #include <stdint.h>
 
 struct eng_cuda;
@@ -52,6 +54,15 @@ struct weir_route_group_args {
     struct weir_group_args group;
 };
 
+/* All of it: logits = the product mm of F32 weights, then both, of the same tokens. */
+struct weir_router_args {
+    struct weir_mm_args mm;
+    struct weir_route_args route;
+    struct weir_group_args group;
+    uint32_t *count; /* [(n + 7) / 8 + 1] zero */
+    uint32_t warps;  /* that route; set by the launch */
+};
+
 /* Tiles that n_pairs pairs can make at most. */
 static inline uint32_t weir_tiles_max(uint32_t n_pairs, uint32_t n_expert, uint32_t rows)
 {
@@ -64,6 +75,9 @@ void eng_cuda_route(struct eng_cuda *d, const struct weir_route_args *a);
  * does both), else two. n * n_used at most 2^20. */
 void eng_cuda_route_group(struct eng_cuda *d, const struct weir_route_args *r,
                           const struct weir_group_args *g);
+/* mm: as eng_cuda_mm takes it, F32, dense, one matrix. n at most WEIR_ROUTER_TOKENS. */
+#define WEIR_ROUTER_TOKENS 64u
+void eng_cuda_router(struct eng_cuda *d, const struct weir_router_args *a);
 /* n * n_used at most 2^20. */
 void eng_cuda_group(struct eng_cuda *d, const struct weir_group_args *a);
 

@@ -39,6 +39,7 @@ struct eng_gpu_weight {
 struct eng_gpu_buffer {
     void *p;
     size_t n;
+    bool zero; /* it was made so (eng_gpu_zeros) */
 };
 
 /* What joins the residual stream, put together from several operators (ops_rows.c). */
@@ -57,7 +58,24 @@ struct eng_gpu_acts {
     float *y;
     uint32_t n_rows, n_in;
     bool made[ENG_ACTS_KINDS];
+    const float *ssq;  /* products are still to divide by the RMS (struct weir_acts); or NULL */
     uint32_t plain[2]; /* planes for cuBLAS: of halves, of bfloat16 (ops_blas.c) */
+    uint32_t bank;     /* of g->acts: what made these rows may still read the other */
+};
+
+/* Rows that a launch has made ready before prepare() names them (ops_tail.c). */
+struct eng_gpu_ahead {
+    const float *x, *norm; /* what prepare() will be given; x NULL: nothing is ready */
+    bool made[ENG_ACTS_KINDS];
+    const float *ssq;
+};
+
+/* A product whose launch waits until it is known what becomes of what it gives (ops_tail.c). */
+struct eng_gpu_late {
+    struct weir_mm_args mm;
+    enum eng_pack_form form;
+    uint32_t n_tok, slots;
+    const float *y; /* where its operator leaves the outputs; NULL: nothing waits */
 };
 
 /* Lists of tiles: one for each number of query heads to a key head that layers have, one of tiles
@@ -135,8 +153,9 @@ struct eng_gpu {
     float *out; /* where end() puts the pinned ones; NULL: nowhere */
     size_t out_floats;
     /* scratch of the table's own */
-    struct eng_gpu_buffer acts[ENG_ACTS_KINDS], hidden, turned, part, keep, join, shared, group_buf,
-        scores, pick, land, chunks, words_room, logits_room, choices_room;
+    struct eng_gpu_buffer acts[2][ENG_ACTS_KINDS], ssq[2], hidden[2], turned, part, keep, join,
+        shared, group_buf, scores, pick, counters, arrived, arrived_tokens, land, chunks,
+        words_room, logits_room, choices_room;
     /* cuBLAS, if there is one (ops_blas.c): activations, a pair's products, a matrix unpacked, the
      * library's workspace */
     struct eng_blas *blas;
@@ -144,10 +163,15 @@ struct eng_gpu {
     uint32_t prompt_rows; /* tokens of the step that belong to prompts */
     bool blas_none;       /* there was no room for it */
     struct eng_gpu_acts a;
+    struct eng_gpu_ahead ahead;
+    struct eng_gpu_late late;
+    bool rode; /* the shared expert came with the layer's others */
     struct eng_gpu_join join_now;
     struct eng_gpu_draw draw;
     struct eng_gpu_drawing drawing; /* behind the graph; n_rows 0: nothing */
     uint64_t *choices;              /* [n_layer][n_expert] on the device */
+    struct weir_mm_args router;     /* waits for group(), if router_waits */
+    bool router_waits;
     struct weir_route_args routed;
     struct weir_group_args grouped;
     struct base_err err; /* of the table itself: memory */
@@ -196,10 +220,12 @@ static inline uint32_t *eng_gpu_word(const struct eng_gpu *g, size_t at)
 }
 
 /* The table's own scratch of a device; returns how many. */
-#define ENG_GPU_ROOMS 32
+#define ENG_GPU_ROOMS 40
 uint32_t eng_gpu_rooms(struct eng_gpu *g, struct eng_gpu_buffer *out[ENG_GPU_ROOMS]);
 /* At least n bytes; content is lost when it grows. NULL after a failure, which sticks. */
 void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n);
+/* The same, and all zero if it has grown. Kernels leave counters at zero. */
+void *eng_gpu_zeros(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n);
 /* Launches what was put off of the residual stream: before anything that reads it. */
 void eng_gpu_settle(struct eng_fwd *f);
 
@@ -285,6 +311,14 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
                     const struct eng_weight *const *w, float *const *y);
 void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows,
                          const struct eng_weight *w, float *y, size_t ldy, size_t step);
+/* The table's own rows, so many to a token: room for a whole slice of them. */
+struct weir_acts eng_gpu_acts_room(struct eng_fwd *f, struct eng_gpu_buffer *b,
+                                   enum eng_pack_acts kind, const float *x, uint32_t n_rows,
+                                   uint32_t n_in);
+static inline enum eng_pack_acts eng_gpu_kind(const struct eng_weight *w)
+{
+    return eng_pack_layout(((const struct eng_gpu_weight *)w->dev)->p.form)->acts;
+}
 void eng_gpu_route(struct eng_fwd *f);
 void eng_gpu_group(struct eng_fwd *f);
 /* Fills g->grouped for the device that the step is at; false: out of memory. */
@@ -308,6 +342,33 @@ bool eng_gpu_blas_takes(const struct eng_fwd *f, const struct eng_weight *w, uin
 void eng_gpu_blas_linear(struct eng_fwd *f, const struct eng_weight *w, float *y);
 void eng_gpu_blas_pair(struct eng_fwd *f, const struct eng_ffn *j);
 void eng_gpu_blas_down(struct eng_fwd *f, const struct eng_ffn *j, float *y);
+
+/* ops_tail.c */
+#define ENG_GPU_TAIL_TOKENS 64u /* at most: prompts have work enough for launches of their own */
+/* Whether all experts of the layer are on this device. */
+bool eng_gpu_all_here(const struct eng_fwd *f);
+/* Whether products of this slice end with more than their outputs. */
+bool eng_gpu_tails(const struct eng_fwd *f);
+/* Whether w's product may wait (mm: its launch), because the residual stream takes its outputs y.
+ */
+bool eng_gpu_wait(struct eng_fwd *f, const struct eng_weight *w, const struct weir_mm_args *mm,
+                  uint32_t slots, const float *y);
+/* Launches what waits, as it is. */
+void eng_gpu_late_plain(struct eng_fwd *f);
+/* The same together with what joins the stream, if it can take that: false = it cannot. */
+bool eng_gpu_late_join(struct eng_fwd *f);
+/* Together with that and the norm that prepare() put off. g->a then has what products take. */
+bool eng_gpu_late_norm(struct eng_fwd *f);
+/* The end of the first of w's products whose outputs prepare() is about to be given with `norm`,
+ * n_rows of n_out, for the products of `next`. */
+void eng_gpu_tail_ahead(struct eng_fwd *f, struct weir_mm_args *mm, const float *y,
+                        const float *norm, uint32_t n_out, const struct eng_weight *const *next);
+/* Planes for rows that prepare(x, norm) will name, for w: where they go. False: not by 32 values.
+ */
+bool eng_gpu_planes_ahead(struct eng_fwd *f, const float *x, uint32_t n_rows, uint32_t n_in,
+                          const struct eng_weight *w, struct weir_planes *to);
+/* Whether the layer's shared expert goes with the routed ones, a matrix more. */
+bool eng_gpu_rides(const struct eng_fwd *f);
 
 /* ops_attn.c, ops_index.c */
 void eng_gpu_nothing(struct eng_fwd *f);

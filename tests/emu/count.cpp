@@ -8,7 +8,8 @@
  *
  *   asked, put       bytes that threads read and wrote in device memory
  *   read, written    bytes of different 32-byte sectors that the launch read and wrote: what must
- *                    come from or go to memory at least once, if what it shares stays in the L2
+ *                    come from or go to memory at least once, if what it shares stays in the L2;
+ *                    what it wrote itself before it read it is there, too, and not read
  *   l2_read, l2_written   the same, a sector counted once for each block that touches it: what
  *                    passes between L2 and multiprocessors if a block's own re-reads hit its L1
  *   requests, request_sectors   loads by warp, and sectors of each (of sampled blocks, scaled):
@@ -209,6 +210,8 @@ static inline void touch(const void *p, size_t size, int way, const void *pc)
             continue;
         shadows[way].block[s] = block_serial;
         n.l2[way]++;
+        if (way == 0 && shadows[1].launch[s] == launch_serial)
+            continue;
         if (shadows[way].launch[s] != launch_serial) {
             shadows[way].launch[s] = launch_serial;
             n.sectors[way]++;

@@ -176,6 +176,8 @@ void weir_emu_maybe_yield(void);
         [](const void *p) { name##_body(*static_cast<const args *>(p)); });                        \
     static void name##_body(const args &a)
 
+#define WEIR_KERNEL_ALONE WEIR_KERNEL
+
 #define WEIR_SHARED(type, name, count)                                                             \
     static weir_emu_site name##_site = {#name, WEIR_HERE, sizeof(type) * (count), 0, 0};           \
     type(&name)[count] = *reinterpret_cast<type(*)[count]>(weir_emu_shared(&name##_site))
@@ -530,6 +532,9 @@ static inline void weir_emu_copy16(void *shared, const void *global, bool valid)
 }
 #define weir_cp_async16(shared, global, valid) weir_emu_cp16(WEIR_HERE, shared, global, valid)
 template <typename T> static inline void weir_hide(T *&)
+{
+}
+static inline void weir_hide(uint32_t &)
 {
 }
 static inline void weir_emu_cp16(weir_emu_here here, void *shared, const void *global, bool valid)

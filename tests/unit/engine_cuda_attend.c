@@ -299,6 +299,7 @@ static void same_bits_in_any_batch(void **state)
         world_new(&w, &alone[i]);
         uint32_t n = w.n;
         size_t row = (size_t)w.n_head * w.s->n_vdim;
+        next_way = i % 2 ? BY_LAST : BY_LAUNCH; /* and the other below */
         float *one = on_device(&w);
         /* the same run again and again, with shorter cuts of it between */
         float *q = malloc((size_t)600 * w.q_token * sizeof *q), *before = w.q;
@@ -314,6 +315,7 @@ static void same_bits_in_any_batch(void **state)
             }
         }
         w.q = q;
+        next_way = i % 2 ? BY_LAUNCH : BY_LAST;
         float *all = on_device(&w);
         for (uint32_t c = 0; c < copies; c++) {
             uint32_t cut = n == 1 ? 1 : n - c % 2 * 20;

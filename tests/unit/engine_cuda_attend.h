@@ -4,7 +4,7 @@
 #ifndef ENGINE_CUDA_ATTEND_TEST_H
 #define ENGINE_CUDA_ATTEND_TEST_H
 
-#include "tests/unit/engine_cuda_util.h"
+#include "tests/unit/engine_cuda_planes.h"
 
 #include "engine/cuda/attend.h"
 
@@ -316,6 +316,21 @@ static inline void attend_case(const struct world *w)
     cuda_case(w->n, z);
 }
 
+/* How a launch ends, by turns: parts joined by a launch of their own, by the last block, or that
+ * and rounded to planes of bytes or of bfloat16. */
+enum { BY_LAUNCH, BY_LAST, TO_INTS, TO_BF16, WAYS };
+static unsigned next_way;
+
+/* Rows [token][all heads], or by_head [head][token]. */
+static inline struct weir_acts rounded_rows(const struct world *w, enum eng_pack_acts kind,
+                                            uint32_t *rows, void **memory)
+{
+    uint32_t n_in = w->s->by_head ? w->s->n_vdim : w->n_head * w->s->n_vdim;
+    *rows = w->s->by_head ? w->n_head * w->n : w->n;
+    *memory = cuda_put(NULL, weir_acts_bytes(kind, *rows, n_in, 3));
+    return weir_acts_at(kind, *rows, n_in, 3, NULL, *memory);
+}
+
 /* What the device gives: [token][head][n_vdim], for free(). */
 static inline float *on_device(const struct world *w)
 {
@@ -360,17 +375,45 @@ static inline float *on_device(const struct world *w)
         p.a.far = put_pool(w, &w->far);
     for (uint32_t t = 0; t < w->n; t++)
         p.n_cells = w->cell[t] + 1 > p.n_cells ? w->cell[t] + 1 : p.n_cells;
+    unsigned way = next_way++ % WAYS;
+    bool whole = s->n_vdim % 64 == 0 || (!s->by_head && w->n_head * s->n_vdim % 64 == 0);
+    if (way > BY_LAST && (all != few || s->n_vdim % 32 || !whole))
+        way = BY_LAST;
+    size_t counters = eng_cuda_attend_counters(&p, w->n);
+    uint32_t *zeros = calloc(counters, sizeof *zeros), rows = 0;
+    void *count = cuda_put(zeros, counters * sizeof *zeros), *planes = NULL;
+    p.a.count = way == BY_LAUNCH ? NULL : count;
+    struct weir_acts *to = way == TO_INTS ? &p.a.to.ints : &p.a.to.bf16;
+    enum eng_pack_acts kind = way == TO_INTS ? ENG_ACTS_INT : ENG_ACTS_BF16;
+    if (way > BY_LAST) {
+        *to = rounded_rows(w, kind, &rows, &planes);
+        p.a.to_token = 1;
+        p.a.to_head = s->by_head ? w->n : 0;
+        p.a.to_at = s->by_head ? 0 : s->n_vdim / 32;
+    }
     size_t scratch = eng_cuda_attend_scratch(&p);
     p.scratch = scratch ? cuda_put(NULL, scratch) : NULL;
-    eng_cuda_attend(dev, &p);
-    cuda_get(swapped, p.a.out, n_out * sizeof *out);
+    for (int twice = 0; twice < 2; twice++) /* counters are as they were */
+        eng_cuda_attend(dev, &p);
+    if (way > BY_LAST) {
+        free(swapped);
+        swapped = planes_get(kind, to, rows);
+    } else {
+        cuda_get(swapped, p.a.out, n_out * sizeof *out);
+    }
+    uint32_t *after = malloc(counters * sizeof *after);
+    cuda_get(after, count, counters * sizeof *after);
+    assert_memory_equal(after, zeros, counters * sizeof *after);
+    free(zeros);
+    free(after);
     for (uint32_t t = 0; t < w->n; t++)
         for (uint32_t h = 0; h < w->n_head; h++)
             memcpy(out + ((size_t)t * w->n_head + h) * s->n_vdim,
                    swapped + t * p.a.out_token + h * p.a.out_head, s->n_vdim * sizeof *out);
     drop_cells(s, &p.a.near);
     drop_cells(s, &p.a.far);
-    const void *drop[] = {q, p.a.tile, p.a.seq, p.a.cell, p.a.base, p.a.sinks, p.a.out, p.scratch};
+    const void *drop[] = {q,         p.a.tile, p.a.seq,   p.a.cell, p.a.base,
+                          p.a.sinks, p.a.out,  p.scratch, count,    planes};
     for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
         if (drop[i])
             cuda_drop(drop[i]);

@@ -4,7 +4,7 @@
  * counts around a warp and up to the largest; scores with ties, infinities and NaN; 0 to 70 tokens.
  * Choices must be the same, weights the same to rounding. Groups are checked by their definition.
  */
-#include "tests/unit/engine_cuda_util.h"
+#include "tests/unit/engine_cuda_products.h"
 
 #include "engine/cpu/ops.h"
 #include "engine/cuda/route.h"
@@ -325,6 +325,108 @@ static void both(void)
     cuda_case_none("weir_group");
 }
 
+/* A launch of its own for the product, one for the choices and one for the lists, or all in one:
+ * the same bytes, also when it is done again. */
+static void router_once(uint32_t n, uint32_t used, uint32_t experts, uint32_t n_in)
+{
+    uint32_t slots = n * used, tiles = weir_tiles_max(slots, experts, 8), last[2][2];
+    size_t bytes[] = {(size_t)n * experts * 4,
+                      slots * 4,
+                      slots * 4,
+                      experts * 4 + 4,
+                      slots * 4,
+                      slots * 4,
+                      slots * 4,
+                      tiles * 4,
+                      tiles * 4,
+                      experts * 8};
+    struct weights w = make_weights(ENG_F32, n_in, experts, 1, false, true);
+    struct acts x = make_acts(ENG_F32, n, n_in, 3);
+    void *on[2][10], *two[2][2], *active = cuda_put(NULL, experts * 4);
+    uint32_t zeros[16] = {0}, after[16], *count = cuda_put(zeros, sizeof zeros);
+    for (int way = 0; way < 2; way++) {
+        for (int i = 0; i < 10; i++) {
+            on[way][i] = cuda_put(NULL, bytes[i]);
+            eng_cuda_fill(dev, on[way][i], 0, bytes[i]);
+        }
+        two[way][0] = cuda_put(NULL, 4);
+        two[way][1] = cuda_put(NULL, 4);
+        struct weir_mm_args mm = {.mat = {mat_of(&w, on[way][0], experts)},
+                                  .acts = x.a,
+                                  .n_mats = 1,
+                                  .mode = WEIR_MM_DENSE,
+                                  .n_rows = n};
+        struct weir_route_args r = {.logits = on[way][0],
+                                    .ids = on[way][1],
+                                    .weights = on[way][2],
+                                    .n = n,
+                                    .n_expert = experts,
+                                    .n_used = used,
+                                    .gating = ENG_GATE_SIGMOID,
+                                    .normalise = 1};
+        struct weir_group_args g = {.ids = on[way][1],
+                                    .weights = on[way][2],
+                                    .first = on[way][3],
+                                    .pair_of = on[way][4],
+                                    .pair_row = on[way][5],
+                                    .pair_weight = on[way][6],
+                                    .tile_expert = on[way][7],
+                                    .tile_first = on[way][8],
+                                    .choices = on[way][9],
+                                    .active = active,
+                                    .n_active = two[way][0],
+                                    .n_tiles = two[way][1],
+                                    .n = n,
+                                    .n_used = used,
+                                    .n_expert = experts,
+                                    .rows = 8};
+        struct weir_router_args all = {.mm = mm, .route = r, .group = g, .count = count};
+        for (int twice = 0; twice < 2; twice++) {
+            if (way) {
+                eng_cuda_router(dev, &all);
+                continue;
+            }
+            eng_cuda_mm(dev, ENG_FORM_F32, &mm, n, 0);
+            eng_cuda_route(dev, &r);
+            eng_cuda_group(dev, &g);
+        }
+        cuda_get(&last[way][0], two[way][0], 4);
+        cuda_get(&last[way][1], two[way][1], 4);
+    }
+    assert_memory_equal(last[0], last[1], sizeof last[0]);
+    for (int i = 0; i < 10; i++) {
+        uint8_t *a = malloc(bytes[i]), *b = malloc(bytes[i]);
+        cuda_get(a, on[0][i], bytes[i]);
+        cuda_get(b, on[1][i], bytes[i]);
+        if (memcmp(a, b, bytes[i]))
+            fail_msg("%u tokens, %u experts: array %d differs", n, experts, i);
+        free(a);
+        free(b);
+        cuda_drop(on[0][i]);
+        cuda_drop(on[1][i]);
+    }
+    cuda_get(after, count, sizeof after);
+    assert_memory_equal(after, zeros, sizeof after);
+    for (int way = 0; way < 2; way++) {
+        cuda_drop(two[way][0]);
+        cuda_drop(two[way][1]);
+    }
+    cuda_drop(active);
+    cuda_drop(count);
+    drop_acts(&x);
+    drop_weights(&w);
+}
+
+static void router(void)
+{
+    router_once(1, 4, 32, 36);
+    router_once(3, 8, 128, 64);
+    router_once(8, 2, 5, 20);
+    router_once(9, 8, 256, 12);
+    router_once(33, 1, 40, 35);
+    router_once(64, 8, 1024, 4);
+}
+
 #define TEST(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -335,11 +437,13 @@ TEST(routing)
 TEST(no_numbers)
 TEST(grouping)
 TEST(both)
+TEST(router)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routing), cmocka_unit_test(test_no_numbers),
-        cmocka_unit_test(test_grouping), cmocka_unit_test(test_both)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_routing),
+                                       cmocka_unit_test(test_no_numbers),
+                                       cmocka_unit_test(test_grouping), cmocka_unit_test(test_both),
+                                       cmocka_unit_test(test_router)};
     return cuda_run(tests);
 }
