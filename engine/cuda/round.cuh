@@ -62,7 +62,7 @@ WEIR_DEVICE void weir_round_block(const struct weir_acts &o, uint64_t row, uint3
 WEIR_DEVICE void weir_round_block_bf16(const struct weir_acts &o, uint64_t row, uint32_t block,
                                        unsigned lane, float v)
 {
-    uint8_t *at = o.q + (row * o.units + block) * 192 + lane % 8 / 2 * 16 + lane / 8 * 4;
+    uint8_t *at = o.q + (row * o.units + block) * 192 + lane * 2;
     WEIR_UNROLL
     for (int p = 0; p < 3; p++) {
         uint32_t h = weir_f2b(v);
