@@ -141,7 +141,7 @@ CXX_FLAGS := -std=gnu++17 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp
 EMU_CHECKS := $(if $(SAN),$(SANFLAGS) -fno-sanitize=shift-base,$(SANFLAGS) \
   -fsanitize=alignment$(comma)bounds$(comma)shift-exponent$(comma)integer-divide-by-zero \
   -fno-sanitize-recover=all)
-EMU_SRC := $(filter-out tests/emu/count.cpp $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
+EMU_SRC := $(filter-out tests/emu/count.cpp tests/emu/order.cpp $(if $(SAN),tests/emu/ubsan.cpp),$(wildcard tests/emu/*.cpp))
 EMU_OBJ := $(patsubst %.cu,$(BUILD)/emu/%.o,$(CU) tests/emu/bad.cu) $(EMU_SRC:%.cpp=$(BUILD)/emu/%.o)
 EMU := $(BUILD)/tests/libweir-emu.so
 $(BUILD)/emu/%.o: %.cu
@@ -176,10 +176,17 @@ $(BUILD)/count/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -O2 $(CXX_FLAGS) -DEMU_COUNT -c -o $@ $<
 $(EMU_COUNT): $(CU:%.cu=$(BUILD)/count/%.o) \
-              $(patsubst %.cpp,$(BUILD)/count/%.o,$(EMU_SRC) tests/emu/count.cpp)
+              $(patsubst %.cpp,$(BUILD)/count/%.o,$(EMU_SRC) tests/emu/count.cpp tests/emu/order.cpp)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD   $@')
 	$(Q)$(CXX) -shared -Wl,-z,defs -o $@ $^ -lpthread -ldl
+# The same with a planted bug.
+$(BUILD)/planted/%.order.so: $(EMU_COUNT)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -x c++ -O2 $(CXX_FLAGS) -fsanitize=thread -DWEIR_BUG_$* -c -o $(@:.so=.o) $(PLANT)
+	$(Q)$(CXX) -shared -Wl,-z,defs -o $@ $(filter-out $(PLANT:%.cu=$(BUILD)/count/%.o),\
+	  $(CU:%.cu=$(BUILD)/count/%.o) $(patsubst %.cpp,$(BUILD)/count/%.o,$(EMU_SRC) tests/emu/count.cpp tests/emu/order.cpp)) \
+	  $(@:.so=.o) -lpthread -ldl
 .PHONY: emulator cuda-abi
 emulator: $(EMU)
 # Types and constants of ours against those of NVIDIA's header.

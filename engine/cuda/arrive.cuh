@@ -18,20 +18,20 @@
 WEIR_DEVICE bool weir_arrive(uint32_t *counter, uint32_t n)
 {
     WEIR_SHARED(uint32_t, last, 1);
-#if !defined(WEIR_BUG_80) /* counted before what it counts is there */
+#if !defined(WEIR_BUG_50) /* counted before what it counts is there */
     __threadfence();
 #endif
     __syncthreads();
     if (threadIdx.x == 0) {
         last[0] = atomicAdd(counter, 1u) + 1 == n;
-#if !defined(WEIR_BUG_81) /* the counter left as it is */
+#if !defined(WEIR_BUG_51) /* the counter left as it is */
         if (last[0])
             *counter = 0;
 #endif
     }
     __syncthreads();
     bool is = last[0] != 0;
-#if !defined(WEIR_BUG_82) /* others' parts read from what was loaded before */
+#if !defined(WEIR_BUG_52) /* others' parts read from what was loaded before */
     __threadfence();
 #endif
     return is;

@@ -71,7 +71,7 @@ WEIR_DEVICE void attend_arrive(const struct weir_attend_args &a, const struct at
 {
     if (!a.chunk || !a.count)
         return;
-#if defined(WEIR_BUG_83) /* a block of rows counted with its neighbour */
+#if defined(WEIR_BUG_53) /* a block of rows counted with its neighbour */
     uint32_t *count = a.count + blockIdx.x * gridDim.y + blockIdx.y / 2;
 #else
     uint32_t *count = a.count + blockIdx.x * gridDim.y + blockIdx.y;

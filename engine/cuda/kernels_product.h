@@ -14,8 +14,6 @@
     K(weir_mv_f16)                                                                                 \
     K(weir_tile_f16)                                                                               \
     K(weir_mv_bf16)                                                                                \
-    K(weir_mv_f16_tail)                                                                            \
-    K(weir_mv_bf16_tail)                                                                           \
     K(weir_tile_bf16)                                                                              \
     K(weir_mv_q4_0)                                                                                \
     K(weir_tile_q4_0)                                                                              \

@@ -163,12 +163,7 @@ void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_
             form == ENG_FORM_F32 ? b.mat[i].groups * 4 : ceil_div(b.mat[i].groups, b.warps);
         grid.x += b.mat[i].blocks;
     }
-    enum eng_cuda_kernel k = KERNELS[form][tile];
-    if (a->tail.on && !tile && form == ENG_FORM_F16)
-        k = ENG_CUDA_weir_mv_f16_tail;
-    else if (a->tail.on && !tile && form == ENG_FORM_BF16)
-        k = ENG_CUDA_weir_mv_bf16_tail;
-    eng_cuda_launch(d, k, grid, block, shared, &b, sizeof(b));
+    eng_cuda_launch(d, KERNELS[form][tile], grid, block, shared, &b, sizeof(b));
 }
 
 void eng_cuda_glu(struct eng_cuda *d, const struct weir_glu_args *a)

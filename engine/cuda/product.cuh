@@ -344,7 +344,7 @@ WEIR_DEVICE void weir_tail_block(const struct weir_tail &t, uint32_t row, uint32
     if (t.ssq) {
         float sum = weir_warp_sum(v * v);
         if (lane == 0 && block * 32 < t.n_out)
-#if defined(WEIR_BUG_84) /* sums of squares by one block less */
+#if defined(WEIR_BUG_54) /* sums of squares by one block less */
             t.ssq[(uint64_t)row * (t.n_out / 32) + block] = sum;
 #else
             t.ssq[(uint64_t)row * ((t.n_out + 31) / 32) + block] = sum;
@@ -406,7 +406,7 @@ WEIR_DEVICE void weir_tail_outputs(const struct weir_mm_args &a, const struct we
     const uint32_t past = end && a.mode != WEIR_MM_EACH && units > own ? units : own;
     const uint32_t blocks = end ? past - first : per / 32;
     if (t.pair_of) {
-#if defined(WEIR_BUG_85) /* slabs of outputs that share a counter */
+#if defined(WEIR_BUG_55) /* slabs of outputs that share a counter */
         if (weir_arrive(t.count, *a.n_tiles + (a.ride_rows + a.rows - 1) / a.rows))
 #else
         if (weir_arrive(t.count + first, *a.n_tiles + (a.ride_rows + a.rows - 1) / a.rows))
@@ -493,8 +493,8 @@ WEIR_DEVICE void weir_last_factor(const struct weir_mm_args &a, const struct wei
     }
 }
 
-/* a.warps row groups, WEIR_MV_SPLIT warps each. TAIL: a.tail is looked at. */
-template <class F, bool TAIL> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
+/* a.warps row groups, WEIR_MV_SPLIT warps each. */
+template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
 {
     WEIR_SHARED(float4, part, WEIR_MV_GROUPS * (WEIR_MV_SPLIT - 1) * 32);
     WEIR_SHARED(float, room, WEIR_MV_ROWS *WEIR_MV_GROUPS * 16);
@@ -558,8 +558,7 @@ template <class F, bool TAIL> WEIR_DEVICE void weir_mv(const struct weir_mm_args
 #if !defined(WEIR_BUG_47) /* sums added before they are there */
     __syncthreads();
 #endif
-    const bool rounds = a.pair && a.round.q;
-    const bool tail = TAIL && a.tail.on && (j.which == 0 || a.tail.pair_of);
+    const bool rounds = a.pair && a.round.q, tail = a.tail.on && (j.which == 0 || a.tail.pair_of);
     if (split == 0) {
         WEIR_UNROLL
         for (uint32_t s = 0; s < WEIR_MV_SPLIT - 1; s++) {
@@ -578,7 +577,7 @@ template <class F, bool TAIL> WEIR_DEVICE void weir_mv(const struct weir_mm_args
         __syncthreads();
     if (rounds)
         weir_round_outputs(a, j, room, WEIR_MV_GROUPS * 8, j.group * 8);
-    else if (TAIL && tail)
+    else if (tail)
         weir_tail_outputs<1>(a, j, room, a.warps * 16, j.group * 16);
 }
 
@@ -723,28 +722,13 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
         weir_tail_outputs<4>(a, j, room, per, j.group * 16);
 }
 
-#define WEIR_PRODUCT(form)                                                                         \
-    WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
+#define WEIR_PRODUCT_AS(kernel, form)                                                              \
+    kernel(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                                   \
     {                                                                                              \
-        weir_mv<weir_form_##form, true>(a);                                                        \
+        weir_mv<weir_form_##form>(a);                                                              \
     }                                                                                              \
-    WEIR_PRODUCT_TILE(form)
-
-/* Where the loop leaves no register for a tail if two blocks are to fit: a kernel without, and one
- * with it that has a multiprocessor for itself. */
-#define WEIR_PRODUCT_APART(form)                                                                   \
-    WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
-    {                                                                                              \
-        weir_mv<weir_form_##form, false>(a);                                                       \
-    }                                                                                              \
-    WEIR_KERNEL_ALONE(weir_mv_##form##_tail, struct weir_mm_args, WEIR_MV_THREADS)                 \
-    {                                                                                              \
-        weir_mv<weir_form_##form, true>(a);                                                        \
-    }                                                                                              \
-    WEIR_PRODUCT_TILE(form)
-
-#define WEIR_PRODUCT_TILE(form)                                                                    \
-    WEIR_KERNEL(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                          \
+    kernel(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                               \
     {                                                                                              \
         weir_tile<weir_form_##form>(a);                                                            \
     }
+#define WEIR_PRODUCT(form) WEIR_PRODUCT_AS(WEIR_KERNEL, form)

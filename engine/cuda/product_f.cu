@@ -3,8 +3,9 @@
  */
 #include "engine/cuda/product_f32.cuh"
 
-WEIR_PRODUCT_APART(f16)
-WEIR_PRODUCT_APART(bf16)
+/* The compiler would rather spill than go beyond the registers of two blocks. */
+WEIR_PRODUCT_AS(WEIR_KERNEL_ALONE, f16)
+WEIR_PRODUCT_AS(WEIR_KERNEL_ALONE, bf16)
 
 WEIR_KERNEL(weir_mv_f32, struct weir_mm_args, 256)
 {

@@ -13,7 +13,7 @@ WEIR_KERNEL(weir_router, struct weir_router_args, 256)
     WEIR_DYNAMIC(float, room);
     const uint32_t warp = threadIdx.x / WEIR_LANES, t0 = blockIdx.y * WEIR_MV_ROWS;
     weir_mv_floats(a.mm);
-#if defined(WEIR_BUG_86) /* routed by the block with the first rows, whoever is ready */
+#if defined(WEIR_BUG_56) /* routed by the block with the first rows, whoever is ready */
     if (blockIdx.x != 0)
         return;
 #else

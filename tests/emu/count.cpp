@@ -75,6 +75,7 @@ static uint32_t *shadow_memory(void)
 
 void emu_count_init(void)
 {
+    emu_order_init();
     const char *path = getenv("WEIR_EMU_COUNTS");
     if (!path || !*path)
         return;
@@ -92,6 +93,7 @@ void emu_count_launch(void)
 {
     n = {};
     launch_serial++;
+    emu_order_launch();
 }
 
 bool emu_count_skips(const emu_launch *l)
@@ -109,6 +111,7 @@ void emu_count_block(void)
 {
     block_serial++;
     n.blocks++;
+    emu_order_block();
     sampling = out && n.sampled < SAMPLED_BLOCKS;
 }
 
@@ -158,6 +161,12 @@ void emu_count_collective(weir_emu_op op)
 void emu_count_barrier(void)
 {
     n.barriers++;
+    emu_order_barrier();
+}
+
+void emu_count_fence(void)
+{
+    emu_order_fence();
 }
 
 void emu_count_end(const emu_launch *l, size_t fixed_shared)
@@ -224,6 +233,23 @@ static inline void touch(const void *p, size_t size, int way, const void *pc)
         sample(at, size, pc);
 }
 
+/* One that is not atomic. */
+static inline void access(const void *p, size_t size, int way, const void *pc)
+{
+    touch(p, size, way, pc);
+    if (way)
+        emu_order_write(p, size);
+    else
+        emu_order_read(p, size);
+}
+
+/* One that is. */
+static inline void touch_atomic(const void *p, size_t size, int way, const void *pc)
+{
+    touch(p, size, way, pc);
+    emu_order_atomic(p);
+}
+
 #define PC           __builtin_return_address(0)
 #define FOR_SIZES(X) X(1) X(2) X(4) X(8) X(16)
 extern "C" {
@@ -234,19 +260,19 @@ extern "C" {
     void __tsan_unaligned_write##size(void *p);                                                    \
     void __tsan_read##size(void *p)                                                                \
     {                                                                                              \
-        touch(p, size, 0, PC);                                                                     \
+        access(p, size, 0, PC);                                                                    \
     }                                                                                              \
     void __tsan_write##size(void *p)                                                               \
     {                                                                                              \
-        touch(p, size, 1, PC);                                                                     \
+        access(p, size, 1, PC);                                                                    \
     }                                                                                              \
     void __tsan_unaligned_read##size(void *p)                                                      \
     {                                                                                              \
-        touch(p, size, 0, PC);                                                                     \
+        access(p, size, 0, PC);                                                                    \
     }                                                                                              \
     void __tsan_unaligned_write##size(void *p)                                                     \
     {                                                                                              \
-        touch(p, size, 1, PC);                                                                     \
+        access(p, size, 1, PC);                                                                    \
     }
 FOR_SIZES(ACCESS)
 
@@ -275,12 +301,12 @@ void __tsan_vptr_read(void *)
 void __tsan_read_range(void *p, size_t size)
 {
     if (size)
-        touch(p, size, 0, PC);
+        access(p, size, 0, PC);
 }
 void __tsan_write_range(void *p, size_t size)
 {
     if (size)
-        touch(p, size, 1, PC);
+        access(p, size, 1, PC);
 }
 
 /* Atomics: a read and a write of the sector, done here. */
@@ -298,34 +324,34 @@ void __tsan_write_range(void *p, size_t size)
         volatile void *p, uint##bits##_t was, uint##bits##_t x, int, int);                         \
     uint##bits##_t __tsan_atomic##bits##_load(const volatile void *p, int)                         \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 0, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 0, PC);                                \
         return __atomic_load_n(static_cast<const volatile uint##bits##_t *>(p), __ATOMIC_RELAXED); \
     }                                                                                              \
     void __tsan_atomic##bits##_store(volatile void *p, uint##bits##_t x, int)                      \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 1, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 1, PC);                                \
         __atomic_store_n(static_cast<volatile uint##bits##_t *>(p), x, __ATOMIC_RELAXED);          \
     }                                                                                              \
     uint##bits##_t __tsan_atomic##bits##_fetch_add(volatile void *p, uint##bits##_t x, int)        \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 1, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 1, PC);                                \
         return __atomic_fetch_add(static_cast<volatile uint##bits##_t *>(p), x, __ATOMIC_RELAXED); \
     }                                                                                              \
     uint##bits##_t __tsan_atomic##bits##_fetch_or(volatile void *p, uint##bits##_t x, int)         \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 1, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 1, PC);                                \
         return __atomic_fetch_or(static_cast<volatile uint##bits##_t *>(p), x, __ATOMIC_RELAXED);  \
     }                                                                                              \
     uint##bits##_t __tsan_atomic##bits##_exchange(volatile void *p, uint##bits##_t x, int)         \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 1, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 1, PC);                                \
         return __atomic_exchange_n(static_cast<volatile uint##bits##_t *>(p), x,                   \
                                    __ATOMIC_RELAXED);                                              \
     }                                                                                              \
     int __tsan_atomic##bits##_compare_exchange_strong(volatile void *p, void *was,                 \
                                                       uint##bits##_t x, int, int)                  \
     {                                                                                              \
-        touch(const_cast<const void *>(p), bits / 8, 1, PC);                                       \
+        touch_atomic(const_cast<const void *>(p), bits / 8, 1, PC);                                \
         return __atomic_compare_exchange_n(static_cast<volatile uint##bits##_t *>(p),              \
                                            static_cast<uint##bits##_t *>(was), x, false,           \
                                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);                    \
@@ -343,9 +369,4 @@ void __tsan_write_range(void *p, size_t size)
     }
 ATOMIC(32)
 ATOMIC(64)
-void __tsan_atomic_thread_fence(int);
-void __tsan_atomic_thread_fence(int)
-{
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
 }

@@ -90,6 +90,7 @@ void emu_count_block(void);
 void emu_count_block_end(unsigned threads);
 void emu_count_collective(weir_emu_op op);
 void emu_count_barrier(void);
+void emu_count_fence(void);
 void emu_count_end(const emu_launch *l, size_t fixed_shared);
 #else
 static inline bool emu_count_skips(const emu_launch *)
@@ -114,6 +115,9 @@ static inline void emu_count_collective(weir_emu_op)
 static inline void emu_count_barrier(void)
 {
 }
+static inline void emu_count_fence(void)
+{
+}
 static inline void emu_count_end(const emu_launch *, size_t)
 {
 }
@@ -126,6 +130,17 @@ static inline void emu_count_end(const emu_launch *, size_t)
  * own in the graph) is not emulated, and Weir never asks for it. An eng_cu_result. */
 struct CUstream_st;
 int emu_library_work(CUstream_st *s, const char *what, std::function<void()> work);
+
+/* ---- order.cpp: in that library, too ---- */
+
+void emu_order_init(void);
+void emu_order_launch(void);
+void emu_order_block(void);
+void emu_order_barrier(void);
+void emu_order_fence(void);
+void emu_order_read(const void *p, size_t n);
+void emu_order_write(const void *p, size_t n);
+void emu_order_atomic(const void *p);
 
 /* ---- memory.cpp ---- */
 

@@ -666,6 +666,12 @@ int weir_emu_barrier(weir_emu_here here, int how, int value)
     return f->value;
 }
 
+void weir_emu_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    emu_count_fence();
+}
+
 /* ---- shared memory ---- */
 
 static struct {

@@ -147,6 +147,9 @@ struct weir_emu_copy {
 bool weir_emu_async_next(unsigned pending, weir_emu_copy *out);
 /* Ends the program unless p is in a block's shared memory, or in device memory. */
 void weir_emu_want_shared(weir_emu_here here, const void *p, size_t n);
+/* What the thread wrote, and saw at barriers, is there for other blocks before what it writes next.
+ */
+void weir_emu_fence(void);
 /* A chance to run other threads, so that atomics meet in any order. */
 void weir_emu_maybe_yield(void);
 
@@ -200,8 +203,7 @@ void weir_emu_maybe_yield(void);
 #define __reduce_add_sync(m, x) weir_emu_reduce(WEIR_HERE, m, x, 0)
 #define __reduce_max_sync(m, x) weir_emu_reduce(WEIR_HERE, m, x, 1)
 #define __reduce_min_sync(m, x) weir_emu_reduce(WEIR_HERE, m, x, 2)
-#define __threadfence()         __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define __threadfence_block()   __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define __threadfence()         weir_emu_fence()
 
 static inline void weir_emu_syncwarp(weir_emu_here here, uint32_t mask = 0xffffffffu)
 {

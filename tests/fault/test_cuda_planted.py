@@ -17,6 +17,8 @@ BUGS = {
     43: ("product_q4", "grouped"), 44: ("product_q4", "product"), 45: ("product_q4", "product"),
     46: ("product_q6", "product"), 47: ("product_q4", "product"), 48: ("product_q4", "product"),
     49: ("product_fp4", "product"),
+    51: ("product_q4", "tail"), 53: ("attend_mma", "attend"), 54: ("product_f", "tail"),
+    55: ("product_q4", "tail"), 56: ("router", "route"),
     61: ("attend_mma", "attend"), 62: ("attend_mma", "attend"), 63: ("attend_fma", "attend"),
     64: ("heads", "heads"), 65: ("delta", "state"), 66: ("attend_mma", "attend"),
     67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
@@ -29,7 +31,9 @@ HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops
              83: ("hybrid_move", "moves"),
              90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas"),
              101: ("driver_peer", "gpus"), 102: ("gpus", "gpus")}
-FEW = [40, 63, 64, 65, 70, 71, 93]
+# that only show where blocks run at once: the emulator that watches their order (tests/emu/order.cpp)
+ORDER_BUGS = {50: ("router", "route"), 52: ("router", "route")}
+FEW = [40, 51, 63, 64, 65, 70, 71, 93]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
 
@@ -39,7 +43,7 @@ def test_every_planted_bug_is_listed():
     for name in os.listdir(folder):
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             found |= {int(n) for n in re.findall(r"WEIR_BUG_(\d+)", f.read())}
-    assert found == set(BUGS) | set(HOST_BUGS)
+    assert found == set(BUGS) | set(HOST_BUGS) | set(ORDER_BUGS)
 
 
 @pytest.mark.parametrize("bug", CHOSEN)
@@ -79,3 +83,34 @@ def test_planted_bug_of_the_host_is_caught(bug):
                          env={**os.environ, "WEIR_CUDA_LIBRARY": emulator})
     assert got.returncode != 0, f"bug {bug} of {source}.c: {subject}'s test passes"
     assert "FAILED" in got.stdout + got.stderr or "weir-emu" in got.stdout + got.stderr, got.stderr
+
+
+ORDER = {**os.environ, "WEIR_EMU_ORDER": "1"}
+
+
+@pytest.mark.parametrize("subject", ["tail", "route", "attend"] if os.environ.get("WEIR_PLANTED") == "all" else ["tail"])
+def test_blocks_are_in_order(subject):
+    """No kernel reads what another block wrote without a fence and a counter between them."""
+    library = os.path.join(BUILD, "tests", "libweir-emu-count.so")
+    program = os.path.join(BUILD, "unit", f"engine_cuda_{subject}")
+    if not os.path.exists(library):
+        pytest.skip("the counting emulator is not built here")
+    got = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
+                         env={**ORDER, "WEIR_CUDA_LIBRARY": library})
+    assert got.returncode == 0, got.stdout + got.stderr
+
+
+@pytest.mark.parametrize("bug", sorted(ORDER_BUGS))
+def test_planted_bug_between_blocks_is_caught(bug):
+    source, subject = ORDER_BUGS[bug]
+    library = os.path.join(BUILD, "planted", f"{bug}.order.so")
+    if not os.path.exists(os.path.join(BUILD, "tests", "libweir-emu-count.so")):
+        pytest.skip("the counting emulator is not built here")
+    if os.path.exists(library):
+        os.unlink(library)
+    subprocess.run(["make", "-C", ROOT, f"BUILD={os.path.relpath(BUILD, ROOT)}", "CUDA=no",
+                    os.path.relpath(library, ROOT), f"PLANT=engine/cuda/{source}.cu"], check=True,
+                   stdout=subprocess.DEVNULL)
+    got = subprocess.run([os.path.join(BUILD, "unit", f"engine_cuda_{subject}")], cwd=ROOT, capture_output=True,
+                         text=True, timeout=600, check=False, env={**ORDER, "WEIR_CUDA_LIBRARY": library})
+    assert got.returncode != 0 and "no fence and counter between" in got.stdout + got.stderr, got.stdout + got.stderr

@@ -25,8 +25,7 @@ static inline double planes_bf16(const struct weir_acts *a, const uint8_t *q, ui
     double v = 0;
     for (uint32_t p = 0; p < 3; p++) {
         uint16_t h;
-        memcpy(&h,
-               q + ((size_t)row * a->units + i / 32) * 192 + p * 64 + i % 32 * 2, sizeof h);
+        memcpy(&h, q + ((size_t)row * a->units + i / 32) * 192 + p * 64 + i % 32 * 2, sizeof h);
         uint32_t w = (uint32_t)h << 16;
         float f;
         memcpy(&f, &w, sizeof f);
