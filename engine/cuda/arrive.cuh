@@ -6,9 +6,9 @@
  * still in the L2. No block waits for another.
  *
  * Order: what a thread wrote before its fence, and what it saw at a barrier before that, is there
- * for whoever comes to the counter later and puts a fence behind it. Parts are then read as plain
- * loads, never by __ldg: that may give what the L1 held before. Counters are zero between launches:
- * the last block puts them back.
+ * for whoever comes to the counter later and puts a fence behind it, and behind the next barrier
+ * for the rest of its block. Parts are then read as plain loads, never by __ldg: that may give what
+ * the L1 held before. Counters are zero between launches: the last block puts them back.
  */
 #pragma once
 
@@ -24,15 +24,14 @@ WEIR_DEVICE bool weir_arrive(uint32_t *counter, uint32_t n)
     __syncthreads();
     if (threadIdx.x == 0) {
         last[0] = atomicAdd(counter, 1u) + 1 == n;
+#if !defined(WEIR_BUG_52) /* others' parts read from what was loaded before */
+        __threadfence();
+#endif
 #if !defined(WEIR_BUG_51) /* the counter left as it is */
         if (last[0])
             *counter = 0;
 #endif
     }
     __syncthreads();
-    bool is = last[0] != 0;
-#if !defined(WEIR_BUG_52) /* others' parts read from what was loaded before */
-    __threadfence();
-#endif
-    return is;
+    return last[0] != 0;
 }
