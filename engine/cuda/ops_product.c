@@ -154,7 +154,8 @@ static bool routes_at_once(const struct eng_fwd *f)
 /* Whether the residual stream takes w's outputs next. */
 static bool joins_stream(const struct eng_fwd *f, const struct eng_weight *w)
 {
-    return w == &f->y->o || (f->y->delta && w == &f->y->delta->out);
+    const struct eng_layer *y = f->y; /* NULL before the first layer */
+    return y && (w == &y->o || (y->delta && w == &y->delta->out));
 }
 
 void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t count,
@@ -178,12 +179,12 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
                 mm.mat[mm.n_mats++] = mat_of(w[k], y[k], w[k]->n_out);
                 done[k] = true;
             }
-        if (i == 0 && w[0] == &f->y->q_a) {
+        if (i == 0 && f->y && w[0] == &f->y->q_a) {
             const struct eng_index *x = f->y->index;
             const struct eng_weight *next[] = {&f->y->q, x ? &x->q : NULL, NULL};
             eng_gpu_tail_ahead(f, &mm, y[0], f->y->q_a_norm, w[0]->n_out, next);
         }
-        if (w[0] == &f->y->router && form == ENG_FORM_F32 && routes_at_once(f)) {
+        if (f->y && w[0] == &f->y->router && form == ENG_FORM_F32 && routes_at_once(f)) {
             g->router = mm; /* group() launches it, with its own */
             g->router_waits = true;
             continue;
