@@ -70,8 +70,6 @@ const char *conf_strdup(struct conf_loader *l, const struct conf_node *n, struct
     return p;
 }
 
-/* ---- the nearest word ---- */
-
 /* ---- scalars ---- */
 
 bool conf_is_text(struct conf_loader *l, const struct conf_node *n)
