@@ -213,7 +213,7 @@ static void run_slots(struct eng_hybrid *h, struct eng_fwd *f, const struct eng_
 {
     struct eng_hybrid_layer *y = &h->layers[f->layer];
     const struct eng_weight *w[PARTS] = {&y->part[GATE].gpu, &y->part[UP].gpu, &y->part[DOWN].gpu};
-    if (h->slots && (h->g->set->graph || x->tile_at[h->slots])) /* a graph has it in every step */
+    if (h->slots) /* with nothing chosen too: a graph has it, and its scratch before */
         run_places(h, f, j, x, 0, h->slots, 0, w);
 }
 
