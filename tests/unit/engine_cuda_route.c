@@ -329,6 +329,7 @@ static void both(void)
  * the same bytes, also when it is done again. */
 static void router_once(uint32_t n, uint32_t used, uint32_t experts, uint32_t n_in)
 {
+    cuda_case(n, "ragged");
     uint32_t slots = n * used, tiles = weir_tiles_max(slots, experts, 8), last[2][2];
     size_t bytes[] = {(size_t)n * experts * 4,
                       slots * 4,
@@ -420,11 +421,18 @@ static void router_once(uint32_t n, uint32_t used, uint32_t experts, uint32_t n_
 static void router(void)
 {
     router_once(1, 4, 32, 36);
+    router_once(2, 3, 7, 28);
     router_once(3, 8, 128, 64);
     router_once(8, 2, 5, 20);
     router_once(9, 8, 256, 12);
+    router_once(16, 6, 160, 20);
     router_once(33, 1, 40, 35);
     router_once(64, 8, 1024, 4);
+    struct weir_router_args none = {.mm = {.mat = {{.groups = 1}}, .n_mats = 1},
+                                    .route = {.n_expert = 4, .n_used = 2},
+                                    .group = {.n_expert = 4, .n_used = 2, .rows = 8}};
+    eng_cuda_router(dev, &none);
+    cuda_case_none("weir_router");
 }
 
 #define TEST(name)                                                                                 \
