@@ -63,7 +63,8 @@ static void print_lines(int fd, const char *kind)
         fclose(f);
 }
 
-/* Standard input, at most max bytes, as a string for *o; the caller wipes and frees b. */
+/* Standard input, at most max bytes, as a string for *o; the caller wipes b, unless
+ * this failed. */
 static bool read_text(struct aud_order *o, const char *verb, const char *ask, size_t max,
                       struct base_buf *b)
 {
@@ -74,11 +75,13 @@ static bool read_text(struct aud_order *o, const char *verb, const char *ask, si
         fprintf(stderr, "%s, then Ctrl-D:\n", ask);
     if (base_fd_read_all(0, b, &err) != BASE_OK) {
         fprintf(stderr, "weir audit %s: standard input: %s\n", verb, err.text);
+        base_buf_wipe(b);
         return false;
     }
     struct base_str s = base_str_trim(base_buf_view(b));
     if (s.n == 0 || memchr(s.p, 0, s.n)) {
         fprintf(stderr, "weir audit %s: %s on standard input\n", verb, ask);
+        base_buf_wipe(b);
         return false;
     }
     b->p[s.p - b->p + (ptrdiff_t)s.n] = '\0';

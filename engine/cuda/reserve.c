@@ -62,23 +62,31 @@ static enum base_status step(struct eng_model *m, struct eng_cache *c, uint32_t 
     return st;
 }
 
-/* The shapes that need most: a whole context in whole slices; some tokens of every sequence; one of
- * each. */
+/* n tokens of each of n_seq sequences, or of as many as there are pages for: with fewer tokens than
+ * slots times context, those that come last would wait. */
+static enum base_status widest(struct eng_model *m, struct eng_cache *c, uint32_t n_seq, uint32_t n,
+                               struct base_err *err)
+{
+    enum base_status st;
+    do {
+        st = step(m, c, n_seq, n, err);
+        eng_cache_forget(c);
+    } while (st == BASE_LIMIT && --n_seq > 0);
+    return st;
+}
+
+/* The shapes that need most: a whole context in whole slices; some tokens of every sequence, each
+ * number that attention takes as few, since what a step needs does not grow with it alone. */
 static enum base_status steps(struct eng_model *m, struct eng_cache *c, uint32_t n_seq,
                               uint32_t n_ctx, struct base_err *err)
 {
     enum base_status st = step(m, c, 1, n_ctx, err);
     eng_cache_forget(c);
-    for (uint32_t n = FEW_MOST; n > 0 && st == BASE_OK; n /= 2) {
-        if (n > n_ctx)
-            continue;
-        st = step(m, c, n_seq, n, err);
-        eng_cache_forget(c);
-    }
+    for (uint32_t n = FEW_MOST < n_ctx ? FEW_MOST : n_ctx; n > 0 && st == BASE_OK; n--)
+        st = widest(m, c, n_seq, n, err);
     /* what only steps of few tokens need (ops_tail.c) */
     if (st == BASE_OK && n_seq > ENG_GPU_TAIL_TOKENS)
-        st = step(m, c, ENG_GPU_TAIL_TOKENS, 1, err);
-    eng_cache_forget(c);
+        st = widest(m, c, ENG_GPU_TAIL_TOKENS, 1, err);
     return st;
 }
 
@@ -112,7 +120,7 @@ static enum base_status run(struct eng_model *m, struct eng_model **out, struct 
     for (uint32_t i = 0; st == BASE_OK && i < all->n; i++)
         parts[i].cache = alive(all->at[i]) - parts[i].weights;
     if (st == BASE_OK)
-        st = steps(*out, c, n_tokens ? 1 : n_seq, n_ctx, err);
+        st = steps(*out, c, n_seq, n_ctx, err);
     /* what samplers ask for grows with what their sequences have said (ops_draw.c) */
     uint64_t seen = n_tokens ? n_tokens : (uint64_t)n_seq * n_ctx;
     size_t draw = 2 * (n_seq * (sizeof(struct weir_sampling) + 4) + 8 * (size_t)seen + 1024);
