@@ -15,6 +15,7 @@
 #include "engine/cuda/blas_api.h"
 #include "engine/cuda/device.cuh"
 
+#include <set>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,9 @@ bool is(const char *name, const char *value)
     return z && !strcmp(z, value);
 }
 
+/* Those of a lost device are never destroyed: its owner ends. Nor is the set. */
+std::set<eng_cb_handle> &handles = *new std::set<eng_cb_handle>;
+
 } // namespace
 
 #pragma GCC visibility push(default)
@@ -119,11 +123,13 @@ eng_cb_status cublasCreate_v2(eng_cb_handle *h)
         return ENG_CB_NOT_INITIALIZED;
     *h = new cublasContext();
     (*h)->atomics = 1;
+    handles.insert(*h);
     return ENG_CB_OK;
 }
 
 eng_cb_status cublasDestroy_v2(eng_cb_handle h)
 {
+    handles.erase(h);
     delete h;
     return ENG_CB_OK;
 }

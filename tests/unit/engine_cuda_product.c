@@ -329,7 +329,8 @@ static void far_away(uint32_t type, uint32_t rows)
     a.acts.x = before(x.a.x, (uint64_t)far_row * IN * 4);
     a.acts.q = before(x.a.q, (uint64_t)far_row * x.a.units * x.a.planes * 64);
     a.acts.info = before(x.a.info, (uint64_t)far_row * (ints ? x.a.units * 16 : 4));
-    a.acts.half = before(x.a.half, (uint64_t)far_row * x.a.units * 8);
+    if (x.a.half) /* forms without a least value have none */
+        a.acts.half = before(x.a.half, (uint64_t)far_row * x.a.units * 8);
     eng_cuda_mm(dev, w.pack.form, &a, rows, 1);
     cuda_get(y, dy, (size_t)rows * OUT * sizeof(float));
     for (uint32_t r = 0; r < rows; r++)
@@ -357,6 +358,9 @@ static void far_away_once(void)
 static void past_two_gigabytes(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* the emulator lies low in memory then, and UBSan objects to addresses before nought */
+#endif
     cuda_seeds(5, far_away_once);
 }
 
