@@ -105,6 +105,8 @@ static bool initialised;
 static CUctx_st contexts[EMU_DEVICES];
 static CUstream_st default_streams[EMU_DEVICES];
 static std::set<CUstream_st *> streams;
+/* What a lost device was recording is never freed: its owner ends. Nor is the set. */
+static std::set<CUgraph_st *> &graphs = *new std::set<CUgraph_st *>;
 static long n_launches;
 static thread_local CUctx_st *current;
 
@@ -916,6 +918,7 @@ eng_cu_result cuStreamBeginCapture_v2(eng_cu_stream s, unsigned)
     if (!s || s->capture)
         return ENG_CU_INVALID_VALUE;
     s->capture = new CUgraph_st();
+    graphs.insert(s->capture);
     (void)s->capture->of(s);
     return ENG_CU_OK;
 }
@@ -999,6 +1002,7 @@ eng_cu_result cuGraphLaunch(eng_cu_graph_exec x, eng_cu_stream s)
 eng_cu_result cuGraphDestroy(eng_cu_graph g)
 {
     ENTER();
+    graphs.erase(g);
     delete g;
     return ENG_CU_OK;
 }
