@@ -8,6 +8,7 @@ usage: run_tests.py [--build DIR] [--only unit|e2e] [--match PREFIX,PREFIX]
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import time
 import xml.etree.ElementTree as ET
 
 UNIT_TIMEOUT_S = 600
+SPACE_MIB = 1024  # measured: a whole run has SPACE_PEAK at most under TMPDIR at any one time
 
 
 def unit_programs(build, match):
@@ -66,7 +68,11 @@ def run_pytest(build, paths):
         if not os.path.exists(report):
             print("pytest wrote no report")
             return 0, 1, 0
-        root = ET.parse(report).getroot()
+        try:
+            root = ET.parse(report).getroot()
+        except ET.ParseError as bad:
+            print(f"pytest's report ends early ({bad}): is {tmp} full?")
+            return 0, 1, 0
         suite = root if root.tag == "testsuite" else root.find("testsuite")
         total, bad = int(suite.get("tests")), int(suite.get("failures")) + int(suite.get("errors"))
         skipped = int(suite.get("skipped"))
@@ -85,6 +91,11 @@ def main():
         for i, n in enumerate(result):
             counts[i] += n
 
+    free = shutil.disk_usage(tempfile.gettempdir()).free >> 20
+    if free < SPACE_MIB:
+        print(f"{tempfile.gettempdir()} has {free} MiB free and the tests want {SPACE_MIB}: "
+              "make room there, or set TMPDIR to a folder on another disk", flush=True)
+        return 1
     if a.only != "e2e":
         for program in unit_programs(a.build, [m for m in a.match.split(",") if m]):
             add(run_unit(program))
