@@ -97,6 +97,7 @@ enum base_status chat_request_clone(const struct chat_request *r, struct base_ar
 {
     *out = *r;
     out->arena = arena;
+    out->echo = BASE_STR_NULL;
     out->messages = base_arena_array(arena, r->n_messages, sizeof *out->messages);
     out->tools = base_arena_array(arena, r->n_tools, sizeof *out->tools);
     if (!out->messages || !out->tools)
@@ -122,6 +123,19 @@ bool chat_request_has_opaque(const struct chat_request *r)
         for (size_t k = 0; k < r->messages[i].n_parts; k++)
             if (r->messages[i].parts[k].kind == CHAT_PART_OPAQUE)
                 return true;
+    return false;
+}
+
+bool chat_dialect_is_openai(enum chat_dialect d)
+{
+    switch (d) {
+    case CHAT_DIALECT_OPENAI_CHAT:
+    case CHAT_DIALECT_OPENAI_RESPONSES:
+    case CHAT_DIALECT_OPENAI_COMPLETIONS:
+        return true;
+    case CHAT_DIALECT_ANTHROPIC:
+        break;
+    }
     return false;
 }
 

@@ -16,8 +16,14 @@
 #include "base/str.h"
 
 /* Whose wire format the client speaks. Unknown fields pass through only to an upstream that speaks
- * the same. */
-enum chat_dialect { CHAT_DIALECT_OPENAI_CHAT, CHAT_DIALECT_ANTHROPIC };
+ * the same family: see chat_dialect_is_openai. */
+enum chat_dialect {
+    CHAT_DIALECT_OPENAI_CHAT,
+    CHAT_DIALECT_ANTHROPIC,
+    CHAT_DIALECT_OPENAI_RESPONSES,
+    CHAT_DIALECT_OPENAI_COMPLETIONS /* one user message: the prompt, for local models without the
+                                       model's chat template */
+};
 
 enum chat_role { CHAT_SYSTEM, CHAT_DEVELOPER, CHAT_USER, CHAT_ASSISTANT, CHAT_TOOL };
 
@@ -92,6 +98,10 @@ struct chat_request {
     struct base_str user;           /* the client's end-user id */
     struct base_str extra;          /* top-level members not understood: a JSON object, or empty */
     struct base_str anthropic_beta; /* header to pass on, or empty */
+    struct base_str echo;    /* members of the answer that repeat the request, as a JSON object for
+                                the reply writer of this dialect alone. No slot: it goes back to the
+                                caller who wrote it and to nobody else, and a clone has none */
+    struct base_str dropped; /* names of members that the parser could not carry, comma separated */
 };
 
 /* Every place in a request where text or JSON can carry data. The visitor may replace *slot (with
@@ -113,7 +123,7 @@ typedef enum base_status (*chat_slot_fn)(void *ctx, const struct chat_slot *slot
  * Opaque parts are visited as JSON (their strings still count; that they exist is a fact apart). */
 enum base_status chat_request_slots(struct chat_request *r, chat_slot_fn fn, void *ctx);
 /* Copies r into *out so that replacing slots of one leaves the other alone: the arrays are new (in
- * arena), the strings are shared. */
+ * arena), the strings are shared; `echo` is left out, since no slot would redact it. */
 enum base_status chat_request_clone(const struct chat_request *r, struct base_arena *arena,
                                     struct chat_request *out) BASE_MUST_CHECK;
 /* True if a part is CHAT_PART_OPAQUE. */
@@ -174,6 +184,10 @@ struct chat_event {
 
 /* Receives events in order. BASE_OK to go on; anything else asks the source to cancel. */
 typedef enum base_status (*chat_event_fn)(void *ctx, const struct chat_event *ev);
+
+/* True if `extra` members and opaque parts stand in the form of OpenAI's chat completions: so they
+ * do for each of OpenAI's dialects, whose parsers translate what they call otherwise. */
+bool chat_dialect_is_openai(enum chat_dialect d);
 
 const char *chat_role_name(enum chat_role r);     /* OpenAI's words */
 const char *chat_finish_name(enum chat_finish f); /* OpenAI's words */

@@ -286,7 +286,7 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *failur
     /* Same dialect on both sides: the upstream's own words. */
     if (!ours && !q->committed && e->body.n && e->body.p[0] == '{' && t->backend &&
         (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE) &&
-        q->chat.dialect == CHAT_DIALECT_OPENAI_CHAT)
+        chat_dialect_is_openai(q->chat.dialect))
         q->error_raw = base_arena_dup(q->arena, e->body);
     if (q->committed)
         break_stream(q, e);

@@ -139,10 +139,12 @@ static void start_attempt(struct gw_request *q)
     /* Without a stream the first content is the whole answer: that takes longer. */
     uint64_t first_ms = (uint64_t)lim->first_token_s * (q->chat.stream ? 1000 : 4000);
     struct gw_reply_meta meta = {
-        .id = base_arena_printf(q->arena, "chatcmpl-%s", q->http->id),
+        .id = base_arena_printf(q->arena, "%s%s", q->dialect->id_prefix, q->http->id),
         .model = base_str_c(t->text),
         .created_s = (int64_t)(q->start_wall_us / 1000000),
         .include_usage = q->chat.include_usage,
+        .asked = &q->chat,
+        .pieces_late = q->restore_text || q->oblige.guard,
     };
     struct gw_attempt_spec spec = {
         .target = t,

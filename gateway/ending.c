@@ -142,8 +142,9 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     redacted_header(q, out);
     gw_limits_header(q, out);
     gw_oblige_headers(q, out);
-    if (q->dropped.n)
-        gw_http_put_header(out, "x-weir-dropped", q->dropped);
+    if (q->dropped.n || q->chat.dropped.n)
+        base_buf_printf(out, "x-weir-dropped: %.*s%s%.*s\r\n", BASE_FMT(q->chat.dropped),
+                        q->dropped.n && q->chat.dropped.n ? "," : "", BASE_FMT(q->dropped));
     base_buf_str(out, base_buf_view(&q->passed_on));
 }
 

@@ -125,6 +125,28 @@ void gw_limits_header(const struct gw_request *q, struct base_buf *out)
         base_buf_z(out, "\r\n");
 }
 
+/* What the caller's dialect calls them. */
+static const char *tokens_word(const struct chat_request *r)
+{
+    switch (r->dialect) {
+    case CHAT_DIALECT_OPENAI_RESPONSES:
+        return "max_output_tokens";
+    case CHAT_DIALECT_ANTHROPIC:
+    case CHAT_DIALECT_OPENAI_COMPLETIONS:
+        return "max_tokens";
+    case CHAT_DIALECT_OPENAI_CHAT:
+        break;
+    }
+    return r->max_tokens_legacy ? "max_tokens" : "max_completion_tokens";
+}
+
+static const char *input_word(const struct chat_request *r)
+{
+    return r->dialect == CHAT_DIALECT_OPENAI_RESPONSES     ? "input"
+           : r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS ? "prompt"
+                                                           : "messages";
+}
+
 const char *gw_limits_param(const struct gw_request *q)
 {
     const char *p = q->decision.deny_param;
@@ -132,8 +154,11 @@ const char *gw_limits_param(const struct gw_request *q)
     if (!p || !q->decision.deny_rule)
         return NULL;
     if (strcmp(p, "output_tokens") == 0)
-        return q->chat.max_tokens_legacy ? "max_tokens" : "max_completion_tokens";
-    return strcmp(p, "effort") == 0        ? "reasoning_effort"
-           : strcmp(p, "input_bytes") == 0 ? "messages"
-                                           : p;
+        return tokens_word(&q->chat);
+    if (strcmp(p, "input_bytes") == 0)
+        return input_word(&q->chat);
+    if (strcmp(p, "effort") != 0)
+        return p;
+    return q->chat.dialect == CHAT_DIALECT_OPENAI_RESPONSES ? "reasoning.effort"
+                                                            : "reasoning_effort";
 }

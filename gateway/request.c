@@ -395,7 +395,8 @@ static void hand_to_pool(struct gw_request *q)
     gw_request_refuse(q);
 }
 
-static void chat_completions(struct gw_request *q)
+/* A request that a model is to answer, in any dialect. */
+static void answer(struct gw_request *q)
 {
     q->began_us = base_mono_us();
     take_generation(q);
@@ -417,6 +418,30 @@ static void chat_completions(struct gw_request *q)
 
 /* ---- paths ---- */
 
+/* Where models are asked, and in which dialect. */
+static const struct {
+    const char *path;
+    const struct gw_dialect *dialect;
+} served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat}};
+
+static bool is_served(struct base_str path)
+{
+    for (size_t i = 0; i < sizeof served / sizeof *served; i++)
+        if (base_str_is(path, served[i].path))
+            return true;
+    return false;
+}
+
+/* Errors at paths that are not served come in the dialect that stands nearest. */
+static const struct gw_dialect *dialect_of(struct base_str path)
+{
+    for (size_t i = 0; i < sizeof served / sizeof *served; i++)
+        if (base_str_is(path, served[i].path))
+            return served[i].dialect;
+    return base_str_starts(path, BASE_STR("/v1/messages")) ? &gw_dialect_anthropic_errors
+                                                           : &gw_dialect_openai_chat;
+}
+
 static struct gw_request *request_new(struct gw_server_request *r)
 {
     struct gw_request *q = base_arena_alloc(r->arena, sizeof *q);
@@ -425,7 +450,7 @@ static struct gw_request *request_new(struct gw_server_request *r)
     q->http = r;
     q->app = r->loop->app;
     q->arena = r->arena;
-    q->dialect = &gw_dialect_openai_chat;
+    q->dialect = dialect_of(r->head->path);
     q->start_wall_us = (uint64_t)base_wall_us();
     gw_request_init_ending(q);
     r->app = q;
@@ -463,8 +488,6 @@ bool gw_request_head(struct gw_server_request *r)
         gw_resp_abort(r);
         return false;
     }
-    if (base_str_starts(r->head->path, BASE_STR("/v1/messages")))
-        q->dialect = &gw_dialect_anthropic_errors;
     if (authenticate(q))
         gw_resp_abort(r); /* cannot be: the same keys, on the same thread */
     else
@@ -492,8 +515,6 @@ void gw_request_begin(struct gw_server_request *r)
         gw_resp_abort(r);
         return;
     }
-    if (base_str_starts(path, BASE_STR("/v1/messages")))
-        q->dialect = &gw_dialect_anthropic_errors;
     if (q->app->log_failed) {
         gw_request_fail(q, 503, "server_error", "audit_failed", NULL,
                         "The audit log has failed; nothing is answered until it is repaired.");
@@ -505,18 +526,18 @@ void gw_request_begin(struct gw_server_request *r)
         gw_models_answer(q);
     } else if (gw_provenance_answer(q)) {
         return;
-    } else if (!base_str_is(path, "/v1/chat/completions")) {
+    } else if (!is_served(path)) {
         not_found(q, path);
         gw_request_refuse(q);
     } else if (!base_str_is(r->head->method, "POST")) {
         gw_request_fail(q, 405, "invalid_request_error", "method_not_allowed", NULL,
-                        "/v1/chat/completions takes POST.");
+                        "%.*s takes POST.", BASE_FMT(path));
         gw_request_refuse(q);
     } else if (gw_request_header(q, "x-weir-review").n) {
         if (!gw_review_fetch(q))
             gw_request_refuse(q);
     } else {
-        chat_completions(q);
+        answer(q);
     }
 }
 

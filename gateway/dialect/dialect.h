@@ -21,16 +21,21 @@ struct gw_api_error {
 
 /* Facts about the answer that the dialect's envelope shows. */
 struct gw_reply_meta {
-    struct base_str id;    /* "chatcmpl-..." made from the request id */
+    struct base_str id;    /* the dialect's id_prefix and the request id */
     struct base_str model; /* what is shown as model: the route */
     int64_t created_s;
-    bool include_usage; /* streams: send the usage chunk */
+    bool include_usage;               /* streams: send the usage chunk */
+    const struct chat_request *asked; /* as the caller sent it; outlives the writer */
+    /* Pieces of one channel (text, reasoning, the arguments of a call) may come after another
+     * channel has begun, up to the finish: a restorer or a guard holds some back. */
+    bool pieces_late;
 };
 
 struct gw_reply; /* writer state for one answer */
 
 struct gw_dialect {
     const char *name;
+    const char *id_prefix; /* of an answer's id: "chatcmpl-", ... */
     /* body: the whole HTTP body. On BASE_EINVAL *api_err is filled (400, param named). The strings
      * of *out live in a. */
     enum base_status (*parse)(struct base_str body, struct base_arena *a, struct chat_request *out,

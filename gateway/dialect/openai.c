@@ -479,6 +479,7 @@ static void error_body(struct base_buf *out, const struct gw_api_error *e, struc
 }
 
 const struct gw_dialect gw_dialect_openai_chat = {.name = "openai-chat",
+                                                  .id_prefix = "chatcmpl-",
                                                   .parse = gw_openai_parse,
                                                   .reply_new = reply_new,
                                                   .reply_event = reply_event,

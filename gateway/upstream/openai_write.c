@@ -24,7 +24,7 @@ struct wx {
     struct base_json j;
     struct base_buf *dropped;
     struct base_err *err;
-    bool same; /* the client speaks this dialect: extras go along */
+    bool same; /* the client speaks a dialect of this family: extras go along */
 };
 
 static enum base_status merge(struct wx *x, struct base_str extra, const char *const *skip,
@@ -325,7 +325,8 @@ static void put_numbers(struct wx *x, enum conf_api api)
 {
     const struct chat_request *r = x->r;
     bool limits = x->same || api != CONF_API_OPENAI;
-    bool modern = x->same ? !r->max_tokens_legacy : api == CONF_API_OPENAI;
+    bool own = r->dialect == CHAT_DIALECT_OPENAI_CHAT; /* who chose between the two words */
+    bool modern = own ? !r->max_tokens_legacy : api == CONF_API_OPENAI;
     const struct {
         const char *key;
         const struct chat_opt_num *n;
@@ -437,7 +438,7 @@ enum base_status gw_openai_write(const struct conf_target *t, struct chat_reques
                                  struct base_err *err)
 {
     struct wx x = {
-        .r = r, .dropped = dropped, .err = err, .same = r->dialect == CHAT_DIALECT_OPENAI_CHAT};
+        .r = r, .dropped = dropped, .err = err, .same = chat_dialect_is_openai(r->dialect)};
 
     *head = (struct gw_wire_request){.path = "/chat/completions"};
     base_json_init(&x.j, body);

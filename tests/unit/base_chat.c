@@ -61,7 +61,8 @@ static void every_place_is_visited(void **state)
                              .stop = {BASE_STR("stop one"), BASE_STR("stop two")},
                              .n_stop = 2,
                              .user = BASE_STR("end user"),
-                             .extra = BASE_STR("{\"r\":1}")};
+                             .extra = BASE_STR("{\"r\":1}"),
+                             .echo = BASE_STR("{\"what only the caller gets back\":1}")};
     static const char *const texts[] = {"text",   "reasoning", "refusal",  "call id",   "call name",
                                         "result", "result id", "msg name", "tool name", "tool text",
                                         "choice", "stop one",  "stop two", "end user"};
@@ -97,11 +98,38 @@ static void the_first_refusal_ends_the_walk(void **state)
     assert_int_equal(calls, 1);
 }
 
+static void a_clone_has_its_own_parts_and_no_echo(void **state)
+{
+    (void)state;
+    struct base_arena *a = base_arena_new(1u << 16);
+    struct chat_part part = {.kind = CHAT_PART_TEXT, .text = BASE_STR("x")};
+    struct chat_message m = {.parts = &part, .n_parts = 1};
+    struct chat_request r = {.messages = &m, .n_messages = 1, .echo = BASE_STR("{\"e\":1}")}, c;
+    assert_non_null(a);
+    assert_int_equal(chat_request_clone(&r, a, &c), BASE_OK);
+    c.messages[0].parts[0].text = BASE_STR("y");
+    assert_true(base_str_is(part.text, "x"));
+    assert_int_equal(c.echo.n, 0);
+    assert_true(r.echo.n > 0);
+    base_arena_free(a);
+}
+
+static void the_families_of_dialects(void **state)
+{
+    (void)state;
+    assert_true(chat_dialect_is_openai(CHAT_DIALECT_OPENAI_CHAT));
+    assert_true(chat_dialect_is_openai(CHAT_DIALECT_OPENAI_RESPONSES));
+    assert_true(chat_dialect_is_openai(CHAT_DIALECT_OPENAI_COMPLETIONS));
+    assert_false(chat_dialect_is_openai(CHAT_DIALECT_ANTHROPIC));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_place_is_visited),
         cmocka_unit_test(the_first_refusal_ends_the_walk),
+        cmocka_unit_test(a_clone_has_its_own_parts_and_no_echo),
+        cmocka_unit_test(the_families_of_dialects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
