@@ -361,8 +361,9 @@ install: all
 	install -D -m 0644 conf/policy.yaml $(DESTDIR)$(PREFIX)/share/weir/policy.yaml
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/weir conf/adequacy.yaml conf/duties.yaml
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/weir/examples conf/examples/*.yaml
-deb:
-	@echo "make deb: the Debian package is not built yet (packaging/ is empty)" >&2; exit 2
+deb: all
+	@sh tools/install_deps.sh deb
+	@MAKE='$(MAKE)' sh packaging/deb.sh $(BUILD) $(VERSION)
 
 .PHONY: clean help
 clean:
@@ -381,6 +382,6 @@ help:
 	@echo "make fuzz       libFuzzer targets, FUZZ_S seconds each"
 	@echo "make asan tsan  unit tests under the sanitizers"
 	@echo "make install    to PREFIX (/usr/local)"
-	@echo "make deb        not built yet: says so and fails"
+	@echo "make deb        the Debian package, build/weir_VERSION_ARCH.deb (docs/operate.md)"
 
 -include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/emu $(BUILD)/count $(BUILD)/cuda) -name '*.d' 2> /dev/null)

@@ -127,6 +127,41 @@ static enum base_status sync_folder_of(const char *path, struct base_err *err)
     return st;
 }
 
+/* Root writes for a service that must be able to read it afterwards: the new file belongs to whom
+ * the old one did. */
+static enum base_status keep_owner(int fd, const char *path, struct base_err *err)
+{
+    struct stat old;
+
+    if (geteuid() != 0 || lstat(path, &old) != 0 || !S_ISREG(old.st_mode))
+        return BASE_OK;
+    if ((old.st_uid != 0 || old.st_gid != 0) && fchown(fd, old.st_uid, old.st_gid) != 0)
+        return base_err_sys(err, "chown %s", path);
+    return BASE_OK;
+}
+
+enum base_status base_file_adopt(int fd, const char *path, struct base_err *err)
+{
+    char dir[PATH_MAX];
+    struct stat own, folder;
+
+    if (geteuid() != 0)
+        return BASE_OK;
+    if ((size_t)snprintf(dir, sizeof dir, "%s", path) >= sizeof dir)
+        return base_err_set(err, BASE_LIMIT, "%s: path too long", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    if (stat(slash ? dir : ".", &folder) != 0)
+        return base_err_sys(err, "%s", slash ? dir : ".");
+    if (fstat(fd, &own) != 0)
+        return base_err_sys(err, "%s", path);
+    if (own.st_uid != 0 || own.st_nlink != 1 || folder.st_uid == 0)
+        return BASE_OK;
+    return fchown(fd, folder.st_uid, folder.st_gid) == 0 ? BASE_OK
+                                                         : base_err_sys(err, "chown %s", path);
+}
+
 enum base_status base_file_replace(const char *path, struct base_str content, unsigned mode,
                                    struct base_err *err)
 {
@@ -138,7 +173,9 @@ enum base_status base_file_replace(const char *path, struct base_str content, un
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
         return base_err_sys(err, "%s", temp);
-    st = base_write_all(fd, content.p, content.n, err);
+    st = keep_owner(fd, path, err);
+    if (st == BASE_OK)
+        st = base_write_all(fd, content.p, content.n, err);
     if (st == BASE_OK && fsync(fd) != 0)
         st = base_err_sys(err, "fsync %s", temp);
     if (close(fd) != 0 && st == BASE_OK)
@@ -192,6 +229,11 @@ int base_file_lock(const char *path, struct base_err *err)
     fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         base_err_sys(err, "%s", name.p);
+        goto out;
+    }
+    if (base_file_adopt(fd, name.p, err) != BASE_OK) {
+        close(fd);
+        fd = -1;
         goto out;
     }
     while (flock(fd, LOCK_EX) != 0) {

@@ -19,9 +19,14 @@ enum base_status base_file_open_regular(const char *path, int *fd,
 enum base_status base_fd_read_all(int fd, struct base_buf *out,
                                   struct base_err *err) BASE_MUST_CHECK;
 /* Temporary file beside path, write, fsync, rename, fsync of the directory: after it the file is
- * either the old one or the new one, whole. mode as in open(2). */
+ * either the old one or the new one, whole. mode as in open(2). Written by root, it belongs to whom
+ * the old one belonged. */
 enum base_status base_file_replace(const char *path, struct base_str content, unsigned mode,
                                    struct base_err *err) BASE_MUST_CHECK;
+/* A file that root has just made for a service (fd, at path): it belongs to the folder's owner from
+ * now on. Does nothing for other users, in root's folders, and to files with other names. Only for
+ * files whose content the folder's owner may know. */
+enum base_status base_file_adopt(int fd, const char *path, struct base_err *err) BASE_MUST_CHECK;
 /* Waits for the lock of writers of path: FILE.lock beside it, mode 0600, made with its folder where
  * missing. Returns a descriptor (closing it lets go), or -1 with err. */
 int base_file_lock(const char *path, struct base_err *err);

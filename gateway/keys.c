@@ -432,10 +432,17 @@ static enum base_status write_file(const char *path, const struct gw_keys *k,
     base_json_arr_end(&j);
     base_json_obj_end(&j);
     base_buf_byte(&b, '\n');
+    bool first = access(path, F_OK) != 0;
     enum base_status st = base_buf_ok(&b)
                               ? base_file_replace(path, base_buf_view(&b), 0600, err)
                               : base_err_set(err, BASE_LIMIT, "%s: would become too large", path);
     base_buf_wipe(&b);
+    if (st == BASE_OK && first) { /* made by root: the service reads it */
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        st = fd < 0 ? base_err_sys(err, "%s", path) : base_file_adopt(fd, path, err);
+        if (fd >= 0)
+            close(fd);
+    }
     return st;
 }
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/child.h"
+#include "gateway/notify.h"
 #include "gateway/policy_watch.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -274,7 +275,11 @@ static void gateway_ended(struct supervisor *s, int status)
     s->ready = false;
     conf_free(s->candidate);
     s->candidate = NULL;
+    if (s->reloading)
+        gw_notify_ready(); /* a reload ends with it */
     s->reloading = false;
+    if (s->ever_ready && !s->stopping)
+        gw_notify_status("The gateway ended and is started again: the log says why");
     if (s->signer.pid && (s->stopping || !s->ever_ready))
         s->signer.kill_us = base_mono_us() + ENGINE_STOP_US; /* it ends with the gateway's socket */
     if (s->stopping) {
@@ -337,6 +342,7 @@ static void begin_stop(struct supervisor *s)
     if (s->stopping)
         return;
     base_info("serve", "stopping");
+    gw_notify_stopping();
     s->stopping = true;
     s->gateway.start_us = s->engine.start_us = 0;
     if (s->gateway.pid) {
@@ -384,6 +390,7 @@ static void start_reload(struct supervisor *s)
     struct conf *c = NULL;
     struct conf_problems problems = {0};
     struct base_err err;
+    gw_notify_reloading();
     enum base_status st = conf_load(s->conf_file, &c, &problems);
     for (size_t i = 0; i < problems.n; i++)
         base_log(problems.v[i].warning ? BASE_LOG_WARN : BASE_LOG_ERROR, "conf", "%s:%d:%d: %s",
@@ -396,6 +403,7 @@ static void start_reload(struct supervisor *s)
     if (gw_ctl_send(s->control, GW_CTL_RELOAD, NULL, 0, &err) != BASE_OK) {
         base_error("serve", "reload: %s", err.text);
         conf_free(c);
+        gw_notify_ready();
         return;
     }
     s->candidate = c;
@@ -407,6 +415,9 @@ static void finish_reload(struct supervisor *s, bool taken)
     struct conf *c = s->candidate;
     s->candidate = NULL;
     s->reloading = false;
+    gw_notify_ready();
+    if (!taken)
+        gw_notify_status("The last reload was refused: the log says why; the old one serves");
     if (!c) {
         s->reload_wanted = s->reload_wanted || taken; /* mended between its look and ours */
     } else if (!taken) {
@@ -449,6 +460,7 @@ static void on_control(struct supervisor *s)
         close_all(fds, n); /* none are expected */
         if (what == GW_CTL_READY) {
             s->ready = s->ever_ready = true;
+            gw_notify_ready();
             if (s->reload_wanted) {
                 s->reload_wanted = false;
                 start_reload(s);
@@ -534,6 +546,7 @@ int gw_supervise(const char *conf_file, const struct conf *c)
     s.gateway.name = "gateway";
     s.engine.name = "engine";
     s.signer.name = "signer";
+    gw_notify_init();
     if (!set_up(&s)) {
         base_error("serve", "cannot set up signals: %s", strerror(errno));
         return 1;

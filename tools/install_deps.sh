@@ -1,19 +1,20 @@
 #!/bin/sh
 # Installs what Weir's build needs from Debian's packages; does nothing when all is there.
-# usage: install_deps.sh [test|bench|fuzz]   with an argument also what that make target needs
+# usage: install_deps.sh [test|bench|fuzz|deb]   with an argument also what that make target needs
 # Needs root (or sudo without a prompt) only if something is missing.
 set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev
 libhyperscan-dev libutf8proc-dev libsqlite3-dev libp11-kit-dev libpq-dev librdkafka-dev
 libcurl4-openssl-dev libseccomp-dev python3 python3-venv openssl"
-tests="g++ softhsm2 opensc libcmocka-dev clang-format-14 strace postgresql"
+tests="g++ softhsm2 opensc libcmocka-dev clang-format-14 strace postgresql dpkg-dev binutils systemd"
 case "${1:-}" in
 "") ;;
 test) want="$want $tests" ;;
 bench) want="$want $tests nginx wrk" ;;
+deb) want="$want dpkg-dev binutils" ;;
 fuzz) want="$want clang libclang-rt-14-dev" ;;
 *)
-    echo "usage: $0 [test|bench|fuzz]" >&2
+    echo "usage: $0 [test|bench|fuzz|deb]" >&2
     exit 2
     ;;
 esac

@@ -7,11 +7,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 // cmocka needs the four headers above first
 #include <cmocka.h>
@@ -200,13 +202,59 @@ static void files(void **state)
     assert_int_equal(rmdir(dir), 0); /* nothing else was left behind */
 }
 
+/* What root writes for a service belongs to the service: replaced files to their old owner, new
+ * ones, where asked for, to their folder's. */
+static void owners(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/weir-base-XXXXXX", path[64], lock[80], alias[64];
+    struct base_err err;
+    struct stat sb;
+
+    if (geteuid() != 0) {
+        print_message("skipped: owners change only under root\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/f", dir);
+    snprintf(alias, sizeof alias, "%s/g", dir);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    assert_int_equal(chown(dir, 65534, 65534), 0);
+    assert_int_equal(base_file_replace(path, BASE_STR("a secret"), 0600, &err), BASE_OK);
+    assert_int_equal(stat(path, &sb), 0);
+    assert_int_equal(sb.st_uid, 0); /* it may be root's own secret in somebody's folder */
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(link(path, alias), 0);
+    assert_int_equal(base_file_adopt(fd, path, &err), BASE_OK);
+    assert_int_equal(stat(path, &sb), 0);
+    assert_int_equal(sb.st_uid, 0); /* it has another name somewhere */
+    assert_int_equal(unlink(alias), 0);
+    assert_int_equal(base_file_adopt(fd, path, &err), BASE_OK);
+    close(fd);
+    assert_int_equal(stat(path, &sb), 0);
+    assert_int_equal(sb.st_uid, 65534);
+    assert_int_equal(sb.st_gid, 65534);
+    assert_int_equal(base_file_replace(path, BASE_STR("more"), 0600, &err), BASE_OK);
+    assert_int_equal(stat(path, &sb), 0);
+    assert_int_equal(sb.st_uid, 65534);
+    assert_int_equal(sb.st_mode & 0777, 0600);
+    fd = base_file_lock(path, &err);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(stat(lock, &sb), 0);
+    assert_int_equal(sb.st_uid, 65534);
+    unlink(lock);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings),     cmocka_unit_test(utf8_every_code_point),
         cmocka_unit_test(arenas),      cmocka_unit_test(buffers),
         cmocka_unit_test(json_writer), cmocka_unit_test(times_and_ids),
-        cmocka_unit_test(files),
+        cmocka_unit_test(files),       cmocka_unit_test(owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
