@@ -254,11 +254,11 @@ static void on_request(struct gw_server_request *r)
     if (base_str_is(path, "/metrics")) {
         metrics(r);
     } else if (base_str_is(path, "/healthz")) {
-        gw_resp_health(r, true, NULL);
+        gw_resp_health(r, true, NULL, BASE_STR_NULL);
     } else if (base_str_is(path, "/readyz")) {
         const char *why = "not ready";
         bool ok = !app->ready || app->ready(r->loop, &why);
-        gw_resp_health(r, ok, why);
+        gw_resp_health(r, ok, why, BASE_STR_NULL);
     } else if (base_str_is(path, "/")) {
         status_page(r);
     } else {

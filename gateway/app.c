@@ -303,7 +303,7 @@ static void loop_gen(struct gw_loop *l)
     al->upstreams = u;
 }
 
-/* ---- the server's own refusals, and who may see the admin side ---- */
+/* ---- what never became whole, and who may see the admin side ---- */
 
 static void refused(struct gw_loop *l, int status, const char *id, const char *peer,
                     const char *why)
@@ -356,6 +356,7 @@ const struct gw_app gw_weir_app = {
             .gone = gw_request_gone,
             .drained = gw_request_drained,
             .refused = refused,
+            .malformed = gw_request_malformed,
         },
     .admin_auth = admin_auth,
     .admin = gw_admin_api,

@@ -139,6 +139,8 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     base_buf_printf(out, "x-weir-policy: %s\r\n", c->policy.id);
     if (q->has_log_index)
         base_buf_printf(out, "x-weir-log-index: %llu\r\n", (unsigned long long)q->log_index);
+    else /* nothing of it is in the log: a list of models, or a log that takes nothing */
+        base_buf_z(out, "x-weir-log-index: none\r\n");
     redacted_header(q, out);
     gw_limits_header(q, out);
     gw_oblige_headers(q, out);

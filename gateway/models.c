@@ -75,7 +75,7 @@ static struct base_str unescape(struct base_arena *a, struct base_str s)
 void gw_models_answer(struct gw_request *q)
 {
     struct gw_server_request *http = q->http;
-    struct base_buf body;
+    struct base_buf body, headers;
     struct list l = {.created_s = base_wall_us() / 1000000};
     struct base_str prefix = BASE_STR("/v1/models/");
 
@@ -100,8 +100,11 @@ void gw_models_answer(struct gw_request *q)
                         "There is no model of this name; GET /v1/models lists them.");
         gw_request_send_error(q);
     } else {
+        base_buf_init(&headers, 16384);
+        gw_request_headers(q, &headers);
         gw_request_release(q);
-        gw_resp_send(http, 200, "application/json", BASE_STR_NULL, base_buf_view(&body));
+        gw_resp_send(http, 200, "application/json", base_buf_view(&headers), base_buf_view(&body));
+        base_buf_release(&headers);
     }
     base_buf_release(&body);
 }

@@ -45,7 +45,10 @@ void gw_request_refuse(struct gw_request *q)
     q->outcome = "refused";
     q->state = GW_Q_REFUSED;
     bool fits = gw_leaf_refused(&leaf, q->http->id, base_str_c(q->key.tenant), q->key.id, q->status,
-                                q->error.type, q->error.code.n ? q->error.code.p : "");
+                                q->malformed ? "malformed" : q->error.type,
+                                q->malformed      ? q->malformed
+                                : q->error.code.n ? q->error.code.p
+                                                  : "");
     enum base_status st =
         fits ? gw_record(q->app->recorder, base_buf_view(&leaf), refused_recorded, q, &q->ticket)
              : BASE_LIMIT;
@@ -495,6 +498,17 @@ bool gw_request_head(struct gw_server_request *r)
     return false;
 }
 
+/* Not in the log, and with the headers of every answer all the same. */
+static void health(struct gw_server_request *r, bool ok, const char *why)
+{
+    struct base_buf headers;
+    struct gw_request none = {.http = r};
+    base_buf_init(&headers, 4096);
+    gw_request_headers(&none, &headers);
+    gw_resp_health(r, ok, why, base_buf_view(&headers));
+    base_buf_release(&headers);
+}
+
 void gw_request_begin(struct gw_server_request *r)
 {
     struct base_str path = r->head->path;
@@ -502,12 +516,12 @@ void gw_request_begin(struct gw_server_request *r)
     const char *why = "";
 
     if (get && base_str_is(path, "/healthz")) {
-        gw_resp_health(r, true, "");
+        health(r, true, "");
         return;
     }
     if (get && base_str_is(path, "/readyz")) {
         bool ok = gw_weir_app.ready(r->loop, &why);
-        gw_resp_health(r, ok, why);
+        health(r, ok, why);
         return;
     }
     struct gw_request *q = request_new(r);
@@ -539,6 +553,24 @@ void gw_request_begin(struct gw_server_request *r)
     } else {
         answer(q);
     }
+}
+
+void gw_request_malformed(struct gw_server_request *r, int status, const char *why)
+{
+    struct gw_request *q = request_new(r);
+    if (!q) {
+        gw_resp_abort(r);
+        return;
+    }
+    if (base_str_starts(r->head->target, BASE_STR("/v1/messages"))) /* there may be no path yet */
+        q->dialect = &gw_dialect_anthropic_errors;
+    gw_request_fail(q, status, status >= 500 ? "server_error" : "invalid_request_error",
+                    status == 413 ? "body_too_large" : "", NULL, "%s", why);
+    q->malformed = why;
+    if (q->app->log_failed)
+        gw_request_send_error(q);
+    else
+        gw_request_refuse(q);
 }
 
 void gw_request_gone(struct gw_server_request *r)

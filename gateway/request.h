@@ -8,6 +8,8 @@
 /* Before a body is read: who has no key is refused here. */
 bool gw_request_head(struct gw_server_request *r);
 void gw_request_begin(struct gw_server_request *r);
+/* What the server could not take for a request: on record, and answered with all headers. */
+void gw_request_malformed(struct gw_server_request *r, int status, const char *why);
 void gw_request_gone(struct gw_server_request *r);
 void gw_request_drained(struct gw_server_request *r);
 

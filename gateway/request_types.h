@@ -146,6 +146,7 @@ struct gw_request {
 
     /* how it ends */
     int status;                /* HTTP status of the answer */
+    const char *malformed;     /* why the server did not take it for a request; else NULL */
     const char *outcome;       /* static: "ok", "denied", "error", "client_gone", "held",
                                   "withheld" */
     struct gw_api_error error; /* when status is not 200, or a stream breaks */

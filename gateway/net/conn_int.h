@@ -35,6 +35,7 @@ struct gw_conn {
     struct base_buf in, out;
     size_t out_at; /* out[0..out_at) is written */
     size_t lingered;
+    uint64_t linger_end_us;
     uint64_t deadline_us, timer_us; /* 0: none */
     uint32_t stall_ms;              /* progress of output moves the deadline; 0: it does not */
     struct event ev_read, ev_write, ev_timer;

@@ -4,6 +4,7 @@
  * a connection's own buffer is only as large as what it holds; a turn reads at most READ_BUDGET
  * bytes of one connection. Output goes out in records of at most 16 KiB until the socket is full.
  */
+#include "base/clock.h"
 #include "gateway/net/conn_int.h"
 #include "gateway/net/tls.h"
 #include <errno.h>
@@ -18,8 +19,9 @@
 #define READ_BUDGET      (4 * SCRATCH_BYTES) /* a turn; then others get theirs */
 #define RECORD_BYTES     16384u
 #define OUT_KEEP_BYTES   4096u
-#define LINGER_MS        2000u
-#define LINGER_BYTES     (1u << 20)
+#define LINGER_MS        2000u  /* without a byte from the peer */
+#define LINGER_ALL_MS    30000u /* in all */
+#define LINGER_BYTES     (256u << 20)
 #define CLOSE_DEFAULT_MS 30000u
 
 static _Thread_local char scratch[SCRATCH_BYTES];
@@ -110,6 +112,7 @@ static void start_linger(struct gw_conn *c)
         return;
     }
     c->state = LINGER;
+    c->linger_end_us = base_mono_us() + (uint64_t)LINGER_ALL_MS * 1000;
     gw_conn_deadline(c, LINGER_MS);
     event_add(&c->ev_read, NULL);
 }
@@ -323,14 +326,18 @@ void gw_conn_resume(struct gw_conn *c)
 
 void gw_conn_do_linger(struct gw_conn *c)
 {
-    for (;;) {
+    size_t n = 0;
+    while (n < READ_BUDGET) {
         ssize_t r = recv(c->fd, scratch, sizeof scratch, 0);
         if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-            return;
-        c->lingered += r > 0 ? (size_t)r : 0;
-        if (r <= 0 || c->lingered > LINGER_BYTES) {
+            break;
+        n += r > 0 ? (size_t)r : 0;
+        if (r <= 0 || c->lingered + n > LINGER_BYTES || base_mono_us() > c->linger_end_us) {
             gw_conn_over(c, GW_CONN_EOF, NULL);
             return;
         }
     }
+    c->lingered += n;
+    if (n)
+        gw_conn_deadline(c, LINGER_MS);
 }

@@ -74,6 +74,15 @@ static enum base_status refuse(struct gw_http_parser *p, int status, struct base
     return base_err_set(err, status == 413 || status == 431 ? BASE_LIMIT : BASE_EPROTO, "%s", why);
 }
 
+/* Says how much would have been taken: the caller can do something about it. */
+static enum base_status too_large(struct gw_http_parser *p, int status, struct base_err *err)
+{
+    p->fail_status = status;
+    return base_err_set(err, BASE_LIMIT, "the %s is larger than %zu bytes",
+                        status == 413 ? "body" : "header section",
+                        status == 413 ? p->body_max : p->head_max);
+}
+
 const struct gw_http_header *gw_http_find(const struct gw_http_head *h, const char *name)
 {
     struct base_str n = base_str_c(name);
@@ -106,7 +115,7 @@ static enum base_status find_head_end(struct gw_http_parser *p, struct base_str 
     size_t i = p->scanned;
     for (; i < in.n; i++) {
         if (i >= p->head_max)
-            return refuse(p, 431, err, "the header section is too large");
+            return too_large(p, 431, err);
         char c = in.p[i];
         if (c == '\n') {
             if (i == 0 || in.p[i - 1] != '\r')
@@ -331,7 +340,7 @@ static enum base_status begin_body(struct gw_http_parser *p, struct base_err *er
         p->left = 0;
     } else if (h->has_length) {
         if (h->length > p->body_max)
-            return refuse(p, 413, err, "the body is too large");
+            return too_large(p, 413, err);
         p->left = h->length;
         if (h->length == 0)
             p->state = GW_HTTP_COMPLETE;
@@ -420,7 +429,7 @@ static enum base_status take_data(struct gw_http_parser *p, struct base_str in, 
     if (!p->head.until_close && n > p->left)
         n = (size_t)p->left;
     if (n > p->body_max - p->body_seen)
-        return refuse(p, 413, err, "the body is too large");
+        return too_large(p, 413, err);
     if (n && !base_buf_add(body, in.p + *used, n))
         return refuse(p, 413, err, "the body does not fit its buffer");
     p->body_seen += n;
@@ -465,7 +474,7 @@ static enum base_status chunk_line(struct gw_http_parser *p, char c, struct base
         if (c != '\n')
             return refuse(p, 400, err, "a chunk size line does not end in CRLF");
         if (p->left > p->body_max - p->body_seen)
-            return refuse(p, 413, err, "the body is too large");
+            return too_large(p, 413, err);
         p->chunk_state = p->left ? CH_DATA : CH_TRAILER;
         return BASE_OK;
     }

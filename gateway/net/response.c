@@ -155,11 +155,15 @@ void gw_resp_send(struct gw_server_request *pub, int status, const char *content
         gw_resp_abort(pub);
 }
 
-void gw_resp_health(struct gw_server_request *pub, bool ok, const char *why)
+void gw_resp_health(struct gw_server_request *pub, bool ok, const char *why,
+                    struct base_str headers)
 {
-    struct base_buf body;
+    struct base_buf body, lines;
     struct base_json j;
     base_buf_init(&body, 4096);
+    base_buf_init(&lines, 16384);
+    base_buf_z(&lines, "Cache-Control: no-store\r\n");
+    base_buf_str(&lines, headers);
     base_json_init(&j, &body);
     base_json_obj(&j);
     base_json_kz(&j, "status", ok ? "ok" : "unavailable");
@@ -167,9 +171,10 @@ void gw_resp_health(struct gw_server_request *pub, bool ok, const char *why)
         base_json_kz(&j, "why", why);
     base_json_obj_end(&j);
     base_buf_byte(&body, '\n');
-    gw_resp_send(pub, ok ? 200 : 503, "application/json", BASE_STR("Cache-Control: no-store\r\n"),
+    gw_resp_send(pub, ok ? 200 : 503, "application/json", base_buf_view(&lines),
                  base_buf_view(&body));
     base_buf_release(&body);
+    base_buf_release(&lines);
 }
 
 bool gw_resp_started(const struct gw_server_request *pub)

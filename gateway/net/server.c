@@ -18,8 +18,9 @@
  * A handed-out request outlives its connection (k becomes NULL, gone() is called) and even the
  * server (s becomes NULL): the handler's end call frees it in the end.
  *
- * Fails by  answering: what is not HTTP as http.c has it gets its status as JSON and the connection
- * closes. Above the limit of connections, the first OVER_BAND get a 503, those beyond are closed.
+ * Fails by  answering: what is not HTTP as http.c has it gets its status, from the handler where it
+ * takes such (malformed()), else as JSON from here, and the connection closes. Above the limit of
+ * connections, the first OVER_BAND get a 503, those beyond are closed.
  */
 #include "base/json.h"
 #include "base/log.h"
@@ -218,11 +219,32 @@ static void start_closing(struct gw_sconn *k)
     gw_conn_close_after_write(k->c);
 }
 
-/* Answers without a handler, and closes. */
+/* The handler answers what is refused, so that the answer has all its headers and is on record. */
+static void hand_out_malformed(struct gw_sconn *k, int status, const char *why)
+{
+    struct gw_req *r = k->r;
+    const char *kept = base_arena_dupz(r->pub.arena, base_str_c(why));
+    if (!r->pub.peer)
+        r->pub.peer = "";
+    r->pub.body = BASE_STR_NULL;
+    r->pub.complete_us = base_mono_us();
+    r->close_after = true;
+    gw_conn_deadline(k->c, 0);
+    link_out(r);
+    r->ops->malformed(&r->pub, status, kept ? kept : "malformed");
+}
+
+/* Answers, and closes. */
 static void refuse(struct gw_sconn *k, int status, const char *why)
 {
     struct gw_server *s = k->s;
     struct gw_req *r = k->r;
+    gw_metrics_count(s->loop->metrics, status == 503 ? GW_N_CONNECTIONS_REFUSED : GW_N_MALFORMED,
+                     1);
+    if (r->ops->malformed) {
+        hand_out_malformed(k, status, why);
+        return;
+    }
     struct base_buf body, out;
     struct base_json j;
     char id[BASE_UUID_MAX];
@@ -247,8 +269,6 @@ static void refuse(struct gw_sconn *k, int status, const char *why)
     /* The answer to HEAD has no body; a method that was not understood gets one. */
     if (!base_str_is(r->parser.head.method, "HEAD"))
         base_buf_str(&out, base_buf_view(&body));
-    gw_metrics_count(s->loop->metrics, status == 503 ? GW_N_CONNECTIONS_REFUSED : GW_N_MALFORMED,
-                     1);
     enum base_status st = gw_conn_write(k->c, base_buf_view(&out));
     k->r = NULL;
     req_release(r);

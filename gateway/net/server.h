@@ -49,11 +49,16 @@ struct gw_server_ops {
     void (*gone)(struct gw_server_request *r);
     /* gw_resp_full was true and is false now. */
     void (*drained)(struct gw_server_request *r);
-    /* Optional. The server has refused something by itself (400, 413, 417, 431, 501, 503, 505), or
-     * a request did not become whole in time (408: the connection just closes). For the record;
-     * there is no request object. */
+    /* Optional. A request did not become whole in time (408: the connection just closes), or,
+     * without malformed(), the server has refused something by itself. For the record; there is no
+     * request object. */
     void (*refused)(struct gw_loop *l, int status, const char *id, const char *peer,
                     const char *why);
+    /* Optional. What came is not HTTP as http.h has it, too large, or one connection too many (400,
+     * 413, 417, 431, 501, 503, 505): the handler answers it as it does request(), with that status.
+     * head holds what could be read, perhaps nothing; there is no body, and the connection closes
+     * after the answer. why lives as long as the request. */
+    void (*malformed)(struct gw_server_request *r, int status, const char *why);
 };
 
 /* ---- responses: loop thread; all copy what they are given ---- */
@@ -102,7 +107,8 @@ void gw_server_drain(struct gw_server *s, uint32_t drain_ms, void (*done)(void *
 /* Cuts what is left (gone() for each request). Requests that have not ended stay valid. */
 void gw_server_free(struct gw_server *s);
 
-/* The health answers of both listeners: 200 {"status":"ok"} / 503 {"status":"...","why":...}. */
-void gw_resp_health(struct gw_server_request *r, bool ok, const char *why);
+/* The health answers of both listeners: 200 {"status":"ok"} / 503 {"status":"...","why":...};
+ * headers as gw_resp_start takes them. */
+void gw_resp_health(struct gw_server_request *r, bool ok, const char *why, struct base_str headers);
 
 #endif

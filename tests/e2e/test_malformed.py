@@ -159,6 +159,42 @@ def test_a_body_over_the_limit_is_413(gateway):
     assert b" 413 " in got.split(b"\r\n")[0] and closed
 
 
+ALWAYS = ("x-request-id", "x-weir-route", "x-weir-tier", "x-weir-difficulty", "x-weir-policy", "x-weir-log-index")
+
+
+def test_every_answer_has_the_headers_and_what_was_refused_its_record(gateway):
+    """What is no HTTP, too large, or of another version: all headers, the index of its own record among them, on
+    record before the answer, and in the words of the dialect that its path speaks."""
+    long = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + "b" * 20000 + "\r\n\r\n"
+    messages = CHAT.replace("chat/completions", "messages") + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"
+    chunk = CHAT + f"Authorization: Bearer {gateway.key}\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+    for data, status in ((HTTP["bare LF"], 400), (HTTP["conflicting lengths"], 400), (chunk, 400),
+                         (long, 431), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505), ("hello\r\n\r\n", 400),
+                         (messages, 400)):
+        got, closed = raw(gateway, data.encode())
+        head, _, body = got.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        found = dict(line.lower().split(": ", 1) for line in lines[1:])
+        assert f" {status} " in lines[0] and closed, got
+        assert all(found.get(h) for h in ALWAYS), lines
+        error = json.loads(body)["error"]
+        assert error["message"] and ("type" in json.loads(body)) == ("/v1/messages" in data)
+        leaf = [x for x in gateway.leaves() if x["_index"] == int(found["x-weir-log-index"])][0]
+        assert leaf["ev"] == "req.refused" and leaf["req"] == found["x-request-id"] and leaf["http"] == status
+    for path in ("/v1/models", "/v1/models/auto", "/healthz", "/readyz", "/nothing"):
+        _, headers, _ = gateway.get(path)
+        assert all(headers.get(h) for h in ALWAYS), (path, headers)
+
+
+def test_who_sends_all_of_a_body_that_is_refused_gets_the_answer(gateway):
+    """urllib writes the whole body before it reads: bytes behind the answer must not become a reset."""
+    body = b'{"x":"' + b"a" * 40_000_000 + b'"}'
+    status, headers, answer = gateway.request("POST", "/v1/chat/completions", body)
+    assert status == 413 and b"larger than" in answer and all(headers.get(h) for h in ALWAYS)
+    status, _, answer = gateway.request("POST", "/v1/chat/completions", body[:30_000_000], key="weir_nobody")
+    assert status == 401 and b"API key" in answer
+
+
 def test_unknown_paths_and_methods(gateway):
     for path in ("/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1/../healthz", "/admin/v1/x", "/v1/embeddings"):
         status, _, body = gateway.get(path)

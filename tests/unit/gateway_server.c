@@ -77,7 +77,7 @@ static void on_request(struct gw_server_request *r)
         assert_int_equal(gw_resp_write(r, BASE_STR("12345")), BASE_OK);
         gw_resp_end(r);
     } else if (base_str_is(path, "/health")) {
-        gw_resp_health(r, false, "because");
+        gw_resp_health(r, false, "because", BASE_STR_NULL);
     } else {
         struct base_str t =
             base_arena_printf(r->arena, "%.*s %.*s", BASE_FMT(path), BASE_FMT(r->body));
@@ -109,7 +109,11 @@ static void on_refused(struct gw_loop *l, int status, const char *id, const char
     last_refused = status;
 }
 
-static const struct gw_server_ops ops = {on_head, on_request, on_gone, on_drained, on_refused};
+static const struct gw_server_ops ops = {.head = on_head,
+                                          .request = on_request,
+                                          .gone = on_gone,
+                                          .drained = on_drained,
+                                          .refused = on_refused};
 
 /* ---- the client ---- */
 
