@@ -19,8 +19,9 @@
  *  - The timer may fire early (a later deadline only overwrites deadline_us); it is then re-armed.
  *
  * Closing  in good order is: flush, close_notify, FIN, then read and throw away until the peer has
- *          closed too, or is silent for LINGER_MS; LINGER_ALL_MS and LINGER_BYTES at most. Without that wait, bytes that the peer is still sending
- *          would make the kernel answer with RST, and the peer could lose the answer.
+ *          closed too or is silent for LINGER_MS; LINGER_ALL_MS and LINGER_BYTES at most. Without
+ *          that wait, bytes that the peer is still sending would make the kernel answer with RST,
+ *          and the peer could lose the answer.
  */
 #include "base/clock.h"
 #include "gateway/net/conn_int.h"

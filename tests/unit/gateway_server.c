@@ -110,10 +110,10 @@ static void on_refused(struct gw_loop *l, int status, const char *id, const char
 }
 
 static const struct gw_server_ops ops = {.head = on_head,
-                                          .request = on_request,
-                                          .gone = on_gone,
-                                          .drained = on_drained,
-                                          .refused = on_refused};
+                                         .request = on_request,
+                                         .gone = on_gone,
+                                         .drained = on_drained,
+                                         .refused = on_refused};
 
 /* ---- the client ---- */
 
