@@ -88,6 +88,8 @@ enum base_status chat_request_slots(struct chat_request *r, chat_slot_fn fn, voi
     if (st == BASE_OK)
         st = visit(&w, CHAT_SLOT_TEXT, &r->user, "user");
     if (st == BASE_OK)
+        st = visit(&w, CHAT_SLOT_TEXT, &r->anthropic_beta, "beta");
+    if (st == BASE_OK)
         st = visit(&w, CHAT_SLOT_JSON, &r->extra, "extra");
     return st;
 }

@@ -88,6 +88,7 @@ struct chat_request {
     size_t n_tools;
     enum chat_tool_choice tool_choice;
     struct base_str tool_choice_name; /* CHAT_TOOLS_NAMED */
+    bool one_call;                    /* Anthropic: disable_parallel_tool_use */
     bool stream;
     bool include_usage; /* OpenAI: stream_options.include_usage */
     struct chat_opt_num temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty,
@@ -114,7 +115,7 @@ struct chat_slot {
     struct base_str *text;
     enum chat_role role; /* CHAT_SYSTEM for tools, user id and extra */
     const char *where;   /* static: "content", "name", "tool_args", "tool_result", "tool_schema",
-                            "tool_description", "user", "extra", "stop", "opaque" */
+                            "tool_description", "user", "extra", "stop", "opaque", "beta" */
     size_t message;      /* index, or SIZE_MAX outside messages */
 };
 
@@ -131,13 +132,18 @@ bool chat_request_has_opaque(const struct chat_request *r);
 
 enum chat_event_kind {
     CHAT_EV_START,     /* id (upstream's), model: once, first; may come before any content */
-    CHAT_EV_TEXT,      /* text: a piece of the answer; always whole UTF-8 sequences */
-    CHAT_EV_REASONING, /* text */
+    CHAT_EV_TEXT,      /* text: a piece of the answer; always whole UTF-8 sequences. index: which
+                          block of the upstream's it is of, where it has blocks, else 0 */
+    CHAT_EV_REASONING, /* text; index as for TEXT */
     CHAT_EV_REFUSAL,   /* text */
     CHAT_EV_TOOL_CALL, /* index, id, name: a new call opens */
     CHAT_EV_TOOL_ARGS, /* index, text: a fragment of its arguments (JSON text) */
+    CHAT_EV_SIGNATURE, /* text: what the maker of the thought that has just ended signed it with */
+    CHAT_EV_BLOCK,     /* text: a whole content block of the upstream's own dialect, JSON, that has
+                          no event here; only a client of the same dialect has a use for it */
+    CHAT_EV_CITATION,  /* text: a citation for the text before it, JSON of the upstream's dialect */
     CHAT_EV_USAGE,     /* usage; may come more than once, the last one counts */
-    CHAT_EV_FINISH,    /* finish: once; USAGE may follow it */
+    CHAT_EV_FINISH,    /* finish: once; USAGE may follow it. text: see enum chat_finish */
     CHAT_EV_END,       /* the stream is complete in good order: exactly once, last */
     CHAT_EV_ERROR      /* error: instead of END, last. Before content: another route may be tried */
 };
@@ -147,7 +153,7 @@ enum chat_finish {
     CHAT_FINISH_LENGTH,
     CHAT_FINISH_TOOL_CALLS,
     CHAT_FINISH_CONTENT_FILTER,
-    CHAT_FINISH_STOP_SEQUENCE, /* OpenAI says "stop" */
+    CHAT_FINISH_STOP_SEQUENCE, /* OpenAI says "stop"; the sequence in text, where it is known */
     CHAT_FINISH_OTHER          /* name in text */
 };
 

@@ -428,6 +428,9 @@ enum base_status gw_answer_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_REFUSAL:
     case CHAT_EV_TOOL_CALL:
     case CHAT_EV_TOOL_ARGS:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
     case CHAT_EV_FINISH:
         st = content(q, ev);
         if (st == BASE_OK && q->oblige.guard && gw_guard_withheld(q->oblige.guard))

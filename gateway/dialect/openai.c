@@ -267,6 +267,9 @@ static void stream_event(struct gw_reply *r, const struct chat_event *ev, struct
     switch (ev->kind) {
     case CHAT_EV_START:
     case CHAT_EV_USAGE:
+    case CHAT_EV_SIGNATURE: /* Anthropic's own: this dialect has no place for them */
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
         break;
     case CHAT_EV_TEXT:
         chunk_text(r, "content", ev->text, out);
@@ -341,6 +344,9 @@ static enum base_status collect(struct gw_reply *r, const struct chat_event *ev,
         ok = base_buf_str(&r->calls[ev->index].args, ev->text);
         break;
     case CHAT_EV_START:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
     case CHAT_EV_USAGE:
     case CHAT_EV_FINISH:
     case CHAT_EV_END:
@@ -448,6 +454,9 @@ static void note(struct gw_reply *r, const struct chat_event *ev)
     case CHAT_EV_REFUSAL:
     case CHAT_EV_TOOL_CALL:
     case CHAT_EV_TOOL_ARGS:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
         break;
     }
 }

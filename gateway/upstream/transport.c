@@ -340,6 +340,9 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_REFUSAL:
     case CHAT_EV_TOOL_CALL:
     case CHAT_EV_TOOL_ARGS:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
     case CHAT_EV_FINISH:
         a->content_seen = true;
         break;

@@ -62,10 +62,12 @@ static void every_place_is_visited(void **state)
                              .n_stop = 2,
                              .user = BASE_STR("end user"),
                              .extra = BASE_STR("{\"r\":1}"),
+                             .anthropic_beta = BASE_STR("a beta header"),
                              .echo = BASE_STR("{\"what only the caller gets back\":1}")};
-    static const char *const texts[] = {"text",   "reasoning", "refusal",  "call id",   "call name",
-                                        "result", "result id", "msg name", "tool name", "tool text",
-                                        "choice", "stop one",  "stop two", "end user"};
+    static const char *const texts[] = {"text",      "reasoning", "refusal",      "call id",
+                                        "call name", "result",    "result id",    "msg name",
+                                        "tool name", "tool text", "choice",       "stop one",
+                                        "stop two",  "end user",  "a beta header"};
     static const char *const jsons[] = {"{\"p\":1}", "{\"args\":1}", "{\"opaque\":1}",
                                         "{\"m\":1}", "{\"t\":1}",    "{\"schema\":1}",
                                         "{\"r\":1}"};

@@ -34,8 +34,14 @@ struct log {
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev)
 {
-    static const char *const names[] = {"START", "TEXT",  "REASONING", "REFUSAL", "TOOL_CALL",
-                                        "ARGS",  "USAGE", "FINISH",    "END",     "ERROR"};
+    static const char *const names[] = {
+        [CHAT_EV_START] = "START",         [CHAT_EV_TEXT] = "TEXT",
+        [CHAT_EV_REASONING] = "REASONING", [CHAT_EV_REFUSAL] = "REFUSAL",
+        [CHAT_EV_TOOL_CALL] = "TOOL_CALL", [CHAT_EV_TOOL_ARGS] = "ARGS",
+        [CHAT_EV_SIGNATURE] = "SIGNATURE", [CHAT_EV_BLOCK] = "BLOCK",
+        [CHAT_EV_CITATION] = "CITATION",   [CHAT_EV_USAGE] = "USAGE",
+        [CHAT_EV_FINISH] = "FINISH",       [CHAT_EV_END] = "END",
+        [CHAT_EV_ERROR] = "ERROR"};
     struct log *l = ctx;
     assert_int_equal(l->last, 0);
     base_buf_printf(&l->text, "%s", names[ev->kind]);

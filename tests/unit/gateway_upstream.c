@@ -178,6 +178,9 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
         over(t);
         break;
     case CHAT_EV_REASONING:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
     case CHAT_EV_REFUSAL:
     case CHAT_EV_TOOL_CALL:
         break;

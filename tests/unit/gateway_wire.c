@@ -295,8 +295,14 @@ struct log {
 
 static enum base_status on_event(void *ctx, const struct chat_event *ev)
 {
-    static const char *const kinds[] = {"start", "text",  "reasoning", "refusal", "call",
-                                        "args",  "usage", "finish",    "end",     "error"};
+    static const char *const kinds[] = {
+        [CHAT_EV_START] = "start",         [CHAT_EV_TEXT] = "text",
+        [CHAT_EV_REASONING] = "reasoning", [CHAT_EV_REFUSAL] = "refusal",
+        [CHAT_EV_TOOL_CALL] = "call",      [CHAT_EV_TOOL_ARGS] = "args",
+        [CHAT_EV_SIGNATURE] = "signature", [CHAT_EV_BLOCK] = "block",
+        [CHAT_EV_CITATION] = "citation",   [CHAT_EV_USAGE] = "usage",
+        [CHAT_EV_FINISH] = "finish",       [CHAT_EV_END] = "end",
+        [CHAT_EV_ERROR] = "error"};
     struct log *l = ctx;
 
     base_buf_printf(&l->b, "%s", kinds[ev->kind]);
@@ -307,6 +313,9 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_TEXT:
     case CHAT_EV_REASONING:
     case CHAT_EV_REFUSAL:
+    case CHAT_EV_SIGNATURE:
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
         base_buf_printf(&l->b, " %.*s", BASE_FMT(ev->text));
         assert_true(base_utf8_valid(ev->text));
         break;
