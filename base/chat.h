@@ -93,6 +93,7 @@ struct chat_request {
     bool include_usage; /* OpenAI: stream_options.include_usage */
     struct chat_opt_num temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty,
         repeat_penalty, seed, max_tokens;
+    bool reasoning_summary; /* Responses: thoughts go back as a summary */
     bool max_tokens_legacy; /* OpenAI: the client wrote max_tokens, not max_completion_tokens */
     struct base_str stop[CHAT_STOP_MAX];
     size_t n_stop;

@@ -425,7 +425,8 @@ static void answer(struct gw_request *q)
 static const struct {
     const char *path;
     const struct gw_dialect *dialect;
-} served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat}};
+} served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat},
+              {"/v1/responses", &gw_dialect_openai_responses}};
 
 static bool is_served(struct base_str path)
 {

@@ -94,7 +94,7 @@ static struct gw_reply *reply_new(struct base_arena *a, const struct gw_reply_me
     return r;
 }
 
-static void put_usage(struct base_json *j, const struct chat_usage *u)
+void gw_openai_put_usage(struct base_json *j, const struct chat_usage *u)
 {
     base_json_obj(j);
     base_json_kint(j, "prompt_tokens", u->input_tokens);
@@ -223,7 +223,7 @@ static void stream_end(struct gw_reply *r, struct base_buf *out)
         base_buf_str(out, r->prefix);
         base_buf_z(out, "],\"usage\":");
         base_json_init(&j, out);
-        put_usage(&j, &r->usage);
+        gw_openai_put_usage(&j, &r->usage);
         base_buf_z(out, "}\n\n");
     }
     base_buf_z(out, "data: [DONE]\n\n");
@@ -254,7 +254,7 @@ static void put_error(struct base_buf *out, struct base_str message, struct base
     base_json_obj_end(&j);
 }
 
-static void stream_error(const struct chat_error *e, struct base_buf *out)
+void gw_openai_stream_error(const struct chat_error *e, struct base_buf *out)
 {
     base_buf_z(out, "data: ");
     put_error(out, e->message.n ? e->message : BASE_STR("The answer broke off."),
@@ -292,7 +292,7 @@ static void stream_event(struct gw_reply *r, const struct chat_event *ev, struct
         stream_end(r, out);
         break;
     case CHAT_EV_ERROR:
-        stream_error(&ev->error, out);
+        gw_openai_stream_error(&ev->error, out);
         break;
     }
 }
@@ -418,7 +418,7 @@ static void put_whole(const struct gw_reply *r, struct base_buf *out)
     base_json_arr_end(&j);
     if (r->usage.set) {
         base_json_key(&j, "usage");
-        put_usage(&j, &r->usage);
+        gw_openai_put_usage(&j, &r->usage);
     }
     base_json_obj_end(&j);
 }
@@ -481,7 +481,8 @@ static enum base_status reply_event(struct gw_reply *r, const struct chat_event 
     return BASE_OK;
 }
 
-static void error_body(struct base_buf *out, const struct gw_api_error *e, struct base_str req_id)
+void gw_openai_error_body(struct base_buf *out, const struct gw_api_error *e,
+                          struct base_str req_id)
 {
     (void)req_id; /* OpenAI's error body has no place for it; the x-request-id header does */
     put_error(out, e->message, base_str_c(e->type), e->param, e->code);
@@ -492,4 +493,4 @@ const struct gw_dialect gw_dialect_openai_chat = {.name = "openai-chat",
                                                   .parse = gw_openai_parse,
                                                   .reply_new = reply_new,
                                                   .reply_event = reply_event,
-                                                  .error_body = error_body};
+                                                  .error_body = gw_openai_error_body};

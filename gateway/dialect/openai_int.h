@@ -1,4 +1,6 @@
-/* openai_int.h - what the parts of OpenAI's chat dialect share. Not for other folders. */
+/* openai_int.h - what the parsers and writers of OpenAI's dialects (chat completions, responses,
+ * completions) share. Not for other folders.
+ */
 #ifndef GW_DIALECT_OPENAI_INT_H
 #define GW_DIALECT_OPENAI_INT_H
 
@@ -16,7 +18,9 @@ enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
 struct gw_px {
     struct base_arena *a;
     struct gw_api_error *e;
+    const char *list;              /* what holds messages: "messages" or "input" */
     int message, part, call, tool; /* where we are; -1: not there */
+    struct base_buf *dropped;      /* names of members that are not carried; NULL: all are */
 };
 
 /* Fill p->e and return BASE_EINVAL: a 400 that names field at the place p is at (NULL: the place
@@ -37,7 +41,44 @@ enum base_status gw_px_function_extra(const struct gw_px *p, const json_t *obj, 
                                       const char *const *outer_known,
                                       const char *const *inner_known, struct base_str *out);
 
+/* Names the members of obj that known does not name, behind prefix, in p->dropped. */
+void gw_px_drop(const struct gw_px *p, const json_t *obj, const char *const *known,
+                const char *prefix);
+
+/* One number of the top level. */
+struct gw_px_number {
+    const char *key;
+    size_t offset; /* of the chat_opt_num in chat_request */
+    double min, max;
+    bool integer;
+};
+enum base_status gw_px_number(const struct gw_px *p, const json_t *root,
+                              const struct gw_px_number *rule, struct chat_request *r);
+/* Those that every dialect has, and those that compatible servers take beside them. */
+#define GW_PX_NUMBERS 7
+extern const struct gw_px_number gw_px_numbers[GW_PX_NUMBERS];
+
+enum base_status gw_px_bool(const struct gw_px *p, const json_t *v, const char *field, bool *out);
+/* *keep turns true when the seed must stay in `extra`: a double cannot hold it. */
+enum base_status gw_px_seed(const struct gw_px *p, const json_t *root, struct chat_request *r,
+                            bool *keep);
+enum base_status gw_px_stop(const struct gw_px *p, const json_t *root, struct chat_request *r);
+/* `stream` and `stream_options`; what of the latter is not include_usage is added to x. */
+enum base_status gw_px_stream(const struct gw_px *p, const json_t *root, struct chat_request *r,
+                              struct gw_json_extra *x);
+bool gw_px_is_one_of(const char *key, const char *const *known);
+
 /* openai_messages.c: root's `messages` -> r->messages. */
 enum base_status gw_px_messages(struct gw_px *p, const json_t *root, struct chat_request *r);
+
+/* ---- answers (openai.c) ---- */
+
+/* Appends {"error": {...}}, the body of an error in each of these dialects. */
+void gw_openai_error_body(struct base_buf *out, const struct gw_api_error *e,
+                          struct base_str req_id);
+/* Appends the same as an event of a stream. */
+void gw_openai_stream_error(const struct chat_error *e, struct base_buf *out);
+/* The value of `usage` in chat completions and completions. */
+void gw_openai_put_usage(struct base_json *j, const struct chat_usage *u);
 
 #endif

@@ -32,11 +32,11 @@ static struct base_str param_of(const struct gw_px *p, const char *field)
     if (p->tool >= 0)
         n = snprintf(where, sizeof where, "tools[%d]", p->tool);
     else if (p->call >= 0)
-        n = snprintf(where, sizeof where, "messages[%d].tool_calls[%d]", p->message, p->call);
+        n = snprintf(where, sizeof where, "%s[%d].tool_calls[%d]", p->list, p->message, p->call);
     else if (p->part >= 0)
-        n = snprintf(where, sizeof where, "messages[%d].content[%d]", p->message, p->part);
+        n = snprintf(where, sizeof where, "%s[%d].content[%d]", p->list, p->message, p->part);
     else if (p->message >= 0)
-        n = snprintf(where, sizeof where, "messages[%d]", p->message);
+        n = snprintf(where, sizeof where, "%s[%d]", p->list, p->message);
     if (!field)
         return base_arena_dup(p->a, base_str_n(where, (size_t)n));
     return base_arena_printf(p->a, "%s%s%s", where, n > 0 ? "." : "", field);
@@ -82,7 +82,7 @@ enum base_status gw_px_str(const struct gw_px *p, const json_t *v, const char *f
     return out->p ? BASE_OK : gw_px_no_room(p);
 }
 
-static bool is_one_of(const char *key, const char *const *known)
+bool gw_px_is_one_of(const char *key, const char *const *known)
 {
     for (; *known; known++)
         if (strcmp(key, *known) == 0)
@@ -102,10 +102,24 @@ enum base_status gw_px_extra(const struct gw_px *p, const json_t *obj, const cha
     gw_json_extra_init(&x);
     json_object_foreach(o, key, v)
     {
-        if (!is_one_of(key, known))
+        if (!gw_px_is_one_of(key, known))
             gw_json_extra_add(&x, key, v);
     }
     return gw_json_extra_end(&x, p->a, out) == BASE_OK ? BASE_OK : gw_px_no_room(p);
+}
+
+void gw_px_drop(const struct gw_px *p, const json_t *obj, const char *const *known,
+                const char *prefix)
+{
+    const char *key;
+    json_t *v;
+    json_t *o = (json_t *)(uintptr_t)obj;
+
+    json_object_foreach(o, key, v)
+    {
+        if (!json_is_null(v) && !gw_px_is_one_of(key, known))
+            gw_dropped_add(p->dropped, prefix, key);
+    }
 }
 
 /* As gw_px_extra for an object with an inner `function` object: see Mapping above. */
@@ -222,28 +236,23 @@ static enum base_status take_tool_choice(const struct gw_px *p, const json_t *ro
 
 /* ---- the rest of the top level ---- */
 
-struct number_rule {
-    const char *key;
-    size_t offset; /* of the chat_opt_num in chat_request */
-    double min, max;
-    bool integer;
-};
-
-static const struct number_rule number_rules[] = {
+const struct gw_px_number gw_px_numbers[GW_PX_NUMBERS] = {
     {"temperature", offsetof(struct chat_request, temperature), 0, 2, false},
     {"top_p", offsetof(struct chat_request, top_p), 0, 1, false},
     {"presence_penalty", offsetof(struct chat_request, presence_penalty), -2, 2, false},
     {"frequency_penalty", offsetof(struct chat_request, frequency_penalty), -2, 2, false},
-    {"max_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true},
-    {"max_completion_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true},
     /* not OpenAI's own, but what compatible servers take */
     {"top_k", offsetof(struct chat_request, top_k), -1, 2147483647, true},
     {"min_p", offsetof(struct chat_request, min_p), 0, 1, false},
     {"repeat_penalty", offsetof(struct chat_request, repeat_penalty), 0, 100, false},
 };
 
-static enum base_status take_number(const struct gw_px *p, const json_t *root,
-                                    const struct number_rule *rule, struct chat_request *r)
+static const struct gw_px_number own_numbers[] = {
+    {"max_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true},
+    {"max_completion_tokens", offsetof(struct chat_request, max_tokens), 1, 2147483647, true}};
+
+enum base_status gw_px_number(const struct gw_px *p, const json_t *root,
+                              const struct gw_px_number *rule, struct chat_request *r)
 {
     struct chat_opt_num *out = (struct chat_opt_num *)((char *)r + rule->offset);
     const json_t *v = json_object_get(root, rule->key);
@@ -270,8 +279,7 @@ static enum base_status take_number(const struct gw_px *p, const json_t *root,
     return BASE_OK;
 }
 
-static enum base_status take_bool(const struct gw_px *p, const json_t *v, const char *field,
-                                  bool *out)
+enum base_status gw_px_bool(const struct gw_px *p, const json_t *v, const char *field, bool *out)
 {
     if (!v || json_is_null(v))
         return BASE_OK;
@@ -282,8 +290,8 @@ static enum base_status take_bool(const struct gw_px *p, const json_t *v, const 
 }
 
 /* A double holds integers up to 2^53; a larger seed goes on unread. */
-static enum base_status take_seed(const struct gw_px *p, const json_t *root, struct chat_request *r,
-                                  bool *keep)
+enum base_status gw_px_seed(const struct gw_px *p, const json_t *root, struct chat_request *r,
+                            bool *keep)
 {
     const json_t *v = json_object_get(root, "seed");
     const json_int_t exact = (json_int_t)1 << 53;
@@ -299,7 +307,7 @@ static enum base_status take_seed(const struct gw_px *p, const json_t *root, str
     return BASE_OK;
 }
 
-static enum base_status take_stop(const struct gw_px *p, const json_t *root, struct chat_request *r)
+enum base_status gw_px_stop(const struct gw_px *p, const json_t *root, struct chat_request *r)
 {
     const json_t *v = json_object_get(root, "stop");
     enum base_status st = BASE_OK;
@@ -322,12 +330,12 @@ static enum base_status take_stop(const struct gw_px *p, const json_t *root, str
     return st;
 }
 
-static enum base_status take_stream(const struct gw_px *p, const json_t *root,
-                                    struct chat_request *r, struct gw_json_extra *x)
+enum base_status gw_px_stream(const struct gw_px *p, const json_t *root, struct chat_request *r,
+                              struct gw_json_extra *x)
 {
     static const char *const known[] = {"include_usage", NULL};
     const json_t *o = json_object_get(root, "stream_options");
-    enum base_status st = take_bool(p, json_object_get(root, "stream"), "stream", &r->stream);
+    enum base_status st = gw_px_bool(p, json_object_get(root, "stream"), "stream", &r->stream);
 
     if (st != BASE_OK || !o || json_is_null(o))
         return st;
@@ -336,8 +344,8 @@ static enum base_status take_stream(const struct gw_px *p, const json_t *root,
     if (!r->stream)
         return gw_px_bad(p, "invalid_value", "stream_options",
                          "is only allowed when 'stream' is true");
-    st = take_bool(p, json_object_get(o, "include_usage"), "stream_options.include_usage",
-                   &r->include_usage);
+    st = gw_px_bool(p, json_object_get(o, "include_usage"), "stream_options.include_usage",
+                    &r->include_usage);
     json_t *rest = st == BASE_OK ? json_copy((json_t *)(uintptr_t)o) : NULL;
     if (rest) {
         json_object_del(rest, known[0]);
@@ -410,23 +418,25 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
         st = take_tools(p, root, r);
     if (st == BASE_OK)
         st = take_tool_choice(p, root, r, &keep_choice);
-    for (size_t i = 0; i < sizeof number_rules / sizeof number_rules[0] && st == BASE_OK; i++)
-        st = take_number(p, root, &number_rules[i], r);
+    for (size_t i = 0; i < GW_PX_NUMBERS && st == BASE_OK; i++)
+        st = gw_px_number(p, root, &gw_px_numbers[i], r);
+    for (size_t i = 0; i < sizeof own_numbers / sizeof *own_numbers && st == BASE_OK; i++)
+        st = gw_px_number(p, root, &own_numbers[i], r);
     if (st == BASE_OK)
-        st = take_seed(p, root, r, &keep_seed);
+        st = gw_px_seed(p, root, r, &keep_seed);
     if (st == BASE_OK)
-        st = take_stop(p, root, r);
+        st = gw_px_stop(p, root, r);
     if (st == BASE_OK)
         st = gw_px_str(p, json_object_get(root, "user"), "user", &r->user);
     if (st == BASE_OK)
-        st = take_stream(p, root, r, &x);
+        st = gw_px_stream(p, root, r, &x);
     if (st == BASE_OK) {
         json_t *o = (json_t *)(uintptr_t)root;
         json_object_foreach(o, key, v)
         {
             bool keep = (keep_choice && strcmp(key, "tool_choice") == 0) ||
                         (keep_seed && strcmp(key, "seed") == 0);
-            if (keep || !is_one_of(key, known))
+            if (keep || !gw_px_is_one_of(key, known))
                 gw_json_extra_add(&x, key, v);
         }
     }
@@ -439,7 +449,13 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
 enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
                                  struct chat_request *out, struct gw_api_error *api_err)
 {
-    struct gw_px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
+    struct gw_px p = {.a = a,
+                      .e = api_err,
+                      .list = "messages",
+                      .message = -1,
+                      .part = -1,
+                      .call = -1,
+                      .tool = -1};
     struct base_err err;
 
     *out = (struct chat_request){.arena = a, .dialect = CHAT_DIALECT_OPENAI_CHAT};
