@@ -123,6 +123,26 @@ static void redacted_header(const struct gw_request *q, struct base_buf *out)
         base_buf_z(out, "\r\n");
 }
 
+/* What the dialect could not carry, what the route could not, and that a prompt went to a model
+ * that only chats. */
+static void dropped_header(const struct gw_request *q, struct base_buf *out)
+{
+    bool raw = q->chat.dialect == CHAT_DIALECT_OPENAI_COMPLETIONS && q->decided &&
+               q->decision.routed && !q->decision.target->local;
+    const struct base_str lists[] = {q->chat.dropped, q->dropped,
+                                     raw ? BASE_STR("raw_prompt") : BASE_STR_NULL};
+    const char *before = "x-weir-dropped: ";
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (lists[i].n == 0)
+            continue;
+        base_buf_printf(out, "%s%.*s", before, BASE_FMT(lists[i]));
+        before = ",";
+    }
+    if (*before == ',')
+        base_buf_z(out, "\r\n");
+}
+
 void gw_request_headers(const struct gw_request *q, struct base_buf *out)
 {
     const struct conf *c = q->http->gen->conf;
@@ -144,9 +164,7 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     redacted_header(q, out);
     gw_limits_header(q, out);
     gw_oblige_headers(q, out);
-    if (q->dropped.n || q->chat.dropped.n)
-        base_buf_printf(out, "x-weir-dropped: %.*s%s%.*s\r\n", BASE_FMT(q->chat.dropped),
-                        q->dropped.n && q->chat.dropped.n ? "," : "", BASE_FMT(q->dropped));
+    dropped_header(q, out);
     base_buf_str(out, base_buf_view(&q->passed_on));
 }
 

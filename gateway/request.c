@@ -426,7 +426,8 @@ static const struct {
     const char *path;
     const struct gw_dialect *dialect;
 } served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat},
-              {"/v1/responses", &gw_dialect_openai_responses}};
+              {"/v1/responses", &gw_dialect_openai_responses},
+              {"/v1/completions", &gw_dialect_openai_completions}};
 
 static bool is_served(struct base_str path)
 {
@@ -463,8 +464,8 @@ static struct gw_request *request_new(struct gw_server_request *r)
 
 static void not_found(struct gw_request *q, struct base_str path)
 {
-    static const char *const known[] = {"/v1/completions", "/v1/responses", "/v1/embeddings",
-                                        "/v1/messages", "/v1/messages/count_tokens"};
+    static const char *const known[] = {"/v1/embeddings", "/v1/messages",
+                                        "/v1/messages/count_tokens"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (base_str_is(path, known[i])) {
             gw_request_fail(q, 404, "invalid_request_error", "not_built", NULL,
@@ -472,9 +473,15 @@ static void not_found(struct gw_request *q, struct base_str path)
                             known[i]);
             return;
         }
+    if (base_str_starts(path, BASE_STR("/v1/responses/"))) {
+        gw_request_fail(q, 404, "invalid_request_error", "not_stored", NULL,
+                        "This gateway keeps no responses: there is none to get, cancel, delete or "
+                        "count. POST /v1/responses with the whole conversation in `input`.");
+        return;
+    }
     gw_request_fail(q, 404, "invalid_request_error", "unknown_path", NULL,
                     "There is nothing at this path. Weir serves POST /v1/chat/completions, "
-                    "GET /v1/models, /healthz and /readyz.");
+                    "/v1/responses and /v1/completions, GET /v1/models, /healthz and /readyz.");
 }
 
 bool gw_request_head(struct gw_server_request *r)

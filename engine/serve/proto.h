@@ -45,7 +45,9 @@
  * "template":{...} (variables for the model's template),"max_tokens","temperature","top_k","top_p",
  * "min_p","presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],
  * "tenant":STRING,"watermark":BOOL}. Absent numbers take the model's recommended or our default
- * values. Stop strings end an answer where they stand in its text; thoughts and arguments are not
+ * values. Instead of messages "prompt":STRING, which is tokenized as it is, without the model's
+ * template, and answered with text alone; "parse_special":BOOL: tokens spelled in it are tokens.
+ * Stop strings end an answer where they stand in its text; thoughts and arguments are not
  * searched.
  */
 #ifndef ENG_PROTO_H

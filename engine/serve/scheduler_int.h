@@ -40,6 +40,7 @@ struct eng_request {
     struct eng_text rest; /* thoughts or arguments: whole characters only */
     enum eng_parse_kind showing;
     bool in_thought; /* the prompt has opened one */
+    bool raw;        /* a prompt as it is: everything in the answer is text */
     bool no_tools;   /* it has tools, and the template ignores them */
     uint32_t max_tokens, made, thought, cached;
     uint32_t taken;   /* of ids that the cache holds */

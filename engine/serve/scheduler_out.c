@@ -73,7 +73,8 @@ enum base_status sched_out_begin(struct eng_sched *s, struct eng_request *r, jso
                                  struct base_err *err)
 {
     json_t *calls = json_object_get(submit, "calls"), *tools = json_object_get(submit, "tools");
-    struct eng_parse_opts o = {.dialect = eng_template_dialect(s->tpl),
+    const struct eng_dialect text = {ENG_THINK_NONE, ENG_CALLS_NONE};
+    struct eng_parse_opts o = {.dialect = r->raw ? text : eng_template_dialect(s->tpl),
                                .tok = s->tok,
                                .tools = calls ? calls : tools,
                                .one_call =

@@ -106,6 +106,41 @@ static json_t *template_vars(json_t *submit)
     return v;
 }
 
+/* A prompt as it is: BOS where the file asks for it, and nothing else of ours. */
+static enum base_status raw_tokens(struct eng_sched *s, json_t *submit, json_t *prompt,
+                                   struct eng_ids *ids, bool *too_long, struct base_err *err)
+{
+    unsigned flags = json_is_true(json_object_get(submit, "parse_special")) ? ENG_TOK_PARSE : 0;
+    enum base_status st = BASE_OK;
+    int32_t bos = eng_tok_bos(s->tok);
+    if (eng_tok_adds_bos(s->tok) && bos >= 0)
+        st = eng_ids_add(ids, bos, err);
+    if (st == BASE_OK)
+        st = eng_tok_encode(s->tok,
+                            base_str_n(json_string_value(prompt), json_string_length(prompt)),
+                            flags, ids, err);
+    *too_long = st == BASE_LIMIT;
+    if (st == BASE_OK && flags && ids->n > 1 && ids->v[0] == bos && ids->v[1] == bos)
+        memmove(ids->v, ids->v + 1, --ids->n * sizeof(*ids->v)); /* the caller has written it */
+    return st;
+}
+
+/* The prompt's tokens, of messages or of a raw prompt. */
+static enum base_status prompt_tokens(struct eng_sched *s, struct eng_request *r, json_t *submit,
+                                      bool *too_long, struct base_err *err)
+{
+    json_t *prompt = json_object_get(submit, "prompt");
+    r->ids.max = s->n_ctx - 1;
+    r->raw = json_is_string(prompt);
+    if (r->raw)
+        return raw_tokens(s, submit, prompt, &r->ids, too_long, err);
+    json_t *vars = template_vars(submit);
+    enum base_status st = eng_template_tokens(s->tpl, s->tok, vars, base_wall_us() / 1000000,
+                                              &r->ids, &r->in_thought, too_long, err);
+    json_decref(vars);
+    return st;
+}
+
 /* Fills r; on failure tells *status and *type, and the message in err. */
 bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, int *status,
                    const char **type, struct base_err *err)
@@ -122,11 +157,7 @@ bool sched_prepare(struct eng_sched *s, struct eng_request *r, json_t *submit, i
     }
     if (!stops_of(submit, &r->text, err))
         return false;
-    json_t *vars = template_vars(submit);
-    r->ids.max = s->n_ctx - 1;
-    enum base_status st = eng_template_tokens(s->tpl, s->tok, vars, base_wall_us() / 1000000,
-                                              &r->ids, &r->in_thought, &too_long, err);
-    json_decref(vars);
+    enum base_status st = prompt_tokens(s, r, submit, &too_long, err);
     if (too_long) {
         *type = "context_length_exceeded";
         (void)base_err_set(err, st,

@@ -54,6 +54,7 @@ struct gw_dialect {
 
 extern const struct gw_dialect gw_dialect_openai_chat;
 extern const struct gw_dialect gw_dialect_openai_responses;
+extern const struct gw_dialect gw_dialect_openai_completions;
 /* Error bodies only (parse and reply_* are NULL): for /v1/messages paths, which are not built yet.
  */
 extern const struct gw_dialect gw_dialect_anthropic_errors;

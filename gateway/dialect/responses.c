@@ -367,6 +367,10 @@ static enum base_status reply_event(struct gw_reply *r, const struct chat_event 
     case CHAT_EV_TOOL_ARGS:
         st = add_args(r, ev, out, err);
         break;
+    case CHAT_EV_SIGNATURE: /* Anthropic's own: this dialect has no place for them */
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
+        break;
     case CHAT_EV_USAGE:
         r->usage = ev->usage;
         r->usage.set = true;

@@ -6,6 +6,9 @@
  * long as the model was trained to see them (between a call and its result) and drop the rest.
  * Opaque parts are the caller's to refuse.
  *
+ * A client of OpenAI's older completions gives a prompt: it goes as "prompt", one text, and the
+ * engine leaves the model's template out.
+ *
  * Members that OpenAI has no place for in the canonical form: reasoning_effort, enable_thinking and
  * chat_template_kwargs become variables of the model's template, parallel_tool_calls: false ends an
  * answer with its first call. A tool choice is not forced on a local model, only followed in what
@@ -156,6 +159,7 @@ static void put_extra(struct base_json *j, const struct chat_request *r, struct 
     json_t *args = json_object_get(o, "chat_template_kwargs"), *v;
     json_t *think = json_object_get(o, "enable_thinking");
     const char *key;
+    bool raw = r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS; /* no template to tell */
     bool own_effort = json_object_get(args, "reasoning_effort") != NULL;
     bool own_switch = json_object_get(args, "enable_thinking") != NULL;
     base_json_key(j, "template");
@@ -176,15 +180,37 @@ static void put_extra(struct base_json *j, const struct chat_request *r, struct 
         base_json_kbool(j, "parallel_tool_calls", false);
     json_object_foreach(o, key, v)
     {
-        bool carried = strcmp(key, "chat_template_kwargs") == 0  ? json_is_object(v)
-                       : strcmp(key, "enable_thinking") == 0     ? json_is_boolean(v)
-                       : strcmp(key, "reasoning_effort") == 0    ? json_is_string(v)
-                       : strcmp(key, "parallel_tool_calls") == 0 ? json_is_boolean(v)
-                                                                 : false;
+        bool carried = raw ? strcmp(key, "parse_special") == 0
+                       : strcmp(key, "chat_template_kwargs") == 0 ? json_is_object(v)
+                       : strcmp(key, "enable_thinking") == 0      ? json_is_boolean(v)
+                       : strcmp(key, "reasoning_effort") == 0     ? json_is_string(v)
+                       : strcmp(key, "parallel_tool_calls") == 0  ? json_is_boolean(v)
+                                                                  : false;
         if (!carried && !json_is_null(v))
             gw_dropped_add(dropped, "", key);
     }
     json_decref(o);
+}
+
+/* The conversation, or the prompt as it is. */
+static void put_asked(struct base_json *j, const struct chat_request *r, struct base_buf *tmp)
+{
+    if (r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS && r->n_messages == 1 &&
+        r->messages[0].n_parts == 1) {
+        json_t *o = gw_json_mentions(r->extra, "\"parse_special\"")
+                        ? gw_json_load(r->extra, true, NULL)
+                        : NULL;
+        base_json_kstr(j, "prompt", r->messages[0].parts[0].text);
+        if (json_is_true(json_object_get(o, "parse_special")))
+            base_json_kbool(j, "parse_special", true);
+        json_decref(o);
+        return;
+    }
+    base_json_key(j, "messages");
+    base_json_arr(j);
+    for (size_t i = 0; i < r->n_messages; i++)
+        put_message(j, &r->messages[i], tmp);
+    base_json_arr_end(j);
 }
 
 static void name_dropped(const struct chat_request *r, struct base_buf *dropped)
@@ -217,11 +243,7 @@ bool gw_engine_submit(struct base_buf *out, struct base_buf *dropped,
     base_json_init(&j, out);
     base_json_obj(&j);
     base_json_kz(&j, "model", spec->target->local->name);
-    base_json_key(&j, "messages");
-    base_json_arr(&j);
-    for (size_t i = 0; i < r->n_messages; i++)
-        put_message(&j, &r->messages[i], &tmp);
-    base_json_arr_end(&j);
+    put_asked(&j, r, &tmp);
     if (r->n_tools && r->tool_choice != CHAT_TOOLS_NONE)
         put_tools(&j, "tools", r);
     if (spec->asked && spec->asked->tool_choice != CHAT_TOOLS_NONE)

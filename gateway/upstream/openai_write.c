@@ -24,7 +24,8 @@ struct wx {
     struct base_json j;
     struct base_buf *dropped;
     struct base_err *err;
-    bool same; /* the client speaks a dialect of this family: extras go along */
+    bool same;     /* the client speaks a dialect of this family: extras go along */
+    bool thoughts; /* reasoning_content of earlier turns goes along */
 };
 
 static enum base_status merge(struct wx *x, struct base_str extra, const char *const *skip,
@@ -195,10 +196,11 @@ static enum base_status put_assistant_rest(struct wx *x, const struct chat_messa
 
     for (size_t i = 0; i < m->n_parts; i++) {
         calls += is_call(&m->parts[i]);
-        if (m->parts[i].kind == CHAT_PART_REASONING && !x->same)
-            gw_dropped_add(x->dropped, "messages.", "thinking");
+        if (m->parts[i].kind == CHAT_PART_REASONING && !x->thoughts)
+            gw_dropped_add(x->dropped, x->same ? "input." : "messages.",
+                           x->same ? "reasoning" : "thinking");
     }
-    if (x->same)
+    if (x->thoughts)
         put_joined(x, m, CHAT_PART_REASONING, "reasoning_content");
     put_joined(x, m, CHAT_PART_REFUSAL, "refusal");
     if (calls == 0)
@@ -384,10 +386,23 @@ static enum base_status put_stream(struct wx *x)
     return st;
 }
 
+/* Metadata are labels of stored answers. Nothing is stored for a client of the Responses API, and
+ * OpenAI refuses them then; those of chat completions are their sender's own business. */
+static void name_unstored(struct wx *x)
+{
+    json_t *o = load_if(x->r->extra, "\"metadata\"");
+    if (json_object_size(json_object_get(o, "metadata")) > 0)
+        gw_dropped_add(x->dropped, "", "metadata");
+    json_decref(o);
+}
+
 static enum base_status put_top(struct wx *x, const struct conf_target *t)
 {
-    static const char *const written[] = {"stream_options", NULL};
+    static const char *const chat_written[] = {"stream_options", NULL};
+    static const char *const completions[] = {"stream_options", "parse_special", NULL};
+    static const char *const unstored[] = {"stream_options", "metadata", NULL};
     struct chat_request *r = x->r;
+    bool responses = r->dialect == CHAT_DIALECT_OPENAI_RESPONSES;
     enum base_status st = BASE_OK;
 
     base_json_obj(&x->j);
@@ -414,7 +429,13 @@ static enum base_status put_top(struct wx *x, const struct conf_target *t)
     if (st == BASE_OK)
         st = put_stream(x);
     if (st == BASE_OK)
-        st = merge(x, r->extra, written, "");
+        st = merge(x, r->extra,
+                   responses                                       ? unstored
+                   : r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS ? completions
+                                                                   : chat_written,
+                   "");
+    if (responses)
+        name_unstored(x);
     base_json_obj_end(&x->j);
     return st;
 }
@@ -440,6 +461,12 @@ enum base_status gw_openai_write(const struct conf_target *t, struct chat_reques
     struct wx x = {
         .r = r, .dropped = dropped, .err = err, .same = chat_dialect_is_openai(r->dialect)};
 
+    /* A client of the Responses API hands back every item it got, thoughts included; OpenAI's own
+     * models never gave any in this form and refuse the member. */
+    x.thoughts =
+        x.same &&
+        !(r->dialect == CHAT_DIALECT_OPENAI_RESPONSES &&
+          (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_AZURE_OPENAI));
     *head = (struct gw_wire_request){.path = "/chat/completions"};
     base_json_init(&x.j, body);
     enum base_status st = put_top(&x, t);
