@@ -137,7 +137,7 @@ enum chat_event_kind {
                           block of the upstream's it is of, where it has blocks, else 0 */
     CHAT_EV_REASONING, /* text; index as for TEXT */
     CHAT_EV_REFUSAL,   /* text */
-    CHAT_EV_TOOL_CALL, /* index, id, name: a new call opens */
+    CHAT_EV_TOOL_CALL, /* index, id, name: a new call opens; signature */
     CHAT_EV_TOOL_ARGS, /* index, text: a fragment of its arguments (JSON text) */
     CHAT_EV_SIGNATURE, /* text: what the maker of the thought that has just ended signed it with */
     CHAT_EV_BLOCK,     /* text: a whole content block of the upstream's own dialect, JSON, that has
@@ -176,6 +176,7 @@ struct chat_error {
     struct base_str
         message;          /* fit to be shown to the client: never a key, never a URL's userinfo */
     struct base_str body; /* the peer's error body, verbatim, where there is one */
+    uint64_t retry_after_ms; /* when the body says so; 0: it does not */
 };
 
 struct chat_event {
@@ -184,6 +185,8 @@ struct chat_event {
     struct base_str text;
     struct base_str id;
     struct base_str name;
+    struct base_str
+        signature; /* opaque: its maker wants it back with what it stands on; or empty */
     enum chat_finish finish;
     struct chat_usage usage;
     struct chat_error error;

@@ -178,9 +178,10 @@ struct conf_backend {
     bool tls;        /* https; http only to loopback */
     const char *host;
     int port;
-    const char *path; /* "" or "/v1" */
-    const char *key;  /* secret: never printed; NULL if none */
-    const char *ca;   /* file, or NULL for the system's */
+    const char *path;        /* "" or "/v1" */
+    const char *key;         /* secret: never printed; NULL if none */
+    const char *api_version; /* azure-openai: what stands behind ?api-version=, or NULL */
+    const char *ca;          /* file, or NULL for the system's */
     struct conf_remote_model *models;
     size_t n_models;
     struct conf_residency residency;

@@ -37,9 +37,8 @@ static void load_api(struct conf_loader *l, const struct conf_node *n, void *dst
     if (!conf_is_text(l, n))
         return;
     conf_value(l, n, &field, api);
-    if (*api > CONF_API_ANTHROPIC)
-        conf_wrong(l, n, "api %s is not built yet; openai, openai-compatible and anthropic are",
-                   apis[*api]);
+    if (*api == CONF_API_BEDROCK || *api == CONF_API_COHERE)
+        conf_wrong(l, n, "api %s is not built yet", apis[*api]);
 }
 
 static void load_key(struct conf_loader *l, const struct conf_node *n, void *dst)
@@ -123,6 +122,7 @@ static void load_backend(struct conf_loader *l, const struct conf_node *n, struc
         {.name = "url", .kind = CONF_SUB, .required = true, .fn = conf_load_url},
         {.name = "key", .kind = CONF_SUB, .offset = AT(conf_backend, key), .fn = load_key},
         {.name = "ca", .kind = CONF_FILE, .offset = AT(conf_backend, ca)},
+        {.name = "api_version", .kind = CONF_STR, .offset = AT(conf_backend, api_version)},
         {.name = "models", .kind = CONF_SUB, .required = true, .fn = load_models},
         {.name = "residency",
          .kind = CONF_SUB,
@@ -133,7 +133,8 @@ static void load_backend(struct conf_loader *l, const struct conf_node *n, struc
     b->pos = conf_pos(l, n);
     b->path = "";
     conf_residency_init(&b->residency);
-    conf_map(l, n, "this back end", CONF_FIELDS(fields), b);
+    if (conf_map(l, n, "this back end", CONF_FIELDS(fields), b))
+        conf_check_api(l, n, b);
     for (const struct conf_node *c = n->child; n->kind == CONF_NODE_MAP && c; c = c->next) {
         if (base_str_is(c->key, "name") && b->name && strcmp(b->name, "local") == 0) {
             conf_wrong(l, c, "the name local is taken by the engine");

@@ -19,6 +19,8 @@ void conf_load_master(struct conf_loader *l, const struct conf_node *n, void *ds
 void conf_load_content(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* url.c: fills tls, host, port, path and url of b from the text of n. */
 void conf_load_url(struct conf_loader *l, const struct conf_node *n, void *dst);
+/* load_api.c: what a back end's API asks of its other members; n is the mapping b was read from. */
+void conf_check_api(struct conf_loader *l, const struct conf_node *n, const struct conf_backend *b);
 /* load_sinks.c: audit.sinks and audit.disk. */
 void conf_load_sinks(struct conf_loader *l, const struct conf_node *n, void *dst);
 void conf_load_disk(struct conf_loader *l, const struct conf_node *n, void *dst);

@@ -110,6 +110,8 @@ static const char *path_problem(struct base_str path)
 {
     for (size_t i = 0; i < path.n; i++) {
         char ch = path.p[i];
+        if (ch == '?' && base_str_find(path, BASE_STR("?api-version="), i) == i)
+            return "write api_version: VERSION instead of ?api-version=VERSION";
         if (ch == '?' || ch == '#')
             return "a query or a fragment does not belong here";
         bool good = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||

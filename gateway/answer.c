@@ -269,6 +269,11 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *failur
                    NULL, 1);
     if (!q->committed && fall_back(q, e))
         return;
+    if (e->retry_after_ms &&
+        base_str_find(base_buf_view(&q->passed_on), BASE_STR("retry-after: "), 0) == SIZE_MAX)
+        base_buf_printf(
+            &q->passed_on, "retry-after: %llu\r\n",
+            (unsigned long long)(e->retry_after_ms / 1000 + (e->retry_after_ms % 1000 > 0)));
     int status = client_status(e);
     bool ours = status != e->status;
     gw_request_fail(q, status, NULL, NULL, NULL, "%s: %.*s%s", t->text,
@@ -285,7 +290,8 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *failur
             q->arena, base_str_c(e->status ? "upstream_error" : "upstream_unreachable"));
     /* Same dialect on both sides: the upstream's own words. */
     if (!ours && !q->committed && e->body.n && e->body.p[0] == '{' && t->backend &&
-        (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE) &&
+        (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE ||
+         t->backend->api == CONF_API_AZURE_OPENAI) &&
         chat_dialect_is_openai(q->chat.dialect))
         q->error_raw = base_arena_dup(q->arena, e->body);
     if (q->committed)

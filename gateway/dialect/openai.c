@@ -24,7 +24,7 @@
 #define CALLS_MAX        512
 
 struct call {
-    struct base_str id, name;
+    struct base_str id, name, signature;
     struct base_buf args;
 };
 
@@ -178,6 +178,21 @@ static void chunk_text(struct gw_reply *r, const char *key, struct base_str text
     chunk_end(r, &j, false);
 }
 
+/* Where Google's own imitation of this dialect puts it, and where the clients that know of it look:
+ * they send it back with the call. */
+static void put_signature(struct base_json *j, struct base_str signature)
+{
+    if (signature.n == 0)
+        return;
+    base_json_key(j, "extra_content");
+    base_json_obj(j);
+    base_json_key(j, "google");
+    base_json_obj(j);
+    base_json_kstr(j, "thought_signature", signature);
+    base_json_obj_end(j);
+    base_json_obj_end(j);
+}
+
 static void chunk_call(struct gw_reply *r, const struct chat_event *ev, struct base_buf *out)
 {
     bool opens = ev->kind == CHAT_EV_TOOL_CALL;
@@ -201,6 +216,8 @@ static void chunk_call(struct gw_reply *r, const struct chat_event *ev, struct b
         base_json_kstr(&j, "name", ev->name);
     base_json_kstr(&j, "arguments", opens ? BASE_STR("") : ev->text);
     base_json_obj_end(&j);
+    if (opens)
+        put_signature(&j, ev->signature);
     base_json_obj_end(&j);
     base_json_arr_end(&j);
     chunk_end(r, &j, false);
@@ -317,6 +334,7 @@ static enum base_status collect_call(struct gw_reply *r, const struct chat_event
     struct call *c = &r->calls[r->n_calls++];
     c->id = base_arena_dup(r->a, ev->id);
     c->name = base_arena_dup(r->a, ev->name);
+    c->signature = base_arena_dup(r->a, ev->signature);
     base_buf_init(&c->args, ANSWER_BYTES_MAX);
     return BASE_OK;
 }
@@ -369,6 +387,7 @@ static void put_calls(struct base_json *j, const struct gw_reply *r)
         base_json_kstr(j, "name", r->calls[i].name);
         base_json_kstr(j, "arguments", base_buf_view(&r->calls[i].args));
         base_json_obj_end(j);
+        put_signature(j, r->calls[i].signature);
         base_json_obj_end(j);
     }
     base_json_arr_end(j);

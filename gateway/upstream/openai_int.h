@@ -10,4 +10,13 @@ enum base_status gw_openai_write(const struct conf_target *t, struct chat_reques
                                  struct base_buf *dropped, struct base_arena *a,
                                  struct base_err *err) BASE_MUST_CHECK;
 
+/* The body alone, for those who share it: azure.c. */
+enum base_status gw_openai_write_body(const struct conf_target *t, struct chat_request *r,
+                                      struct base_buf *body, struct base_buf *dropped,
+                                      struct base_err *err) BASE_MUST_CHECK;
+/* openai_read.c, for the same and for mistral_read.c. */
+struct gw_wire_reader *gw_openai_reader_new(bool stream, chat_event_fn fn, void *ctx);
+void gw_openai_error_parse(int status, struct base_str body, struct base_arena *a,
+                           struct chat_error *out);
+
 #endif

@@ -1,14 +1,19 @@
-/* openai_read.c - OpenAI's chat completions, streamed or whole -> chat_events.
+/* openai_read.c - OpenAI's chat completions, streamed or whole -> chat_events. Azure's are the
+ * same, Mistral's and other servers' nearly.
  *
  * Owns       nothing beyond the reader (wire.c).
  * Runs on    the attempt's loop.
  * Invariants - a stream is complete when `data: [DONE]` came; a finish_reason alone is not enough;
  *            - only choice 0 is read (one choice is asked for);
  *            - an `error` object, in a chunk or instead of an answer, ends it as CHAT_EV_ERROR;
- *            - usage chunks replace one another; they may come before or after the finish.
+ *            - usage chunks replace one another; they may come before or after the finish;
+ *            - a chunk without choices that comes first and has no id (Azure's verdict on the
+ *              prompt) is not the start of the answer;
+ *            - finish_reason "error" is an error, not an end.
  * Tolerated  what compatible servers do: `reasoning` for `reasoning_content`, content as an array
  *            of text parts, tool calls without index or id or with all indices 0, arguments as an
- *            object, unknown members.
+ *            object, unknown members; Mistral's content as chunks, thoughts among them, an id
+ *            that is the word null, and {"object": "error"} in place of {"error": ...}.
  * Fails by   BASE_EPROTO naming the member that is wrong.
  */
 #include "gateway/upstream/openai_int.h"
@@ -34,6 +39,16 @@ static bool absent(const json_t *v)
     return !v || json_is_null(v);
 }
 
+/* {"type": "thinking", "thinking": [{"type": "text", "text": ...}]}, or a text. */
+static enum base_status read_thinking(struct gw_wire_reader *w, const json_t *v)
+{
+    enum base_status st = gw_wire_text(w, CHAT_EV_REASONING, gw_json_str(v));
+
+    for (size_t i = 0; i < json_array_size(v) && st == BASE_OK; i++)
+        st = gw_wire_text(w, CHAT_EV_REASONING, gw_json_get_str(json_array_get(v, i), "text"));
+    return st;
+}
+
 /* A member that is text, null, absent, or an array of text parts. */
 static enum base_status read_text(struct gw_wire_reader *w, const json_t *v,
                                   enum chat_event_kind kind, const char *name, struct base_err *err)
@@ -50,6 +65,8 @@ static enum base_status read_text(struct gw_wire_reader *w, const json_t *v,
         const json_t *part = json_array_get(v, i);
         if (base_str_is(gw_json_get_str(part, "type"), "text"))
             st = gw_wire_text(w, kind, gw_json_get_str(part, "text"));
+        else if (base_str_is(gw_json_get_str(part, "type"), "thinking"))
+            st = read_thinking(w, json_object_get(part, "thinking"));
     }
     return st;
 }
@@ -86,6 +103,8 @@ static enum base_status read_call(struct gw_wire_reader *w, const json_t *call, 
     int64_t at = slot_of(call, place);
     enum base_status st = BASE_OK;
 
+    if (base_str_is(id, "null"))
+        id = BASE_STR_NULL; /* what Mistral's servers say for none */
     if (!json_is_object(call) || at < 0 || at >= GW_WIRE_CALLS_MAX)
         return base_err_set(err, BASE_EPROTO, "the upstream's tool call has a bad index");
     /* Servers that number every call 0 give each a new id. */
@@ -122,6 +141,7 @@ static enum base_status read_message(struct gw_wire_reader *w, const json_t *m,
 
 static const struct gw_wire_word finish_words[] = {{"stop", CHAT_FINISH_STOP},
                                                    {"length", CHAT_FINISH_LENGTH},
+                                                   {"model_length", CHAT_FINISH_LENGTH},
                                                    {"tool_calls", CHAT_FINISH_TOOL_CALLS},
                                                    {"function_call", CHAT_FINISH_TOOL_CALLS},
                                                    {"content_filter", CHAT_FINISH_CONTENT_FILTER}};
@@ -155,6 +175,8 @@ static bool read_error(struct gw_wire_reader *w, const json_t *root)
     const json_t *e = json_object_get(root, "error");
     struct words x;
 
+    if (base_str_is(gw_json_get_str(root, "object"), "error"))
+        e = root;
     if (!json_is_object(e) && gw_json_str(e).n == 0)
         return false;
     error_words(e, &x);
@@ -163,8 +185,8 @@ static bool read_error(struct gw_wire_reader *w, const json_t *root)
     return true;
 }
 
-static void error_parse(int status, struct base_str body, struct base_arena *a,
-                        struct chat_error *out)
+void gw_openai_error_parse(int status, struct base_str body, struct base_arena *a,
+                           struct chat_error *out)
 {
     struct words x = {0};
     json_t *root = body.n ? gw_json_load(body, true, NULL) : NULL;
@@ -197,6 +219,11 @@ static enum base_status read_choice(struct gw_wire_reader *w, const json_t *root
         if (json_integer_value(json_object_get(c, "index")) != 0)
             continue;
         st = read_message(w, gw_json_get_obj(c, member), err);
+        if (st == BASE_OK && base_str_is(gw_json_get_str(c, "finish_reason"), "error")) {
+            gw_wire_fail(w, 502, BASE_STR("server_error"), BASE_STR_NULL,
+                         BASE_STR("The upstream broke off its answer."));
+            return BASE_OK;
+        }
         if (st == BASE_OK)
             st = gw_wire_finish_word(w, json_object_get(c, "finish_reason"), finish_words,
                                      sizeof finish_words / sizeof *finish_words);
@@ -221,7 +248,8 @@ static enum base_status read_event(struct gw_wire_reader *w, const struct gw_sse
     enum base_status st = BASE_OK;
     if (!read_error(w, root)) {
         const json_t *usage = gw_json_get_obj(root, "usage");
-        st = gw_wire_start(w, gw_json_get_str(root, "id"), gw_json_get_str(root, "model"));
+        if (gw_json_get_str(root, "id").n || json_array_size(json_object_get(root, "choices")))
+            st = gw_wire_start(w, gw_json_get_str(root, "id"), gw_json_get_str(root, "model"));
         if (st == BASE_OK)
             st = read_choice(w, root, "delta", err);
         if (st == BASE_OK && usage) {
@@ -256,15 +284,15 @@ static enum base_status read_body(struct gw_wire_reader *w, const json_t *root,
 static const struct gw_wire_reader_ops reader_ops = {
     .event = read_event, .body = read_body, .end_name = "[DONE]"};
 
-static struct gw_wire_reader *reader_new(bool stream, chat_event_fn fn, void *ctx)
+struct gw_wire_reader *gw_openai_reader_new(bool stream, chat_event_fn fn, void *ctx)
 {
     return gw_wire_reader_new(&reader_ops, stream, fn, ctx);
 }
 
 const struct gw_wire gw_wire_openai = {.name = "openai",
                                        .write = gw_openai_write,
-                                       .reader_new = reader_new,
+                                       .reader_new = gw_openai_reader_new,
                                        .reader_free = gw_wire_reader_free,
                                        .reader_feed = gw_wire_reader_feed,
                                        .reader_end = gw_wire_reader_end,
-                                       .error_parse = error_parse};
+                                       .error_parse = gw_openai_error_parse};

@@ -326,9 +326,10 @@ static enum base_status put_tools(struct wx *x)
 static void put_numbers(struct wx *x, enum conf_api api)
 {
     const struct chat_request *r = x->r;
-    bool limits = x->same || api != CONF_API_OPENAI;
+    bool openai = api == CONF_API_OPENAI || api == CONF_API_AZURE_OPENAI;
+    bool limits = x->same || !openai;
     bool own = r->dialect == CHAT_DIALECT_OPENAI_CHAT; /* who chose between the two words */
-    bool modern = own ? !r->max_tokens_legacy : api == CONF_API_OPENAI;
+    bool modern = own ? !r->max_tokens_legacy : openai;
     const struct {
         const char *key;
         const struct chat_opt_num *n;
@@ -453,10 +454,9 @@ static void name_unanswered(const struct chat_request *r, struct base_buf *dropp
     json_decref(o);
 }
 
-enum base_status gw_openai_write(const struct conf_target *t, struct chat_request *r,
-                                 struct gw_wire_request *head, struct base_buf *body,
-                                 struct base_buf *dropped, struct base_arena *a,
-                                 struct base_err *err)
+enum base_status gw_openai_write_body(const struct conf_target *t, struct chat_request *r,
+                                      struct base_buf *body, struct base_buf *dropped,
+                                      struct base_err *err)
 {
     struct wx x = {
         .r = r, .dropped = dropped, .err = err, .same = chat_dialect_is_openai(r->dialect)};
@@ -467,7 +467,6 @@ enum base_status gw_openai_write(const struct conf_target *t, struct chat_reques
         x.same &&
         !(r->dialect == CHAT_DIALECT_OPENAI_RESPONSES &&
           (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_AZURE_OPENAI));
-    *head = (struct gw_wire_request){.path = "/chat/completions"};
     base_json_init(&x.j, body);
     enum base_status st = put_top(&x, t);
     if (st != BASE_OK)
@@ -476,7 +475,17 @@ enum base_status gw_openai_write(const struct conf_target *t, struct chat_reques
         name_unanswered(r, dropped);
     if (!base_buf_ok(body))
         return base_err_set(err, BASE_LIMIT, "the request for %s is too large", t->text);
-    if (!t->backend->key)
-        return BASE_OK;
+    return BASE_OK;
+}
+
+enum base_status gw_openai_write(const struct conf_target *t, struct chat_request *r,
+                                 struct gw_wire_request *head, struct base_buf *body,
+                                 struct base_buf *dropped, struct base_arena *a,
+                                 struct base_err *err)
+{
+    *head = (struct gw_wire_request){.path = "/chat/completions"};
+    enum base_status st = gw_openai_write_body(t, r, body, dropped, err);
+    if (st != BASE_OK || !t->backend->key)
+        return st;
     return gw_wire_secret_header(head, a, "Authorization", "Bearer ", t->backend->key, err);
 }

@@ -86,6 +86,11 @@ enum base_status gw_wire_reader_end(struct gw_wire_reader *w, struct base_err *e
             return st;
         w->end_seen = true;
     }
+    if (!w->failed && w->ops->complete) {
+        enum base_status st = w->ops->complete(w, err);
+        if (st != BASE_OK)
+            return st;
+    }
     if (w->failed)
         return w->fn(w->ctx, &(struct chat_event){.kind = CHAT_EV_ERROR, .error = w->error});
     if (!w->end_seen)
@@ -120,6 +125,13 @@ enum base_status gw_wire_text(struct gw_wire_reader *w, enum chat_event_kind kin
 enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_str id,
                               struct base_str name, struct base_err *err)
 {
+    return gw_wire_call_signed(w, at, id, name, BASE_STR_NULL, err);
+}
+
+enum base_status gw_wire_call_signed(struct gw_wire_reader *w, int64_t at, struct base_str id,
+                                     struct base_str name, struct base_str signature,
+                                     struct base_err *err)
+{
     char made[32];
 
     if (at < 0 || at >= GW_WIRE_CALLS_MAX || w->n_calls >= GW_WIRE_CALLS_MAX)
@@ -133,9 +145,11 @@ enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_
     w->slot[at].ours = w->n_calls++;
     w->slot[at].args = false;
     w->slot[at].id = base_arena_dup(w->arena, id);
-    return emit(w,
-                &(struct chat_event){
-                    .kind = CHAT_EV_TOOL_CALL, .index = w->slot[at].ours, .id = id, .name = name});
+    return emit(w, &(struct chat_event){.kind = CHAT_EV_TOOL_CALL,
+                                        .index = w->slot[at].ours,
+                                        .id = id,
+                                        .name = name,
+                                        .signature = signature});
 }
 
 enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_str text,
@@ -261,6 +275,27 @@ void gw_wire_header(struct gw_wire_request *head, const char *name, struct base_
     head->header_value[head->n_headers++] = value;
 }
 
+struct base_str gw_wire_escape(struct base_arena *a, struct base_str name)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = name.n < 4096 ? base_arena_alloc(a, name.n * 3 + 1) : NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; out && i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '~' || (c == '.' && name.n > 2);
+        if (plain) {
+            out[n++] = (char)c;
+        } else {
+            out[n++] = '%';
+            out[n++] = hex[c >> 4];
+            out[n++] = hex[c & 15];
+        }
+    }
+    return base_str_n(out, n);
+}
+
 const struct gw_wire *gw_wire_for(enum conf_api api)
 {
     switch (api) {
@@ -270,9 +305,12 @@ const struct gw_wire *gw_wire_for(enum conf_api api)
     case CONF_API_ANTHROPIC:
         return &gw_wire_anthropic;
     case CONF_API_GEMINI:
+        return &gw_wire_gemini;
     case CONF_API_AZURE_OPENAI:
-    case CONF_API_BEDROCK:
+        return &gw_wire_azure_openai;
     case CONF_API_MISTRAL:
+        return &gw_wire_mistral;
+    case CONF_API_BEDROCK:
     case CONF_API_COHERE:
         break;
     }

@@ -1,7 +1,8 @@
 /* wire.h - the wire formats that providers speak: canonical request -> bytes, bytes -> events.
  *
- * Pure translators: openai_write.c and openai_read.c (also openai-compatible), anthropic_write.c
- * and anthropic_read.c; wire.c holds what the readers share. transport.c carries the bytes.
+ * Pure translators, NAME_write.c and NAME_read.c each: openai (also openai-compatible, and with
+ * azure.c Azure's), anthropic, gemini, mistral; wire.c holds what the readers share, media.c what
+ * the writers say images with. transport.c carries the bytes.
  */
 #ifndef GW_UPSTREAM_WIRE_H
 #define GW_UPSTREAM_WIRE_H
@@ -11,7 +12,8 @@
 #include "conf/conf.h"
 
 struct gw_wire_request {
-    const char *path;                /* appended to the back end's path: "/chat/completions" */
+    const char *path; /* appended to the back end's path: "/chat/completions"; static or in the
+                         arena, what came from outside the code escaped */
     const char *header_name[8];      /* auth and version headers */
     struct base_str header_value[8]; /* secret values among them */
     size_t n_headers;
@@ -46,6 +48,9 @@ struct gw_wire {
 
 extern const struct gw_wire gw_wire_openai;
 extern const struct gw_wire gw_wire_anthropic;
+extern const struct gw_wire gw_wire_gemini;
+extern const struct gw_wire gw_wire_azure_openai;
+extern const struct gw_wire gw_wire_mistral;
 /* NULL when the api has no translator yet (the configuration check says so). */
 const struct gw_wire *gw_wire_for(enum conf_api api);
 

@@ -17,6 +17,9 @@ struct gw_wire_reader_ops {
                               struct base_err *err);
     /* A whole answer: emits everything but END. */
     enum base_status (*body)(struct gw_wire_reader *w, const json_t *root, struct base_err *err);
+    /* Or NULL. The stream's bytes are complete, or the body has been read: may emit what was held
+     * back until now, set w->end_seen where the dialect has no mark for it, or fail. */
+    enum base_status (*complete)(struct gw_wire_reader *w, struct base_err *err);
     const char *end_name; /* "[DONE]", for the message about a cut stream */
 };
 
@@ -35,6 +38,10 @@ struct gw_wire_reader {
     struct chat_error error;
     struct chat_usage usage;
     int n_calls; /* opened so far */
+    /* Dialects that tell the reason before the end keep it here until then: see `complete`. */
+    struct base_str finish_word;
+    struct base_str
+        answer_id; /* the upstream's id of this answer, where calls are named after it */
     /* The upstream's index of a call or block -> ours, -1 none. */
     struct {
         int ours;
@@ -58,6 +65,10 @@ enum base_status gw_wire_text(struct gw_wire_reader *w, enum chat_event_kind kin
 /* Opens a call at the upstream's index (0 .. GW_WIRE_CALLS_MAX - 1), BASE_EPROTO outside. */
 enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_str id,
                               struct base_str name, struct base_err *err);
+/* The same with something opaque that the upstream wants back with the call, or empty. */
+enum base_status gw_wire_call_signed(struct gw_wire_reader *w, int64_t at, struct base_str id,
+                                     struct base_str name, struct base_str signature,
+                                     struct base_err *err);
 enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_str text,
                               struct base_err *err);
 enum base_status gw_wire_usage(struct gw_wire_reader *w);
@@ -80,6 +91,11 @@ void gw_wire_error_fill(struct base_arena *a, int status, struct base_str type,
                         struct base_str code, struct base_str message, struct chat_error *out);
 /* Statuses after which another route may do: 408, 429, 5xx. */
 bool gw_wire_retryable(int status);
+
+/* name as one segment of a path: everything but unreserved characters as %XX (so that neither a
+ * slash nor a question mark gets through, and "." and ".." do not stay what they are). p == NULL
+ * when a is exhausted; NUL behind. */
+struct base_str gw_wire_escape(struct base_arena *a, struct base_str name);
 
 /* Appends a header to head. The value is copied into a and wiped when a goes. */
 enum base_status gw_wire_secret_header(struct gw_wire_request *head, struct base_arena *a,
