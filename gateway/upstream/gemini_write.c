@@ -435,6 +435,8 @@ enum base_status gw_gemini_write(const struct conf_target *t, struct chat_reques
     base_buf_release(&x.result);
     if (st == BASE_OK)
         put_tools(&x);
+    if (st == BASE_OK && r->one_call)
+        gw_dropped_add(dropped, "", "disable_parallel_tool_use");
     if (st == BASE_OK && r->user.n)
         gw_dropped_add(dropped, "", "user");
     if (st == BASE_OK)

@@ -414,6 +414,8 @@ static enum base_status put_top(struct mx *x, const struct conf_target *t)
             base_json_str(&x->j, r->stop[i]);
         base_json_arr_end(&x->j);
     }
+    if (r->one_call && r->n_tools > 0)
+        base_json_kbool(&x->j, "parallel_tool_calls", false);
     if (r->user.n)
         gw_dropped_add(x->dropped, "", "user");
     if (r->stream)

@@ -283,7 +283,7 @@ static void test_limits(void **state)
     assert_int_equal(gw_wire_openai.write(&f.t, &f.r, &f.head, &f.body, &f.dropped, f.a, &f.err),
                      BASE_EBUG);
     done(&f);
-    assert_null(gw_wire_for(CONF_API_GEMINI));
+    assert_null(gw_wire_for(CONF_API_COHERE));
 }
 
 /* ---- readers ---- */
