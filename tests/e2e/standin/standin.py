@@ -2,13 +2,14 @@
 """A stand-in for a closed API: real TLS, the real wire dialect, canned answers, and a record of
 every request that reached it.
 
-    standin.py --dialect openai|anthropic [--port 0] --cert-dir DIR --record FILE.jsonl
+    standin.py --dialect openai|anthropic|gemini|azure-openai|mistral [--port 0] --cert-dir DIR --record FILE.jsonl
                [--key KEY] [--behave SPEC] [--script FILE.json]
                [--answers FILE.json] [--host 127.0.0.1]
 
 It makes its own CA and server certificate in DIR (ca.pem, server.pem, server.key; kept if they are
 there), prints its port as the first line of standard output and then serves until SIGTERM. Nothing
-here is part of the product: it stands where api.openai.com or api.anthropic.com would stand.
+here is part of the product: it stands where api.openai.com or api.anthropic.com would stand. The other
+dialects are in files of their own (gemini.py, azure.py, mistral.py) and refuse what the real ones refuse.
 
 Record: one JSON line a request, written and fsynced before the first byte of the answer:
     {"n", "t", "connection", "request_on_connection", "tls", "resumed", "method", "path",
@@ -27,8 +28,9 @@ Behaviours are words and word=value pairs, comma separated, from the first of th
     delay=S           wait before the head                    drip=S         wait between pieces
     hang              head, then nothing                      hang-head      not even a head
     die=N             close hard after N pieces               truncate       end in order, but
-                                                                             without [DONE] or
-                                                                             message_stop
+                                                                             without its last
+                                                                             piece: [DONE],
+                                                                             message_stop, ...
     error-event       an error event after two pieces         garbage        bytes that are no HTTP
     bad-json          a piece that is no JSON                 split          one byte a TLS record
     tools             call a tool                             redirect       302 elsewhere
@@ -40,6 +42,7 @@ Behaviours are words and word=value pairs, comma separated, from the first of th
     answer=NAME       say what stands under NAME in --answers (a JSON object), instead of the echo
     think=NAME        with reason: think what stands under NAME (openai only)
     call=NAME         call a tool of that name, offered or not
+    finish=WORD       end with that reason                    blocked        refuse the prompt
 """
 import argparse
 import asyncio
@@ -162,9 +165,40 @@ class Question:
 
 # ---- the dialects: each yields the pieces of a stream, or makes one body ----
 
-class OpenAI:
+class Dialect:
+    """What a dialect has unless it says otherwise; each also has whole, stream, error, error_event, key_of."""
+    vendor = ""
+    base = "/v1"
     path = "/v1/chat/completions"
+    id_header = "x-request-id"
     end_marker = "data: [DONE]\n\n"
+
+    @classmethod
+    def asked(cls, path, headers, body):
+        """What is asked for, in OpenAI's words; or (status, body) of what refuses it."""
+        if path != cls.path:
+            return 404, cls.error(404, 0)
+        return body if isinstance(body.get("messages"), list) else (400, cls.error(400, 0))
+
+    @classmethod
+    def is_end(cls, piece):
+        return piece == cls.end_marker
+
+    @classmethod
+    def bad_key(cls, n):
+        return 401, cls.error(401, n)
+
+    @classmethod
+    def blocked(cls, n):
+        return 400, cls.error(400, n)
+
+    @staticmethod
+    def rate_headers():
+        return {}
+
+
+class OpenAI(Dialect):
+    vendor = "OpenAI's"
 
     @staticmethod
     def key_of(headers):
@@ -180,7 +214,7 @@ class OpenAI:
 
     @staticmethod
     def finish(q):
-        return "tool_calls" if q.tool else "length" if q.cut else "stop"
+        return q.how["finish"] if "finish" in q.how else "tool_calls" if q.tool else "length" if q.cut else "stop"
 
     @classmethod
     def whole(cls, q, n):
@@ -246,8 +280,10 @@ class OpenAI:
                 "x-ratelimit-reset-requests": "12ms"}
 
 
-class Anthropic:
+class Anthropic(Dialect):
+    vendor = "Anthropic's"
     path = "/v1/messages"
+    id_header = "request-id"
     end_marker = 'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
     @staticmethod
@@ -256,7 +292,7 @@ class Anthropic:
 
     @staticmethod
     def stop(q):
-        return "tool_use" if q.tool else "max_tokens" if q.cut else "end_turn"
+        return q.how["finish"] if "finish" in q.how else "tool_use" if q.tool else "max_tokens" if q.cut else "end_turn"
 
     @staticmethod
     def blocks(q, n):
@@ -336,6 +372,12 @@ class Anthropic:
                 "anthropic-ratelimit-requests-reset": "2026-01-01T00:00:00Z"}
 
 
+def dialects():
+    import azure, gemini, mistral  # noqa: E401 - they build on this file
+    return {"openai": OpenAI, "anthropic": Anthropic, "gemini": gemini.Gemini,
+            "azure-openai": azure.Azure, "mistral": mistral.Mistral}
+
+
 # ---- the server ----
 
 class Hangup(Exception):
@@ -345,7 +387,7 @@ class Hangup(Exception):
 class Server:
     def __init__(self, args):
         self.args = args
-        self.dialect = OpenAI if args.dialect == "openai" else Anthropic
+        self.dialect = dialects()[args.dialect]
         self.script = json.load(open(args.script)) if args.script else []
         self.answers = json.load(open(args.answers)) if args.answers else {}
         self.record_fd = os.open(args.record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -355,7 +397,7 @@ class Server:
     def record(self, conn, method, path, headers, raw, body):
         key = self.dialect.key_of(headers)
         shown = {k: ("sha256:" + hashlib.sha256(v.encode()).hexdigest()
-                     if k in ("authorization", "x-api-key", "api-key") else v)
+                     if k in ("authorization", "x-api-key", "api-key", "x-goog-api-key") else v)
                  for k, v in headers.items()}
         line = json.dumps({
             "n": self.n, "t": time.time(), "connection": conn["id"],
@@ -379,8 +421,7 @@ class Server:
         return method, path, headers, raw
 
     def head(self, status, extra, n):
-        names = {"openai": "x-request-id", "anthropic": "request-id"}
-        out = [f"HTTP/1.1 {status} Stand-In", f"{names[self.args.dialect]}: req_standin_{n}"]
+        out = [f"HTTP/1.1 {status} Stand-In", f"{self.dialect.id_header}: req_standin_{n}"]
         out += [f"{k}: {v}" for k, v in extra.items()]
         return ("\r\n".join(out) + "\r\n\r\n").encode()
 
@@ -413,7 +454,7 @@ class Server:
         for i, piece in enumerate(self.dialect.stream(q, n)):
             if "die" in how and i >= int(how["die"]):
                 raise Hangup
-            if piece == self.dialect.end_marker and "truncate" in how:
+            if self.dialect.is_end(piece) and "truncate" in how:
                 break
             if i == 3 and "error-event" in how:
                 await chunk(self.dialect.error_event())
@@ -445,6 +486,8 @@ class Server:
                 extra = dict(extra, **{"retry-after": how["retry-after"]})
             await self.send_whole(writer, int(how["status"]),
                                   self.dialect.error(int(how["status"]), n), extra, n)
+        elif "blocked" in how:
+            await self.send_whole(writer, *self.dialect.blocked(n), extra, n)
         elif q.stream:
             await self.send_stream(writer, q, extra, n)
         elif "hang" in how:
@@ -473,17 +516,19 @@ class Server:
             body = None
         self.record(conn, method, path, headers, raw, body)
         extra = self.dialect.rate_headers()
-        if method != "POST" or path != self.dialect.path:
+        if method != "POST":
             await self.send_whole(writer, 404, self.dialect.error(404, n), extra, n)
             return True
-        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
-            await self.send_whole(writer, 400, self.dialect.error(400, n), extra, n)
-            return True
         if self.args.key and self.dialect.key_of(headers) != self.args.key:
-            await self.send_whole(writer, 401, self.dialect.error(401, n), extra, n)
+            await self.send_whole(writer, *self.dialect.bad_key(n), extra, n)
+            return True
+        asked = self.dialect.asked(path, headers, body) if isinstance(body, dict) \
+            else (400, self.dialect.error(400, n))
+        if isinstance(asked, tuple):
+            await self.send_whole(writer, *asked, extra, n)
             return True
         chosen = self.script.pop(0) if self.script else None
-        q = Question(body, chosen, self.args.behave, self.answers)
+        q = Question(asked, chosen, self.args.behave, self.answers)
         if "drop-reused" in q.how and conn["requests"] > 1:
             raise Hangup
         if "gzip" in q.how:
@@ -521,8 +566,8 @@ async def main(args):
                                         limit=1 << 20)
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
-    name = {"openai": "OpenAI's", "anthropic": "Anthropic's"}[args.dialect]
-    print(f"STAND-IN for {name} API on https://{args.host}:{port}/v1 (no real model behind it)",
+    print(f"STAND-IN for {state.dialect.vendor} API on https://{args.host}:{port}"
+          f"{state.dialect.base} (no real model behind it)",
           file=sys.stderr, flush=True)
     stop = asyncio.Event()
     for s in (signal.SIGTERM, signal.SIGINT):
@@ -534,7 +579,8 @@ async def main(args):
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description="stand-in for a closed API")
-    p.add_argument("--dialect", choices=("openai", "anthropic"), required=True)
+    p.add_argument("--dialect", choices=("openai", "anthropic", "gemini", "azure-openai", "mistral"),
+                   required=True)
     p.add_argument("--host", default="127.0.0.1")
     p.add_argument("--port", type=int, default=0)
     p.add_argument("--cert-dir", required=True)
