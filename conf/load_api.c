@@ -5,7 +5,8 @@
  * line and the remedy can be named:
  *
  *   gemini         https://generativelanguage.googleapis.com/v1beta, or Vertex AI's
- *                  https://REGION-aiplatform.googleapis.com/v1/projects/P/locations/REGION/publishers/google
+ *                  https://REGION-aiplatform.googleapis.com/v1/projects/P/locations/REGION
+ *                  /publishers/google
  *   azure-openai   https://NAME.openai.azure.com/openai/v1, or without a path and with
  *                  api_version: 2024-10-21 (the form with /openai/deployments/NAME)
  *   mistral        https://api.mistral.ai/v1

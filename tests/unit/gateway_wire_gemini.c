@@ -6,7 +6,7 @@
  * the names of what was dropped are compared with golden ones. Answers are read cut at every byte
  * and in single bytes. Signatures: an answer's events go through the dialect's writer, the message
  * that comes out goes back through the parser and the wire. */
-#include "gateway_wire_util.h"
+#include "tests/unit/gateway_wire_util.h"
 
 static void write_to(struct fx *f, const char *model, const char *text)
 {

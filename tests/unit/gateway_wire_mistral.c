@@ -3,7 +3,7 @@
  *
  * Method: as gateway_wire.c: golden bytes for what is written, events at every cut for what is
  * read, error bodies in every shape that the API has. */
-#include "gateway_wire_util.h"
+#include "tests/unit/gateway_wire_util.h"
 
 static void golden(struct fx *f, const char *body, const char *dropped)
 {
