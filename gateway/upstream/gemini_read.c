@@ -188,6 +188,29 @@ static enum base_status read_part(struct gw_wire_reader *w, const json_t *part,
                         gw_json_get_str(part, "text"));
 }
 
+/* Reasons that are failures: what the model said cannot be used. */
+static const struct {
+    const char *word, *message;
+} failures[] = {{"MALFORMED_FUNCTION_CALL", "The model wrote a tool call that cannot be read."},
+                {"UNEXPECTED_TOOL_CALL", "The model called a tool that it was not given."},
+                {"TOO_MANY_TOOL_CALLS", "The model called more tools than the upstream allows."},
+                {"MALFORMED_RESPONSE", "The model's answer cannot be read."},
+                {"MISSING_THOUGHT_SIGNATURE",
+                 "A tool call in the conversation has lost its thought signature."},
+                {"PUP_LIMITED_DISABLED", "The gateway's account with the upstream is limited."}};
+
+/* True if the reason says that what the model wrote is of no use. */
+static bool read_failure(struct gw_wire_reader *w, struct base_str reason)
+{
+    for (size_t i = 0; i < MANY(failures); i++) {
+        if (base_str_is(reason, failures[i].word)) {
+            gw_wire_fail(w, 502, BASE_STR("server_error"), reason, base_str_c(failures[i].message));
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum base_status read_candidate(struct gw_wire_reader *w, const json_t *c,
                                        struct base_err *err)
 {
@@ -197,6 +220,8 @@ static enum base_status read_candidate(struct gw_wire_reader *w, const json_t *c
 
     if (parts && !json_is_null(parts) && !json_is_array(parts))
         return base_err_set(err, BASE_EPROTO, "the upstream's parts are no array");
+    if (read_failure(w, reason))
+        return BASE_OK; /* before its parts: nothing of a whole answer is given out */
     for (size_t i = 0; i < json_array_size(parts) && st == BASE_OK; i++)
         st = read_part(w, json_array_get(parts, i), err);
     if (reason.n && !base_str_is(reason, "FINISH_REASON_UNSPECIFIED"))
@@ -221,17 +246,6 @@ static const struct gw_wire_word finish_words[] = {
     {"IMAGE_PROHIBITED_CONTENT", CHAT_FINISH_CONTENT_FILTER},
     {"IMAGE_RECITATION", CHAT_FINISH_CONTENT_FILTER}};
 
-/* Reasons that are failures: what the model said cannot be used. */
-static const struct {
-    const char *word, *message;
-} failures[] = {{"MALFORMED_FUNCTION_CALL", "The model wrote a tool call that cannot be read."},
-                {"UNEXPECTED_TOOL_CALL", "The model called a tool that it was not given."},
-                {"TOO_MANY_TOOL_CALLS", "The model called more tools than the upstream allows."},
-                {"MALFORMED_RESPONSE", "The model's answer cannot be read."},
-                {"MISSING_THOUGHT_SIGNATURE",
-                 "A tool call in the conversation has lost its thought signature."},
-                {"PUP_LIMITED_DISABLED", "The gateway's account with the upstream is limited."}};
-
 static enum base_status complete(struct gw_wire_reader *w, struct base_err *err)
 {
     struct base_str word = w->finish_word;
@@ -241,12 +255,6 @@ static enum base_status complete(struct gw_wire_reader *w, struct base_err *err)
     if (word.n == 0)
         return base_err_set(err, BASE_EPROTO, "the upstream's answer has no finishReason");
     w->end_seen = true;
-    for (size_t i = 0; i < MANY(failures); i++) {
-        if (base_str_is(word, failures[i].word)) {
-            gw_wire_fail(w, 502, BASE_STR("server_error"), word, base_str_c(failures[i].message));
-            return BASE_OK;
-        }
-    }
     for (size_t i = 0; i < MANY(finish_words); i++) {
         if (!base_str_is(word, finish_words[i].word))
             continue;

@@ -218,12 +218,12 @@ static enum base_status read_choice(struct gw_wire_reader *w, const json_t *root
         const json_t *c = json_array_get(choices, i);
         if (json_integer_value(json_object_get(c, "index")) != 0)
             continue;
-        st = read_message(w, gw_json_get_obj(c, member), err);
-        if (st == BASE_OK && base_str_is(gw_json_get_str(c, "finish_reason"), "error")) {
+        if (base_str_is(gw_json_get_str(c, "finish_reason"), "error")) {
             gw_wire_fail(w, 502, BASE_STR("server_error"), BASE_STR_NULL,
                          BASE_STR("The upstream broke off its answer."));
-            return BASE_OK;
+            return BASE_OK; /* before its message: nothing of a whole answer is given out */
         }
+        st = read_message(w, gw_json_get_obj(c, member), err);
         if (st == BASE_OK)
             st = gw_wire_finish_word(w, json_object_get(c, "finish_reason"), finish_words,
                                      sizeof finish_words / sizeof *finish_words);

@@ -55,12 +55,12 @@ def wait_for(what, check, timeout_s=30.0, step_s=0.05):
 class StandIn:
     """A server of ours that speaks a closed API's dialect over real TLS and records what it gets."""
 
-    def __init__(self, folder, name, dialect="openai", port=0, answers=None):
+    def __init__(self, folder, name, dialect="openai", port=0, answers=None, key=None):
         os.makedirs(folder, exist_ok=True)
         self.answers = os.path.join(folder, f"{name}-answers.json")
         with open(self.answers, "w", encoding="utf-8") as f:
             json.dump(answers or {}, f)
-        self.name, self.dialect, self.folder = name, dialect, folder
+        self.name, self.dialect, self.folder, self.key = name, dialect, folder, key
         self.record = os.path.join(folder, f"{name}.jsonl")
         self.certs = os.path.join(folder, f"{name}-certs")
         self.port = port or free_port()
@@ -72,7 +72,8 @@ class StandIn:
         self.log = open(os.path.join(self.folder, f"{self.name}.log"), "ab")
         self.process = subprocess.Popen(
             [sys.executable, STANDIN, "--dialect", self.dialect, "--port", str(self.port),
-             "--cert-dir", self.certs, "--record", self.record, "--answers", self.answers],
+             "--cert-dir", self.certs, "--record", self.record, "--answers", self.answers,
+             *(["--key", self.key] if self.key else [])],
             stdout=self.log, stderr=self.log)
         wait_for(f"stand-in {self.name}", self.listening)
 

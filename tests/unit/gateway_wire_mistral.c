@@ -206,10 +206,10 @@ static void test_mistral_ends(void **state)
         &gw_wire_mistral, false,
         BASE_STR("{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"content\":"
                  "\"h\"},\"finish_reason\":\"error\"}]}"),
-        "start i m\ntext h\nerror 502 1 server_error//The upstream broke off its answer.\n");
+        "start i m\nerror 502 1 server_error//The upstream broke off its answer.\n");
     reads(&gw_wire_mistral, true,
           BASE_STR(M("{\"content\":\"a\"}", "\"error\"") "}\n\ndata: [DONE]\n\n"),
-          "start i m\ntext a\nerror 502 1 server_error//The upstream broke off its answer.\n");
+          "start i m\nerror 502 1 server_error//The upstream broke off its answer.\n");
     reads(
         &gw_wire_mistral, true,
         BASE_STR("data: {\"object\":\"error\",\"message\":\"busy\",\"type\":\"server_error\"}\n\n"),

@@ -147,7 +147,7 @@ class Gemini(Dialect):
 
     @classmethod
     def whole(cls, q, n):
-        if "no-candidate" in q.how:
+        if "no-answer" in q.how:
             return {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": cls.usage(q)}
         parts = cls.thoughts(q) + ([cls.call(q, n)] if q.tool else [{"text": "".join(q.pieces)}])
         return cls.response(q, n, parts, cls.finish(q), usageMetadata=cls.usage(q))
@@ -156,7 +156,7 @@ class Gemini(Dialect):
     def stream(cls, q, n):
         def event(data):
             return "data: " + json.dumps(data, ensure_ascii=False) + "\r\n\r\n"
-        if "no-candidate" in q.how:
+        if "no-answer" in q.how:
             yield event({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": cls.usage(q)})
             return
         for p in cls.thoughts(q):
