@@ -132,99 +132,14 @@ static void metrics(struct gw_server_request *r)
 
 /* ---- / ---- */
 
-static void put_escaped(struct base_buf *out, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '<')
-            base_buf_z(out, "&lt;");
-        else if (*s == '>')
-            base_buf_z(out, "&gt;");
-        else if (*s == '&')
-            base_buf_z(out, "&amp;");
-        else if (*s == '"')
-            base_buf_z(out, "&quot;");
-        else
-            base_buf_byte(out, *s);
-    }
-}
-
-static void row(struct base_buf *out, const char *name, const char *fmt, ...) BASE_PRINTF(3, 4);
-static void row(struct base_buf *out, const char *name, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    base_buf_z(out, "<tr><th scope=row>");
-    put_escaped(out, name);
-    base_buf_z(out, "</th><td>");
-    put_escaped(out, text);
-    base_buf_z(out, "</td></tr>\n");
-}
-
-static void put_rows(struct gw_server_request *r, struct base_buf *out)
-{
-    struct gw_child *c = r->loop->child;
-    const struct gw_app *app = gw_child_app(c);
-    const struct conf *conf = r->gen->conf;
-    struct gw_metrics_shard *const *shards = gw_child_shards(c);
-    unsigned n = gw_child_loops(c);
-    const char *why = NULL;
-    bool ready = !app->ready || app->ready(r->loop, &why);
-    uint64_t up_s = (base_mono_us() - gw_child_started_us(c)) / 1000000;
-    char sha[65];
-    for (size_t i = 0; i < 32; i++)
-        snprintf(sha + 2 * i, 3, "%02x", conf->sha256[i]);
-    row(out, "Version", "%s", WEIR_VERSION);
-    row(out, "Ready", "%s%s%s", ready ? "yes" : "no", why && !ready ? ": " : "",
-        why && !ready ? why : "");
-    row(out, "Up", "%" PRIu64 " d %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, up_s / 86400,
-        up_s / 3600 % 24, up_s / 60 % 60, up_s % 60);
-    row(out, "Workers", "%u", n);
-    row(out, "Connections", "%" PRId64 " open, %" PRIu64 " so far",
-        gw_metrics_gauge_sum(shards, n, GW_G_CONNECTIONS),
-        gw_metrics_count_sum(shards, n, GW_N_CONNECTIONS));
-    row(out, "Requests in progress", "%" PRId64, gw_metrics_gauge_sum(shards, n, GW_G_REQUESTS));
-    row(out, "Malformed requests", "%" PRIu64, gw_metrics_count_sum(shards, n, GW_N_MALFORMED));
-    row(out, "Configuration", "number %u, sha256:%s", r->gen->number, sha);
-    row(out, "Policy", "%s", conf->policy.id);
-    for (size_t i = 0; i < conf->engine.n_models; i++) {
-        uint32_t queued = 0, active = 0, slots = 0;
-        const char *name = conf->engine.models[i].name;
-        bool up = gw_engine_link_ready(r->loop->engine, name, &queued, &active, &slots);
-        row(out, name, "local model, %s; %u of %u slots in use, %u waiting",
-            up ? "ready" : "not ready", active, slots, queued);
-    }
-    for (size_t i = 0; i < conf->n_backends; i++)
-        row(out, conf->backends[i].name, "back end, %s, %s", conf_api_name(conf->backends[i].api),
-            conf->backends[i].residency.on_premises ? "on premises" : "off premises");
-    if (app->status_rows)
-        app->status_rows(r->loop, out);
-}
-
-static void status_page(struct gw_server_request *r)
+static void page(struct gw_server_request *r)
 {
     if (!authorised(r))
         return;
+    const struct gw_app *app = gw_child_app(r->loop->child);
     struct base_buf out;
     base_buf_init(&out, TEXT_MAX);
-    base_buf_z(&out,
-               "<!doctype html>\n<html lang=en><head><meta charset=utf-8><title>Weir</title>\n"
-               "<meta name=viewport content=\"width=device-width\">\n<style>"
-               "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:52rem;"
-               "padding:0 1rem;color:#1b2a33;background:#fff}"
-               "table{border-collapse:collapse;width:100%}"
-               "th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #d5dde2;"
-               "vertical-align:top;overflow-wrap:anywhere}th{width:15rem;font-weight:600}"
-               "@media(prefers-color-scheme:dark){body{color:#dfe7eb;background:#12191d}"
-               "th,td{border-color:#33424b}a{color:#8cc8f0}}"
-               "</style></head>\n<body><h1>Weir</h1><table>\n");
-    put_rows(r, &out);
-    base_buf_z(&out, "</table><p>Figures for machines: <a href=/metrics>/metrics</a>. What each "
-                     "request did, and why, is in the audit log: "
-                     "<code>weir audit show</code>.</p></body></html>\n");
-    if (base_buf_ok(&out))
+    if (app->page && app->page(r, &out))
         gw_resp_send(r, 200, "text/html; charset=utf-8",
                      BASE_STR("Cache-Control: no-store\r\n"
                               "Content-Security-Policy: default-src 'none'; "
@@ -260,7 +175,7 @@ static void on_request(struct gw_server_request *r)
         bool ok = !app->ready || app->ready(r->loop, &why);
         gw_resp_health(r, ok, why, BASE_STR_NULL);
     } else if (base_str_is(path, "/")) {
-        status_page(r);
+        page(r);
     } else {
         error_json(r, 404, "not_found_error", "there is nothing here", NULL);
     }

@@ -1,4 +1,4 @@
-/* admin.h - the admin listener's requests: /metrics, /healthz, /readyz, the status page at /, and
+/* admin.h - the admin listener's requests: /metrics, /healthz, /readyz, the dashboard at /, and
  * /admin/v1/ for the pipeline. Never served by the main listener.
  */
 #ifndef GW_ADMIN_H

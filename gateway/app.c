@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "gateway/admin_api.h"
 #include "gateway/app_int.h"
+#include "gateway/dash/dash.h"
 #include "gateway/auditor.h"
 #include "gateway/events.h"
 #include "gateway/policy_state.h"
@@ -247,6 +248,7 @@ static void loop_free(struct gw_loop *l)
     if (!al)
         return;
     l->app = NULL;
+    gw_dash_free(al->dash);
     gw_upstreams_unref(al->upstreams);
     gw_recorder_free(al->recorder);
     pol_scratch_free(al->scratch);
@@ -276,10 +278,11 @@ static void *loop_new(struct gw_loop *l, struct base_err *err)
     al->keeper = gw_app_own.keeper;
     al->pool = gw_app_own.pool;
     al->upstreams = upstreams_new(l, err);
-    if (al->recorder && al->upstreams &&
+    bool dash = l->index != 0 || (al->dash = gw_dash_new(l));
+    if (al->recorder && al->upstreams && dash &&
         pol_scratch_new(gw_app_own.detector, &al->scratch, err) == BASE_OK)
         return al;
-    if (!al->recorder)
+    if (!al->recorder || !dash)
         base_err_set(err, BASE_ENOMEM, "out of memory");
     l->app = al;
     loop_free(l);
@@ -362,6 +365,6 @@ const struct gw_app gw_weir_app = {
     .admin = gw_admin_api,
     .ready = gw_app_ready,
     .metrics = gw_app_metrics,
-    .status_rows = gw_app_status_rows,
+    .page = gw_app_page,
     .signer = signer_again,
 };

@@ -26,6 +26,8 @@ static inline unsigned gw_enforced(const struct conf *c)
                       (c->engine.watermark.present ? POL_CAN_WATERMARK : 0));
 }
 
+struct gw_dash;
+
 /* One snapshot of the key file, shared by the loops. */
 struct gw_keys_ref {
     atomic_int refs;
@@ -60,6 +62,7 @@ struct gw_app_loop {
     struct gw_request *running;         /* those with an attempt under way, by run_next */
     const struct gw_prov *prov;         /* borrowed: the process' one */
     struct gw_reviews *reviews;         /* same */
+    struct gw_dash *dash;               /* loop 0's; NULL on others */
     bool log_failed;                    /* seen by this loop: everything is refused */
 };
 

@@ -1,11 +1,12 @@
-/* app_figures.c - how it all is: readiness, metrics, the rows of the status page.
+/* app_figures.c - how it all is: readiness, metrics, the dashboard.
  *
  * Owns       nothing; reads what app.c made.
  * Runs on    the loop that answers the admin request; never blocks.
- * Format     Prometheus text (the lines of a family stand together) and rows of an HTML table.
+ * Format     Prometheus text (the lines of a family stand together); the page is gateway/dash's.
  */
 #include "gateway/admin_api.h"
 #include "gateway/app_int.h"
+#include "gateway/dash/dash.h"
 #include <stdio.h>
 
 bool gw_app_ready(struct gw_loop *l, const char **why)
@@ -88,23 +89,9 @@ void gw_app_metrics(struct gw_loop *l, struct base_buf *out)
     gw_engine_put_figures(l->engine, l->gen->conf, out);
 }
 
-void gw_app_status_rows(struct gw_loop *l, struct base_buf *out)
+bool gw_app_page(struct gw_server_request *r, struct base_buf *out)
 {
-    struct aud_stats a;
-    const struct conf *c = l->gen->conf;
-    aud_log_stats(gw_app_own.log, &a);
-    base_buf_printf(out,
-                    "<tr><th>audit log</th><td>%s, %llu records durable, %llu signed</td></tr>"
-                    "<tr><th>policy</th><td>%s</td></tr>",
-                    a.failed                  ? "FAILED"
-                    : a.broken                ? "FAILED; the spool takes the records"
-                    : a.disk == AUD_DISK_FULL ? "disk nearly full: requests are refused"
-                                              : "ok",
-                    (unsigned long long)a.size_durable, (unsigned long long)a.size_signed,
-                    c->policy.id);
-    for (size_t i = 0; i < c->engine.n_models; i++)
-        base_buf_printf(out, "<tr><th>local/%s</th><td>%s</td></tr>", c->engine.models[i].name,
-                        gw_engine_link_ready(l->engine, c->engine.models[i].name, NULL, NULL, NULL)
-                            ? "ready"
-                            : "not ready");
+    struct gw_app_loop *al = r->loop->app;
+
+    return al && gw_dash_page(al->dash, r, out);
 }

@@ -67,6 +67,6 @@ uint32_t gw_app_record_days(const struct conf *c);
 
 bool gw_app_ready(struct gw_loop *l, const char **why);
 void gw_app_metrics(struct gw_loop *l, struct base_buf *out);
-void gw_app_status_rows(struct gw_loop *l, struct base_buf *out);
+bool gw_app_page(struct gw_server_request *r, struct base_buf *out);
 
 #endif

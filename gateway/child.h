@@ -45,7 +45,8 @@ struct gw_app {
     enum base_status (*admin_auth)(struct gw_server_request *r);
     bool (*ready)(struct gw_loop *l, const char **why);       /* for /readyz; *why static */
     void (*metrics)(struct gw_loop *l, struct base_buf *out); /* appends more figures; or NULL */
-    void (*status_rows)(struct gw_loop *l, struct base_buf *out); /* "<tr>..." for /; or NULL */
+    /* The page at /, appended whole; false: it does not fit. Loop 0. */
+    bool (*page)(struct gw_server_request *r, struct base_buf *out);
     /* Paths under /admin/v1/ after admin_auth. False: 404. NULL: none. Takes the request if true.
      */
     bool (*admin)(struct gw_server_request *r);

@@ -232,6 +232,39 @@ int64_t gw_metrics_gauge_sum(struct gw_metrics_shard *const *shards, size_t n, e
     return sum;
 }
 
+#define SHARDS_MAX 64
+
+void gw_metrics_each(struct gw_metrics_shard *const *shards, size_t n, enum gw_family f,
+                     void (*fn)(void *ctx, const char *const label[], uint64_t v), void *ctx)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned n_series = atomic_load_explicit(&shards[i]->n_series, memory_order_acquire);
+        for (unsigned k = 0; k < n_series; k++) {
+            const struct series *s = &shards[i]->series[k];
+            const char *const label[LABELS_MAX] = {s->label[0], s->label[1], s->label[2]};
+            if (s->family == f)
+                fn(ctx, label, get(&s->v));
+        }
+    }
+}
+
+_Static_assert(GW_METRICS_BUCKETS == HIST_N + 1, "metrics.h tells how many there are");
+
+void gw_metrics_buckets(struct gw_metrics_shard *const *shards, size_t n, enum gw_hist h,
+                        uint64_t out[GW_METRICS_BUCKETS])
+{
+    for (size_t b = 0; b < GW_METRICS_BUCKETS; b++) {
+        out[b] = 0;
+        for (size_t i = 0; i < n; i++)
+            out[b] += get(&shards[i]->hist[h].bucket[b]);
+    }
+}
+
+double gw_metrics_bucket_s(size_t i)
+{
+    return (double)(UINT64_C(1) << (HIST_FIRST + i)) / 1e6;
+}
+
 static bool put_head(struct base_buf *out, const char *name, const char *kind, const char *help)
 {
     return base_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
@@ -275,8 +308,6 @@ static uint64_t series_sum(struct gw_metrics_shard *const *shards, const unsigne
             }
     return sum;
 }
-
-#define SHARDS_MAX 64
 
 static void render_families(struct gw_metrics_shard *const *shards, size_t n, struct base_buf *out)
 {

@@ -80,7 +80,17 @@ bool gw_metrics_put_sinks(struct base_buf *out, struct aud_sinks *s);
 struct aud_witnesses;
 bool gw_metrics_put_witnesses(struct base_buf *out, struct aud_witnesses *w);
 
-/* For the status page: the sum of one counter or gauge over the shards. */
+/* Calls fn(ctx, label, v) for every series of a family. A series that several shards have comes
+ * once a shard. label has three entries, "" where the family has fewer; borrowed. Any thread. */
+void gw_metrics_each(struct gw_metrics_shard *const *shards, size_t n, enum gw_family f,
+                     void (*fn)(void *ctx, const char *const label[], uint64_t v), void *ctx);
+/* Observations a bucket, not cumulative; the last has no upper bound. Any thread. */
+#define GW_METRICS_BUCKETS 22
+void gw_metrics_buckets(struct gw_metrics_shard *const *shards, size_t n, enum gw_hist h,
+                        uint64_t out[GW_METRICS_BUCKETS]);
+double gw_metrics_bucket_s(size_t i); /* its upper bound; of the last: twice the one before */
+
+/* For the dashboard: the sum of one counter or gauge over the shards. */
 uint64_t gw_metrics_count_sum(struct gw_metrics_shard *const *shards, size_t n, enum gw_count c);
 int64_t gw_metrics_gauge_sum(struct gw_metrics_shard *const *shards, size_t n, enum gw_gauge g);
 
