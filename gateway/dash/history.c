@@ -88,8 +88,10 @@ static enum gw_trace place_of(const struct conf *c, const char *route)
 static void add_request(void *ctx, const char *const label[], uint64_t v)
 {
     const struct summing *to = ctx;
-    int status = atoi(label[2]);
+    uint64_t status = 0;
 
+    if (!base_str_u64(base_str_c(label[2]), &status))
+        status = 500; /* "other": more series than are counted apart */
     if (status < 400)
         to->s->n[place_of(to->c, label[0])] += v;
     else if (status != 403)

@@ -143,13 +143,14 @@ static void add_request(void *ctx, const char *const label[], uint64_t v)
 {
     struct rows *r = ctx;
     struct row *w = row_of(r, label[0], "");
+    uint64_t status = 500;
 
     if (!w) {
         r->rest += v;
         return;
     }
     w->v[0] += v;
-    if (atoi(label[2]) >= 400)
+    if (!base_str_u64(base_str_c(label[2]), &status) || status >= 400)
         w->v[1] += v;
 }
 
