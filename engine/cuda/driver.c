@@ -374,9 +374,7 @@ void *eng_cuda_alloc(struct eng_cuda *d, size_t n)
 void eng_cuda_free(struct eng_cuda *d, void *p)
 {
     if (p && d->arena.base) {
-        /* for all work, as the driver does */
-        if (eng_cuda_ready(d) && !eng_cuda_fail(d, d->cu.stream_sync(d->stream), "waiting"))
-            (void)eng_cuda_fail(d, d->cu.stream_sync(d->beside), "waiting");
+        eng_cuda_drain(d); /* for all work, as the driver does */
         eng_cuda_arena_give(d, p);
         return;
     }
@@ -595,6 +593,15 @@ bool eng_cuda_wait(struct eng_cuda *d)
         (void)eng_cuda_fail(d, d->cu.stream_sync(d->stream), "waiting for the device");
     }
     return d->st == BASE_OK;
+}
+
+void eng_cuda_drain(struct eng_cuda *d)
+{
+    if (d->paper || d->cu.ctx_set(d->ctx) != ENG_CU_OK)
+        return;
+    eng_cu_result r = d->cu.ctx_sync();
+    if (r != ENG_CU_OK && eng_cuda_ready(d))
+        (void)eng_cuda_fail(d, r, "waiting for the device");
 }
 
 enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err)

@@ -186,6 +186,9 @@ void eng_cuda_fault(struct eng_cuda *d, bool lost, enum base_status st, const ch
 enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err) BASE_MUST_CHECK;
 /* Waits as eng_cuda_sync does, but leaves an error where it is; false if there is one. */
 bool eng_cuda_wait(struct eng_cuda *d);
+/* Waits for whatever the device still does, also of graphs that another device's queue started, and
+ * also after an error, which it leaves where it is. */
+void eng_cuda_drain(struct eng_cuda *d);
 /* Whether an error has made the device unusable for this process. */
 bool eng_cuda_lost(const struct eng_cuda *d);
 

@@ -85,6 +85,7 @@ enum {
     X(ctx_retain, cuDevicePrimaryCtxRetain, (eng_cu_context * c, eng_cu_device d))                 \
     X(ctx_release, cuDevicePrimaryCtxRelease_v2, (eng_cu_device d))                                \
     X(ctx_set, cuCtxSetCurrent, (eng_cu_context c))                                                \
+    X(ctx_sync, cuCtxSynchronize, (void))                                                          \
     X(peer_can, cuDeviceCanAccessPeer, (int *can, eng_cu_device d, eng_cu_device peer))            \
     X(peer_enable, cuCtxEnablePeerAccess, (eng_cu_context peer, unsigned flags))                   \
     X(peer_disable, cuCtxDisablePeerAccess, (eng_cu_context peer))                                 \

@@ -18,6 +18,7 @@
  * A decode step is one graph over all devices (ops_step.c): the first begins recording, the others
  * take part from where they wait for one that does.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 #include "engine/plan/plan.h"
 
@@ -26,14 +27,66 @@
 
 /* ---- placement ---- */
 
-/* As the planner says; one device has everything. */
-static enum base_status place(struct eng_model *m, struct eng_gpus *all, struct base_err *err)
+/* What is asked of the planner: the devices' free memory, and the cache that was announced. */
+static struct eng_plan_ask ask_of(const struct eng_model *m, const struct eng_gpus *all)
 {
     struct eng_plan_ask ask = {.n_gpu = all->n,
                                .split = m->opts.split == ENG_SPLIT_EXPERTS ? ENG_PLAN_BY_EXPERTS
                                                                            : ENG_PLAN_BY_LAYERS,
                                .context = m->opts.n_ctx ? m->opts.n_ctx : 4096,
-                               .parallel = m->opts.n_seq ? m->opts.n_seq : 1};
+                               .parallel = m->opts.n_seq ? m->opts.n_seq : 1,
+                               .cache_tokens = m->opts.n_tokens};
+    for (uint32_t i = 0; i < all->n; i++)
+        ask.gpu[i].bytes = eng_cuda_get_info(all->at[i]->d)->memory_free;
+    return ask;
+}
+
+static enum base_status cut_layers(struct eng_model *m, struct eng_gpus *all,
+                                   const struct eng_plan *p, struct base_err *err)
+{
+    for (uint32_t i = 0; i < all->n; i++) {
+        all->first_layer[i] = p->device[i].layer0;
+        if (p->device[i].n_layers == 0)
+            return base_err_set(err, BASE_EINVAL,
+                                "the model's %u layers cannot be cut into %u parts: take fewer "
+                                "GPUs",
+                                m->hp.n_layer, all->n);
+    }
+    return BASE_OK;
+}
+
+static enum base_status cut_experts(struct eng_model *m, struct eng_gpus *all,
+                                    const struct eng_plan *p, struct base_err *err)
+{
+    if (m->hp.moe.n_expert == 0)
+        return base_err_set(err, BASE_EINVAL,
+                            "the model has no experts to split: take --split layers");
+    all->spread = true;
+    for (uint32_t i = 0; i < all->n; i++)
+        all->first_expert[i + 1] = all->first_expert[i] + p->device[i].experts;
+    return BASE_OK;
+}
+
+/* Experts on devices and on the CPU: as many as were asked for, or as there is room for. */
+static enum base_status share_experts(struct eng_model *m, struct eng_gpus *all,
+                                      const struct eng_plan *p, struct base_err *err)
+{
+    struct eng_hybrid_want want = {.slots = m->split_experts ? m->gpu_experts : ENG_EXPERTS_ALL,
+                                   .fit = m->split_experts ? m->split_fit : true,
+                                   .send_from =
+                                       m->split_experts ? m->send_from : ENG_HYBRID_SEND_FROM,
+                                   .spread = all->spread};
+    enum base_status st = BASE_OK;
+    for (uint32_t i = 0; i < all->n; i++)
+        want.parts[i] = p->device[i].experts;
+    for (uint32_t i = 0; i < (all->spread ? 1 : all->n) && st == BASE_OK; i++)
+        st = eng_hybrid_new(all->at[i], &want, err);
+    return st;
+}
+
+/* As the planner says; one device has everything. */
+static enum base_status place(struct eng_model *m, struct eng_gpus *all, struct base_err *err)
+{
     struct eng_plan_sizes z;
     struct eng_plan p;
     for (uint32_t i = 0; i <= all->n; i++)
@@ -43,33 +96,17 @@ static enum base_status place(struct eng_model *m, struct eng_gpus *all, struct 
     enum base_status st = eng_plan_sizes_of(m, &z, err);
     if (st != BASE_OK)
         return st;
-    for (uint32_t i = 0; i < all->n; i++)
-        ask.gpu[i].bytes = eng_cuda_get_info(all->at[i]->d)->memory_free;
+    struct eng_plan_ask ask = ask_of(m, all);
     eng_plan(&z, &ask, &p);
-    if (p.fit == ENG_PLAN_NONE)
-        st = base_err_set(err, BASE_ENOMEM,
-                          "the model does not fit on %u GPUs: %llu MiB are missing", all->n,
-                          (unsigned long long)(p.missing >> 20));
-    else if (p.fit == ENG_PLAN_HYBRID || m->opts.split_experts)
-        st = base_err_set(err, BASE_EINVAL,
-                          "experts on the CPU beside several GPUs are not supported: take one GPU, "
-                          "or as many as hold the model");
-    for (uint32_t i = 0; i < all->n && ask.split == ENG_PLAN_BY_LAYERS && st == BASE_OK; i++) {
-        all->first_layer[i] = p.device[i].layer0;
-        if (p.device[i].n_layers == 0)
-            st = base_err_set(err, BASE_EINVAL,
-                              "the model's %u layers cannot be cut into %u parts: take fewer GPUs",
-                              m->hp.n_layer, all->n);
-    }
-    if (ask.split == ENG_PLAN_BY_EXPERTS && st == BASE_OK) {
-        if (m->hp.moe.n_expert == 0)
-            st = base_err_set(err, BASE_EINVAL,
-                              "the model has no experts to split: take --split layers");
-        all->spread = true;
-        for (uint32_t i = 0; i < all->n; i++)
-            all->first_expert[i + 1] = all->first_expert[i] + p.device[i].experts;
-    }
     eng_plan_sizes_release(&z);
+    if (p.fit == ENG_PLAN_NONE)
+        return base_err_set(err, BASE_ENOMEM,
+                            "the model does not fit on %u GPUs: %llu MiB are missing", all->n,
+                            (unsigned long long)(p.missing >> 20));
+    st = ask.split == ENG_PLAN_BY_LAYERS ? cut_layers(m, all, &p, err)
+                                         : cut_experts(m, all, &p, err);
+    if (st == BASE_OK && m->hp.moe.n_expert && (p.fit == ENG_PLAN_HYBRID || m->split_experts))
+        st = share_experts(m, all, &p, err);
     return st;
 }
 

@@ -39,7 +39,20 @@ bool eng_hybrid_takes(const struct eng_gpu *g, const struct eng_weight *w)
     return part_of(g, w) != NULL;
 }
 
-enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, bool fit, uint32_t send_from,
+/* So many of `all` as this part is of the whole, what was given before left out. */
+static uint32_t part_of_all(uint32_t all, const uint32_t *parts, uint32_t n, uint32_t at)
+{
+    uint64_t sum = 0, before = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += parts[i];
+    for (uint32_t i = 0; i < at; i++)
+        before += parts[i];
+    if (sum == 0)
+        return all * (at + 1) / n - all * at / n;
+    return (uint32_t)(all * (before + parts[at]) / sum - all * before / sum);
+}
+
+enum base_status eng_hybrid_new(struct eng_gpu *g, const struct eng_hybrid_want *want,
                                 struct base_err *err)
 {
     const struct eng_hparams *hp = &g->m->hp;
@@ -52,11 +65,21 @@ enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, bool fit, uin
     }
     g->hybrid = h;
     h->g = g;
-    h->slots = slots;
-    h->fit = fit;
-    h->send_from = send_from;
     h->n_expert = hp->moe.n_expert;
     h->n_used = hp->moe.n_used;
+    h->fit = want->fit;
+    h->send_from = want->send_from;
+    h->slots = want->slots > h->n_expert ? h->n_expert : want->slots;
+    h->n_shares = want->spread ? g->set->n : 1;
+    bool fill = want->fit && want->slots == ENG_EXPERTS_ALL; /* each as many as it has room for */
+    for (uint32_t i = 0; i < h->n_shares; i++) {
+        h->share[i].g = g->set->at[want->spread ? i : g->place];
+        h->share[i].slots =
+            fill || !want->spread ? h->slots : part_of_all(h->slots, want->parts, h->n_shares, i);
+        h->share[i].mats = calloc(hp->n_layer, sizeof(*h->share[i].mats));
+        if (!h->share[i].mats)
+            return base_err_set(err, BASE_ENOMEM, "out of memory for experts' places");
+    }
     return eng_hot_new(hp->n_layer, h->n_expert, &h->hot, err);
 }
 
@@ -86,12 +109,10 @@ static enum base_status fetch(struct eng_hybrid *h, const float *from, size_t n,
     return eng_cuda_sync(h->g->d, err);
 }
 
-static enum base_status plan_part(struct eng_hybrid_part *p, bool pair, uint32_t n_mat,
-                                  struct base_err *err)
+static enum base_status plan_part(struct eng_hybrid_part *p, bool pair, struct base_err *err)
 {
     const struct eng_weight *w = p->model;
-    return eng_pack_plan(w->type, w->n_in, w->half ? w->half : w->n_out, n_mat, pair, &p->packed.p,
-                         err);
+    return eng_pack_plan(w->type, w->n_in, w->half ? w->half : w->n_out, 1, pair, &p->p, err);
 }
 
 /* Shapes of a layer's slots, as if there were one. */
@@ -102,19 +123,19 @@ static enum base_status plan_layer(struct eng_hybrid *h, struct eng_hybrid_layer
     bool merged = gate->half != 0;
     bool same = !merged && up && gate->type == up->type && gate->n_in == up->n_in &&
                 gate->n_out == up->n_out && !gate->bias == !up->bias && !gate->scale == !up->scale;
-    enum base_status st = plan_part(&y->part[GATE], merged || same, 1, err);
+    enum base_status st = plan_part(&y->part[GATE], merged || same, err);
     y->part[UP].in_pair = same;
     if (st == BASE_OK && up && !merged && !same)
-        st = plan_part(&y->part[UP], false, 1, err);
+        st = plan_part(&y->part[UP], false, err);
     if (st == BASE_OK)
-        st = plan_part(&y->part[DOWN], false, 1, err);
+        st = plan_part(&y->part[DOWN], false, err);
     y->expert_bytes = 0;
     for (int k = 0; st == BASE_OK && k < PARTS; k++) {
         struct eng_hybrid_part *p = &y->part[k];
         if (!p->model)
             continue;
         size_t outs = (size_t)p->model->n_out * h->n_expert;
-        y->expert_bytes += p->packed.p.bytes;
+        y->expert_bytes += p->p.bytes;
         p->cpu = *p->model;
         st = fetch(h, p->model->bias, outs, &p->cpu.bias, err);
         if (st == BASE_OK)
@@ -123,71 +144,92 @@ static enum base_status plan_layer(struct eng_hybrid *h, struct eng_hybrid_layer
     return st;
 }
 
-/* Bytes of a layer's part of the arena with so many slots; where its pieces are if at is given. */
-static uint64_t lay_out(struct eng_hybrid_layer *y, uint32_t slots, uint8_t *at)
+/* Bytes of a layer's part of a share's arena with so many slots; where its pieces are, if at is
+ * given. */
+static uint64_t lay_out(const struct eng_hybrid_layer *y, struct eng_hybrid_mats mats[PARTS],
+                        uint32_t slots, uint8_t *at)
 {
     uint64_t n = 0;
     for (int k = 0; k < PARTS; k++) {
-        struct eng_hybrid_part *p = &y->part[k];
+        const struct eng_hybrid_part *p = &y->part[k];
+        struct eng_hybrid_mats *o = &mats[k];
         if (!p->model)
             continue;
         uint64_t bias = p->model->bias ? eng_hybrid_piece(4ull * slots * p->model->n_out) : 0;
         uint64_t scale = p->model->scale ? eng_hybrid_piece(4ull * slots) : 0;
-        uint64_t weights = p->in_pair ? 0 : eng_hybrid_piece(p->packed.p.mat_bytes * slots);
+        uint64_t weights = p->in_pair ? 0 : eng_hybrid_piece(p->p.mat_bytes * slots);
         if (at) {
-            p->packed.mem = p->in_pair ? NULL : at + n;
-            p->packed.in_pair = p->in_pair;
-            p->packed.p.n_mat = slots;
-            p->packed.p.bytes = p->packed.p.mat_bytes * slots;
-            p->bias = bias ? (float *)(void *)(at + n + weights) : NULL;
-            p->scale = scale ? (float *)(void *)(at + n + weights + bias) : NULL;
-            p->gpu = *p->model;
-            p->gpu.n_mat = slots;
-            p->gpu.bias = p->bias;
-            p->gpu.scale = p->scale;
-            p->gpu.dev = &p->packed;
+            o->packed = (struct eng_gpu_weight){.p = p->p, .in_pair = p->in_pair};
+            o->packed.mem = p->in_pair ? NULL : at + n;
+            o->packed.p.n_mat = slots;
+            o->packed.p.bytes = p->p.mat_bytes * slots;
+            o->gpu = *p->model;
+            o->gpu.n_mat = slots;
+            o->gpu.bias = bias ? (float *)(void *)(at + n + weights) : NULL;
+            o->gpu.scale = scale ? (float *)(void *)(at + n + weights + bias) : NULL;
+            o->gpu.dev = &o->packed;
         }
         n += weights + bias + scale;
     }
     return n;
 }
 
-static uint64_t arena_of(struct eng_hybrid *h, uint32_t slots, uint8_t *at)
+static uint64_t arena_of(struct eng_hybrid *h, struct eng_hybrid_share *s, uint32_t slots,
+                         uint8_t *at)
 {
     uint64_t n = 0;
     for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
         if (h->layers[l].moe)
-            n += lay_out(&h->layers[l], slots, at ? at + n : NULL);
+            n += lay_out(&h->layers[l], s->mats[l], slots, at ? at + n : NULL);
     return n;
 }
 
-/* The largest number of slots for which there is memory, down from what was asked for. */
-static enum base_status take_arena(struct eng_hybrid *h, struct base_err *err)
+/* The largest number of slots for which the device has memory, down from what was asked for. */
+static enum base_status take_arena(struct eng_hybrid *h, struct eng_hybrid_share *s, uint32_t most,
+                                   struct base_err *err)
 {
-    struct eng_cuda *d = h->g->d;
-    bool fit = h->fit;
-    uint32_t slots = h->slots > h->n_expert ? h->n_expert : h->slots;
+    struct eng_cuda *d = s->g->d;
+    uint32_t slots = s->slots < most ? s->slots : most;
     uint32_t step = h->n_expert / 64 ? h->n_expert / 64 : 1;
     size_t aside_bytes = eng_cuda_get_info(d)->memory / 16;
     void *aside = eng_cuda_alloc(d, aside_bytes < ASIDE ? aside_bytes : ASIDE);
-    if (!aside && fit)
+    if (!aside && h->fit)
         slots = 0;
     for (; slots; slots = slots > step ? slots - step : 0) {
-        h->arena = eng_cuda_alloc(d, arena_of(h, slots, NULL));
-        if (h->arena || !fit)
+        s->arena = eng_cuda_alloc(d, arena_of(h, s, slots, NULL));
+        if (s->arena || !h->fit)
             break;
     }
     eng_cuda_free(d, aside);
-    if (slots && !h->arena)
+    if (slots && !s->arena)
         return base_err_set(err, BASE_ENOMEM,
                             "%s: out of device memory for %u experts of each layer (%llu MiB)",
                             eng_cuda_get_info(d)->name, slots,
-                            (unsigned long long)(arena_of(h, slots, NULL) >> 20));
-    h->slots = slots;
+                            (unsigned long long)(arena_of(h, s, slots, NULL) >> 20));
+    s->slots = slots;
     if (slots)
-        h->arena_bytes = arena_of(h, slots, h->arena);
-    h->g->m->info.weight_bytes += h->arena_bytes;
+        s->arena_bytes = arena_of(h, s, slots, s->arena);
+    h->g->m->info.weight_bytes += s->arena_bytes;
     return BASE_OK;
+}
+
+/* Of every device that takes part. */
+static enum base_status take_arenas(struct eng_hybrid *h, struct base_err *err)
+{
+    enum base_status st = BASE_OK;
+    bool any = false;
+    for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
+        any = any || h->layers[l].moe;
+    uint32_t left = any ? h->slots : 0;
+    h->slots = 0;
+    for (uint32_t i = 0; i < h->n_shares && st == BASE_OK; i++) {
+        struct eng_hybrid_share *s = &h->share[i];
+        st = take_arena(h, s, left - h->slots, err);
+        s->first_slot = h->slots;
+        h->slots += s->slots;
+        h->use.slot_bytes += s->arena_bytes;
+    }
+    return st;
 }
 
 /* ---- an expert's way to the device ---- */
@@ -204,18 +246,34 @@ void eng_hybrid_pack(const struct eng_hybrid_layer *y, uint32_t expert, uint8_t 
             up = rows + (uint64_t)w->half * w->row_bytes;
         else if (k == GATE && y->part[UP].in_pair)
             up = y->part[UP].rows + (uint64_t)expert * w->n_out * w->row_bytes;
-        eng_pack_rows(&p->packed.p, rows, up, w->row_bytes, 0, p->packed.p.groups, out);
-        out += p->packed.p.mat_bytes;
+        eng_pack_rows(&p->p, rows, up, w->row_bytes, 0, p->p.groups, out);
+        out += p->p.mat_bytes;
     }
 }
 
-void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool staged,
-                       enum eng_hybrid_way way, uint32_t expert, uint32_t at, const uint8_t *packed)
+/* n floats of expert `expert`, of the layer's device, which may be another. */
+static void put_floats(const struct eng_hybrid *h, const struct eng_hybrid_share *s, float *to,
+                       const float *device, const float *host, uint32_t expert, size_t n)
 {
-    struct eng_cuda *d = h->g->d;
+    bool here = s->g == h->g;
+#if defined(WEIR_BUG_105) /* another device's biases as if they were this one's */
+    here = true;
+#endif
+    if (here)
+        eng_cuda_copy(s->g->d, to, device + expert * n, n * sizeof(float));
+    else
+        eng_cuda_upload(s->g->d, to, host + expert * n, n * sizeof(float));
+}
+
+void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_share *s, uint32_t layer,
+                       bool staged, enum eng_hybrid_way way, uint32_t expert, uint32_t at,
+                       const uint8_t *packed)
+{
+    struct eng_cuda *d = s->g->d;
     for (int k = 0; k < PARTS; k++) {
-        struct eng_hybrid_part *p = &y->part[k];
-        const struct eng_weight *w = p->model, *to = staged ? &p->staged : &p->gpu;
+        const struct eng_hybrid_part *p = &h->layers[layer].part[k];
+        const struct eng_hybrid_mats *o = &s->mats[layer][k];
+        const struct eng_weight *w = p->model, *to = staged ? &o->staged : &o->gpu;
         if (!w)
             continue;
         const struct eng_gpu_weight *x = to->dev;
@@ -227,32 +285,36 @@ void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool st
             packed += x->p.mat_bytes;
         }
         if (w->bias)
-            eng_cuda_copy(d, to->bias + (size_t)at * w->n_out, w->bias + (size_t)expert * w->n_out,
-                          w->n_out * sizeof(float));
+            put_floats(h, s, to->bias + (size_t)at * w->n_out, w->bias, p->cpu.bias, expert,
+                       w->n_out);
         if (w->scale)
-            eng_cuda_copy(d, to->scale + at, w->scale + expert, sizeof(float));
+            put_floats(h, s, to->scale + at, w->scale, p->cpu.scale, expert, 1);
     }
 }
 
-/* The first experts of each layer into its slots; two pieces of pinned memory in turn. */
-static enum base_status fill_slots(struct eng_hybrid *h, struct base_err *err)
+/* The first experts of each layer into a device's slots; two pieces of pinned memory in turn. */
+static enum base_status fill_slots(struct eng_hybrid *h, struct eng_hybrid_share *s,
+                                   struct base_err *err)
 {
-    struct eng_cuda *d = h->g->d;
+    struct eng_cuda *d = s->g->d;
     uint64_t most = 0;
     uint32_t turn = 0;
     for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
         if (h->layers[l].expert_bytes > most)
             most = h->layers[l].expert_bytes;
+    if (most == 0 || s->slots == 0)
+        return BASE_OK;
     uint8_t *pinned = eng_cuda_host_alloc(d, 2 * most);
     if (!pinned)
         return base_err_set(err, BASE_ENOMEM, "no pinned memory for experts (%llu bytes)",
                             (unsigned long long)(2 * most));
     for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++) {
-        struct eng_hybrid_layer *y = &h->layers[l];
-        for (uint32_t e = 0; y->moe && e < h->slots; e++, turn ^= 1) {
+        const struct eng_hybrid_layer *y = &h->layers[l];
+        for (uint32_t i = 0; y->moe && i < s->slots; i++, turn ^= 1) {
+            uint32_t e = s->first_slot + i;
             eng_cuda_fence_wait(d, turn);
             eng_hybrid_pack(y, e, pinned + turn * most);
-            eng_hybrid_put_at(h, y, false, ENG_WAY_UP, e, e, pinned + turn * most);
+            eng_hybrid_put_at(h, s, l, false, ENG_WAY_UP, e, i, pinned + turn * most);
             eng_cuda_fence(d, turn);
         }
     }
@@ -274,16 +336,16 @@ enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err)
                 st = eng_hot_layer_new(&h->hot, l, err);
         }
     if (st == BASE_OK)
-        st = take_arena(h, err);
+        st = take_arenas(h, err);
     if (st == BASE_OK)
         st = eng_hot_slots(&h->hot, h->slots, err);
-    if (st == BASE_OK)
-        st = fill_slots(h, err);
+    for (uint32_t i = 0; i < h->n_shares && st == BASE_OK; i++)
+        st = fill_slots(h, &h->share[i], err);
     h->built = st == BASE_OK;
     h->cpu = *g->m;
     h->cpu.s = (struct eng_scratch){.rows = g->m->s.rows, .pairs = g->m->s.pairs};
-    h->use = (struct eng_hybrid_use){
-        .slots = h->slots, .n_expert = h->n_expert, .slot_bytes = h->arena_bytes};
+    h->use.slots = h->slots;
+    h->use.n_expert = h->n_expert;
     if (st == BASE_OK && h->slots && h->slots < h->n_expert)
         st = eng_hybrid_move_open(h, err);
     return st;
@@ -296,7 +358,11 @@ void eng_hybrid_free(struct eng_gpu *g)
         return;
     eng_hybrid_move_close(h);
     eng_hybrid_scratch_free(h);
-    eng_cuda_free(g->d, h->arena);
+    for (uint32_t i = 0; i < h->n_shares; i++) {
+        if (h->share[i].g)
+            eng_cuda_free(h->share[i].g->d, h->share[i].arena);
+        free(h->share[i].mats);
+    }
     for (uint32_t l = 0; l < g->m->hp.n_layer; l++) {
         struct eng_hybrid_layer *y = &h->layers[l];
         for (int k = 0; k < PARTS; k++) {
@@ -310,16 +376,58 @@ void eng_hybrid_free(struct eng_gpu *g)
     g->hybrid = NULL;
 }
 
+/* ---- what has happened ---- */
+
+struct eng_hybrid *eng_hybrid_of_layer(const struct eng_model *m, uint32_t layer)
+{
+    const struct eng_gpus *all = m->ops == &eng_ops_cpu || !m->dev ? NULL : eng_gpus_of(m);
+    return all && layer < m->hp.n_layer ? all->at[eng_place_of(m, layer)]->hybrid : NULL;
+}
+
+/* Whether any layer with experts is of this device. */
+static bool has_experts(const struct eng_hybrid *h)
+{
+    for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
+        if (h->layers[l].moe)
+            return true;
+    return false;
+}
+
 void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out)
 {
-    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
-    *out = g && g->hybrid ? g->hybrid->use : (struct eng_hybrid_use){0};
+    const struct eng_gpus *all = m->ops->host || !m->dev ? NULL : eng_gpus_of(m);
+    *out = (struct eng_hybrid_use){0};
+    for (uint32_t i = 0; all && i < all->n; i++) {
+        const struct eng_hybrid *h = all->at[i]->hybrid;
+        if (!h || !has_experts(h))
+            continue;
+        const struct eng_hybrid_use *u = &h->use;
+        out->slots = out->n_expert && out->slots < u->slots ? out->slots : u->slots;
+        out->n_expert = h->use.n_expert;
+        out->on_device += u->on_device;
+        out->on_cpu += u->on_cpu;
+        out->sent += u->sent;
+        out->moves += u->moves;
+        out->moved_bytes += u->moved_bytes;
+        out->sent_bytes += u->sent_bytes;
+        out->slot_bytes += u->slot_bytes;
+    }
 }
 
 void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out)
 {
-    const struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
+    const struct eng_gpus *all = m->ops->host || !m->dev ? NULL : eng_gpus_of(m);
     *out = (struct eng_cuda_calls){0};
-    if (g && g->d)
-        eng_cuda_get_calls(g->d, out);
+    for (uint32_t i = 0; all && i < all->n; i++) {
+        struct eng_cuda_calls c = {0};
+        if (all->at[i]->d)
+            eng_cuda_get_calls(all->at[i]->d, &c);
+        out->launches += c.launches;
+        out->copies += c.copies;
+        out->graphs += c.graphs;
+        out->waits += c.waits;
+        out->fences += c.fences;
+        out->bytes_up += c.bytes_up;
+        out->bytes_down += c.bytes_down;
+    }
 }

@@ -31,10 +31,18 @@ struct eng_gpu;
 struct eng_hybrid;
 
 /* For models with experts that opts asked to be split, or that will not fit; before weights come.
- * slots: of each layer; with `fit` as many of them as there is room for (decided when the first
- * cache is opened: then it is known what else takes memory). */
-#define ENG_EXPERTS_ALL UINT32_MAX
-enum base_status eng_hybrid_new(struct eng_gpu *g, uint32_t slots, bool fit, uint32_t send_from,
+ * g: the device that has the layers. Slots come with the first cache: then it is known what else
+ * takes memory. */
+#define ENG_EXPERTS_ALL      UINT32_MAX
+#define ENG_HYBRID_SEND_FROM 256 /* tokens of a slice that suit most hosts: docs/cuda-model.md */
+struct eng_hybrid_want {
+    uint32_t slots; /* of each layer, on all devices together */
+    bool fit;       /* fewer where there is room for fewer */
+    uint32_t send_from;
+    bool spread; /* all devices of the model have slots of these layers, in these proportions: */
+    uint32_t parts[ENG_PLACES_MAX];
+};
+enum base_status eng_hybrid_new(struct eng_gpu *g, const struct eng_hybrid_want *want,
                                 struct base_err *err) BASE_MUST_CHECK;
 void eng_hybrid_free(struct eng_gpu *g);
 /* Whether w belongs to routed experts. */
@@ -44,23 +52,26 @@ enum base_status eng_hybrid_weight(struct eng_gpu *g, struct eng_weight *w,
                                    struct base_err *err) BASE_MUST_CHECK;
 /* With the first cache: slots, and experts in them. */
 enum base_status eng_hybrid_build(struct eng_gpu *g, struct base_err *err) BASE_MUST_CHECK;
-/* The table's ffn() of routed experts. */
+/* The table's ffn() of routed experts; and combine() of those that several devices computed. */
 void eng_hybrid_ffn(struct eng_fwd *f, const struct eng_ffn *j);
+void eng_hybrid_combine(struct eng_fwd *f);
+/* Of the device that has this layer; NULL: all its experts are on devices, or there is none. */
+struct eng_hybrid *eng_hybrid_of_layer(const struct eng_model *m, uint32_t layer);
 /* Whether of a slice of so many tokens experts are sent. */
 bool eng_hybrid_sends(const struct eng_gpu *g, uint32_t n);
 /* Behind a step that succeeded. */
 void eng_hybrid_between(struct eng_gpu *g);
 
-/* What has happened. */
+/* What has happened, on all devices. */
 struct eng_hybrid_use {
-    uint32_t slots, n_expert;         /* of a layer */
+    uint32_t slots, n_expert;         /* of a layer; by layers of that which has the fewest */
     uint64_t on_device, on_cpu, sent; /* (token, expert) pairs by where they were computed */
     uint64_t moves;                   /* experts that took another's slot, */
     uint64_t moved_bytes, sent_bytes; /* and what went over PCIe for them; the same of sent ones */
     uint64_t slot_bytes;              /* device memory of all slots */
 };
 void eng_hybrid_get(const struct eng_model *m, struct eng_hybrid_use *out);
-/* What the model's device was asked for since it was opened; zeros on the CPU. */
+/* What the model's devices were asked for since they were opened; zeros on the CPU. */
 void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out);
 /* Puts an expert into a slot at once, whoever is there (it stays available on the CPU). Between
  * steps. BASE_EINVAL: there is no such layer, expert or slot, or the expert has a slot. */

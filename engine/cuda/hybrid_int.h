@@ -22,18 +22,50 @@ struct eng_hybrid_part {
     struct eng_weight *model; /* the model's own: in the host's memory, biases on the device */
     const uint8_t *rows;      /* as in the file */
     struct eng_weight cpu;    /* the same with biases in host memory (owned) */
-    struct eng_weight gpu;    /* of the slots; dev is &packed */
-    struct eng_gpu_weight packed;
+    struct eng_pack p;        /* the device's form, of one matrix */
     bool in_pair;             /* UP: it is packed with GATE */
-    float *bias, *scale;      /* of the slots, on the device; NULL: none */
-    struct eng_weight staged; /* of one half of the stage, likewise */
-    struct eng_gpu_weight staged_packed;
 };
 
 struct eng_hybrid_layer {
     bool moe;
     struct eng_hybrid_part part[PARTS];
     uint64_t expert_bytes; /* of an expert's matrices on the device */
+};
+
+/* A part's matrices as kernels take them: those of a device's slots, and those of one half of its
+ * stage. */
+struct eng_hybrid_mats {
+    struct eng_weight gpu, staged; /* dev: the next two; bias and scale: on the device */
+    struct eng_gpu_weight packed, staged_packed;
+};
+
+/* What a device computes of a layer in a step (ops_hybrid.c). Places (experts as kernels count
+ * them) are the device's slots, then experts sent to it. Lists are in the share's `lists`. */
+struct eng_hybrid_lists {
+    uint32_t n_places, n_tiles;
+    uint32_t n_here;                      /* pairs of these places */
+    uint32_t n_sent;                      /* experts to send, */
+    uint32_t sent[ENG_EXPERT_MAX];        /* these */
+    uint32_t tile_at[ENG_EXPERT_MAX + 1]; /* of a place: its first tile */
+    uint32_t *pair_of, *pair_row, *pair_weight, *first, *tile_expert, *tile_first, *n_tiles_of;
+    uint32_t *owner; /* [n][n_used] the share that has the pair's output */
+};
+
+/* A device that has slots of these layers. The first is the one that has the layers themselves; by
+ * experts (--split experts) the others follow. */
+struct eng_hybrid_share {
+    struct eng_gpu *g;
+    uint32_t first_slot, slots; /* of each layer's */
+    void *arena;                /* device: its slots of all layers */
+    uint64_t arena_bytes;
+    struct eng_hybrid_mats (*mats)[PARTS]; /* [n_layer] */
+    uint32_t *lists, *dev_lists;           /* of a step's layer: pinned, on the device */
+    size_t lists_words;
+    struct eng_hybrid_lists now;
+    /* the stage: two halves of h->stage_experts experts */
+    uint32_t stage_turn; /* the half that was used last */
+    uint8_t *stage, *stage_pinned;
+    uint8_t *landing; /* of moves, on the device */
 };
 
 /* Marks in the device's work (driver.h). Of a half of the stage: it has arrived, it is not read any
@@ -52,29 +84,32 @@ enum eng_hybrid_phase { ENG_MOVE_IDLE, ENG_MOVE_ASKED, ENG_MOVE_PACKED, ENG_MOVE
 struct eng_hybrid_move {
     enum eng_hybrid_phase phase; /* the thread's while it is ASKED: under the lock */
     struct eng_hot_move what;
-    uint8_t *pinned, *landing; /* expert_bytes of the largest layer; on the host, on the device */
+    uint8_t *pinned; /* expert_bytes of the largest layer; it lands at i of the share's landing */
 };
 
 struct eng_hybrid {
-    struct eng_gpu *g;
-    uint32_t slots, send_from, n_expert, n_used;
+    struct eng_gpu *g; /* whose layers these are */
+    uint32_t slots;    /* of a layer, on all devices together; asked for, until it is built */
+    uint32_t send_from, n_expert, n_used;
     bool built, fit; /* fit: fewer slots, if there is room for fewer */
     struct eng_hybrid_layer *layers;
     struct eng_hot hot; /* who is in which slot */
-    void *arena;        /* device: slots of all layers */
-    uint64_t arena_bytes;
-    /* of a step's layer, on the host (pinned) and the device */
+    struct eng_hybrid_share share[ENG_PLACES_MAX];
+    uint32_t n_shares;
+    /* of a step's layer: */
+    bool sends; /* experts without slots are sent to devices; else they are the CPU's */
+    /* pinned */
     uint32_t *ids;
     float *weights, *x, *hy;
-    uint32_t *lists, *dev_lists;
-    size_t lists_words;
+    uint32_t count[ENG_EXPERT_MAX]; /* pairs of an expert */
+    uint32_t at[ENG_EXPERT_MAX];    /* its first pair where it is computed */
+    uint16_t who[ENG_EXPERT_MAX];   /* the share that has its outputs: the CPU's, the first */
     /* the CPU's part */
     struct eng_model cpu;
-    /* the stage: two halves of stage_experts experts */
-    uint32_t stage_experts, stage_turn; /* the half that was used last */
-    uint64_t stage_half;                /* bytes */
-    uint8_t *stage, *stage_pinned;
-    bool no_stage; /* there was no memory for it */
+    /* stages */
+    uint32_t stage_experts;
+    uint64_t stage_half; /* bytes */
+    bool no_stage;       /* there was no memory for them */
     /* moves */
     pthread_t thread;
     bool has_thread, stop; /* stop: under the lock */
@@ -82,24 +117,40 @@ struct eng_hybrid {
     pthread_cond_t turn;
     struct eng_hybrid_move moves[ENG_MOVES];
     uint32_t next_move; /* the oldest: moves are asked for and end in this order */
-    uint8_t *moves_pinned, *moves_landing;
+    uint64_t move_most; /* bytes of one, at most */
+    uint8_t *moves_pinned;
     struct eng_hybrid_use use;
 };
+
+/* The share that has this slot of each layer. */
+static inline struct eng_hybrid_share *eng_hybrid_share_of(struct eng_hybrid *h, uint32_t slot)
+{
+    uint32_t i = 0;
+    while (i + 1 < h->n_shares && slot >= h->share[i].first_slot + h->share[i].slots)
+        i++;
+    return &h->share[i];
+}
 
 /* hybrid.c */
 /* Packs one expert's matrices, one behind the other: expert_bytes. Any thread. */
 void eng_hybrid_pack(const struct eng_hybrid_layer *y, uint32_t expert, uint8_t *out);
-/* How an expert's packed matrices get to matrix `at` of the slots or of the stage: from pinned
- * memory, the same beside the work, or from the device's own memory. Its biases and scales, which
- * the device has already, go there in the order of the work. */
+/* How an expert's packed matrices get to matrix `at` of a device's slots or of its stage: from
+ * pinned memory, the same beside the work, or from the device's own memory. Its biases and scales,
+ * which the layer's device has already, go there in the order of the work. */
 enum eng_hybrid_way { ENG_WAY_UP, ENG_WAY_BESIDE, ENG_WAY_WITHIN };
-void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_layer *y, bool staged,
-                       enum eng_hybrid_way way, uint32_t expert, uint32_t at,
+void eng_hybrid_put_at(struct eng_hybrid *h, struct eng_hybrid_share *s, uint32_t layer,
+                       bool staged, enum eng_hybrid_way way, uint32_t expert, uint32_t at,
                        const uint8_t *packed);
 
 /* hybrid_move.c */
 enum base_status eng_hybrid_move_open(struct eng_hybrid *h, struct base_err *err) BASE_MUST_CHECK;
 void eng_hybrid_move_close(struct eng_hybrid *h);
+
+/* hybrid_lists.c */
+/* Words of a share's lists, at most. */
+size_t eng_hybrid_lists_words(const struct eng_hybrid *h);
+/* All shares' lists of the step's layer, from ids, weights and sends. False: an id is none. */
+bool eng_hybrid_lists_make(struct eng_hybrid *h, const struct eng_fwd *f) BASE_MUST_CHECK;
 
 /* ops_hybrid.c */
 void eng_hybrid_scratch_free(struct eng_hybrid *h);

@@ -63,16 +63,19 @@ enum base_status eng_hybrid_move_open(struct eng_hybrid *h, struct base_err *err
     for (uint32_t l = 0; l < h->g->m->hp.n_layer; l++)
         if (h->layers[l].moe && h->layers[l].expert_bytes > most)
             most = h->layers[l].expert_bytes;
-    most = eng_hybrid_piece(most);
+    most = h->move_most = eng_hybrid_piece(most);
     h->moves_pinned = eng_cuda_host_alloc(h->g->d, ENG_MOVES * most);
-    h->moves_landing = h->moves_pinned ? eng_cuda_alloc(h->g->d, ENG_MOVES * most) : NULL;
-    if (!h->moves_landing)
+    bool good = h->moves_pinned != NULL;
+    for (uint32_t i = 0; i < h->n_shares && good; i++) {
+        struct eng_hybrid_share *s = &h->share[i];
+        s->landing = s->slots ? eng_cuda_alloc(s->g->d, ENG_MOVES * most) : NULL;
+        good = s->landing || !s->slots;
+    }
+    if (!good)
         return base_err_set(err, BASE_ENOMEM, "no memory for moving experts (%llu bytes)",
                             (unsigned long long)(ENG_MOVES * most));
-    for (uint32_t i = 0; i < ENG_MOVES; i++) {
+    for (uint32_t i = 0; i < ENG_MOVES; i++)
         h->moves[i].pinned = h->moves_pinned + i * most;
-        h->moves[i].landing = h->moves_landing + i * most;
-    }
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->turn, NULL);
     if (pthread_create(&h->thread, NULL, pack_thread, h) != 0)
@@ -95,10 +98,15 @@ void eng_hybrid_move_close(struct eng_hybrid *h)
     }
     for (uint32_t i = 0; i < ENG_MOVES; i++) /* an upload may still read the pinned memory */
         if (h->moves[i].phase == ENG_MOVE_SENT)
-            eng_cuda_fence_wait(h->g->d, ENG_FENCE_MOVE_CAME + i);
+            eng_cuda_fence_wait(eng_hybrid_share_of(h, h->moves[i].what.slot)->g->d,
+                                ENG_FENCE_MOVE_CAME + i);
     eng_cuda_host_free(h->g->d, h->moves_pinned);
-    eng_cuda_free(h->g->d, h->moves_landing);
-    h->moves_pinned = h->moves_landing = NULL;
+    h->moves_pinned = NULL;
+    for (uint32_t i = 0; i < h->n_shares; i++) {
+        if (h->share[i].g)
+            eng_cuda_free(h->share[i].g->d, h->share[i].landing);
+        h->share[i].landing = NULL;
+    }
 }
 
 static enum eng_hybrid_phase phase_of(struct eng_hybrid *h, uint32_t i)
@@ -120,14 +128,15 @@ static void set_phase(struct eng_hybrid *h, uint32_t i, enum eng_hybrid_phase p)
     pthread_mutex_unlock(&h->lock);
 }
 
-/* To the device, beside the work. */
+/* To the slot's device, beside the work. */
 static void send(struct eng_hybrid *h, uint32_t i)
 {
     struct eng_hybrid_move *v = &h->moves[i];
+    const struct eng_hybrid_share *s = eng_hybrid_share_of(h, v->what.slot);
     uint64_t bytes = h->layers[v->what.layer].expert_bytes;
-    eng_cuda_follow(h->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_READ + i);
-    eng_cuda_upload_beside(h->g->d, v->landing, v->pinned, bytes);
-    eng_cuda_fence_in(h->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_CAME + i);
+    eng_cuda_follow(s->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_READ + i);
+    eng_cuda_upload_beside(s->g->d, s->landing + i * h->move_most, v->pinned, bytes);
+    eng_cuda_fence_in(s->g->d, ENG_CUDA_BESIDE, ENG_FENCE_MOVE_CAME + i);
     h->use.moved_bytes += bytes;
     set_phase(h, i, ENG_MOVE_SENT);
 }
@@ -136,14 +145,19 @@ static void send(struct eng_hybrid *h, uint32_t i)
 static void exchange(struct eng_hybrid *h, uint32_t i)
 {
     struct eng_hybrid_move *v = &h->moves[i];
+    struct eng_hybrid_share *s = eng_hybrid_share_of(h, v->what.slot);
     eng_hot_going(&h->hot, &v->what, false);
     if (h->hot.layers[v->what.layer].slot_of[v->what.expert] < 0) {
 #ifndef WEIR_BUG_83
-        eng_cuda_follow(h->g->d, ENG_CUDA_WORK, ENG_FENCE_MOVE_CAME + i);
+        eng_cuda_follow(s->g->d, ENG_CUDA_WORK, ENG_FENCE_MOVE_CAME + i);
 #endif
-        eng_hybrid_put_at(h, &h->layers[v->what.layer], false, ENG_WAY_WITHIN, v->what.expert,
-                          v->what.slot, v->landing);
-        eng_cuda_fence(h->g->d, ENG_FENCE_MOVE_READ + i);
+        uint32_t slot = v->what.slot - s->first_slot;
+#if defined(WEIR_BUG_106) /* of the layer, not of the device */
+        slot = v->what.slot % s->slots + 1;
+#endif
+        eng_hybrid_put_at(h, s, v->what.layer, false, ENG_WAY_WITHIN, v->what.expert, slot,
+                          s->landing + i * h->move_most);
+        eng_cuda_fence(s->g->d, ENG_FENCE_MOVE_READ + i);
         eng_hot_exchange(&h->hot, &v->what);
         h->use.moves++;
     }
@@ -161,7 +175,8 @@ void eng_hybrid_between(struct eng_gpu *g)
             send(h, i);
     uint32_t oldest = h->next_move;
     bool came = phase_of(h, oldest) == ENG_MOVE_SENT &&
-                eng_cuda_fence_passed(g->d, ENG_FENCE_MOVE_CAME + oldest);
+                eng_cuda_fence_passed(eng_hybrid_share_of(h, h->moves[oldest].what.slot)->g->d,
+                                      ENG_FENCE_MOVE_CAME + oldest);
 #ifdef WEIR_BUG_83
     came = phase_of(h, oldest) == ENG_MOVE_SENT;
 #endif
@@ -183,22 +198,22 @@ void eng_hybrid_between(struct eng_gpu *g)
 enum base_status eng_hybrid_put(struct eng_model *m, uint32_t layer, uint32_t expert, uint32_t slot,
                                 struct base_err *err)
 {
-    struct eng_gpu *g = m->ops == &eng_ops_cpu ? NULL : eng_gpu_first(m);
-    struct eng_hybrid *h = g ? g->hybrid : NULL;
-    if (!h || !h->built || layer >= m->hp.n_layer || !h->layers[layer].moe || slot >= h->slots ||
-        expert >= h->n_expert || h->hot.layers[layer].slot_of[expert] >= 0)
+    struct eng_hybrid *h = eng_hybrid_of_layer(m, layer);
+    if (!h || !h->built || !h->layers[layer].moe || slot >= h->slots || expert >= h->n_expert ||
+        h->hot.layers[layer].slot_of[expert] >= 0)
         return base_err_set(err, BASE_EINVAL, "expert %u of layer %u cannot be put into slot %u",
                             expert, layer, slot);
-    uint8_t *pinned = eng_cuda_host_alloc(g->d, h->layers[layer].expert_bytes);
+    struct eng_hybrid_share *s = eng_hybrid_share_of(h, slot);
+    uint8_t *pinned = eng_cuda_host_alloc(s->g->d, h->layers[layer].expert_bytes);
     if (!pinned)
         return base_err_set(err, BASE_ENOMEM, "no pinned memory for an expert");
     eng_hybrid_pack(&h->layers[layer], expert, pinned);
-    eng_hybrid_put_at(h, &h->layers[layer], false, ENG_WAY_UP, expert, slot, pinned);
+    eng_hybrid_put_at(h, s, layer, false, ENG_WAY_UP, expert, slot - s->first_slot, pinned);
     eng_hot_exchange(&h->hot,
                      &(struct eng_hot_move){.layer = layer, .expert = expert, .slot = slot});
     h->use.moves++;
     h->use.moved_bytes += h->layers[layer].expert_bytes;
-    enum base_status st = eng_cuda_sync(g->d, err);
-    eng_cuda_host_free(g->d, pinned);
+    enum base_status st = eng_cuda_sync(s->g->d, err);
+    eng_cuda_host_free(s->g->d, pinned);
     return st;
 }

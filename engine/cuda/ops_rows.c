@@ -6,6 +6,7 @@
  * next reads what would have been written launches it (eng_gpu_settle). An operator that does not
  * fit what was put together so far launches that first and then stands for itself.
  */
+#include "engine/cuda/hybrid.h"
 #include "engine/cuda/table.h"
 
 /* What is put off, up to here, as it stands in the target's memory. */
@@ -87,7 +88,10 @@ void eng_gpu_combine(struct eng_fwd *f)
     if (g->late.y != f->s->hy)
         eng_gpu_settle(f);
     if (g->set->spread) {
-        eng_spread_combine(f);
+        if (g->hybrid)
+            eng_hybrid_combine(f);
+        else
+            eng_spread_combine(f);
         return;
     }
     g->join_now =

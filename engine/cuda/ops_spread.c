@@ -96,9 +96,8 @@ void eng_spread_free(struct eng_gpus *all, struct eng_gpu_weight *x)
 
 /* ---- a step ---- */
 
-/* What goes to another device, and what comes back. */
-static uint32_t there(const struct eng_fwd *f, const struct eng_scratch *to, const float *rows,
-                      uint32_t n, struct eng_cuda_piece out[3])
+uint32_t eng_spread_there(const struct eng_fwd *f, const struct eng_scratch *to, const float *rows,
+                          uint32_t n, struct eng_cuda_piece out[3])
 {
     size_t pairs = (size_t)n * f->m->hp.moe.n_used * sizeof(uint32_t);
     out[0] = (struct eng_cuda_piece){to->xn, rows, (size_t)n * f->m->hp.n_embd * sizeof(float)};
@@ -114,7 +113,7 @@ enum base_status eng_spread_link(struct eng_fwd *f, struct base_err *err)
     struct eng_cuda_piece p[3];
     enum base_status st = BASE_OK;
     size_t bytes = 0;
-    for (uint32_t i = there(f, f->s, f->s->xn, f->s->rows, p); i-- > 0;)
+    for (uint32_t i = eng_spread_there(f, f->s, f->s->xn, f->s->rows, p); i-- > 0;)
         bytes += p[i].n;
     for (uint32_t i = 1; i < all->n && st == BASE_OK; i++) {
         st = eng_cuda_link(all->at[i]->d, first, bytes, err);
@@ -198,7 +197,7 @@ void eng_spread_ffn(struct eng_fwd *f, const struct eng_ffn *j)
     for (uint32_t i = 1; i < all->n; i++)
         if (experts_of(all, i))
             eng_cuda_send(all->at[i]->d, g->d, p,
-                          there(f, eng_scratch_at(f->m, i), g->a.x, f->n, p));
+                          eng_spread_there(f, eng_scratch_at(f->m, i), g->a.x, f->n, p));
     for (uint32_t i = 1; i < all->n; i++)
         if (experts_of(all, i))
             run_other(f, j, i);

@@ -316,6 +316,9 @@ static void part_begin(struct eng_gpus *all)
     all->in_part = true;
     if (!all->replaying) {
         eng_cuda_graph_begin(first);
+#if !defined(WEIR_BUG_103)                  /* what the step's device is asked for is in no graph */
+        eng_cuda_after(all->now->d, first); /* it takes part in the recording from here on */
+#endif
         return;
     }
     for (uint32_t i = 1; i < all->n; i++)
@@ -420,6 +423,7 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
     struct eng_gpus *all = eng_gpus_of(f->m);
     struct eng_gpu *last = all->now;
     enum base_status st = BASE_OK;
+    bool lost = false;
     eng_gpu_settle(f);
     eng_gpu_pause(all);
     if (all->graph)
@@ -434,18 +438,24 @@ enum base_status eng_gpu_end(struct eng_fwd *f, struct base_err *err)
             one = g->st;
             why = g->err;
         }
-        if (st == BASE_OK && one != BASE_OK && err)
+        /* what a lost device left behind may have failed elsewhere first: its own error says why */
+        bool tells = one != BASE_OK && (st == BASE_OK || (eng_cuda_lost(g->d) && !lost));
+        if (tells && err)
             *err = why;
-        st = st == BASE_OK ? one : st;
+        st = tells ? one : st;
+        lost = lost || eng_cuda_lost(g->d);
         g->st = BASE_OK;
         g->f = NULL;
     }
     if (st == BASE_OK && last->out)
         memcpy(last->out, last->host_logits, last->out_floats * sizeof(float));
+    for (uint32_t i = 0; i < all->n && st != BASE_OK; i++) /* their parts of a graph, if any */
+        eng_cuda_drain(all->at[i]->d);
     if (st != BASE_OK)
         eng_gpu_graphs_drop(all, NULL);
-    else if (last->hybrid)
-        eng_hybrid_between(last);
+    for (uint32_t i = 0; i < all->n && st == BASE_OK; i++)
+        if (all->at[i]->hybrid)
+            eng_hybrid_between(all->at[i]);
     all->graph = NULL;
     return st;
 }

@@ -166,9 +166,9 @@ static bool is_gate(const struct eng_model *m, const struct eng_weight *w)
 
 enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struct base_err *err)
 {
-    struct eng_gpu *first_gpu = eng_gpu_first(m);
-    if (eng_hybrid_takes(first_gpu, w))
-        return eng_hybrid_weight(first_gpu, w, err);
+    struct eng_gpu *home = eng_gpus_of(m)->at[eng_gpus_of(m)->loading];
+    if (eng_hybrid_takes(home, w))
+        return eng_hybrid_weight(home, w, err);
     struct eng_gpu_weight *x = w->dev = calloc(1, sizeof(*x));
     enum base_status st = BASE_OK;
     if (!x)
@@ -192,7 +192,7 @@ enum base_status eng_gpu_weight(struct eng_model *m, struct eng_weight *w, struc
 void eng_gpu_weight_free(struct eng_model *m, struct eng_weight *w)
 {
     struct eng_gpu_weight *x = w->dev;
-    if (eng_gpu_first(m) && eng_gpu_first(m)->hybrid)
+    if (eng_gpu_first(m) && eng_gpu_first(m)->hybrid) /* then all have it that have layers */
         eng_ops_cpu.weight_free(m, w);
     if (x) {
         if (x->mem)

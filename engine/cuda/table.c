@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEND_FROM 256                 /* tokens of a slice: docs/cuda-model.md */
-#define MARGIN    ((size_t)256 << 20) /* of device memory, for scratch and the smallest cache */
+#define MARGIN ((size_t)256 << 20) /* of device memory, for scratch and the smallest cache */
 
 static struct eng_gpu *gpu(const struct eng_model *m)
 {
@@ -51,11 +50,19 @@ static enum base_status make_room(struct eng_gpu *g, struct base_err *err)
     bool moe = m->hp.moe.n_expert != 0;
     g->weights = eng_gpu_weights_planned(m, true);
     if (moe && m->split_experts)
-        return eng_hybrid_new(g, m->gpu_experts, m->split_fit, m->send_from, err);
+        return eng_hybrid_new(g,
+                              &(struct eng_hybrid_want){.slots = m->gpu_experts,
+                                                        .fit = m->split_fit,
+                                                        .send_from = m->send_from},
+                              err);
     if (g->weights + margin <= i->memory_free)
         return BASE_OK;
     if (moe && eng_gpu_weights_planned(m, false) + margin <= i->memory_free)
-        return eng_hybrid_new(g, ENG_EXPERTS_ALL, true, SEND_FROM, err);
+        return eng_hybrid_new(g,
+                              &(struct eng_hybrid_want){.slots = ENG_EXPERTS_ALL,
+                                                        .fit = true,
+                                                        .send_from = ENG_HYBRID_SEND_FROM},
+                              err);
     return base_err_set(err, BASE_ENOMEM,
                         "%s has %zu MiB free; the weights of this model need %llu MiB and %zu "
                         "beside them",
@@ -99,8 +106,9 @@ static bool gpu_memory(const struct eng_model *m, uint32_t place, struct eng_mod
 
 static void gpu_close(struct eng_model *m)
 {
-    if (gpu(m))
-        eng_hybrid_free(gpu(m));
+    const struct eng_gpus *all = eng_gpus_of(m);
+    for (uint32_t i = 0; all && i < all->n; i++)
+        eng_hybrid_free(all->at[i]);
     eng_gpus_close(m);
 }
 
@@ -229,8 +237,12 @@ static uint64_t gpu_cache_bytes(const struct eng_model *m, uint32_t n_seq, uint3
 
 static enum base_status gpu_cache_open(struct eng_cache *c, struct base_err *err)
 {
-    struct eng_gpu *g = gpu(c->m);
-    return g->hybrid ? eng_hybrid_build(g, err) : BASE_OK;
+    const struct eng_gpus *all = eng_gpus_of(c->m);
+    enum base_status st = BASE_OK;
+    for (uint32_t i = 0; i < all->n && st == BASE_OK; i++)
+        if (all->at[i]->hybrid)
+            st = eng_hybrid_build(all->at[i], err);
+    return st;
 }
 
 static void gpu_cache_close(struct eng_cache *c)

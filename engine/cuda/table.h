@@ -245,6 +245,9 @@ enum base_status eng_spread_share(struct eng_gpu *g, struct eng_weight *w, struc
                                   struct base_err *err) BASE_MUST_CHECK;
 void eng_spread_free(struct eng_gpus *all, struct eng_gpu_weight *x);
 enum base_status eng_spread_link(struct eng_fwd *f, struct base_err *err) BASE_MUST_CHECK;
+/* What goes to another device of the first one's rows and choices: 3 pieces. */
+uint32_t eng_spread_there(const struct eng_fwd *f, const struct eng_scratch *to, const float *rows,
+                          uint32_t n, struct eng_cuda_piece out[3]);
 /* ffn() of routed experts, and combine(), of spread ones. */
 void eng_spread_ffn(struct eng_fwd *f, const struct eng_ffn *j);
 void eng_spread_combine(struct eng_fwd *f);

@@ -110,6 +110,17 @@ static std::set<CUgraph_st *> &graphs = *new std::set<CUgraph_st *>;
 static long n_launches;
 static thread_local CUctx_st *current;
 
+/* Entry i of a list, or its last. */
+static double entry(const char *name, int i, double fallback)
+{
+    const char *z = getenv(name);
+    if (!z || !*z)
+        return fallback;
+    for (const char *next; i > 0 && (next = strchr(z, ',')); i--)
+        z = next + 1;
+    return strtod(z, nullptr);
+}
+
 void emu_read_environment(void)
 {
     auto number = [](const char *name, long fallback) {
@@ -122,13 +133,17 @@ void emu_read_environment(void)
         emu_die("WEIR_EMU_DEVICES: 0 to %d", EMU_DEVICES);
     emu.peers = number("WEIR_EMU_PEERS", 1) != 0;
     emu.driver = (int)number("WEIR_EMU_DRIVER", 13000);
-    int arch = (int)number("WEIR_EMU_ARCH", 86);
-    emu.major = arch / 10;
-    emu.minor = arch % 10;
-    emu.memory = (size_t)number("WEIR_EMU_MEMORY_MIB", 16384) << 20;
-    emu.shared_max = arch == 80 ? 163u << 10 : arch == 90 || arch == 100 ? 227u << 10 : 99u << 10;
     emu.fail_at = number("WEIR_EMU_FAIL", 0);
-    emu.mbs = number("WEIR_EMU_MBS", 1000000);
+    for (int i = 0; i < EMU_DEVICES; i++) {
+        int arch = (int)entry("WEIR_EMU_ARCH", i, 86);
+        emu.card[i] = {.major = arch / 10,
+                       .minor = arch % 10,
+                       .memory = (size_t)(entry("WEIR_EMU_MEMORY_MIB", i, 16384) * 1048576),
+                       .shared_max = arch == 80                  ? 163u << 10
+                                     : arch == 90 || arch == 100 ? 227u << 10
+                                                                 : 99u << 10,
+                       .mbs = (long)entry("WEIR_EMU_MBS", i, 1000000)};
+    }
     emu_state = (uint32_t)(emu.seed * 2654435761u) | 1;
     for (int i = 0; i < 8; i++)
         emu_rnd();
@@ -154,6 +169,7 @@ static void run_op(const CUstream_st *s, op *o)
     const void *src = o->copy ? o->copy->data() : o->src;
     switch (o->kind) {
     case LAUNCH:
+        emu.shared_max = emu.card[s->ctx->device].shared_max;
         emu_run(&o->launch);
         break;
     case TO_DEVICE:
@@ -416,9 +432,11 @@ eng_cu_result cuDeviceGetName(char *name, int n, eng_cu_device)
     return ENG_CU_OK;
 }
 
-eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
+eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device d)
 {
     NEED_DRIVER();
+    if (d < 0 || d >= emu.devices)
+        return ENG_CU_INVALID_VALUE;
     switch (attr) {
     case ENG_CU_ATTR_MAX_THREADS:
         *value = 1024;
@@ -430,13 +448,13 @@ eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
         *value = 4; /* few, so that grids sized by it have several waves */
         break;
     case ENG_CU_ATTR_MAJOR:
-        *value = emu.major;
+        *value = emu.card[d].major;
         break;
     case ENG_CU_ATTR_MINOR:
-        *value = emu.minor;
+        *value = emu.card[d].minor;
         break;
     case ENG_CU_ATTR_SHARED_OPTIN:
-        *value = (int)emu.shared_max;
+        *value = (int)emu.card[d].shared_max;
         break;
     case ENG_CU_ATTR_INTEGRATED:
     case ENG_CU_ATTR_PCI_BUS: /* there is none: nobody finds a link of it */
@@ -449,7 +467,7 @@ eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
         *value = 8000;
         break;
     case ENG_CU_ATTR_MEMORY_CLOCK_KHZ: /* two transfers a tick */
-        *value = (int)(emu.mbs / 2);
+        *value = (int)(emu.card[d].mbs / 2);
         break;
     default:
         *value = 1;
@@ -457,10 +475,12 @@ eng_cu_result cuDeviceGetAttribute(int *value, unsigned attr, eng_cu_device)
     return ENG_CU_OK;
 }
 
-eng_cu_result cuDeviceTotalMem_v2(size_t *n, eng_cu_device)
+eng_cu_result cuDeviceTotalMem_v2(size_t *n, eng_cu_device d)
 {
     NEED_DRIVER();
-    *n = emu.memory;
+    if (d < 0 || d >= emu.devices)
+        return ENG_CU_INVALID_VALUE;
+    *n = emu.card[d].memory;
     return ENG_CU_OK;
 }
 
@@ -526,8 +546,8 @@ eng_cu_result cuCtxDisablePeerAccess(eng_cu_context peer)
 eng_cu_result cuMemGetInfo_v2(size_t *free, size_t *total)
 {
     NEED();
-    *total = emu.memory;
-    *free = emu.memory - emu_device_used(current->device);
+    *total = emu.card[current->device].memory;
+    *free = *total - emu_device_used(current->device);
     return ENG_CU_OK;
 }
 
@@ -729,6 +749,20 @@ eng_cu_result cuStreamSynchronize(eng_cu_stream s)
     return current->sticky;
 }
 
+eng_cu_result cuCtxSynchronize(void)
+{
+    NEED();
+    if (capturing())
+        return ENG_CU_CAPTURE_UNSUPPORTED;
+    run_until([] {
+        for (const CUstream_st *s : streams)
+            if (s->ctx == current && !idle(s))
+                return false;
+        return true;
+    });
+    return current->sticky;
+}
+
 eng_cu_result cuEventCreate(eng_cu_event *e, unsigned)
 {
     NEED();
@@ -818,7 +852,7 @@ eng_cu_result cuEventElapsedTime(float *ms, eng_cu_event a, eng_cu_event b)
 eng_cu_result cuModuleLoadData(eng_cu_module *m, const void *image)
 {
     NEED();
-    if (emu.major < 8)
+    if (emu.card[current->device].major < 8)
         return ENG_CU_NO_BINARY_FOR_GPU;
     if (memcmp(image, "WEIR-EMU", 8))
         return ENG_CU_INVALID_IMAGE;
@@ -857,7 +891,8 @@ eng_cu_result cuFuncGetAttribute(int *value, unsigned attr, eng_cu_function f)
 eng_cu_result cuFuncSetAttribute(eng_cu_function f, unsigned attr, int value)
 {
     NEED();
-    if (attr != ENG_CU_FUNC_MAX_DYNAMIC || value < 0 || (size_t)value > emu.shared_max)
+    if (attr != ENG_CU_FUNC_MAX_DYNAMIC || value < 0 ||
+        (size_t)value > emu.card[current->device].shared_max)
         return ENG_CU_INVALID_VALUE;
     f->max_dynamic = (size_t)value;
     return ENG_CU_OK;
@@ -925,10 +960,20 @@ eng_cu_result cuStreamBeginCapture_v2(eng_cu_stream s, unsigned)
 
 eng_cu_result cuStreamEndCapture(eng_cu_stream s, eng_cu_graph *g)
 {
-    NEED();
+    NEED_DRIVER();
     if (!s || !s->capture)
-        return ENG_CU_INVALID_VALUE;
+        return s && s->ctx->sticky ? s->ctx->sticky : (eng_cu_result)ENG_CU_INVALID_VALUE;
     CUgraph_st *x = s->capture;
+    eng_cu_result lost = ENG_CU_OK; /* a device that took part: then nothing comes of it */
+    for (const part &p : x->parts)
+        lost = lost ? lost : p.stream->ctx->sticky;
+    if (lost) {
+        for (const part &p : x->parts)
+            p.stream->capture = nullptr;
+        graphs.erase(x);
+        delete x;
+        return lost;
+    }
     part *first = x->of(s);
     if (first != &x->parts.front())
         emu_die("recording ends on another stream than it began on");

@@ -34,12 +34,16 @@ struct emu_device {
     int devices;       /* WEIR_EMU_DEVICES: 0 to EMU_DEVICES, 1 */
     bool peers;        /* WEIR_EMU_PEERS: whether they can reach each other's memory, 1 */
     int driver;        /* WEIR_EMU_DRIVER: 13000 */
-    int major, minor;  /* WEIR_EMU_ARCH: 86 */
-    size_t memory;     /* WEIR_EMU_MEMORY_MIB, of each */
-    size_t shared_max; /* of a block, static and dynamic; follows from the architecture */
-    long mbs;          /* WEIR_EMU_MBS: 1000000 */
+    size_t shared_max; /* of the device that runs a launch */
     long fail_at;      /* WEIR_EMU_FAIL: the launch that ends in an error, 0 = none */
     const char *trace; /* WEIR_EMU_COUNTS: file for the counts of launches */
+    /* each device's; the variables' values are lists, whose last entry counts for those behind */
+    struct {
+        int major, minor;  /* WEIR_EMU_ARCH: 86 */
+        size_t memory;     /* WEIR_EMU_MEMORY_MIB, in parts of one too: 16384 */
+        size_t shared_max; /* of a block, static and dynamic; follows from the architecture */
+        long mbs;          /* WEIR_EMU_MBS: 1000000 */
+    } card[EMU_DEVICES];
 };
 extern emu_device emu;
 void emu_read_environment(void);

@@ -164,7 +164,7 @@ static unsigned char *begin(allocation a)
 void *emu_device_alloc(int device, size_t n)
 {
     size_t rounded = (n + 255) / 256 * 256, whole = pages_of(rounded);
-    if (n == 0 || n > RESERVED || used[device] + rounded > emu.memory)
+    if (n == 0 || n > RESERVED || used[device] + rounded > emu.card[device].memory)
         return nullptr;
     unsigned char *pages = find_room(whole);
     if (!pages)

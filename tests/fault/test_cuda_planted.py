@@ -30,7 +30,9 @@ BUGS = {
 HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops_hybrid", "moves"),
              83: ("hybrid_move", "moves"),
              90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas"),
-             101: ("driver_peer", "gpus"), 102: ("gpus", "gpus")}
+             101: ("driver_peer", "gpus"), 102: ("gpus", "gpus"), 103: ("ops_step", "shares"),
+             104: ("hybrid_lists", "shares"), 105: ("hybrid", "shares"), 106: ("hybrid_move", "shares"),
+             107: ("ops_hybrid", "shares")}
 # that only show where blocks run at once: the emulator that watches their order (tests/emu/order.cpp)
 ORDER_BUGS = {50: ("router", "route"), 52: ("router", "route")}
 FEW = [40, 51, 63, 64, 65, 70, 71, 93]
@@ -64,7 +66,7 @@ def test_planted_bug_is_caught(bug):
     assert "FAILED  ] GROUP SETUP" not in told, told
 
 
-@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81, 90, 101, 102])
+@pytest.mark.parametrize("bug", sorted(HOST_BUGS) if os.environ.get("WEIR_PLANTED") == "all" else [81, 90, 101, 102, 104])
 def test_planted_bug_of_the_host_is_caught(bug):
     """What a copy beside the work may overwrite, and what one device may read of another, and when: a matter of the
     host's code alone."""

@@ -21,6 +21,8 @@
 static const char *const FEW[] = {"qwen3moe", "deepseek4"};
 static bool whole;    /* all fixtures, and all numbers of sequences */
 #define MORE_TOKENS 4 /* that follow the prompt: the third and later steps are graphs */
+static double worst_diff, worst_nmse; /* of a fixture, by experts */
+static size_t n_rows;                 /* that were compared */
 
 static struct eng_model *open_on(const struct fixture *f, uint32_t n_gpus, enum eng_split split,
                                  struct base_err *err)
@@ -115,6 +117,9 @@ static void compare(const struct fixture *f, const struct prompt *p, struct eng_
         assert_int_equal(rows_of(f, m, p, seqs[i], b), n);
         assert_true(n <= room);
         double d = max_diff(a, b, n), e = nmse(b, a, n);
+        n_rows += n / f->n_vocab;
+        worst_diff = d > worst_diff ? d : worst_diff;
+        worst_nmse = e > worst_nmse ? e : worst_nmse;
         if (split == ENG_SPLIT_LAYERS ? memcmp(a, b, n * sizeof(float)) != 0 : !(e <= 1e-9))
             fail_msg("%s on %u devices by %s, %u sequences: off by %g, nmse %g", f->base, n_gpus,
                      split ? "experts" : "layers", seqs[i], d, e);
@@ -136,6 +141,8 @@ static void run_fixture(const char *name)
         return;
     }
     prompt_open(&p, &f, "p1", true);
+    worst_diff = worst_nmse = 0;
+    n_rows = 0;
     struct eng_model *one = open_on(&f, 1, ENG_SPLIT_LAYERS, &err);
     if (!one)
         fail_msg("%s", err.text);
@@ -156,7 +163,8 @@ static void run_fixture(const char *name)
     unsetenv("WEIR_CUDA_PEERS");
     free(p.want);
     fixture_close(&f);
-    print_message("%s\n", name);
+    print_message("%s: %zu rows, by experts off by %.2g, nmse %.2g\n", name, n_rows, worst_diff,
+                  worst_nmse);
     (void)fflush(NULL);
 }
 
