@@ -19,8 +19,8 @@ size_t eng_hybrid_lists_words(const struct eng_hybrid *h)
     return 6 * pairs + 4 * e + 64;
 }
 
-/* False: the router chose what is no expert. A device that was lost leaves anything in the memory of
- * others that wait for it, and what it left is found here before its own failure is told. */
+/* False: the router chose what is no expert. A device that was lost leaves anything in the memory
+ * of others that wait for it, and what it left is found here before its own failure is told. */
 static bool count(struct eng_hybrid *h, const struct eng_fwd *f)
 {
     uint64_t *choices = f->m->choices + (size_t)f->layer * h->n_expert;

@@ -339,6 +339,9 @@ static void sum(const struct eng_hybrid *h, uint32_t share, const struct eng_fwd
                                      .expert0 = share,
                                      .n_here = 1,
                                      .n_others = n_others};
+#if defined(WEIR_BUG_107) /* what others have is added here too, from rows that are not theirs */
+    a.n_here = h->n_shares - share;
+#endif
     for (uint32_t i = 0; i < n_others; i++)
         a.others[i] = others[i];
     if (s->g->st == BASE_OK)

@@ -334,14 +334,7 @@ static bool find_all(const char *sub)
 /* Whether name is one of WEIR_CUDA_MODELS; without it, whether it is the shard's. */
 static bool wanted(const char *name, size_t i, unsigned k, unsigned n)
 {
-    const char *z = getenv("WEIR_CUDA_MODELS");
-    size_t len = strlen(name);
-    if (!z)
-        return i % n == k;
-    for (; *z; z += strcspn(z, ","), z += *z == ',')
-        if (strcspn(z, ",") == len && !strncmp(z, name, len))
-            return true;
-    return false;
+    return getenv("WEIR_CUDA_MODELS") ? fixture_wanted(name) : i % n == k;
 }
 
 static int run_list(void)

@@ -55,7 +55,9 @@ static void models(void **state)
             continue;
         memcpy(name, e->d_name, n - 5);
         name[n - 5] = 0;
-        for (size_t i = 0; has_experts(dir, name) && i < sizeof(all) / sizeof(all[0]); i++)
+        for (size_t i = 0;
+             fixture_wanted(name) && has_experts(dir, name) && i < sizeof(all) / sizeof(all[0]);
+             i++)
             run_fixture(dir, name, all[i]);
     }
     closedir(d);
@@ -63,9 +65,10 @@ static void models(void **state)
 
 /* ---- the same bits ---- */
 
-#define SEQS  8
-#define STEPS 5 /* scratch grows, it is there, recorded, replayed twice: too few for an exchange   \
-                 */
+#define SEQS 8
+#define STEPS                                                                                      \
+    5 /* scratch grows, it is there, recorded, replayed twice: too few for an exchange             \
+       */
 
 static void look(void *ctx, const struct eng_seen *seen)
 {

@@ -71,6 +71,19 @@ static inline void fixture_close(struct fixture *f)
     json_decref(f->exact);
 }
 
+/* Whether name is one of WEIR_CUDA_MODELS=NAME,NAME; without that variable all are. */
+static inline bool fixture_wanted(const char *name)
+{
+    const char *z = getenv("WEIR_CUDA_MODELS");
+    size_t len = strlen(name);
+    if (!z)
+        return true;
+    for (; *z; z += strcspn(z, ","), z += *z == ',')
+        if (strcspn(z, ",") == len && !strncmp(z, name, len))
+            return true;
+    return false;
+}
+
 #define CONTEXT 256 /* of the reference; some families look at it */
 
 struct prompt {
