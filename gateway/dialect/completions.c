@@ -152,8 +152,7 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
 static enum base_status parse(struct base_str body, struct base_arena *a, struct chat_request *out,
                               struct gw_api_error *api_err)
 {
-    struct gw_px p = {
-        .a = a, .e = api_err, .list = "prompt", .message = -1, .part = -1, .call = -1, .tool = -1};
+    struct gw_px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
     struct base_err err;
 
     *out = (struct chat_request){.arena = a, .dialect = CHAT_DIALECT_OPENAI_COMPLETIONS};

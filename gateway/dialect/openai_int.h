@@ -18,7 +18,8 @@ enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
 struct gw_px {
     struct base_arena *a;
     struct gw_api_error *e;
-    const char *list;              /* what holds messages: "messages" or "input" */
+    const char *list;              /* what holds messages, NULL: "messages" */
+    const char *parts;             /* what holds parts, NULL: "content" */
     int message, part, call, tool; /* where we are; -1: not there */
     struct base_buf *dropped;      /* names of members that are not carried; NULL: all are */
 };

@@ -26,17 +26,18 @@
 /* "messages[2].content[0]" + field */
 static struct base_str param_of(const struct gw_px *p, const char *field)
 {
+    const char *list = p->list ? p->list : "messages", *parts = p->parts ? p->parts : "content";
     char where[64] = "";
     int n = 0;
 
     if (p->tool >= 0)
         n = snprintf(where, sizeof where, "tools[%d]", p->tool);
     else if (p->call >= 0)
-        n = snprintf(where, sizeof where, "%s[%d].tool_calls[%d]", p->list, p->message, p->call);
+        n = snprintf(where, sizeof where, "%s[%d].tool_calls[%d]", list, p->message, p->call);
     else if (p->part >= 0)
-        n = snprintf(where, sizeof where, "%s[%d].content[%d]", p->list, p->message, p->part);
+        n = snprintf(where, sizeof where, "%s[%d].%s[%d]", list, p->message, parts, p->part);
     else if (p->message >= 0)
-        n = snprintf(where, sizeof where, "%s[%d]", p->list, p->message);
+        n = snprintf(where, sizeof where, "%s[%d]", list, p->message);
     if (!field)
         return base_arena_dup(p->a, base_str_n(where, (size_t)n));
     return base_arena_printf(p->a, "%s%s%s", where, n > 0 ? "." : "", field);
@@ -449,13 +450,7 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
 enum base_status gw_openai_parse(struct base_str body, struct base_arena *a,
                                  struct chat_request *out, struct gw_api_error *api_err)
 {
-    struct gw_px p = {.a = a,
-                      .e = api_err,
-                      .list = "messages",
-                      .message = -1,
-                      .part = -1,
-                      .call = -1,
-                      .tool = -1};
+    struct gw_px p = {.a = a, .e = api_err, .message = -1, .part = -1, .call = -1, .tool = -1};
     struct base_err err;
 
     *out = (struct chat_request){.arena = a, .dialect = CHAT_DIALECT_OPENAI_CHAT};

@@ -180,6 +180,7 @@ static enum base_status take_content(struct gw_px *p, const json_t *content, con
                                    .id = id};
         return gw_px_str(p, content, field, &part->text);
     }
+    p->parts = field;
     for (size_t i = 0; i < json_array_size(content) && st == BASE_OK; i++) {
         p->part = (int)i;
         st = take_part(p, json_array_get(content, i), as_result, id, &m->parts[m->n_parts++]);

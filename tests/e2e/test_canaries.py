@@ -3,9 +3,9 @@ a back end that may not have it.
 
 Method: random requests. Each plants one canary made for it alone (an address, a card or an account that passes its
 check, a key) in a random place of the request, under a random disguise, asks for a pinned model, an alias whose first
-back end fails (the next may speak another dialect), or auto, with a stream or not, on four connections at once, while
+back end fails (the next may speak another dialect), or auto, in any of the clients' dialects, with a stream or not, on four connections at once, while
 the policy is swapped for an equal one now and then. Afterwards all that the stand-ins wrote down is undressed and searched for every canary. Repeats itself
-for the same seed: WEIR_CANARIES=N requests (300), WEIR_CANARY_SEED=S (1).
+for the same seed: WEIR_CANARIES=N requests (500), WEIR_CANARY_SEED=S (1).
 """
 import json
 import os
@@ -14,10 +14,11 @@ import re
 import signal
 import threading
 
+import canary_places
 import harness
 from test_redteam_residency import DISGUISES, PLACES, bare, red  # noqa: F401
 
-N = int(os.environ.get("WEIR_CANARIES", "300"))
+N = int(os.environ.get("WEIR_CANARIES", "500"))
 SEED = int(os.environ.get("WEIR_CANARY_SEED", "1"))
 
 # Places of text; those of the red team's module, and the plain ones.
@@ -34,6 +35,10 @@ TEXT_PLACES = {
                                               "function": {"name": "f", "arguments": "{}"}}]},
         {"role": "tool", "tool_call_id": "c", "content": d}]},
 }
+
+
+CHAT = "/v1/chat/completions"
+PATHS = {CHAT: (TEXT_PLACES, PLACES)} | {p: (canary_places.TEXT[p], canary_places.ODD[p]) for p in canary_places.TEXT}
 
 
 def luhn(digits):
@@ -67,16 +72,18 @@ def request(rng, n):
     hide = rng.choice(list(DISGUISES))
     while kind == "iban" and hide in ("groups of four", "mathematical", "circled"):
         hide = rng.choice(list(DISGUISES))  # made for the others' shapes
-    where = rng.choice(list(TEXT_PLACES) * 4 + list(PLACES))
-    if where in TEXT_PLACES:
-        body = TEXT_PLACES[where](f"Please note {DISGUISES[hide](value)} for later")
+    path = rng.choice([CHAT, *PATHS, "/v1/responses"])
+    plain, odd = PATHS[path]
+    where = rng.choice(list(plain) * (1 + 4 * len(odd) // (5 * len(plain))) + list(odd))
+    if where in plain:
+        body = plain[where](f"Please note {DISGUISES[hide](value)} for later")
     else:
-        hide, body = "plain", PLACES[where](value) or TEXT_PLACES["user"](value)
+        hide, body = "plain", odd[where](value) or next(iter(plain.values()))(value)
     body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes"])
     body["stream"] = rng.random() < 0.5
     if not body["stream"]:
         body.pop("stream_options", None)
-    return kind, look, where, hide, body
+    return kind, look, f"{path} {where}", hide, body, path
 
 
 def digits_only(text):
@@ -92,7 +99,7 @@ def test_no_canary_arrives(red):  # noqa: F811
 
     def work(part):
         for i in part:
-            status, _, _ = g.request("POST", "/v1/chat/completions", json.dumps(todo[i][4]).encode())
+            status, _, _ = g.request("POST", todo[i][5], json.dumps(todo[i][4]).encode())
             with lock:
                 answered[i] = status
 
@@ -121,14 +128,15 @@ def test_no_canary_arrives(red):  # noqa: F811
     texts = [bare(json.dumps(r["body"], ensure_ascii=False) + r["body_text"]) for _, r in bodies]
     all_text, all_digits = "\n".join(texts), "\n".join(digits_only(t) for t in texts)
     leaks = []
-    for kind, look, where, hide, body in todo:
+    for kind, look, where, hide, body, _ in todo:
         there = look in all_digits if kind in ("card", "iban") else look in all_text
         if there:
             leaks.append((kind, where, hide, body["model"]))
     assert not leaks, leaks[:10]
     assert not [r for r in us.received()[start[1]:] if "note" in r["body_text"] and "@" in bare(r["body_text"])]
     assert len(answered) == N and set(answered.values()) <= {200, 400, 403, 502, 503}, set(answered.values())
-    got = sum(s == 200 for s in answered.values())
-    assert got > N // 8, "most of what may leave redacted is answered, so the oracle has something to read"
+    for path in PATHS:
+        asked = [answered[i] for i in range(N) if todo[i][5] == path]
+        assert asked.count(200) > len(asked) // 8, f"{path}: what may leave redacted is answered, so there is much to read"
     assert {"eu", "an"} <= {where for where, _ in bodies}, "something arrived, in both dialects"
     harness.wait_for("the log", lambda: g.verify()[0] == 0, 20)

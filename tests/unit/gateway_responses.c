@@ -1,0 +1,847 @@
+/* Goal: OpenAI's Responses dialect reads every kind of request into the right place and nowhere
+ * else, refuses what it cannot mean with a 400 that names the member, and writes the events and
+ * objects of an answer in the order that OpenAI documents, however an answer comes.
+ *
+ * Method: bodies as text through parse; canonical events through reply_event, what comes out parsed
+ * again and held against the rules of the protocol by one checker: sequence numbers without gaps,
+ * items open, grow and close, the deltas of a part are its text, the last event is the whole.
+ */
+#include "gateway/dialect/dialect.h"
+#include "gateway/dialect/jsonx.h"
+#include <stdarg.h>
+#include <stdlib.h>
+// clang-format off
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+
+static const struct gw_dialect *const d = &gw_dialect_openai_responses;
+
+struct fx {
+    struct base_arena *a;
+    struct chat_request r;
+    struct gw_api_error e;
+    enum base_status st;
+};
+
+static void parse(struct fx *f, const char *body)
+{
+    f->a = base_arena_new(1u << 20);
+    assert_non_null(f->a);
+    f->e = (struct gw_api_error){0};
+    f->st = d->parse(base_str_c(body), f->a, &f->r, &f->e);
+}
+
+static void parse_ok(struct fx *f, const char *body)
+{
+    parse(f, body);
+    if (f->st != BASE_OK)
+        fail_msg("refused: %.*s (%.*s)", BASE_FMT(f->e.message), BASE_FMT(f->e.param));
+}
+
+static void is(struct base_str s, const char *z)
+{
+    if (!base_str_is(s, z))
+        fail_msg("\"%.*s\" instead of \"%s\"", BASE_FMT(s), z);
+}
+
+static json_t *load(struct base_str s)
+{
+    json_t *o = gw_json_load(s, false, NULL);
+    if (!o)
+        fail_msg("no JSON object: %.*s", BASE_FMT(s));
+    return o;
+}
+
+/* ---- requests ---- */
+
+static void test_plain(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(&f,
+             "{\"model\":\"auto\",\"instructions\":\"be brief\",\"input\":\"hi\",\"stream\":true,"
+             "\"temperature\":0.5,\"top_p\":1,\"max_output_tokens\":50,\"user\":\"u\",\"seed\":3,"
+             "\"stop\":[\"a\",\"b\"],\"top_k\":4,\"x_future\":{\"a\":1}}");
+    assert_int_equal(f.r.dialect, CHAT_DIALECT_OPENAI_RESPONSES);
+    assert_int_equal(f.r.n_messages, 2);
+    assert_int_equal(f.r.messages[0].role, CHAT_SYSTEM);
+    is(f.r.messages[0].parts[0].text, "be brief");
+    assert_int_equal(f.r.messages[1].role, CHAT_USER);
+    is(f.r.messages[1].parts[0].text, "hi");
+    assert_true(f.r.stream && f.r.temperature.v == 0.5 && f.r.top_p.v == 1 && f.r.top_k.v == 4);
+    assert_true(f.r.max_tokens.v == 50 && f.r.seed.v == 3 && f.r.n_stop == 2);
+    assert_false(f.r.max_tokens_legacy);
+    is(f.r.user, "u");
+    is(f.r.extra, "{\"x_future\":{\"a\":1}}");
+    assert_int_equal(f.r.dropped.n, 0);
+    base_arena_free(f.a);
+}
+
+static void test_translated_members(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(
+        &f,
+        "{\"model\":\"m\",\"input\":\"x\",\"reasoning\":{\"effort\":\"low\",\"summary\":\"auto\","
+        "\"mode\":\"pro\"},\"text\":{\"verbosity\":\"high\",\"format\":{\"type\":"
+        "\"json_schema\",\"name\":\"n\",\"strict\":true,\"schema\":{\"type\":\"object\"}}},"
+        "\"parallel_tool_calls\":false,\"metadata\":{\"k\":\"v\"},\"store\":true,"
+        "\"include\":[\"reasoning.encrypted_content\"],\"truncation\":\"auto\","
+        "\"top_logprobs\":3,\"max_tool_calls\":4,\"background\":false,"
+        "\"previous_response_id\":null,\"prompt_cache_options\":{\"mode\":\"implicit\"}}");
+    json_t *extra = load(f.r.extra);
+    is(gw_json_get_str(extra, "reasoning_effort"), "low");
+    is(gw_json_get_str(extra, "verbosity"), "high");
+    const json_t *format = gw_json_get_obj(extra, "response_format");
+    is(gw_json_get_str(format, "type"), "json_schema");
+    const json_t *schema = gw_json_get_obj(format, "json_schema");
+    is(gw_json_get_str(schema, "name"), "n");
+    assert_true(json_is_true(json_object_get(schema, "strict")));
+    assert_null(json_object_get(schema, "type"));
+    assert_true(json_is_false(json_object_get(extra, "parallel_tool_calls")));
+    is(gw_json_get_str(gw_json_get_obj(extra, "metadata"), "k"), "v");
+    assert_int_equal(json_object_size(extra), 5);
+    assert_true(f.r.reasoning_summary);
+    is(f.r.dropped, "store,include,truncation,prompt_cache_options,top_logprobs,reasoning.mode");
+    json_decref(extra);
+    base_arena_free(f.a);
+}
+
+#define ASSISTANT_TURN                                                                             \
+    "{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"s\"}" \
+    "],"                                                                                           \
+    "\"content\":[{\"type\":\"reasoning_text\",\"text\":\"c1\"},{\"type\":\"reasoning_text\","     \
+    "\"text\":\"c2\"}]},{\"type\":\"message\",\"id\":\"msg\",\"status\":\"completed\",\"role\":"   \
+    "\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"t\",\"annotations\":[],"      \
+    "\"logprobs\":[]},{\"type\":\"refusal\",\"refusal\":\"no\"}]},{\"type\":\"function_call\","    \
+    "\"id\":\"fc\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"},{\"type\":\"function_"  \
+    "call\","                                                                                      \
+    "\"call_id\":\"c2\",\"name\":\"g\",\"arguments\":\"{\\\"a\\\":1}\"}"
+
+static void test_items_of_one_turn_are_one_message(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(
+        &f, "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":\"q\"}," ASSISTANT_TURN
+            ",{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":\"o1\"},"
+            "{\"type\":\"function_call_output\",\"call_id\":\"c2\",\"output\":["
+            "{\"type\":\"input_text\",\"text\":\"o2\"},{\"type\":\"input_text\",\"text\":\"o3\"}]},"
+            "{\"role\":\"developer\",\"content\":[{\"type\":\"input_text\",\"text\":\"d\"}]}]}");
+    assert_int_equal(f.r.n_messages, 5);
+    const struct chat_message *m = &f.r.messages[1];
+    assert_int_equal(m->role, CHAT_ASSISTANT);
+    assert_int_equal(m->n_parts, 6);
+    static const enum chat_part_kind kinds[] = {CHAT_PART_REASONING, CHAT_PART_REASONING,
+                                                CHAT_PART_TEXT,      CHAT_PART_REFUSAL,
+                                                CHAT_PART_TOOL_CALL, CHAT_PART_TOOL_CALL};
+    static const char *const texts[] = {"c1", "c2", "t", "no", "{}", "{\"a\":1}"};
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(m->parts[i].kind, kinds[i]);
+        is(m->parts[i].text, texts[i]);
+        assert_int_equal(m->parts[i].extra.n, 0);
+    }
+    is(m->parts[5].id, "c2");
+    is(m->parts[5].name, "g");
+    assert_int_equal(f.r.messages[2].role, CHAT_TOOL);
+    is(f.r.messages[2].parts[0].id, "c1");
+    is(f.r.messages[2].parts[0].text, "o1");
+    assert_int_equal(f.r.messages[3].n_parts, 2);
+    assert_int_equal(f.r.messages[3].parts[1].kind, CHAT_PART_TOOL_RESULT);
+    is(f.r.messages[3].parts[1].id, "c2");
+    assert_int_equal(f.r.messages[4].role, CHAT_DEVELOPER);
+    assert_int_equal(f.r.dropped.n, 0);
+    base_arena_free(f.a);
+}
+
+static void test_thoughts_alone_are_left_out(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(
+        &f, "{\"model\":\"m\",\"input\":[{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":["
+            "{\"type\":\"summary_text\",\"text\":\"s\"}]},{\"role\":\"user\",\"content\":\"q\"}]}");
+    assert_int_equal(f.r.n_messages, 1);
+    assert_int_equal(f.r.messages[0].role, CHAT_USER);
+    is(f.r.dropped, "input.reasoning");
+    base_arena_free(f.a);
+    parse(&f, "{\"model\":\"m\",\"input\":[{\"type\":\"reasoning\",\"summary\":[]}]}");
+    assert_int_equal(f.st, BASE_EINVAL);
+    is(f.e.param, "input");
+    base_arena_free(f.a);
+}
+
+static void test_what_is_no_text_is_opaque(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(
+        &f,
+        "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":["
+        "{\"type\":\"input_image\",\"image_url\":\"data:image/png;base64,AA\",\"detail\":\"low\"},"
+        "{\"type\":\"input_file\",\"filename\":\"a\",\"file_data\":\"b\",\"detail\":\"low\"},"
+        "{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"c\",\"format\":\"mp3\"}}]},"
+        "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"},"
+        "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":["
+        "{\"type\":\"input_image\",\"image_url\":\"https://h.example/x\",\"file_id\":null}]}]}");
+    const struct chat_part *p = f.r.messages[0].parts;
+    assert_true(chat_request_has_opaque(&f.r));
+    is(p[0].raw, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AA\","
+                 "\"detail\":\"low\"}}");
+    is(p[1].raw, "{\"type\":\"file\",\"file\":{\"filename\":\"a\",\"file_data\":\"b\"}}");
+    is(p[2].raw, "{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"c\",\"format\":\"mp3\"}}");
+    is(f.r.messages[2].parts[0].raw,
+       "{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://h.example/x\"}}");
+    is(f.r.messages[2].parts[0].id, "c");
+    is(f.r.dropped, "input.content.detail");
+    base_arena_free(f.a);
+}
+
+#define F(name) "{\"type\":\"function\",\"name\":\"" name "\",\"parameters\":{\"type\":\"object\"}}"
+
+static void test_tools(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(&f,
+             "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"name\":\"f\","
+             "\"description\":\"D\",\"strict\":true,\"parameters\":{\"a\":1},\"x\":2}," F(
+                 "g") "],"
+                      "\"tool_choice\":{\"type\":\"function\",\"name\":\"g\"}}");
+    assert_int_equal(f.r.n_tools, 2);
+    is(f.r.tools[0].name, "f");
+    is(f.r.tools[0].description, "D");
+    is(f.r.tools[0].schema, "{\"a\":1}");
+    is(f.r.tools[0].extra, "{\"function\":{\"strict\":true}}");
+    assert_int_equal(f.r.tools[1].extra.n, 0);
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_NAMED);
+    is(f.r.tool_choice_name, "g");
+    is(f.r.dropped, "tools.x");
+    base_arena_free(f.a);
+    parse_ok(
+        &f, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[" F("a") "," F("b") "," F(
+                "c") "],"
+                     "\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":\"required\",\"tools\":["
+                     "{\"type\":\"function\",\"name\":\"c\"},{\"type\":\"function\",\"name\":\"a\"}"
+                     "]}}");
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_REQUIRED);
+    assert_int_equal(f.r.n_tools, 2);
+    is(f.r.tools[0].name, "a");
+    is(f.r.tools[1].name, "c");
+    assert_int_equal(f.r.extra.n, 0);
+    base_arena_free(f.a);
+}
+
+struct refusal {
+    const char *body, *param;
+};
+
+/* Put behind {"model":"m", */
+static const struct refusal refusals[] = {
+    {"\"input\":[]", "input"},
+    {"\"input\":5", "input"},
+    {"\"x\":1", "input"},
+    {"\"input\":null", "input"},
+    {"\"input\":\"x\",\"instructions\":[]", "instructions"},
+    {"\"input\":[5]", "input[0]"},
+    {"\"input\":[{}]", "input[0].type"},
+    {"\"input\":[{\"type\":7}]", "input[0].type"},
+    {"\"input\":[{\"id\":\"msg_1\"}]", "input[0].type"},
+    {"\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]", "input[0].type"},
+    {"\"input\":[{\"role\":\"user\",\"content\":\"x\"},{\"type\":\"mcp_call\"}]", "input[1].type"},
+    {"\"input\":[{\"type\":\"custom_tool_call\",\"call_id\":\"c\"}]", "input[0].type"},
+    {"\"input\":[{\"role\":\"tool\",\"content\":\"x\"}]", "input[0].role"},
+    {"\"input\":[{\"role\":\"user\"}]", "input[0].content"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[]}]", "input[0].content"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[7]}]", "input[0].content[0]"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{}]}]", "input[0].content[0].type"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}]",
+     "input[0].content[0].type"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\"}]}]",
+     "input[0].content[0].text"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"f\"}]}]",
+     "input[0].content[0].file_id"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\"}]}]",
+     "input[0].content[0].image_url"},
+    {"\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_file\",\"file_url\":\"f\"}]}]",
+     "input[0].content[0].file_url"},
+    {"\"input\":[{\"type\":\"function_call\",\"name\":\"f\",\"arguments\":\"\"}]",
+     "input[0].call_id"},
+    {"\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":{}}]",
+     "input[0].arguments"},
+    {"\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\"}]", "input[0].output"},
+    {"\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[{\"type\":"
+     "\"output_text\",\"text\":\"x\"}]}]",
+     "input[0].output[0].type"},
+    {"\"input\":[{\"type\":\"reasoning\",\"summary\":{}}]", "input[0].summary"},
+    {"\"input\":[{\"type\":\"reasoning\",\"summary\":[5]}]", "input[0].summary"},
+    {"\"input\":\"x\",\"previous_response_id\":\"r\"", "previous_response_id"},
+    {"\"input\":\"x\",\"conversation\":{\"id\":\"c\"}", "conversation"},
+    {"\"input\":\"x\",\"prompt\":{\"id\":\"p\"}", "prompt"},
+    {"\"input\":\"x\",\"moderation\":{\"model\":\"m\"}", "moderation"},
+    {"\"input\":\"x\",\"background\":true", "background"},
+    {"\"input\":\"x\",\"background\":1", "background"},
+    {"\"input\":\"x\",\"store\":1", "store"},
+    {"\"input\":\"x\",\"include\":\"a\"", "include"},
+    {"\"input\":\"x\",\"truncation\":\"some\"", "truncation"},
+    {"\"input\":\"x\",\"messages\":[]", "messages"},
+    {"\"input\":\"x\",\"max_tokens\":5", "max_tokens"},
+    {"\"input\":\"x\",\"max_completion_tokens\":5", "max_completion_tokens"},
+    {"\"input\":\"x\",\"response_format\":{}", "response_format"},
+    {"\"input\":\"x\",\"reasoning_effort\":\"low\"", "reasoning_effort"},
+    {"\"input\":\"x\",\"web_search_options\":{}", "web_search_options"},
+    {"\"input\":\"x\",\"functions\":[]", "functions"},
+    {"\"input\":\"x\",\"n\":1", "n"},
+    {"\"input\":\"x\",\"max_output_tokens\":0", "max_output_tokens"},
+    {"\"input\":\"x\",\"temperature\":3", "temperature"},
+    {"\"input\":\"x\",\"top_logprobs\":-1", "top_logprobs"},
+    {"\"input\":\"x\",\"max_tool_calls\":\"2\"", "max_tool_calls"},
+    {"\"input\":\"x\",\"metadata\":[]", "metadata"},
+    {"\"input\":\"x\",\"stream\":\"yes\"", "stream"},
+    {"\"input\":\"x\",\"stream_options\":1", "stream_options"},
+    {"\"input\":\"x\",\"text\":1", "text"},
+    {"\"input\":\"x\",\"text\":{\"format\":7}", "text.format"},
+    {"\"input\":\"x\",\"text\":{\"format\":{\"type\":\"grammar\"}}", "text.format.type"},
+    {"\"input\":\"x\",\"text\":{\"format\":{\"type\":\"json_schema\"}}", "text.format.name"},
+    {"\"input\":\"x\",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"n\"}}",
+     "text.format.schema"},
+    {"\"input\":\"x\",\"text\":{\"verbosity\":1}", "text.verbosity"},
+    {"\"input\":\"x\",\"reasoning\":\"low\"", "reasoning"},
+    {"\"input\":\"x\",\"reasoning\":{\"effort\":1}", "reasoning.effort"},
+    {"\"input\":\"x\",\"parallel_tool_calls\":\"no\"", "parallel_tool_calls"},
+    {"\"input\":\"x\",\"tools\":{}", "tools"},
+    {"\"input\":\"x\",\"tools\":[7]", "tools[0]"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type"},
+    {"\"input\":\"x\",\"tools\":[" F("f") ",{\"type\":\"mcp\"}]", "tools[1].type"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"custom\",\"name\":\"f\"}]", "tools[0].type"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]",
+     "tools[0].name"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":[]}]",
+     "tools[0].parameters"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"strict\":1}]",
+     "tools[0].strict"},
+    {"\"input\":\"x\",\"tool_choice\":\"maybe\"", "tool_choice"},
+    {"\"input\":\"x\",\"tool_choice\":{\"type\":\"file_search\"}", "tool_choice.type"},
+    {"\"input\":\"x\",\"tool_choice\":{\"type\":\"function\"}", "tool_choice.name"},
+    {"\"input\":\"x\",\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":\"none\"}",
+     "tool_choice.mode"},
+    {"\"input\":\"x\",\"tools\":[" F("f") "],\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":"
+                                          "\"auto\",\"tools\":[{\"type\":\"function\",\"name\":"
+                                          "\"g\"}]}",
+     "tool_choice.tools"},
+};
+
+static void test_refusals_name_the_member(void **state)
+{
+    struct fx f;
+    char body[1024];
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        snprintf(body, sizeof body, "{\"model\":\"m\",%s}", refusals[i].body);
+        parse(&f, body);
+        if (f.st != BASE_EINVAL || f.e.status != 400)
+            fail_msg("accepted: %s", body);
+        if (!base_str_is(f.e.param, refusals[i].param))
+            fail_msg("%s: param %.*s", body, BASE_FMT(f.e.param));
+        assert_true(f.e.message.n > 10 && f.e.code.n > 0);
+        base_arena_free(f.a);
+    }
+    parse(&f, "{\"input\":\"x\"}");
+    is(f.e.param, "model");
+    base_arena_free(f.a);
+    parse(&f, "{\"model\":\"m\",\"input\":\"x\",\"input\":\"y\"}");
+    is(f.e.code, "invalid_json");
+    base_arena_free(f.a);
+}
+
+static void test_bounds(void **state)
+{
+    struct base_buf b;
+    struct fx f;
+    (void)state;
+    base_buf_init(&b, 8u << 20);
+    base_buf_z(&b, "{\"model\":\"m\",\"input\":[");
+    for (int i = 0; i < 65537; i++)
+        base_buf_z(&b, i ? ",{\"role\":\"user\",\"content\":\"x\"}"
+                         : "{\"role\":\"user\",\"content\":\"x\"}");
+    base_buf_z(&b, "]}");
+    f.a = base_arena_new(64u << 20);
+    f.st = d->parse(base_buf_view(&b), f.a, &f.r, &f.e);
+    assert_int_equal(f.st, BASE_EINVAL);
+    is(f.e.param, "input");
+    base_arena_free(f.a);
+    /* an arena that is too small is a 413 wherever it ends */
+    base_buf_clear(&b);
+    base_buf_z(&b,
+               "{\"model\":\"m\",\"instructions\":\"i\",\"input\":[" ASSISTANT_TURN
+               ",{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"image_url\":\"u\"}]}],"
+               "\"tools\":[" F("f") "],\"text\":{\"format\":{\"type\":\"json_object\"}}}");
+    int refused = 0;
+    for (size_t room = 256; room < 8192; room += 64) {
+        f.a = base_arena_new(room);
+        if (!f.a)
+            continue;
+        f.e = (struct gw_api_error){0};
+        f.st = d->parse(base_buf_view(&b), f.a, &f.r, &f.e);
+        refused += f.st == BASE_LIMIT && f.e.status == 413;
+        assert_true(f.st == BASE_OK || (f.st == BASE_LIMIT && f.e.status == 413));
+        base_arena_free(f.a);
+    }
+    assert_true(refused > 3);
+    base_buf_release(&b);
+}
+
+static void test_echo_is_bounded(void **state)
+{
+    struct base_buf b;
+    struct fx f;
+    (void)state;
+    parse_ok(&f, "{\"model\":\"m\",\"input\":\"x\",\"instructions\":\"i\",\"temperature\":0.25,"
+                 "\"store\":true,"
+                 "\"metadata\":{\"a\":\"b\"},\"tools\":[" F("f") "],\"tool_choice\":\"auto\"}");
+    json_t *e = load(f.r.echo);
+    is(gw_json_get_str(e, "instructions"), "i");
+    assert_true(json_is_false(json_object_get(e, "store")));
+    assert_true(json_real_value(json_object_get(e, "temperature")) == 0.25);
+    assert_int_equal(json_array_size(json_object_get(e, "tools")), 1);
+    json_decref(e);
+    base_arena_free(f.a);
+
+    base_buf_init(&b, 1u << 20);
+    base_buf_z(&b, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[" F("f") "],\"instructions\":\"");
+    for (int i = 0; i < 300000; i++)
+        base_buf_byte(&b, 'x');
+    base_buf_z(&b, "\"}");
+    f.a = base_arena_new(4u << 20);
+    assert_int_equal(d->parse(base_buf_view(&b), f.a, &f.r, &f.e), BASE_OK);
+    assert_true(f.r.echo.n < 1000);
+    e = load(f.r.echo);
+    assert_true(json_is_null(json_object_get(e, "instructions")));
+    assert_int_equal(json_array_size(json_object_get(e, "tools")), 0);
+    assert_true(json_is_true(json_object_get(e, "parallel_tool_calls")));
+    json_decref(e);
+    base_arena_free(f.a);
+    base_buf_release(&b);
+}
+
+/* ---- answers ---- */
+
+static struct chat_request asked = {.echo = BASE_STR("{\"parallel_tool_calls\":true,\"tools\":[],"
+                                                     "\"tool_choice\":\"auto\"}")};
+
+static struct gw_reply *reply(struct base_arena *a, bool stream, bool late)
+{
+    struct gw_reply_meta m = {.id = BASE_STR("resp_req1"),
+                              .model = BASE_STR("eu/gpt \"x\""),
+                              .created_s = 1700000000,
+                              .asked = &asked,
+                              .pieces_late = late};
+    struct gw_reply *r = d->reply_new(a, &m, stream);
+    assert_non_null(r);
+    return r;
+}
+
+#define TEXT(s)    ((struct chat_event){.kind = CHAT_EV_TEXT, .text = BASE_STR(s)})
+#define THOUGHT(s) ((struct chat_event){.kind = CHAT_EV_REASONING, .text = BASE_STR(s)})
+#define REFUSAL(s) ((struct chat_event){.kind = CHAT_EV_REFUSAL, .text = BASE_STR(s)})
+#define CALL(i, n)                                                                                 \
+    ((struct chat_event){                                                                          \
+        .kind = CHAT_EV_TOOL_CALL, .index = (i), .id = BASE_STR("c" #i), .name = BASE_STR(n)})
+#define ARGS(i, s)                                                                                 \
+    ((struct chat_event){.kind = CHAT_EV_TOOL_ARGS, .index = (i), .text = BASE_STR(s)})
+#define USAGE(i, o)                                                                                \
+    ((struct chat_event){.kind = CHAT_EV_USAGE,                                                    \
+                         .usage = {.set = true, .input_tokens = (i), .output_tokens = (o)}})
+#define FINISH(f) ((struct chat_event){.kind = CHAT_EV_FINISH, .finish = (f)})
+#define KIND(k)   ((struct chat_event){.kind = (k)})
+
+#define EVENTS_MAX 1024
+#define ITEMS      80
+
+/* What a stream said, checked as it is read. */
+struct seen {
+    json_t *ev[EVENTS_MAX];
+    size_t n;
+    char kinds[32768]; /* the types without "response.", a blank behind each */
+    json_t *last;     /* the last event's response, or NULL; borrowed */
+};
+
+static const char *type_of(const json_t *ev)
+{
+    return json_string_value(json_object_get(ev, "type"));
+}
+
+static void read_events(struct base_str out, struct seen *s)
+{
+    s->n = 0;
+    s->kinds[0] = '\0';
+    while (out.n > 0) {
+        size_t end = base_str_find(out, BASE_STR("\n\n"), 0);
+        size_t line = base_str_find(out, BASE_STR("\n"), 0);
+        assert_true(end != SIZE_MAX && line < end && s->n < EVENTS_MAX);
+        assert_true(base_str_starts(out, BASE_STR("event: ")));
+        struct base_str data = base_str_n(out.p + line + 1, end - line - 1);
+        assert_true(base_str_starts(data, BASE_STR("data: ")));
+        json_t *ev = load(base_str_n(data.p + 6, data.n - 6));
+        is(base_str_n(out.p + 7, line - 7), type_of(ev));
+        assert_int_equal(json_integer_value(json_object_get(ev, "sequence_number")), s->n);
+        s->ev[s->n++] = ev;
+        const char *short_name = type_of(ev);
+        if (strncmp(short_name, "response.", 9) == 0)
+            short_name += 9;
+        size_t used = strlen(s->kinds);
+        snprintf(s->kinds + used, sizeof s->kinds - used, "%s ", short_name);
+        out = base_str_n(out.p + end + 2, out.n - end - 2);
+    }
+    s->last = s->n ? json_object_get(s->ev[s->n - 1], "response") : NULL;
+}
+
+/* Items open in order, nothing is said of one that is closed, deltas are what the done event says,
+ * and the last event holds exactly the items that were done. */
+static void check_items(const struct seen *s)
+{
+    json_t *done[ITEMS] = {0};
+    bool open[ITEMS] = {0};
+    struct base_buf said[ITEMS][2];
+    size_t n = 0;
+
+    for (size_t i = 2; i + 1 < s->n; i++) {
+        json_t *ev = s->ev[i];
+        const char *type = type_of(ev) + 9;
+        size_t at = (size_t)json_integer_value(json_object_get(ev, "output_index"));
+        assert_true(at < ITEMS);
+        const json_t *place = json_object_get(ev, "content_index");
+        if (!place)
+            place = json_object_get(ev, "summary_index");
+        size_t part = (size_t)json_integer_value(place);
+        if (strcmp(type, "output_item.added") == 0) {
+            assert_int_equal(at, n);
+            open[n] = true;
+            base_buf_init(&said[n][0], 1u << 16);
+            base_buf_init(&said[n++][1], 1u << 16);
+            continue;
+        }
+        assert_true(at < n && open[at] && part < 2);
+        if (strcmp(type, "output_item.done") == 0) {
+            open[at] = false;
+            done[at] = json_object_get(ev, "item");
+        } else if (strstr(type, ".delta")) {
+            base_buf_str(&said[at][part], gw_json_get_str(ev, "delta"));
+        } else if (strstr(type, "arguments.done")) {
+            assert_true(base_str_eq(base_buf_view(&said[at][0]), gw_json_get_str(ev, "arguments")));
+        } else if (strstr(type, "refusal.done")) {
+            assert_true(
+                base_str_eq(base_buf_view(&said[at][part]), gw_json_get_str(ev, "refusal")));
+        } else if (strstr(type, "text.done")) {
+            assert_true(base_str_eq(base_buf_view(&said[at][part]), gw_json_get_str(ev, "text")));
+        }
+    }
+    json_t *output = json_object_get(s->last, "output");
+    assert_int_equal(json_array_size(output), n);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(open[i]);
+        assert_true(json_equal(done[i], json_array_get(output, i)));
+        base_buf_release(&said[i][0]);
+        base_buf_release(&said[i][1]);
+    }
+}
+
+static void seen_free(struct seen *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        json_decref(s->ev[i]);
+}
+
+/* Feeds events, a finish and the end; what came out -> *s, checked. */
+static void answer(bool late, const struct chat_event *ev, size_t n, enum chat_finish finish,
+                   struct seen *s)
+{
+    struct base_arena *a = base_arena_new(4u << 20);
+    struct base_buf out;
+    base_buf_init(&out, 4u << 20);
+    struct gw_reply *r = reply(a, true, late);
+    const struct chat_event usage = USAGE(9, 4), end = KIND(CHAT_EV_END);
+    const struct chat_event fin = FINISH(finish);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(d->reply_event(r, &ev[i], &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &fin, &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &usage, &out, NULL), BASE_OK);
+    assert_int_equal(base_str_find(base_buf_view(&out), BASE_STR("response.completed"), 0),
+                     SIZE_MAX);
+    assert_int_equal(d->reply_event(r, &end, &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &end, &out, NULL), BASE_EBUG);
+    read_events(base_buf_view(&out), s);
+    check_items(s);
+    base_buf_release(&out);
+    base_arena_free(a);
+}
+
+#define SAID(late, finish, s, ...)                                                                 \
+    do {                                                                                           \
+        const struct chat_event events_[] = {__VA_ARGS__};                                         \
+        answer(late, events_, sizeof events_ / sizeof *events_, finish, s);                        \
+    } while (0)
+
+static const json_t *item(const struct seen *s, size_t i)
+{
+    return json_array_get(json_object_get(s->last, "output"), i);
+}
+
+static void test_order_of_a_text(void **state)
+{
+    struct seen s;
+    (void)state;
+    SAID(false, CHAT_FINISH_STOP, &s, KIND(CHAT_EV_START), TEXT("Hel\"lo"), TEXT("\n"));
+    assert_string_equal(s.kinds, "created in_progress output_item.added content_part.added "
+                                 "output_text.delta output_text.delta output_text.done "
+                                 "content_part.done output_item.done completed ");
+    is(gw_json_get_str(s.last, "status"), "completed");
+    is(gw_json_get_str(s.last, "id"), "resp_req1");
+    is(gw_json_get_str(s.last, "object"), "response");
+    is(gw_json_get_str(s.last, "model"), "eu/gpt \"x\"");
+    is(gw_json_get_str(s.last, "tool_choice"), "auto");
+    assert_true(json_is_integer(json_object_get(s.last, "completed_at")));
+    is(gw_json_get_str(item(&s, 0), "id"), "msg_req1_0");
+    const json_t *part = json_array_get(json_object_get(item(&s, 0), "content"), 0);
+    is(gw_json_get_str(part, "text"), "Hel\"lo\n");
+    const json_t *u = gw_json_get_obj(s.last, "usage");
+    assert_int_equal(gw_json_get_count(u, "total_tokens"), 13);
+    assert_non_null(gw_json_get_obj(u, "input_tokens_details"));
+    assert_non_null(gw_json_get_obj(u, "output_tokens_details"));
+    /* the first event has the answer as it is then */
+    const json_t *first = json_object_get(s.ev[0], "response");
+    is(gw_json_get_str(first, "status"), "in_progress");
+    assert_true(json_is_null(json_object_get(first, "usage")));
+    assert_int_equal(json_array_size(json_object_get(first, "output")), 0);
+    seen_free(&s);
+}
+
+static void test_order_of_several_items(void **state)
+{
+    struct seen s;
+    (void)state;
+    SAID(false, CHAT_FINISH_TOOL_CALLS, &s, THOUGHT("hm"), THOUGHT("m"), TEXT("so"), REFUSAL("no"),
+         CALL(0, "f"), ARGS(0, "{\"a\""), ARGS(0, ":1}"), CALL(1, "g"), ARGS(1, "{}"));
+    assert_string_equal(
+        s.kinds, "created in_progress output_item.added content_part.added reasoning_text.delta "
+                 "reasoning_text.delta reasoning_text.done content_part.done output_item.done "
+                 "output_item.added content_part.added output_text.delta content_part.added "
+                 "refusal.delta output_text.done content_part.done refusal.done content_part.done "
+                 "output_item.done output_item.added function_call_arguments.delta "
+                 "function_call_arguments.delta function_call_arguments.done output_item.done "
+                 "output_item.added function_call_arguments.delta function_call_arguments.done "
+                 "output_item.done completed ");
+    is(gw_json_get_str(item(&s, 2), "call_id"), "c0");
+    is(gw_json_get_str(item(&s, 2), "arguments"), "{\"a\":1}");
+    is(gw_json_get_str(item(&s, 3), "name"), "g");
+    is(gw_json_get_str(item(&s, 3), "id"), "fc_req1_3");
+    assert_int_equal(json_array_size(json_object_get(item(&s, 1), "content")), 2);
+    seen_free(&s);
+}
+
+/* A restorer lets go of what it held after the next channel has begun. */
+static void test_late_pieces_find_their_item(void **state)
+{
+    struct seen s;
+    (void)state;
+    SAID(true, CHAT_FINISH_TOOL_CALLS, &s, THOUGHT("a"), TEXT("x"), CALL(0, "f"), ARGS(0, "{"),
+         CALL(1, "g"), THOUGHT("b"), TEXT("y"), ARGS(0, "}"), ARGS(1, "{}"));
+    assert_int_equal(json_array_size(json_object_get(s.last, "output")), 4);
+    is(gw_json_get_str(json_array_get(json_object_get(item(&s, 0), "content"), 0), "text"), "ab");
+    is(gw_json_get_str(json_array_get(json_object_get(item(&s, 1), "content"), 0), "text"), "xy");
+    is(gw_json_get_str(item(&s, 2), "arguments"), "{}");
+    seen_free(&s);
+}
+
+static void test_a_summary_where_one_was_asked_for(void **state)
+{
+    struct seen s;
+    (void)state;
+    asked.reasoning_summary = true;
+    SAID(false, CHAT_FINISH_STOP, &s, THOUGHT("hm"), TEXT("x"));
+    asked.reasoning_summary = false;
+    assert_non_null(strstr(s.kinds, "reasoning_summary_part.added reasoning_summary_text.delta "
+                                    "reasoning_summary_text.done reasoning_summary_part.done "));
+    const json_t *part = json_array_get(json_object_get(item(&s, 0), "summary"), 0);
+    is(gw_json_get_str(part, "type"), "summary_text");
+    is(gw_json_get_str(part, "text"), "hm");
+    assert_null(json_object_get(item(&s, 0), "content"));
+    seen_free(&s);
+}
+
+static void test_how_an_answer_ends(void **state)
+{
+    static const struct {
+        enum chat_finish finish;
+        const char *word, *status, *reason;
+    } ends[] = {{CHAT_FINISH_STOP, "", "completed", NULL},
+                {CHAT_FINISH_STOP_SEQUENCE, "", "completed", NULL},
+                {CHAT_FINISH_TOOL_CALLS, "", "completed", NULL},
+                {CHAT_FINISH_LENGTH, "", "incomplete", "max_output_tokens"},
+                {CHAT_FINISH_CONTENT_FILTER, "", "incomplete", "content_filter"},
+                {CHAT_FINISH_OTHER, "eos", "completed", NULL},
+                {CHAT_FINISH_OTHER, "insufficient_system_resource", "incomplete",
+                 "insufficient_system_resource"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        for (int stream = 0; stream < 2; stream++) {
+            struct base_arena *a = base_arena_new(1u << 20);
+            struct base_buf out;
+            struct seen s = {0};
+            base_buf_init(&out, 1u << 20);
+            struct gw_reply *r = reply(a, stream, false);
+            struct chat_event fin = FINISH(ends[i].finish);
+            fin.text = base_str_c(ends[i].word);
+            assert_int_equal(d->reply_event(r, &TEXT("x"), &out, NULL), BASE_OK);
+            assert_int_equal(d->reply_event(r, &fin, &out, NULL), BASE_OK);
+            assert_true(stream || out.n == 0); /* nothing before the end */
+            assert_int_equal(d->reply_event(r, &KIND(CHAT_EV_END), &out, NULL), BASE_OK);
+            if (stream)
+                read_events(base_buf_view(&out), &s);
+            json_t *whole = stream ? s.last : load(base_buf_view(&out));
+            is(gw_json_get_str(whole, "status"), ends[i].status);
+            is(gw_json_get_str(json_array_get(json_object_get(whole, "output"), 0), "status"),
+               ends[i].status);
+            const json_t *details = json_object_get(whole, "incomplete_details");
+            if (ends[i].reason)
+                is(gw_json_get_str(details, "reason"), ends[i].reason);
+            else
+                assert_true(json_is_null(details));
+            if (stream)
+                assert_non_null(strstr(s.kinds, ends[i].reason ? " incomplete " : " completed "));
+            else
+                json_decref(whole);
+            seen_free(&s);
+            base_buf_release(&out);
+            base_arena_free(a);
+        }
+    }
+}
+
+static void test_an_answer_of_nothing_is_an_empty_message(void **state)
+{
+    struct seen s;
+    (void)state;
+    SAID(false, CHAT_FINISH_STOP, &s, TEXT(""), ARGS(0, ""));
+    is(gw_json_get_str(item(&s, 0), "type"), "message");
+    is(gw_json_get_str(json_array_get(json_object_get(item(&s, 0), "content"), 0), "text"), "");
+    seen_free(&s);
+}
+
+static void test_a_call_without_arguments(void **state)
+{
+    struct seen s;
+    (void)state;
+    SAID(false, CHAT_FINISH_TOOL_CALLS, &s, CALL(0, "f"));
+    is(gw_json_get_str(item(&s, 0), "arguments"), "");
+    assert_non_null(strstr(s.kinds, "output_item.added function_call_arguments.done "));
+    seen_free(&s);
+}
+
+/* A model that changes between thought and text all the time does not make items without end. */
+static void test_switching_is_bounded(void **state)
+{
+    struct chat_event ev[200];
+    struct seen s;
+    (void)state;
+    for (size_t i = 0; i < 200; i++)
+        ev[i] = i % 2 ? TEXT("x") : THOUGHT("m");
+    answer(false, ev, 200, CHAT_FINISH_STOP, &s);
+    assert_in_range(json_array_size(json_object_get(s.last, "output")), 64, 66);
+    seen_free(&s);
+}
+
+static void test_a_cut_stream_says_so_twice(void **state)
+{
+    const struct chat_event err = {.kind = CHAT_EV_ERROR,
+                                   .error = {.status = 502,
+                                             .type = BASE_STR("server_error"),
+                                             .code = BASE_STR("upstream_error"),
+                                             .message = BASE_STR("it broke")}};
+    (void)state;
+    for (int said = 0; said < 2; said++) {
+        struct base_arena *a = base_arena_new(1u << 20);
+        struct base_buf out;
+        struct seen s;
+        base_buf_init(&out, 1u << 20);
+        struct gw_reply *r = reply(a, true, false);
+        if (said)
+            assert_int_equal(d->reply_event(r, &TEXT("x"), &out, NULL), BASE_OK);
+        assert_int_equal(d->reply_event(r, &err, &out, NULL), BASE_OK);
+        assert_int_equal(d->reply_event(r, &KIND(CHAT_EV_END), &out, NULL), BASE_EBUG);
+        read_events(base_buf_view(&out), &s);
+        assert_non_null(strstr(s.kinds, "error failed "));
+        assert_null(strstr(s.kinds, "completed"));
+        const json_t *e = s.ev[s.n - 2];
+        is(gw_json_get_str(e, "message"), "it broke");
+        is(gw_json_get_str(e, "code"), "upstream_error");
+        is(gw_json_get_str(gw_json_get_obj(e, "error"), "message"), "it broke");
+        is(gw_json_get_str(s.last, "status"), "failed");
+        is(gw_json_get_str(gw_json_get_obj(s.last, "error"), "code"), "server_error");
+        seen_free(&s);
+        base_buf_release(&out);
+        base_arena_free(a);
+    }
+}
+
+static void test_another_route_starts_again(void **state)
+{
+    struct base_arena *a = base_arena_new(1u << 20);
+    struct base_buf out;
+    (void)state;
+    base_buf_init(&out, 1u << 20);
+    struct gw_reply *r = reply(a, false, false);
+    assert_int_equal(d->reply_event(r, &TEXT("first"), &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &KIND(CHAT_EV_START), &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &TEXT("second"), &out, NULL), BASE_OK);
+    assert_int_equal(d->reply_event(r, &KIND(CHAT_EV_END), &out, NULL), BASE_OK);
+    assert_int_equal(base_str_find(base_buf_view(&out), BASE_STR("first"), 0), SIZE_MAX);
+    assert_true(base_str_find(base_buf_view(&out), BASE_STR("second"), 0) < out.n);
+    base_buf_release(&out);
+    base_arena_free(a);
+}
+
+static void test_what_does_not_fit(void **state)
+{
+    struct base_arena *a = base_arena_new(1u << 20);
+    struct base_buf out;
+    (void)state;
+    base_buf_init(&out, 600);
+    struct gw_reply *r = reply(a, true, false);
+    assert_int_equal(d->reply_event(r, &TEXT("x"), &out, NULL), BASE_LIMIT);
+    base_buf_release(&out);
+    base_buf_init(&out, 1u << 20);
+    r = reply(a, true, false);
+    assert_int_equal(d->reply_event(r, &ARGS(3, "{}"), &out, NULL), BASE_EBUG);
+    base_buf_release(&out);
+    base_arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_translated_members),
+        cmocka_unit_test(test_items_of_one_turn_are_one_message),
+        cmocka_unit_test(test_thoughts_alone_are_left_out),
+        cmocka_unit_test(test_what_is_no_text_is_opaque),
+        cmocka_unit_test(test_tools),
+        cmocka_unit_test(test_refusals_name_the_member),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_echo_is_bounded),
+        cmocka_unit_test(test_order_of_a_text),
+        cmocka_unit_test(test_order_of_several_items),
+        cmocka_unit_test(test_late_pieces_find_their_item),
+        cmocka_unit_test(test_a_summary_where_one_was_asked_for),
+        cmocka_unit_test(test_how_an_answer_ends),
+        cmocka_unit_test(test_an_answer_of_nothing_is_an_empty_message),
+        cmocka_unit_test(test_a_call_without_arguments),
+        cmocka_unit_test(test_switching_is_bounded),
+        cmocka_unit_test(test_a_cut_stream_says_so_twice),
+        cmocka_unit_test(test_another_route_starts_again),
+        cmocka_unit_test(test_what_does_not_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
