@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "engine/serve/scheduler.h"
+#include "engine/text/tok.h"
 
 struct answer {
     char text[4096];
@@ -194,11 +195,59 @@ static void states(void **state)
     reuse(path, true);
 }
 
+static uint32_t count(const struct eng_tok *tok, const char *text, unsigned flags)
+{
+    struct eng_ids ids = {.max = 1024};
+    assert_int_equal(eng_tok_encode(tok, base_str_c(text), flags, &ids, NULL), BASE_OK);
+    uint32_t n = (uint32_t)ids.n;
+    eng_ids_release(&ids);
+    return n;
+}
+
+/* A raw prompt is its tokens and BOS where the file asks for it: no template around it, and tokens
+ * that are spelled in it are text unless the caller says otherwise. */
+static void a_prompt_as_it_is(void **state)
+{
+    static const char text[] = "Once upon <|im_end|>";
+    static struct answer a[3];
+    struct eng_gguf *g = NULL;
+    struct eng_tok *tok = NULL;
+    struct base_err err;
+    struct bed b;
+    (void)state;
+    assert_int_equal(eng_gguf_open(NEAR_DIR "/llama.gguf", &g, &err), BASE_OK);
+    assert_int_equal(eng_tok_from_gguf(g, &tok, &err), BASE_OK);
+    char spelled[128];
+    struct base_str eos = eng_tok_text(tok, eng_tok_eos(tok));
+    assert_true(eos.n > 0);
+    snprintf(spelled, sizeof spelled, "%.*s%s", BASE_FMT(eos), text);
+    bed_open(&b, NEAR_DIR "/llama.gguf", 1);
+    memset(a, 0, sizeof a);
+    for (uint32_t i = 0; i < 3; i++) {
+        json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:i,s:b}", "model", "tiny", "tenant", "t", "prompt",
+                              i ? spelled : text, "temperature", 0, "max_tokens", 5,
+                              "parse_special", i == 2);
+        eng_sched_submit(b.s, a, i, o);
+        json_decref(o);
+        run(&b);
+        assert_true(a[i].done);
+    }
+    uint32_t bos = eng_tok_adds_bos(tok);
+    assert_int_equal(a[0].counts.prompt_tokens, count(tok, text, 0) + bos);
+    assert_int_equal(a[1].counts.prompt_tokens, count(tok, spelled, 0) + bos);
+    assert_int_equal(a[2].counts.prompt_tokens, count(tok, spelled, ENG_TOK_PARSE) + bos);
+    assert_true(a[2].counts.prompt_tokens < a[1].counts.prompt_tokens);
+    eng_sched_free(b.s);
+    eng_tok_free(tok);
+    eng_gguf_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_values),
         cmocka_unit_test(states),
+        cmocka_unit_test(a_prompt_as_it_is),
     };
     base_log_level_set(BASE_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,34 @@ static void test_submit(void **state)
     base_buf_release(&l.text);
 }
 
+/* The older completions: the prompt and nothing of a conversation. */
+static void test_submit_prompt(void **state)
+{
+    (void)state;
+    struct chat_part text = {.kind = CHAT_PART_TEXT, .text = BASE_STR("Once \"upon\"")};
+    struct chat_message m = {.role = CHAT_USER, .parts = &text, .n_parts = 1};
+    struct chat_request r = {.arena = arena,
+                             .dialect = CHAT_DIALECT_OPENAI_COMPLETIONS,
+                             .messages = &m,
+                             .n_messages = 1,
+                             .extra =
+                                 BASE_STR("{\"parse_special\":true,\"reasoning_effort\":\"low\"}"),
+                             .max_tokens = {true, 16}};
+    struct log l;
+    attach();
+    start(&l, &r, 0, 0);
+    struct eng_frame f = heard();
+    json_t *got = json_loadb(f.payload.p, f.payload.n, JSON_REJECT_DUPLICATES, NULL);
+    assert_string_equal(json_string_value(json_object_get(got, "prompt")), "Once \"upon\"");
+    assert_true(json_is_true(json_object_get(got, "parse_special")));
+    assert_null(json_object_get(got, "messages"));
+    json_decref(got);
+    gw_attempt_cancel(l.a);
+    f = heard();
+    assert_int_equal(f.type, ENG_FRAME_CANCEL);
+    base_buf_release(&l.text);
+}
+
 static void test_experts(void **state)
 {
     (void)state;
@@ -612,11 +640,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),    cmocka_unit_test(test_submit),
-        cmocka_unit_test(test_status),    cmocka_unit_test(test_experts),
-        cmocka_unit_test(test_deadlines), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_pause),     cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_calls),     cmocka_unit_test(test_extras),
-        cmocka_unit_test(test_restart)};
+        cmocka_unit_test(test_answer),        cmocka_unit_test(test_submit),
+        cmocka_unit_test(test_submit_prompt), cmocka_unit_test(test_status),
+        cmocka_unit_test(test_experts),       cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_extras),        cmocka_unit_test(test_restart)};
     return cmocka_run_group_tests_name("gateway_engine_link", tests, setup, teardown);
 }
