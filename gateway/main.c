@@ -170,10 +170,12 @@ static const struct command commands[] = {
      "where the configuration says nothing.\n"},
     {"explain", gw_cli_explain, "the decision for a request, nothing sent",
      "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
-     "                    [--region PLACE] [--tenant T] [--tree] < BODY\n\n"
-     "Reads the body of a POST /v1/chat/completions and prints the decision as JSON: where it\n"
-     "would go, which rules apply, why each back end was refused. --key takes what that key\n"
-     "declares; the other options are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"
+     "                    [--region PLACE] [--tenant T] [--tree]\n"
+     "                    [--api chat|responses|completions] < BODY\n\n"
+     "Reads the body of a request to a model and prints the decision as JSON: where it would\n"
+     "go, which rules apply, why each back end was refused. Which endpoint it is for is told by\n"
+     "its members, or by --api. --key takes what that key declares; --tier, --use-case and\n"
+     "--region are the headers x-weir-tier, x-weir-use-case, x-weir-region.\n"
      "--tree prints {\"decision\",\"tree\"}: every rule with each of its conditions, every back\n"
      "end with each step that was looked at.\n"},
     {"policy", gw_cli_policy, "rehearse, compare, sign a policy; switch back ends off",

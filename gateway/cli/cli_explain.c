@@ -1,5 +1,7 @@
 /* cli_explain.c - `weir explain`: what would happen to a request, and why. Nothing is sent.
  *
+ * The body may be of any dialect that clients speak: --api names it, else its members tell.
+ *
  * The same steps as gateway/request.c takes up to the decision, with the same functions: parse, key
  * and headers, scan, score, plan, decide. The engine counts as ready and idle, because explaining
  * is about the rules and not about this minute's load.
@@ -12,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "gateway/dialect/dialect.h"
+#include "gateway/dialect/jsonx.h"
 #include "gateway/keys.h"
 #include "gateway/policy_state.h"
 
@@ -20,7 +23,7 @@
 #define REQUEST_BYTES_MAX (256u << 20)
 
 struct explain_args {
-    const char *file, *key, *tier, *use_case, *region, *tenant;
+    const char *file, *key, *tier, *use_case, *region, *tenant, *api;
     bool tree;
 };
 
@@ -126,8 +129,32 @@ out:
     return st;
 }
 
+/* The names of --api, and the member that only a body of that dialect has. */
+static const struct {
+    const char *api, *member;
+    const struct gw_dialect *dialect;
+} apis[] = {{"chat", "messages", &gw_dialect_openai_chat},
+            {"responses", "input", &gw_dialect_openai_responses},
+            {"completions", "prompt", &gw_dialect_openai_completions}};
+
+/* NULL after telling that --api is none. What no member tells is chat: its parser says what is
+ * wrong. */
+static const struct gw_dialect *dialect_for(const char *api, struct base_str body)
+{
+    const struct gw_dialect *d = api ? NULL : apis[0].dialect;
+    json_t *o = api ? NULL : gw_json_load(body, false, NULL);
+    for (size_t i = sizeof apis / sizeof *apis; i-- > 0;)
+        if (api ? strcmp(api, apis[i].api) == 0 : json_object_get(o, apis[i].member) != NULL)
+            d = apis[i].dialect;
+    json_decref(o);
+    if (!d)
+        gw_cli_fail("explain: --api is chat, responses or completions, not %s", api);
+    return d;
+}
+
 /* The body on standard input, parsed; false after telling what is wrong. */
-static bool read_request(const struct conf *c, struct base_arena *a, struct chat_request *r)
+static bool read_request(const struct conf *c, const char *api_name, struct base_arena *a,
+                         struct chat_request *r)
 {
     struct base_buf body;
     struct base_err err = {0};
@@ -145,7 +172,10 @@ static bool read_request(const struct conf *c, struct base_arena *a, struct chat
         goto out;
     }
     struct base_str text = base_arena_dup(a, base_buf_view(&body));
-    st = text.p ? gw_dialect_openai_chat.parse(text, a, r, &api) : BASE_ENOMEM;
+    const struct gw_dialect *d = dialect_for(api_name, text);
+    if (!d)
+        goto out;
+    st = text.p ? d->parse(text, a, r, &api) : BASE_ENOMEM;
     if (st == BASE_EINVAL)
         gw_cli_fail("explain: the request would be refused with %d: %.*s", api.status,
                     BASE_FMT(api.message));
@@ -161,10 +191,15 @@ int gw_cli_explain(int argc, char **argv)
 {
     struct explain_args args = {0};
     const struct gw_cli_opt opts[] = {
-        {"-c", &args.file, NULL},         {"--key", &args.key, NULL},
-        {"--tier", &args.tier, NULL},     {"--use-case", &args.use_case, NULL},
-        {"--region", &args.region, NULL}, {"--tenant", &args.tenant, NULL},
-        {"--tree", NULL, &args.tree},     {0},
+        {"-c", &args.file, NULL},
+        {"--key", &args.key, NULL},
+        {"--tier", &args.tier, NULL},
+        {"--use-case", &args.use_case, NULL},
+        {"--region", &args.region, NULL},
+        {"--tenant", &args.tenant, NULL},
+        {"--tree", NULL, &args.tree},
+        {"--api", &args.api, NULL},
+        {0},
     };
     if (!gw_cli_parse("explain", argc, argv, opts, NULL, 0))
         return GW_CLI_BAD;
@@ -186,7 +221,7 @@ int gw_cli_explain(int argc, char **argv)
         gw_cli_fail("explain: not enough memory");
         goto out;
     }
-    if (!read_request(c, a, &r))
+    if (!read_request(c, args.api, a, &r))
         goto out;
     if (decide(c, policy, &args, &r, a, &out, &err) != BASE_OK) {
         gw_cli_fail("explain: %s", err.text);

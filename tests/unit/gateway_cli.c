@@ -243,6 +243,17 @@ static void test_explain(void **state)
     j = explained(BODY("out/x", "What is the capital of France?"), "--region", "US");
     assert_string_equal(member(j, "outcome"), "deny");
     json_decref(j);
+
+    /* the other dialects, by what they hold or by name */
+    j = explained("{\"model\":\"out/x\",\"input\":\"Write to anna@example.eu\"}", NULL, NULL);
+    assert_string_equal(member(j, "outcome"), "deny");
+    json_decref(j);
+    j = explained("{\"model\":\"out/x\",\"prompt\":\"Write to anna@example.eu\"}", NULL, NULL);
+    assert_string_equal(member(j, "outcome"), "deny");
+    json_decref(j);
+    j = explained("{\"model\":\"auto\",\"input\":\"hi\"}", "--api", "responses");
+    assert_string_equal(member(j, "outcome"), "route");
+    json_decref(j);
 }
 
 static void test_explain_key(void **state)
@@ -272,6 +283,12 @@ static void test_explain_bad(void **state)
     assert_int_equal(RUN(gw_cli_explain, BODY("auto", "x"), "-c", conf_file, "--use-case", "nope"),
                      2);
     assert_non_null(strstr(text(&err), "nope"));
+    assert_int_equal(RUN(gw_cli_explain, "{\"model\":\"auto\",\"input\":\"hi\"}", "-c", conf_file,
+                         "--api", "chat"),
+                     2);
+    assert_non_null(strstr(text(&err), "messages"));
+    assert_int_equal(RUN(gw_cli_explain, BODY("auto", "x"), "-c", conf_file, "--api", "soap"), 2);
+    assert_non_null(strstr(text(&err), "soap"));
     assert_int_equal(run(gw_cli_explain, "", 0, NULL), 2);
     write_file("weir.yaml", "server: 1\n");
     assert_int_equal(RUN(gw_cli_explain, BODY("auto", "x"), "-c", conf_file), 2);
