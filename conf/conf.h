@@ -182,6 +182,8 @@ struct conf_backend {
     const char *key;         /* secret: never printed; NULL if none */
     const char *api_version; /* azure-openai: what stands behind ?api-version=, or NULL */
     const char *ca;          /* file, or NULL for the system's */
+    /* bedrock: what requests are signed with where there is no key; the last two are secret */
+    const char *region, *service, *access_key, *secret_key, *session_token;
     struct conf_remote_model *models;
     size_t n_models;
     struct conf_residency residency;

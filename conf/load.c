@@ -537,8 +537,13 @@ out:
 
 void conf_secrets_wipe(struct conf *c)
 {
-    for (size_t i = 0; i < c->n_backends; i++)
-        wipe(&c->backends[i].key);
+    for (size_t i = 0; i < c->n_backends; i++) {
+        struct conf_backend *b = &c->backends[i];
+        wipe(&b->key);
+        wipe(&b->access_key);
+        wipe(&b->secret_key);
+        wipe(&b->session_token);
+    }
     for (size_t i = 0; i < c->audit.n_sinks; i++) {
         struct conf_sink *s = &c->audit.sinks[i];
         wipe(&s->password);

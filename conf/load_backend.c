@@ -37,7 +37,7 @@ static void load_api(struct conf_loader *l, const struct conf_node *n, void *dst
     if (!conf_is_text(l, n))
         return;
     conf_value(l, n, &field, api);
-    if (*api == CONF_API_BEDROCK || *api == CONF_API_COHERE)
+    if (*api == CONF_API_COHERE)
         conf_wrong(l, n, "api %s is not built yet", apis[*api]);
 }
 
@@ -130,11 +130,17 @@ static void load_backend(struct conf_loader *l, const struct conf_node *n, struc
          .required = true,
          .fn = conf_load_residency},
     };
+    enum { FIELDS = sizeof fields / sizeof fields[0] };
+    struct conf_field all[FIELDS + CONF_AWS_FIELDS];
+    memcpy(all, fields, sizeof fields);
+    memcpy(all + FIELDS, conf_aws_fields, sizeof conf_aws_fields);
     b->pos = conf_pos(l, n);
     b->path = "";
     conf_residency_init(&b->residency);
-    if (conf_map(l, n, "this back end", CONF_FIELDS(fields), b))
+    if (conf_map(l, n, "this back end", CONF_FIELDS(all), b)) {
         conf_check_api(l, n, b);
+        conf_aws_check(l, n, b);
+    }
     for (const struct conf_node *c = n->child; n->kind == CONF_NODE_MAP && c; c = c->next) {
         if (base_str_is(c->key, "name") && b->name && strcmp(b->name, "local") == 0) {
             conf_wrong(l, c, "the name local is taken by the engine");

@@ -21,6 +21,11 @@ void conf_load_content(struct conf_loader *l, const struct conf_node *n, void *d
 void conf_load_url(struct conf_loader *l, const struct conf_node *n, void *dst);
 /* load_api.c: what a back end's API asks of its other members; n is the mapping b was read from. */
 void conf_check_api(struct conf_loader *l, const struct conf_node *n, const struct conf_backend *b);
+/* load_aws.c: members of a back end of api bedrock, offsets in struct conf_backend; and what holds
+ * between them and the others: n is the mapping that b was read from, read whole. */
+#define CONF_AWS_FIELDS 5
+extern const struct conf_field conf_aws_fields[CONF_AWS_FIELDS];
+void conf_aws_check(struct conf_loader *l, const struct conf_node *n, struct conf_backend *b);
 /* load_sinks.c: audit.sinks and audit.disk. */
 void conf_load_sinks(struct conf_loader *l, const struct conf_node *n, void *dst);
 void conf_load_disk(struct conf_loader *l, const struct conf_node *n, void *dst);

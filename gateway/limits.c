@@ -5,14 +5,20 @@
  *            `reasoning_effort` and `reasoning: {effort}`. Another way to ask for thought
  *            (`thinking`, a `reasoning` with a budget, a word that is unknown) counts as beyond
  *            every limit on effort: nobody gets around it by another spelling.
+ *            So does Bedrock's bag of a model's own fields.
  * Writes     only q->sent, the copy that an attempt gets: q->chat stays what the caller wrote, and
  *            a fallback is decided from that again.
  */
 #include "gateway/limits.h"
 #include "gateway/dialect/jsonx.h"
 
-static const char *const effort_members[] = {"reasoning_effort", "reasoning",       "thinking",
-                                             "thinking_budget",  "enable_thinking", NULL};
+static const char *const effort_members[] = {"reasoning_effort",
+                                             "reasoning",
+                                             "thinking",
+                                             "thinking_budget",
+                                             "enable_thinking",
+                                             "additionalModelRequestFields",
+                                             NULL};
 
 static enum base_status add_bytes(void *ctx, const struct chat_slot *slot)
 {

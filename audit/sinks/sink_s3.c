@@ -16,9 +16,9 @@
 
 #include "audit/log/state.h"
 #include "base/clock.h"
+#include "base/sigv4.h"
 
 #include <inttypes.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@
 struct s3_sink {
     struct aud_sink_env *env;
     struct aud_http *http;
-    struct base_buf text, reply, canonical;
+    struct base_buf text, reply, authorization;
     struct aud_checkpoint last; /* the one that was put last */
 };
 
@@ -42,112 +42,56 @@ static enum base_status s3_open(struct aud_sink_env *e, void **state, struct bas
     s->env = e;
     base_buf_init(&s->text, TEXT_MAX);
     base_buf_init(&s->reply, 131072);
-    base_buf_init(&s->canonical, 16384);
+    base_buf_init(&s->authorization, 2048);
     *state = s;
     return aud_http_new(e, &s->http, err);
 }
 
 /* ---- Signature Version 4 ---- */
 
-/* RFC 3986's unreserved characters and '/' stay. */
-static void uri(struct base_buf *b, const char *z)
+static const char *lock_mode(const struct conf_sink *c)
 {
-    for (; *z; z++) {
-        unsigned char c = (unsigned char)*z;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     strchr("-_.~/", c);
-
-        if (plain)
-            base_buf_byte(b, (char)c);
-        else
-            base_buf_printf(b, "%%%02X", c);
-    }
-}
-
-static void hmac(const void *key, size_t n_key, struct base_str s, uint8_t out[32])
-{
-    unsigned n = 32;
-
-    BASE_BUG_ON(!HMAC(EVP_sha256(), key, (int)n_key, (const uint8_t *)s.p, s.n, out, &n));
-}
-
-static void hex_of(const uint8_t b[32], char out[65])
-{
-    struct aud_hash h;
-
-    memcpy(h.b, b, 32);
-    aud_hash_hex(&h, out);
-}
-
-static void sign(const struct conf_sink *c, const char *date, const char *scope,
-                 struct base_str to_sign, char out[65])
-{
-    char first[300];
-    uint8_t k[32];
-
-    int n = snprintf(first, sizeof(first), "AWS4%s", c->secret_key);
-    hmac(first, n < 0 ? 0 : strlen(first), base_str_n(date, 8), k);
-    base_wipe(first, sizeof(first));
-    hmac(k, 32, base_str_c(c->region), k);
-    hmac(k, 32, BASE_STR("s3"), k);
-    hmac(k, 32, BASE_STR("aws4_request"), k);
-    hmac(k, 32, to_sign, k);
-    hex_of(k, out);
-    base_wipe(k, sizeof(k));
-    (void)scope;
+    return c->lock == CONF_LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE";
 }
 
 struct put {
     char path[1400]; /* as in the URL */
-    char date[20], body_hex[65], checksum[64];
+    char date[BASE_SIGV4_DATE_MAX], body_hex[65], checksum[64];
     char until[24]; /* "" without a lock */
-    char auth[1024];
 };
 
-/* The signed headers, sorted by name, each "name:value\n". */
-static void canonical_headers(struct base_buf *b, const struct conf_sink *c, const char *host,
-                              const struct put *p)
-{
-    base_buf_printf(b,
-                    "host:%s\nx-amz-checksum-sha256:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n",
-                    host, p->checksum, p->body_hex, p->date);
-    if (p->until[0])
-        base_buf_printf(b, "x-amz-object-lock-mode:%s\nx-amz-object-lock-retain-until-date:%s\n",
-                        c->lock == CONF_LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE", p->until);
-    base_buf_z(b, "x-amz-sdk-checksum-algorithm:SHA256\n");
-}
-
+/* p->auth, over these headers; the store signs the path as it stands. */
 static enum base_status authorise(struct s3_sink *s, struct put *p, struct base_err *err)
 {
     const struct conf_sink *c = s->env->conf;
-    const char *lock = "x-amz-object-lock-mode;x-amz-object-lock-retain-until-date;";
-    struct base_buf *b = &s->canonical;
-    char host[300], scope[200], names[300], hex[65], signature[65];
-    struct aud_hash h;
+    struct base_sigv4_header h[7];
+    size_t n = 0;
 
     struct base_str rest = base_str_c(c->url + (c->tls ? 8 : 7));
-    struct base_str authority = base_str_cut(&rest, '/');
-    snprintf(host, sizeof(host), "%.*s", BASE_FMT(authority));
-    snprintf(names, sizeof(names),
-             "host;x-amz-checksum-sha256;x-amz-content-sha256;x-amz-date;"
-             "%sx-amz-sdk-checksum-algorithm",
-             p->until[0] ? lock : "");
-    snprintf(scope, sizeof(scope), "%.8s/%s/s3/aws4_request", p->date, c->region);
-    base_buf_clear(b);
-    base_buf_printf(b, "PUT\n%s\n\n", p->path);
-    canonical_headers(b, c, host, p);
-    base_buf_printf(b, "\n%s\n%s", names, p->body_hex);
-    if (!base_buf_ok(b))
-        return base_err_set(err, BASE_ENOMEM, "no memory for a signature");
-    aud_sha256(b->p, b->n, &h);
-    aud_hash_hex(&h, hex);
-    base_buf_clear(b);
-    base_buf_printf(b, "AWS4-HMAC-SHA256\n%s\n%s\n%s", p->date, scope, hex);
-    sign(c, p->date, scope, base_buf_view(b), signature);
-    snprintf(p->auth, sizeof(p->auth),
-             "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s",
-             c->access_key, scope, names, signature);
-    return BASE_OK;
+    h[n++] = (struct base_sigv4_header){"host", base_str_cut(&rest, '/')};
+    h[n++] = (struct base_sigv4_header){"x-amz-checksum-sha256", base_str_c(p->checksum)};
+    h[n++] = (struct base_sigv4_header){"x-amz-content-sha256", base_str_c(p->body_hex)};
+    h[n++] = (struct base_sigv4_header){"x-amz-date", base_str_c(p->date)};
+    if (p->until[0]) {
+        h[n++] = (struct base_sigv4_header){"x-amz-object-lock-mode", base_str_c(lock_mode(c))};
+        h[n++] =
+            (struct base_sigv4_header){"x-amz-object-lock-retain-until-date", base_str_c(p->until)};
+    }
+    h[n++] = (struct base_sigv4_header){"x-amz-sdk-checksum-algorithm", BASE_STR("SHA256")};
+    const struct base_sigv4 sign = {.method = "PUT",
+                                    .path = base_str_c(p->path),
+                                    .path_once = true,
+                                    .date = p->date,
+                                    .region = c->region,
+                                    .service = "s3",
+                                    .access_key = c->access_key,
+                                    .secret_key = c->secret_key,
+                                    .headers = h,
+                                    .n_headers = n,
+                                    .body_sha256 = p->body_hex};
+    base_buf_clear(&s->authorization);
+    base_buf_z(&s->authorization, "Authorization: ");
+    return base_sigv4_sign(&sign, &s->authorization, err);
 }
 
 /* ---- objects ---- */
@@ -168,15 +112,15 @@ static enum base_status describe(struct s3_sink *s, const char *key, struct base
     if (rest.p && rest.n)
         base_buf_printf(&b, "/%.*s", BASE_FMT(rest));
     base_buf_byte(&b, '/');
-    uri(&b, c->bucket);
+    base_sigv4_escape(&b, base_str_c(c->bucket), true);
     base_buf_byte(&b, '/');
     if (c->prefix) {
-        uri(&b, c->prefix);
+        base_sigv4_escape(&b, base_str_c(c->prefix), true);
         base_buf_byte(&b, '/');
     }
-    uri(&b, s->env->origin);
+    base_sigv4_escape(&b, base_str_c(s->env->origin), true);
     base_buf_byte(&b, '/');
-    uri(&b, key);
+    base_sigv4_escape(&b, base_str_c(key), true);
     bool ok = base_buf_ok(&b) && b.n < sizeof(p->path);
     if (ok)
         memcpy(p->path, b.p, b.n + 1);
@@ -189,7 +133,7 @@ static enum base_status describe(struct s3_sink *s, const char *key, struct base
     base_buf_release(&b);
     if (!ok || !gmtime_r(&now, &tm))
         return base_err_set(err, BASE_LIMIT, "the object's name is too long");
-    strftime(p->date, sizeof(p->date), "%Y%m%dT%H%M%SZ", &tm);
+    base_sigv4_date((int64_t)now * 1000000, p->date);
     until = now + (time_t)c->retain_days * 86400;
     if (c->lock != CONF_LOCK_NONE && gmtime_r(&until, &tm))
         strftime(p->until, sizeof(p->until), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -220,14 +164,13 @@ static enum base_status put(struct s3_sink *s, const char *key, const char *type
     snprintf(line[n++], sizeof(line[0]), "x-amz-date: %s", p.date);
     snprintf(line[n++], sizeof(line[0]), "x-amz-sdk-checksum-algorithm: SHA256");
     if (p.until[0]) {
-        snprintf(line[n++], sizeof(line[0]), "x-amz-object-lock-mode: %s",
-                 c->lock == CONF_LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE");
+        snprintf(line[n++], sizeof(line[0]), "x-amz-object-lock-mode: %s", lock_mode(c));
         snprintf(line[n++], sizeof(line[0]), "x-amz-object-lock-retain-until-date: %s", p.until);
     }
     for (size_t i = 0; i < n; i++)
         headers[i] = line[i];
     headers[n++] = "Expect:";
-    headers[n++] = p.auth;
+    headers[n++] = s->authorization.p;
     st = aud_http_do(s->http, "PUT", url, headers, n, body, &status, &wait_s, &s->reply, err);
     if (st != BASE_OK)
         return st;
@@ -292,7 +235,7 @@ static void s3_close(void *state)
     aud_http_free(s->http);
     base_buf_release(&s->text);
     base_buf_release(&s->reply);
-    base_buf_release(&s->canonical);
+    base_buf_release(&s->authorization);
     free(s);
 }
 

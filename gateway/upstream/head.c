@@ -22,7 +22,9 @@ bool up_head_make(const struct up_attempt *a, struct base_buf *out)
                                "Content-Type: application/json\r\n"
                                "Accept-Encoding: identity\r\n");
     ok = ok && base_buf_printf(out, "Accept: %s\r\nContent-Length: %zu\r\n",
-                               a->spec.request->stream ? "text/event-stream" : "application/json",
+                               !a->spec.request->stream ? "application/json"
+                               : a->wire->stream_type   ? a->wire->stream_type
+                                                        : "text/event-stream",
                                a->body.n);
     if (a->spec.request_id.n)
         ok = ok && gw_http_put_header(out, "X-Client-Request-Id", a->spec.request_id);
@@ -56,6 +58,8 @@ void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out)
                                        .request_id = value_of(h, "x-request-id")};
     if (out->request_id.n == 0)
         out->request_id = value_of(h, "request-id");
+    if (out->request_id.n == 0)
+        out->request_id = value_of(h, "x-amzn-requestid");
     size_t room = sizeof out->rate_name / sizeof out->rate_name[0];
     for (size_t i = 0; i < h->n_headers && out->n_rate < room; i++) {
         if (!is_rate_header(h->headers[i].name))
@@ -65,7 +69,7 @@ void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out)
     }
 }
 
-struct base_str up_head_refused(const struct gw_http_head *h, bool stream)
+struct base_str up_head_refused(const struct gw_http_head *h, bool stream, const char *stream_type)
 {
     struct base_str coding = value_of(h, "content-encoding");
     struct base_str type = value_of(h, "content-type");
@@ -81,7 +85,8 @@ struct base_str up_head_refused(const struct gw_http_head *h, bool stream)
     bool events = starts_ieq(type, BASE_STR("text/event-stream"));
     bool json = starts_ieq(type, BASE_STR("application/json"));
     bool html = starts_ieq(type, BASE_STR("text/html"));
-    if (html || (stream ? json : events))
+    bool other = stream && stream_type && !starts_ieq(type, base_str_c(stream_type));
+    if (html || other || (stream ? json : events))
         return BASE_STR("the upstream's content-type is not what was asked for");
     return BASE_STR_NULL;
 }
@@ -102,15 +107,19 @@ static struct base_str without(struct base_arena *a, struct base_str s, struct b
 
 void up_error_clean(struct up_attempt *a, struct chat_error *e)
 {
-    struct base_str key = base_str_c(a->backend->conf->key);
+    const struct conf_backend *b = a->backend->conf;
+    const char *const secrets[] = {b->key, b->secret_key, b->session_token, b->access_key};
 
     if (e->status == 401) {
         e->message = BASE_STR("the upstream refused the gateway's credentials");
         e->body = BASE_STR_NULL;
         return;
     }
-    e->type = without(a->arena, e->type, key);
-    e->code = without(a->arena, e->code, key);
-    e->message = without(a->arena, e->message, key);
-    e->body = without(a->arena, e->body, key);
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        struct base_str secret = base_str_c(secrets[i]);
+        e->type = without(a->arena, e->type, secret);
+        e->code = without(a->arena, e->code, secret);
+        e->message = without(a->arena, e->message, secret);
+        e->body = without(a->arena, e->body, secret);
+    }
 }

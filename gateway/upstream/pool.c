@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "gateway/net/tls.h"
 #include "gateway/upstream/upstream_int.h"
+#include "gateway/upstream/wire_int.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,16 +259,9 @@ static SSL_CTX *tls_for(struct gw_upstreams *u, const char *ca, struct base_err 
 static enum base_status backend_init(struct gw_upstreams *u, struct up_backend *b,
                                      const struct conf_backend *conf, struct base_err *err)
 {
-    bool v6 = strchr(conf->host, ':') != NULL;
-    bool usual = conf->port == (conf->tls ? 443 : 80);
-    int n;
-
     b->u = u;
     b->conf = conf;
-    n = usual ? snprintf(b->host_header, sizeof b->host_header, v6 ? "[%s]" : "%s", conf->host)
-              : snprintf(b->host_header, sizeof b->host_header, v6 ? "[%s]:%d" : "%s:%d",
-                         conf->host, conf->port);
-    if (n < 0 || (size_t)n >= sizeof b->host_header)
+    if (!gw_wire_host(conf, b->host_header, sizeof b->host_header))
         return base_err_set(err, BASE_EINVAL, "back end %s: the host name is too long", conf->name);
     if (!conf->tls)
         return BASE_OK;

@@ -384,6 +384,8 @@ static void finish_error(struct up_attempt *a)
     struct chat_error e;
 
     a->wire->error_parse(c->parser.head.status, base_buf_view(&a->error_body), a->arena, &e);
+    if (a->wire->error_head)
+        a->wire->error_head(&c->parser.head, a->arena, &e);
     up_error_clean(a, &e);
     struct chat_event ev = {.kind = CHAT_EV_ERROR, .error = e};
     detach(a, reusable(a));
@@ -402,7 +404,7 @@ static bool on_head(struct up_attempt *a)
         a->spec.headers(a->spec.ctx, &out);
     if (a->over)
         return false;
-    struct base_str why = up_head_refused(h, a->spec.request->stream);
+    struct base_str why = up_head_refused(h, a->spec.request->stream, a->wire->stream_type);
     if (why.n) {
         up_fail(a, 502, "upstream_protocol", "%.*s", BASE_FMT(why));
         return false;

@@ -57,8 +57,8 @@ bool up_head_make(const struct up_attempt *a, struct base_buf *out);
 
 /* What is passed on from a response's head. Borrows h. */
 void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out);
-/* Why a head cannot be accepted, or empty. Static storage. */
-struct base_str up_head_refused(const struct gw_http_head *h, bool stream);
+/* Why a head cannot be accepted, or empty. stream_type: as in struct gw_wire. Static storage. */
+struct base_str up_head_refused(const struct gw_http_head *h, bool stream, const char *stream_type);
 /* Makes an upstream's error fit to be shown: no trace of our key. Its strings are copied to the
  * attempt's arena where they change. */
 void up_error_clean(struct up_attempt *a, struct chat_error *e);

@@ -52,11 +52,12 @@ static bool at_end(const struct gw_wire_reader *w)
 enum base_status gw_wire_reader_feed(struct gw_wire_reader *w, struct base_str bytes,
                                      struct base_err *err)
 {
-    if (!w->stream) {
+    if (!w->stream || w->ops->frames) {
         if (!base_buf_str(&w->body, bytes))
             return base_err_set(err, BASE_EPROTO, "the upstream's answer is larger than %u bytes",
                                 GW_WIRE_BODY_BYTES_MAX);
-        return BASE_OK;
+        enum base_status st = w->stream && !at_end(w) ? w->ops->frames(w, err) : BASE_OK;
+        return st == BASE_OK && w->stream && at_end(w) ? BASE_DONE : st;
     }
     while (!at_end(w)) {
         struct gw_sse_event ev;
@@ -296,6 +297,18 @@ struct base_str gw_wire_escape(struct base_arena *a, struct base_str name)
     return base_str_n(out, n);
 }
 
+bool gw_wire_host(const struct conf_backend *b, char *out, size_t out_bytes)
+{
+    bool v6 = strchr(b->host, ':') != NULL;
+    int n;
+
+    if (b->port == (b->tls ? 443 : 80))
+        n = snprintf(out, out_bytes, v6 ? "[%s]" : "%s", b->host);
+    else
+        n = snprintf(out, out_bytes, v6 ? "[%s]:%d" : "%s:%d", b->host, b->port);
+    return n >= 0 && (size_t)n < out_bytes;
+}
+
 const struct gw_wire *gw_wire_for(enum conf_api api)
 {
     switch (api) {
@@ -311,6 +324,7 @@ const struct gw_wire *gw_wire_for(enum conf_api api)
     case CONF_API_MISTRAL:
         return &gw_wire_mistral;
     case CONF_API_BEDROCK:
+        return &gw_wire_bedrock;
     case CONF_API_COHERE:
         break;
     }

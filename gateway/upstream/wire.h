@@ -10,6 +10,7 @@
 #include "base/chat.h"
 #include "base/json.h"
 #include "conf/conf.h"
+#include "gateway/net/http.h"
 
 struct gw_wire_request {
     const char *path; /* appended to the back end's path: "/chat/completions"; static or in the
@@ -44,6 +45,12 @@ struct gw_wire {
      * the verbatim bytes. Never fails: what it cannot read it describes. */
     void (*error_parse)(int status, struct base_str body, struct base_arena *a,
                         struct chat_error *out);
+    /* Or NULL. Behind error_parse, with the response's head: for dialects that name an error there.
+     * May change all of *out (strings in a); never fails. */
+    void (*error_head)(const struct gw_http_head *h, struct base_arena *a, struct chat_error *out);
+    /* Or NULL: a streamed answer's content type, where it is not server-sent events. Nothing else
+     * is accepted then. */
+    const char *stream_type;
 };
 
 extern const struct gw_wire gw_wire_openai;
@@ -51,6 +58,7 @@ extern const struct gw_wire gw_wire_anthropic;
 extern const struct gw_wire gw_wire_gemini;
 extern const struct gw_wire gw_wire_azure_openai;
 extern const struct gw_wire gw_wire_mistral;
+extern const struct gw_wire gw_wire_bedrock;
 /* NULL when the api has no translator yet (the configuration check says so). */
 const struct gw_wire *gw_wire_for(enum conf_api api);
 

@@ -21,6 +21,9 @@ struct gw_wire_reader_ops {
      * back until now, set w->end_seen where the dialect has no mark for it, or fail. */
     enum base_status (*complete)(struct gw_wire_reader *w, struct base_err *err);
     const char *end_name; /* "[DONE]", for the message about a cut stream */
+    /* Or NULL: for streams that are no server-sent events. Bytes were added to w->body: takes off
+     * its front what is whole, until w->end_seen or w->failed. */
+    enum base_status (*frames)(struct gw_wire_reader *w, struct base_err *err);
 };
 
 struct gw_wire_reader {
@@ -85,6 +88,9 @@ enum base_status gw_wire_finish_word(struct gw_wire_reader *w, const json_t *wor
 /* The dialect's own error: reader_end will emit it. status 0: told from type and code. */
 void gw_wire_fail(struct gw_wire_reader *w, int status, struct base_str type, struct base_str code,
                   struct base_str message);
+
+/* "host" or "host:port", as the Host header has it. False when it does not fit. */
+bool gw_wire_host(const struct conf_backend *b, char *out, size_t out_bytes);
 
 /* Fills *out of an upstream's error object; strings copied to a. */
 void gw_wire_error_fill(struct base_arena *a, int status, struct base_str type,

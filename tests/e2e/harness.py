@@ -92,7 +92,7 @@ class StandIn:
 
     @property
     def url(self):
-        end = {"gemini": "/v1beta", "azure-openai": "/openai/v1"}.get(self.dialect, "/v1")
+        end = {"gemini": "/v1beta", "azure-openai": "/openai/v1", "bedrock": "", "cohere": "/v2"}.get(self.dialect, "/v1")
         return f"https://127.0.0.1:{self.port}{end}"
 
     def received(self):
@@ -110,10 +110,11 @@ class StandIn:
 
 
 def backend(name, standin, location, *, api=None, basis="dpa", expires="2099-12-31", models=("gpt-x",),
-            trains=False, reference="DPA-2026-01", url=None, ca=None, more=()):
+            trains=False, reference="DPA-2026-01", url=None, ca=None, more=(),
+            credentials="key: ${STANDIN_KEY}"):
     """One entry of `backends:` as YAML."""
     lines = [f"  - name: {name}", f"    api: {api or standin.dialect}", f"    url: {url or standin.url}",
-             "    key: ${STANDIN_KEY}", *(f"    {line}" for line in more), "    models:"]
+             *(f"    {line}" for line in credentials.split("\n")), *(f"    {line}" for line in more), "    models:"]
     lines += [f"      - {{ name: {m}, price: {{ input: 1.25, output: 10.0 }}, context: 400000 }}"
               for m in models]
     transfer = f"basis: {basis}" + (f", reference: {reference}" if reference else "") + \

@@ -81,9 +81,11 @@ static inline enum base_status log_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_TEXT:
     case CHAT_EV_REASONING:
     case CHAT_EV_REFUSAL:
+    case CHAT_EV_SIGNATURE:
         base_buf_printf(b, "%s %.*s\n",
                         ev->kind == CHAT_EV_TEXT        ? "text"
                         : ev->kind == CHAT_EV_REASONING ? "reasoning"
+                        : ev->kind == CHAT_EV_SIGNATURE ? "signature"
                                                         : "refusal",
                         BASE_FMT(ev->text));
         assert_true(base_utf8_valid(ev->text));

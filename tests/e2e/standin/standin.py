@@ -2,7 +2,7 @@
 """A stand-in for a closed API: real TLS, the real wire dialect, canned answers, and a record of
 every request that reached it.
 
-    standin.py --dialect openai|anthropic|gemini|azure-openai|mistral [--port 0] --cert-dir DIR --record FILE.jsonl
+    standin.py --dialect openai|anthropic|gemini|azure-openai|mistral|bedrock [--port 0] --cert-dir DIR --record FILE.jsonl
                [--key KEY] [--behave SPEC] [--script FILE.json]
                [--answers FILE.json] [--host 127.0.0.1]
 
@@ -56,6 +56,7 @@ import subprocess
 import sys
 import time
 
+SECRET_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-amz-security-token")
 CONTROL = re.compile(r"\[\[standin:\s*([^\]]*)\]\]\s*")
 
 
@@ -169,6 +170,8 @@ class Dialect:
     """What a dialect has unless it says otherwise; each also has whole, stream, error, error_event, key_of."""
     vendor = ""
     base = "/v1"
+    stream_type = "text/event-stream; charset=utf-8"
+    bad_piece = "data: {\"id\": oops\n\n"
     path = "/v1/chat/completions"
     id_header = "x-request-id"
     end_marker = "data: [DONE]\n\n"
@@ -183,6 +186,19 @@ class Dialect:
     @classmethod
     def is_end(cls, piece):
         return piece == cls.end_marker
+
+    @classmethod
+    def refused(cls, request, key, n):
+        """None, or (status, body) and headers perhaps; request is (method, path, headers, raw)."""
+        return None if cls.key_of(request[2]) == key else cls.bad_key(n)
+
+    @staticmethod
+    def error_headers(status, how):
+        return {}
+
+    @staticmethod
+    def adjust(q):
+        """Behaviours of the dialect's own, in terms of the common ones."""
 
     @classmethod
     def bad_key(cls, n):
@@ -373,9 +389,10 @@ class Anthropic(Dialect):
 
 
 def dialects():
-    import azure, gemini, mistral  # noqa: E401 - they build on this file
+    import azure, bedrock, gemini, mistral  # noqa: E401 - they build on this file
     return {"openai": OpenAI, "anthropic": Anthropic, "gemini": gemini.Gemini,
-            "azure-openai": azure.Azure, "mistral": mistral.Mistral}
+            "azure-openai": azure.Azure, "mistral": mistral.Mistral,
+            "bedrock": bedrock.Bedrock}
 
 
 # ---- the server ----
@@ -397,7 +414,7 @@ class Server:
     def record(self, conn, method, path, headers, raw, body):
         key = self.dialect.key_of(headers)
         shown = {k: ("sha256:" + hashlib.sha256(v.encode()).hexdigest()
-                     if k in ("authorization", "x-api-key", "api-key", "x-goog-api-key") else v)
+                     if k in SECRET_HEADERS else v)
                  for k, v in headers.items()}
         line = json.dumps({
             "n": self.n, "t": time.time(), "connection": conn["id"],
@@ -436,7 +453,7 @@ class Server:
         how = q.how
 
         async def chunk(text):
-            data = text.encode()
+            data = text if isinstance(text, bytes) else text.encode()
             whole = b"%x\r\n%s\r\n" % (len(data), data)
             if "split" in how:
                 for i in range(len(whole)):
@@ -445,7 +462,7 @@ class Server:
             else:
                 writer.write(whole)
                 await writer.drain()
-        writer.write(self.head(200, dict({"content-type": "text/event-stream; charset=utf-8",
+        writer.write(self.head(200, dict({"content-type": self.dialect.stream_type,
                                           "cache-control": "no-cache",
                                           "transfer-encoding": "chunked"}, **extra), n))
         await writer.drain()
@@ -460,7 +477,7 @@ class Server:
                 await chunk(self.dialect.error_event())
                 break
             if i == 3 and "bad-json" in how:
-                await chunk("data: {\"id\": oops\n\n")
+                await chunk(self.dialect.bad_piece)
             if "drip" in how:
                 await asyncio.sleep(float(how["drip"]))
             await chunk(piece)
@@ -482,10 +499,11 @@ class Server:
         if "redirect" in how:
             await self.send_whole(writer, 302, {}, {"location": "https://localhost:1/"}, n)
         elif "status" in how:
+            extra = dict(extra, **self.dialect.error_headers(int(how["status"]), how))
             if "retry-after" in how:
                 extra = dict(extra, **{"retry-after": how["retry-after"]})
             await self.send_whole(writer, int(how["status"]),
-                                  self.dialect.error(int(how["status"]), n), extra, n)
+                                  how.get("body") or self.dialect.error(int(how["status"]), n), extra, n)
         elif "blocked" in how:
             await self.send_whole(writer, *self.dialect.blocked(n), extra, n)
         elif q.stream:
@@ -519,8 +537,9 @@ class Server:
         if method != "POST":
             await self.send_whole(writer, 404, self.dialect.error(404, n), extra, n)
             return True
-        if self.args.key and self.dialect.key_of(headers) != self.args.key:
-            await self.send_whole(writer, *self.dialect.bad_key(n), extra, n)
+        refused = self.dialect.refused((method, path, headers, raw), self.args.key, n) if self.args.key else None
+        if refused:
+            await self.send_whole(writer, *refused[:2], dict(extra, **(refused[2] if refused[2:] else {})), n)
             return True
         asked = self.dialect.asked(path, headers, body) if isinstance(body, dict) \
             else (400, self.dialect.error(400, n))
@@ -529,6 +548,7 @@ class Server:
             return True
         chosen = self.script.pop(0) if self.script else None
         q = Question(asked, chosen, self.args.behave, self.answers)
+        self.dialect.adjust(q)
         if "drop-reused" in q.how and conn["requests"] > 1:
             raise Hangup
         if "gzip" in q.how:
@@ -579,7 +599,7 @@ async def main(args):
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description="stand-in for a closed API")
-    p.add_argument("--dialect", choices=("openai", "anthropic", "gemini", "azure-openai", "mistral"),
+    p.add_argument("--dialect", choices=("openai", "anthropic", "gemini", "azure-openai", "mistral", "bedrock"),
                    required=True)
     p.add_argument("--host", default="127.0.0.1")
     p.add_argument("--port", type=int, default=0)
