@@ -17,7 +17,8 @@
  *              thought_signature, where the answer put it, and goes back byte for byte. From the
  *              third generation on the API refuses a turn whose first call has none: a call that
  *              another model made, or whose client lost it, gets the word that Google documents for
- *              that (skip_thought_signature_validator);
+ *              that (skip_thought_signature_validator), and so does one in which redaction has
+ *              replaced something, as chance finds names in any noise;
  *            - images, sounds and files are inlineData or, given by address, fileData;
  *            - tools are functionDeclarations with parametersJsonSchema; tool_choice required is
  *              mode ANY, a named one ANY with that name.
@@ -184,6 +185,17 @@ static enum base_status put_media(struct gx *x, enum turn turn, const struct cha
     return BASE_OK;
 }
 
+static bool is_base64(struct base_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c && strchr("+/-_=", c))))
+            return false;
+    }
+    return true;
+}
+
 /* extra of a call -> its signature; what else is in there is named. The string is borrowed from the
  * returned tree. */
 static json_t *take_signature(struct gx *x, struct base_str extra, struct base_str *out)
@@ -195,6 +207,10 @@ static json_t *take_signature(struct gx *x, struct base_str extra, struct base_s
 
     *out = gw_json_get_str(gw_json_get_obj(gw_json_get_obj(o, "extra_content"), "google"),
                            "thought_signature");
+    if (!is_base64(*out)) { /* redaction found something in it: it says nothing any more */
+        *out = BASE_STR_NULL;
+        gw_dropped_add(x->dropped, "messages.tool_calls.", "extra_content");
+    }
     if (!o)
         gw_dropped_extra(x->dropped, "messages.tool_calls.", extra);
     json_object_foreach(o, key, v)

@@ -79,7 +79,8 @@ def request(rng, n):
         body = plain[where](f"Please note {DISGUISES[hide](value)} for later")
     else:
         hide, body = "plain", odd[where](value) or next(iter(plain.values()))(value)
-    body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes"])
+    body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes", "clouds",
+                                "gem/gemini-3-flash", "az/gpt-x", "mis/mistral-x", "usgem/m"])
     body["stream"] = rng.random() < 0.5
     if not body["stream"]:
         body.pop("stream_options", None)
@@ -90,11 +91,17 @@ def digits_only(text):
     return re.sub(r"\D", "", text)
 
 
+def odd_path(path):
+    return not re.fullmatch(r"/v1/(chat/completions|messages)|/openai/v1/chat/completions|/v1beta/models/[a-z0-9.%-]+"
+                            r":(generateContent|streamGenerateContent\?alt=sse)", path, re.I)
+
+
 def test_no_canary_arrives(red):  # noqa: F811
     g, eu, us = red
     rng = random.Random(SEED)
     todo = [request(rng, i) for i in range(N)]
     start = len(eu.received()), len(us.received()), len(g.other.received())
+    more = {name: len(s.received()) for name, s in g.more.items()}
     answered, lock, stop = {}, threading.Lock(), threading.Event()
 
     def work(part):
@@ -125,6 +132,7 @@ def test_no_canary_arrives(red):  # noqa: F811
 
     bodies = [("eu", r) for r in eu.received()[start[0]:]] + [("us", r) for r in us.received()[start[1]:]]
     bodies += [("an", r) for r in g.other.received()[start[2]:]]
+    bodies += [(name, r) for name, s in g.more.items() for r in s.received()[more[name]:]]
     texts = [bare(json.dumps(r["body"], ensure_ascii=False) + r["body_text"]) for _, r in bodies]
     all_text, all_digits = "\n".join(texts), "\n".join(digits_only(t) for t in texts)
     leaks = []
@@ -133,10 +141,12 @@ def test_no_canary_arrives(red):  # noqa: F811
         if there:
             leaks.append((kind, where, hide, body["model"]))
     assert not leaks, leaks[:10]
-    assert not [r for r in us.received()[start[1]:] if "note" in r["body_text"] and "@" in bare(r["body_text"])]
+    assert not [r for where, r in bodies if where in ("us", "usgem") and "note" in r["body_text"]
+                and "@" in bare(r["body_text"])]
+    assert not [r for _, r in bodies if odd_path(r["path"])], "an address holds what the configuration says"
     assert len(answered) == N and set(answered.values()) <= {200, 400, 403, 502, 503}, set(answered.values())
     for path in PATHS:
         asked = [answered[i] for i in range(N) if todo[i][5] == path]
         assert asked.count(200) > len(asked) // 8, f"{path}: what may leave redacted is answered, so there is much to read"
-    assert {"eu", "an"} <= {where for where, _ in bodies}, "something arrived, in both dialects"
+    assert {"eu", "an", "gem", "az", "mis"} <= {where for where, _ in bodies}, "something arrived, in each dialect"
     harness.wait_for("the log", lambda: g.verify()[0] == 0, 20)

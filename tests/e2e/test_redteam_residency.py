@@ -24,19 +24,27 @@ def red(tmp_path_factory, weir):
     top = tmp_path_factory.mktemp("red")
     eu, us = harness.StandIn(str(top / "eu"), "eu"), harness.StandIn(str(top / "us"), "us")
     an = harness.StandIn(str(top / "an"), "an", dialect="anthropic")
+    more = {name: harness.StandIn(str(top / name), name, dialect=dialect) for name, dialect in (
+        ("gem", "gemini"), ("az", "azure-openai"), ("mis", "mistral"), ("usgem", "gemini"))}
     g = harness.Gateway(
         str(top / "gw"), weir,
         backends=[harness.backend("eu", eu, "EU", models=("gpt-x",)),
                   harness.backend("us", us, "US", basis="dpf", reference="DPF-1", models=("m", "standin-status=500")),
                   harness.backend("eufail", eu, "EU", models=("standin-status=500",)),
-                  harness.backend("an", an, "EU", models=("claude-x",))],
+                  harness.backend("an", an, "EU", models=("claude-x",)),
+                  harness.backend("gem", more["gem"], "EU", models=("gemini-3-flash", "standin-status=500")),
+                  harness.backend("az", more["az"], "EU", models=("gpt-x",)),
+                  harness.backend("mis", more["mis"], "EU", models=("mistral-x",)),
+                  harness.backend("usgem", more["usgem"], "US", basis="dpf", reference="DPF-2", models=("m",))],
         routing="  commodity: [eu/gpt-x]\n"
                 "  aliases: { us-first: [us/m, eu/gpt-x], falls: [eufail/standin-status=500, eu/gpt-x, us/m],\n"
-                "             changes: [eufail/standin-status=500, an/claude-x, us/m] }")
+                "             changes: [eufail/standin-status=500, an/claude-x, us/m],\n"
+                "             clouds: [gem/standin-status=500, usgem/m, mis/mistral-x, az/gpt-x] }")
     g.other = an  # the other dialect, also in the EU
+    g.more = more  # further dialects, one of them in the US
     yield g, eu, us
     g.kill()
-    for s in (eu, us, an):
+    for s in (eu, us, an, *more.values()):
         s.kill()
 
 

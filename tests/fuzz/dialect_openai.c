@@ -13,13 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void write_all(struct chat_request *r, struct base_arena *a)
 {
-    static const enum conf_api apis[] = {CONF_API_OPENAI, CONF_API_OPENAI_COMPATIBLE,
-                                         CONF_API_ANTHROPIC, CONF_API_GEMINI, CONF_API_MISTRAL};
+    static const enum conf_api apis[] = {CONF_API_OPENAI,       CONF_API_OPENAI_COMPATIBLE,
+                                         CONF_API_ANTHROPIC,    CONF_API_GEMINI,
+                                         CONF_API_AZURE_OPENAI, CONF_API_MISTRAL};
     static const struct conf_remote_model model = {.name = "m"};
     const enum chat_dialect own = r->dialect;
 
     for (size_t i = 0; i < 2 * sizeof apis / sizeof *apis; i++) {
-        struct conf_backend b = {.name = "b", .api = apis[i / 2], .key = "k"};
+        struct conf_backend b = {.name = "b", .api = apis[i / 2], .path = "/v1", .key = "k"};
         struct conf_target t = {.text = "b/m", .backend = &b, .model = &model};
         struct gw_wire_request head;
         struct base_buf body, dropped;

@@ -194,6 +194,24 @@ static void test_unsigned(void **state)
     }
 }
 
+/* A signature that redaction has been in is none. */
+static void test_broken_signature(void **state)
+{
+    struct fx f;
+    (void)state;
+    write_to(
+        &f, "gemini-3-pro",
+        "{\"model\":\"a\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[" CALL(
+            "c1", "{}",
+            ",\"extra_content\":{\"google\":{\"thought_signature\":\"c2[PERSON_1]ln\"}}") "]}]}");
+    assert_int_equal(f.st, BASE_OK);
+    assert_true(gw_json_mentions(base_buf_view(&f.body),
+                                 "\"thoughtSignature\":\"skip_thought_signature_validator\""));
+    assert_false(gw_json_mentions(base_buf_view(&f.body), "PERSON"));
+    is(base_buf_view(&f.dropped), "messages.tool_calls.extra_content");
+    fx_done(&f);
+}
+
 static void test_refuses(void **state)
 {
     static const char *const bodies[] = {
@@ -515,14 +533,23 @@ static void test_signature_there_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),    cmocka_unit_test(test_effort),
-        cmocka_unit_test(test_address),       cmocka_unit_test(test_small),
-        cmocka_unit_test(test_unsigned),      cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_mixed_turn),    cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_whole),         cmocka_unit_test(test_finish_reasons),
-        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_errors_inside), cmocka_unit_test(test_error_parse),
-        cmocka_unit_test(test_retry_delays),  cmocka_unit_test(test_signature_there_and_back),
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_effort),
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_unsigned),
+        cmocka_unit_test(test_broken_signature),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_mixed_turn),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_finish_reasons),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_errors_inside),
+        cmocka_unit_test(test_error_parse),
+        cmocka_unit_test(test_retry_delays),
+        cmocka_unit_test(test_signature_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

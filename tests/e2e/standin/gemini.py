@@ -83,7 +83,7 @@ class Gemini(Dialect):
     @classmethod
     def asked(cls, path, headers, body):
         path, _, query = path.partition("?")
-        found = re.fullmatch(r"/v1beta/models/([^/:]+):(generateContent|streamGenerateContent)", path)
+        found = re.fullmatch(r"/v1(?:beta|alpha)?/models/([^/:]+):(generateContent|streamGenerateContent)", path)
         if not found or not isinstance(body.get("contents"), list):
             return 404, cls.error(404, 0)
         stream = found.group(2) == "streamGenerateContent"
