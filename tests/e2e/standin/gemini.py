@@ -34,6 +34,11 @@ def words_of(parts):
     return "".join(p.get("text", "") for p in parts if not p.get("thought"))
 
 
+def thinking(body):
+    """Google's JSON takes both spellings of a name; its own client sends the other one here."""
+    return body.get("generationConfig", {}).get("thinkingConfig", {})
+
+
 def signed(part):
     value = part.get("thoughtSignature", "")
     if value in NO_SIGNATURE:
@@ -47,10 +52,9 @@ def signed(part):
 def check(body, model):
     """(status, body) of a refusal, or None."""
     bad = unknown("", body, TOP) or unknown("generation_config", body.get("generationConfig", {}), CONFIG)
-    thinking = body.get("generationConfig", {}).get("thinkingConfig", {})
     if bad:
         return bad
-    if "thinkingLevel" in thinking and ("thinkingBudget" in thinking or "gemini-2" in model):
+    if "thinkingLevel" in thinking(body) and ("thinkingBudget" in thinking(body) or "gemini-2" in model):
         return refuse("Thinking level is not supported for this model.")
     calls = []
     for i, c in enumerate(body["contents"]):
@@ -109,7 +113,7 @@ class Gemini(Dialect):
                 "tools": [t for t in tools if not names or t["function"]["name"] in names],
                 "tool_choice": "required" if mode.get("mode") == "ANY" else None,
                 "max_tokens": body.get("generationConfig", {}).get("maxOutputTokens"),
-                "thoughts": body.get("generationConfig", {}).get("thinkingConfig", {}).get("includeThoughts")}
+                "thoughts": thinking(body).get("includeThoughts", thinking(body).get("include_thoughts"))}
 
     @staticmethod
     def key_of(headers):
