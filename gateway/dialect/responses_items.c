@@ -225,6 +225,23 @@ static void put_error(struct base_json *j, const struct chat_error *e)
     base_json_obj_end(j);
 }
 
+/* In a stream the places are given. Else thoughts stand in front, as the model had them: a guard
+ * may have let go of the text first. */
+static void put_output(struct base_json *j, const struct gw_reply *r)
+{
+    bool sort = r->together && !r->stream;
+
+    base_json_key(j, "output");
+    base_json_arr(j);
+    for (size_t i = 0; r->ended && i < r->n_items; i++)
+        if (!sort || r->items[i].kind == GW_ITEM_REASONING)
+            gw_items_put(j, r, &r->items[i], true);
+    for (size_t i = 0; r->ended && sort && i < r->n_items; i++)
+        if (r->items[i].kind != GW_ITEM_REASONING)
+            gw_items_put(j, r, &r->items[i], true);
+    base_json_arr_end(j);
+}
+
 void gw_items_put_response(struct base_json *j, const struct gw_reply *r,
                            const struct chat_error *e)
 {
@@ -253,11 +270,7 @@ void gw_items_put_response(struct base_json *j, const struct gw_reply *r,
         base_json_null(j);
     }
     base_json_kstr(j, "model", r->meta.model);
-    base_json_key(j, "output");
-    base_json_arr(j);
-    for (size_t i = 0; r->ended && i < r->n_items; i++)
-        gw_items_put(j, r, &r->items[i], true);
-    base_json_arr_end(j);
+    put_output(j, r);
     put_usage(j, r);
     if (echo.n > 2) /* the members between its braces */
         base_json_raw(j, base_str_n(echo.p + 1, echo.n - 2));

@@ -257,6 +257,28 @@ static void test_late_pieces_find_their_item(void **state)
     seen_free(&s);
 }
 
+/* Whole answers have thoughts in front, whatever came out of the guard first. */
+static void test_thoughts_stand_in_front(void **state)
+{
+    const struct chat_event ev[] = {TEXT("x"), THOUGHT("m"), FINISH(CHAT_FINISH_STOP),
+                                    KIND(CHAT_EV_END)};
+    struct base_arena *a = base_arena_new(1u << 20);
+    struct base_buf out;
+    (void)state;
+    base_buf_init(&out, 1u << 20);
+    struct gw_reply *r = reply(a, false, true);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(d->reply_event(r, &ev[i], &out, NULL), BASE_OK);
+    json_t *whole = load(base_buf_view(&out));
+    const json_t *items = json_object_get(whole, "output");
+    assert_int_equal(json_array_size(items), 2);
+    is(gw_json_get_str(json_array_get(items, 0), "type"), "reasoning");
+    is(gw_json_get_str(json_array_get(items, 1), "type"), "message");
+    json_decref(whole);
+    base_buf_release(&out);
+    base_arena_free(a);
+}
+
 static void test_a_summary_where_one_was_asked_for(void **state)
 {
     struct seen s;
@@ -427,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_order_of_a_text),
         cmocka_unit_test(test_order_of_several_items),
         cmocka_unit_test(test_late_pieces_find_their_item),
+        cmocka_unit_test(test_thoughts_stand_in_front),
         cmocka_unit_test(test_a_summary_where_one_was_asked_for),
         cmocka_unit_test(test_how_an_answer_ends),
         cmocka_unit_test(test_an_answer_of_nothing_is_an_empty_message),
