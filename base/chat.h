@@ -89,6 +89,7 @@ struct chat_request {
     enum chat_tool_choice tool_choice;
     struct base_str tool_choice_name; /* CHAT_TOOLS_NAMED */
     bool one_call;                    /* Anthropic: disable_parallel_tool_use */
+    bool count_only;                  /* the number of its tokens is asked for, no answer */
     bool stream;
     bool include_usage; /* OpenAI: stream_options.include_usage */
     struct chat_opt_num temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty,

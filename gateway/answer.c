@@ -119,20 +119,74 @@ static enum base_status tool_event(struct gw_request *q, const struct chat_event
     return emit_restored(q, *r, ev, false);
 }
 
+/* What the restorer of a channel of text holds, as a piece of the block that it is of. */
+static enum base_status flush_prose(struct gw_request *q, enum chat_event_kind kind)
+{
+    bool text = kind == CHAT_EV_TEXT;
+    const struct chat_event ev = {.kind = kind, .index = q->block[text]};
+    return emit_restored(q, text ? q->restore_text : q->restore_reasoning, &ev, true);
+}
+
 /* No more content will come: what the restorers hold goes out, in order. */
 static enum base_status flush_restorers(struct gw_request *q)
 {
-    struct chat_event ev = {.kind = CHAT_EV_REASONING};
-    enum base_status st = emit_restored(q, q->restore_reasoning, &ev, true);
-    ev.kind = CHAT_EV_TEXT;
+    enum base_status st = flush_prose(q, CHAT_EV_REASONING);
     if (st == BASE_OK)
-        st = emit_restored(q, q->restore_text, &ev, true);
-    ev.kind = CHAT_EV_TOOL_ARGS;
+        st = flush_prose(q, CHAT_EV_TEXT);
+    struct chat_event ev = {.kind = CHAT_EV_TOOL_ARGS};
     for (int i = 0; i < GW_TOOL_CALLS_MAX && st == BASE_OK; i++) {
         ev.index = i;
         st = emit_restored(q, q->restore_tool[i], &ev, true);
     }
     return st;
+}
+
+/* Where an answer is a row of blocks a placeholder does not go on from one into the next: what is
+ * held of a text goes out before another block begins. Arguments end in a brace, which is never
+ * held. A guard that holds text mixes the order anyhow; then everything is sorted at the end. */
+static enum base_status turn_to(struct gw_request *q, const struct chat_event *ev)
+{
+    enum base_status st = BASE_OK;
+    if (!q->dialect->blocks || gw_oblige_holds(q))
+        return BASE_OK;
+    if (ev->kind != CHAT_EV_REASONING || ev->index != q->block[0])
+        st = flush_prose(q, CHAT_EV_REASONING);
+    if (st == BASE_OK && (ev->kind != CHAT_EV_TEXT || ev->index != q->block[1]))
+        st = flush_prose(q, CHAT_EV_TEXT);
+    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_REASONING)
+        q->block[ev->kind == CHAT_EV_TEXT] = ev->index;
+    return st;
+}
+
+/* JSON of the upstream's own, whole. */
+static enum base_status emit_json(struct gw_request *q, const struct chat_event *ev)
+{
+    struct chat_event out = *ev;
+    struct base_buf text;
+    struct base_err err;
+    if (!q->vault)
+        return emit(q, ev);
+    struct pol_restore *r = pol_restore_new(q->vault, true);
+    base_buf_init(&text, GW_RESP_OUT_MAX);
+    enum base_status st = r ? pol_restore_feed(r, ev->text, &text, &err) : BASE_ENOMEM;
+    if (st == BASE_OK)
+        st = pol_restore_end(r, &text, &err);
+    out.text = base_buf_view(&text);
+    if (st == BASE_OK)
+        st = emit(q, &out);
+    pol_restore_free(r);
+    base_buf_wipe(&text);
+    return st;
+}
+
+/* A stop sequence that the upstream names is one of those that it was given; the caller knows it by
+ * its own. */
+static struct base_str own_stop(const struct gw_request *q, const struct chat_event *ev)
+{
+    for (size_t i = 0; ev->finish == CHAT_FINISH_STOP_SEQUENCE && i < q->sent.n_stop; i++)
+        if (base_str_eq(ev->text, q->sent.stop[i]))
+            return q->chat.stop[i];
+    return ev->text;
 }
 
 /* ---- what goes wrong ---- */
@@ -253,6 +307,17 @@ static void note_findings(struct gw_request *q)
     }
 }
 
+/* On both sides: the upstream's own words are the client's. */
+static bool same_dialect(const struct gw_request *q, const struct conf_backend *b)
+{
+    if (!b)
+        return false;
+    return chat_dialect_is_openai(q->chat.dialect)
+               ? b->api == CONF_API_OPENAI || b->api == CONF_API_OPENAI_COMPATIBLE ||
+                     b->api == CONF_API_AZURE_OPENAI
+               : b->api == CONF_API_ANTHROPIC;
+}
+
 static void attempt_failed(struct gw_request *q, const struct chat_error *failure)
 {
     const struct conf_target *t = q->decision.target;
@@ -288,11 +353,7 @@ static void attempt_failed(struct gw_request *q, const struct chat_error *failur
     else
         q->error.code = base_arena_dup(
             q->arena, base_str_c(e->status ? "upstream_error" : "upstream_unreachable"));
-    /* Same dialect on both sides: the upstream's own words. */
-    if (!ours && !q->committed && e->body.n && e->body.p[0] == '{' && t->backend &&
-        (t->backend->api == CONF_API_OPENAI || t->backend->api == CONF_API_OPENAI_COMPATIBLE ||
-         t->backend->api == CONF_API_AZURE_OPENAI) &&
-        chat_dialect_is_openai(q->chat.dialect))
+    if (!ours && !q->committed && e->body.n && e->body.p[0] == '{' && same_dialect(q, t->backend))
         q->error_raw = base_arena_dup(q->arena, e->body);
     if (q->committed)
         break_stream(q, e);
@@ -334,8 +395,11 @@ static void attempt_ended(struct gw_request *q, const struct chat_event *ev)
 static enum base_status deliver(void *ctx, const struct chat_event *ev)
 {
     struct gw_request *q = ctx;
-    enum base_status st;
+    struct chat_event finish = *ev;
+    enum base_status st = turn_to(q, ev);
 
+    if (st != BASE_OK)
+        return st;
     switch (ev->kind) {
     case CHAT_EV_TEXT:
         return emit_restored(q, q->restore_text, ev, false);
@@ -347,8 +411,12 @@ static enum base_status deliver(void *ctx, const struct chat_event *ev)
     case CHAT_EV_FINISH:
         q->finish = ev->finish;
         q->finished = true;
+        finish.text = own_stop(q, ev);
         st = flush_restorers(q);
-        return st == BASE_OK ? emit(q, ev) : st;
+        return st == BASE_OK ? emit(q, &finish) : st;
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
+        return emit_json(q, ev);
     default:
         return emit(q, ev);
     }
@@ -386,6 +454,14 @@ static enum base_status content(struct gw_request *q, const struct chat_event *e
     struct gw_guard *g = q->oblige.guard;
     if (!g)
         return deliver(q, ev);
+    if (ev->kind == CHAT_EV_REASONING && q->dialect->blocks && gw_oblige_holds(q)) {
+        /* That there are thoughts is known before any of them may be shown: they stand first. */
+        const struct chat_event begun = {.kind = CHAT_EV_REASONING};
+        struct base_err err;
+        enum base_status told = q->dialect->reply_event(q->reply, &begun, &q->out, &err);
+        if (told != BASE_OK)
+            return told;
+    }
     enum base_status st = gw_guard_event(g, ev, deliver, q);
     note_findings(q);
     return st;
@@ -419,13 +495,24 @@ static void ended(struct gw_request *q, const struct chat_event *ev)
     }
 }
 
+/* Of a count only the number counts; nobody has used these tokens, so they are not metered. */
+static enum base_status count_event(struct gw_request *q, const struct chat_event *ev)
+{
+    struct base_err err;
+    return ev->kind == CHAT_EV_USAGE ? q->dialect->reply_event(q->reply, ev, &q->out, &err)
+                                     : BASE_OK;
+}
+
 enum base_status gw_answer_event(void *ctx, const struct chat_event *ev)
 {
     struct gw_request *q = ctx;
     enum base_status st = BASE_OK;
 
-    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_REASONING || ev->kind == CHAT_EV_TOOL_ARGS)
+    if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_REASONING ||
+        ev->kind == CHAT_EV_TOOL_ARGS || ev->kind == CHAT_EV_BLOCK || ev->kind == CHAT_EV_CITATION)
         gw_keep_received(q, ev->text);
+    if (q->chat.count_only && ev->kind <= CHAT_EV_FINISH)
+        return count_event(q, ev);
     switch (ev->kind) {
     case CHAT_EV_START:
         return BASE_OK; /* ids of ours are shown; nothing is committed yet */

@@ -21,6 +21,7 @@
 #include "gateway/metrics.h"
 #include "gateway/oblige.h"
 #include "gateway/request.h"
+#include "gateway/upstream/wire.h"
 
 static void denied(struct gw_request *q)
 {
@@ -144,7 +145,9 @@ static void start_attempt(struct gw_request *q)
         .created_s = (int64_t)(q->start_wall_us / 1000000),
         .include_usage = q->chat.include_usage,
         .asked = &q->chat,
-        .pieces_late = q->restore_text || q->oblige.guard,
+        /* where answers are blocks restorers let go at the end of each: see answer.c */
+        .pieces_late =
+            gw_oblige_holds(q) || (!q->dialect->blocks && (q->restore_text || q->oblige.guard)),
     };
     struct gw_attempt_spec spec = {
         .target = t,
@@ -277,6 +280,24 @@ static void prepare(struct gw_request *q)
     gw_request_finish(q);
 }
 
+/* Exact counts come from the model's own tokenizer: that of the engine, or of an upstream whose
+ * interface has a call for it. Anything else would be a guess, and what is counted would leave for
+ * it. */
+static bool can_count(struct gw_request *q)
+{
+    const struct conf_target *t = q->decision.target;
+    if (!q->chat.count_only || t->local || gw_wire_count_for(t->backend->api))
+        return true;
+    gw_request_fail(
+        q, 400, "invalid_request_error", "not_countable", "model",
+        "This request would be answered by %s, whose interface cannot count tokens, and "
+        "an estimate is no count. What to do: name a local model or one of a back end "
+        "with api: anthropic, or read usage.input_tokens of the answer.",
+        t->text);
+    q->outcome = "error";
+    return false;
+}
+
 void gw_answer_start(struct gw_request *q)
 {
     if (q->client_gone) {
@@ -287,6 +308,8 @@ void gw_answer_start(struct gw_request *q)
         denied(q);
     } else if (gw_answer_off(q) || lists_changed(q)) {
         decide_again(q);
+    } else if (!can_count(q)) {
+        gw_request_finish(q);
     } else {
         prepare(q);
     }

@@ -165,6 +165,8 @@ void gw_request_headers(const struct gw_request *q, struct base_buf *out)
     gw_limits_header(q, out);
     gw_oblige_headers(q, out);
     dropped_header(q, out);
+    if (q->dialect && q->dialect->id_header)
+        base_buf_printf(out, "%s: %s\r\n", q->dialect->id_header, q->http->id);
     base_buf_str(out, base_buf_view(&q->passed_on));
 }
 
@@ -227,7 +229,11 @@ static void send_last(struct gw_request *q)
     if (st == BASE_OK && !gw_resp_started(http)) {
         base_buf_init(&headers, 16384);
         gw_request_headers(q, &headers);
-        base_buf_z(&headers, "x-weir-ai-generated: 1\r\ncontent-type: application/json\r\n");
+        if (!q->chat.count_only)
+            base_buf_z(&headers, "x-weir-ai-generated: 1\r\n");
+        /* A stream may end before it said anything. */
+        base_buf_printf(&headers, "content-type: %s\r\n",
+                        q->chat.stream ? "text/event-stream" : "application/json");
         st = gw_resp_start(http, 200, base_buf_view(&headers), (int64_t)q->out.n);
         base_buf_release(&headers);
     }

@@ -19,6 +19,8 @@
  */
 #include "gateway/guard.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
+#include "gateway/dialect/jsonx.h"
 #include "policy/detect/seam.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +48,13 @@ struct gw_guard {
         int from; /* the channel that what is being fed stands behind */
         uint64_t end;
     } behind[CHANNELS];
-    int open;          /* index of the tool call whose arguments are being kept, or -1 */
-    uint64_t searched; /* bytes of the request that were looked through for known values */
+    int theirs[CHANNELS]; /* the upstream's block that the channel's last piece was of */
+    /* A signature holds for the thought as it was written: */
+    struct base_buf seal;     /* the one that came, until the thought is out */
+    unsigned seals;           /* how many came */
+    uint32_t in_crc, out_crc; /* of the thoughts that came, and of what was let out of them */
+    int open;                 /* index of the tool call whose arguments are being kept, or -1 */
+    uint64_t searched;        /* bytes of the request that were looked through for known values */
     const char *withheld;
     uint32_t counts[POL_TYPE_COUNT];
 };
@@ -91,6 +98,7 @@ struct gw_guard *gw_guard_new(const struct gw_guard_spec *spec)
     g->open = g->last = -1;
     base_buf_init(&g->piece, PIECE_MAX);
     base_buf_init(&g->args, ARGS_MAX);
+    base_buf_init(&g->seal, ARGS_MAX);
     const struct pol_guard_spec one = {.detector = spec->detector,
                                        .scratch = spec->scratch,
                                        .action = spec->action,
@@ -115,6 +123,7 @@ void gw_guard_free(struct gw_guard *g)
         pol_guard_free(g->channel[c]);
     base_buf_wipe(&g->piece);
     base_buf_wipe(&g->args);
+    base_buf_release(&g->seal);
     free(g);
 }
 
@@ -176,10 +185,12 @@ static enum base_status pass_piece(struct gw_guard *g, int c, const struct chat_
         g->withheld = "answer_withheld";
     if (g->piece.n == 0)
         return BASE_OK;
-    struct chat_event ev = {.kind = kind_of[c]};
+    struct chat_event ev = {.kind = kind_of[c], .index = g->theirs[c]};
     if (like)
         ev = *like;
     ev.text = base_buf_view(&g->piece);
+    if (c == REASONING)
+        g->out_crc = base_crc32c(g->out_crc, ev.text.p, ev.text.n);
     return out(ctx, &ev);
 }
 
@@ -300,10 +311,46 @@ static enum base_status text_event(struct gw_guard *g, int c, const struct chat_
         return st;
     if (!g->channel[c])
         return out(ctx, ev);
+    g->theirs[c] = ev->index;
+    if (c == REASONING && ev->text.n)
+        g->in_crc = base_crc32c(g->in_crc, ev->text.p, ev->text.n);
     base_buf_clear(&g->piece);
     st = pol_guard_feed(g->channel[c], ev->text, &g->piece, g->counts, &err);
     mark_before(g, c);
     return st == BASE_OK ? pass_piece(g, c, ev, out, ctx) : st;
+}
+
+/* ---- what only Anthropic has ---- */
+
+/* A signature goes behind its thought. Where text is held, that is at the finish, and only one that
+ * is the signature of all that was let out: of a thought that was changed, or of one of several
+ * that are one text by now, it would not hold. */
+static enum base_status seal_event(struct gw_guard *g, const struct chat_event *ev,
+                                   chat_event_fn out, void *ctx)
+{
+    if (!g->spec.scan)
+        return out(ctx, ev);
+    if (!gw_guard_clean(g, ev->text)) {
+        if (g->spec.action == POL_GUARD_WITHHOLD)
+            g->withheld = "answer_withheld";
+        g->seals = 2; /* never */
+        return BASE_OK;
+    }
+    if (g->spec.action == POL_GUARD_WARN) {
+        enum base_status st = flush_channel(g, REASONING, out, ctx);
+        return st == BASE_OK && !g->withheld ? out(ctx, ev) : st;
+    }
+    base_buf_clear(&g->seal);
+    g->seals++;
+    return base_buf_str(&g->seal, ev->text) ? BASE_OK : BASE_LIMIT;
+}
+
+static enum base_status pass_seal(struct gw_guard *g, chat_event_fn out, void *ctx)
+{
+    const struct chat_event ev = {.kind = CHAT_EV_SIGNATURE, .text = base_buf_view(&g->seal)};
+    bool whole = g->seals == 1 && g->in_crc == g->out_crc && ev.text.n && !g->withheld;
+    g->seals = 2;
+    return whole ? out(ctx, &ev) : BASE_OK;
 }
 
 /* ---- tool calls ---- */
@@ -399,6 +446,42 @@ static enum base_status tool_event(struct gw_guard *g, const struct chat_event *
     return g->withheld ? BASE_OK : out(ctx, &call);
 }
 
+/* The name of the tool that a block of the upstream's says it uses itself, or empty. */
+static struct base_str block_tool(struct base_arena *a, struct base_str json)
+{
+    json_t *o = gw_json_load(json, true, NULL);
+    bool uses = base_str_ends(gw_json_get_str(o, "type"), BASE_STR("tool_use"));
+    struct base_str name = uses ? base_arena_dup(a, gw_json_get_str(o, "name")) : BASE_STR_NULL;
+    json_decref(o);
+    return name;
+}
+
+/* A whole block, or a citation: JSON, judged as arguments are. */
+static enum base_status json_event(struct gw_guard *g, const struct chat_event *ev,
+                                   chat_event_fn out, void *ctx)
+{
+    struct chat_event judged = *ev;
+    enum base_status st = BASE_OK;
+    for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
+        if (g->spec.action == POL_GUARD_WARN)
+            st = flush_channel(g, c, out, ctx);
+    if (st != BASE_OK || g->withheld)
+        return st;
+    struct base_arena *a = base_arena_new(ARENA_MAX);
+    if (!a)
+        return BASE_ENOMEM;
+    struct base_str tool =
+        g->spec.tool && ev->kind == CHAT_EV_BLOCK ? block_tool(a, ev->text) : BASE_STR_NULL;
+    if (tool.n && !g->spec.tool(g->spec.tool_ctx, tool))
+        g->withheld = "tool_denied";
+    else if (g->spec.scan)
+        st = judge_args(g, a, &judged.text);
+    if (st == BASE_OK && !g->withheld)
+        st = out(ctx, &judged);
+    base_arena_free(a);
+    return st;
+}
+
 static enum base_status finish_event(struct gw_guard *g, const struct chat_event *ev,
                                      chat_event_fn out, void *ctx)
 {
@@ -417,6 +500,8 @@ enum base_status gw_guard_end(struct gw_guard *g, chat_event_fn out, void *ctx)
         st = settle(g);
     for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
         st = flush_channel(g, c, out, ctx);
+    if (st == BASE_OK && !g->withheld)
+        st = pass_seal(g, out, ctx);
     return st == BASE_OK && !g->withheld ? close_call(g, out, ctx) : st;
 }
 
@@ -443,10 +528,17 @@ enum base_status gw_guard_event(struct gw_guard *g, const struct chat_event *ev,
         for (int c = 0; c < CHANNELS && st == BASE_OK; c++)
             if (ev->kind == CHAT_EV_FINISH || g->spec.action == POL_GUARD_WARN)
                 st = flush_channel(g, c, out, ctx);
+        if (st == BASE_OK && ev->kind == CHAT_EV_FINISH)
+            st = pass_seal(g, out, ctx);
         if (st != BASE_OK || g->withheld)
             return st;
         return ev->kind == CHAT_EV_FINISH ? finish_event(g, ev, out, ctx)
                                           : tool_event(g, ev, out, ctx);
+    case CHAT_EV_SIGNATURE:
+        return seal_event(g, ev, out, ctx);
+    case CHAT_EV_BLOCK:
+    case CHAT_EV_CITATION:
+        return json_event(g, ev, out, ctx);
     default:
         return out(ctx, ev);
     }

@@ -81,6 +81,8 @@ bool gw_request_decide(struct gw_request *q)
     st = pol_decide(gen->policy, &q->facts, q->arena, &q->decision, &err);
     if (st == BASE_OK) {
         q->decided = true;
+        if (q->chat.count_only) /* there is no answer for anybody to review */
+            q->decision.review_hold = false;
         gw_oblige_decided(q);
         decide_shadow(q);
         return true;

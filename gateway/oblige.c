@@ -24,7 +24,8 @@
 
 bool gw_obliged(const struct gw_request *q, const char *word)
 {
-    for (size_t i = 0; q->decided && i < q->decision.n_obligations; i++)
+    /* all of them are about answers; a count is none */
+    for (size_t i = 0; q->decided && !q->chat.count_only && i < q->decision.n_obligations; i++)
         if (strcmp(q->decision.obligations[i], word) == 0)
             return true;
     return false;
@@ -66,13 +67,18 @@ static bool may_have(const struct gw_request *q, const struct chat_tool *t, cons
 static bool may_send(const struct gw_request *q, const char *member)
 {
     static const char *const plain[] = {"audio",
+                                        "cache_control",
+                                        "context_management",
                                         "frequency_penalty",
+                                        "inference_geo",
                                         "logit_bias",
                                         "logprobs",
                                         "max_tokens",
                                         "metadata",
                                         "min_p",
                                         "modalities",
+                                        "output_config",
+                                        "output_format",
                                         "prediction",
                                         "presence_penalty",
                                         "prompt_cache_key",
@@ -245,6 +251,12 @@ static bool tool_allowed(void *ctx, struct base_str name)
 
 /* ---- an attempt ---- */
 
+bool gw_oblige_holds(const struct gw_request *q)
+{
+    return q->decision.answers == CONF_ANSWERS_REDACT ||
+           q->decision.answers == CONF_ANSWERS_WITHHOLD;
+}
+
 static enum pol_guard_action guard_action(enum conf_answers a)
 {
     return a == CONF_ANSWERS_WARN     ? POL_GUARD_WARN
@@ -320,8 +332,7 @@ void gw_oblige_error(struct gw_request *q, struct chat_error *e)
 
 bool gw_oblige_header(struct gw_request *q, struct base_str name, struct base_str value)
 {
-    if (q->decision.answers != CONF_ANSWERS_REDACT &&
-        q->decision.answers != CONF_ANSWERS_WITHHOLD && !q->decision.review_hold)
+    if (!gw_oblige_holds(q) && !q->decision.review_hold)
         return true;
     for (size_t i = 0; i < name.n; i++) /* limits are named in words */
         if (name.p[i] != '-' && ((name.p[i] | 32) < 'a' || (name.p[i] | 32) > 'z'))
@@ -334,6 +345,8 @@ static enum base_status note_for_reviewer(struct gw_oblige *o, const struct chat
 {
     if (ev->kind == CHAT_EV_TOOL_CALL)
         base_buf_printf(&o->reading, "\n[tool call: %.*s] ", BASE_FMT(ev->name));
+    else if (ev->kind == CHAT_EV_BLOCK || ev->kind == CHAT_EV_CITATION)
+        base_buf_printf(&o->reading, "\n%.*s\n", BASE_FMT(ev->text));
     else if (ev->kind == CHAT_EV_TEXT || ev->kind == CHAT_EV_REFUSAL ||
              ev->kind == CHAT_EV_TOOL_ARGS)
         base_buf_str(&o->reading, ev->text);

@@ -29,6 +29,8 @@ bool gw_oblige_header(struct gw_request *q, struct base_str name, struct base_st
 bool gw_oblige_end(struct gw_request *q);
 /* Appends the header lines of all this. */
 void gw_oblige_headers(const struct gw_request *q, struct base_buf *out);
+/* True if what an answer says is held back until it has been looked at, and may come out late. */
+bool gw_oblige_holds(const struct gw_request *q);
 /* True if the decision asks for this obligation. */
 bool gw_obliged(const struct gw_request *q, const char *word);
 /* What an earlier attempt left; also the end. */

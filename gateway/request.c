@@ -16,6 +16,7 @@
 #include "gateway/request.h"
 #include "base/log.h"
 #include "gateway/answer.h"
+#include "gateway/anthropic_headers.h"
 #include "gateway/app.h"
 #include "gateway/ending.h"
 #include "gateway/judge.h"
@@ -94,7 +95,7 @@ static bool parse(struct gw_request *q)
     }
     enum base_status st = q->dialect->parse(q->http->body, q->arena, &q->chat, &q->error);
     if (st == BASE_OK)
-        return true;
+        return q->chat.dialect != CHAT_DIALECT_ANTHROPIC || gw_anthropic_headers(q);
     if (st == BASE_EINVAL)
         q->status = q->error.status;
     else
@@ -427,7 +428,9 @@ static const struct {
     const struct gw_dialect *dialect;
 } served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat},
               {"/v1/responses", &gw_dialect_openai_responses},
-              {"/v1/completions", &gw_dialect_openai_completions}};
+              {"/v1/completions", &gw_dialect_openai_completions},
+              {"/v1/messages", &gw_dialect_anthropic},
+              {"/v1/messages/count_tokens", &gw_dialect_anthropic_count}};
 
 static bool is_served(struct base_str path)
 {
@@ -437,14 +440,17 @@ static bool is_served(struct base_str path)
     return false;
 }
 
-/* Errors at paths that are not served come in the dialect that stands nearest. */
-static const struct gw_dialect *dialect_of(struct base_str path)
+/* What no path decides (errors, the list of models) comes in the dialect that the caller speaks. */
+static const struct gw_dialect *dialect_of(const struct gw_http_head *h)
 {
     for (size_t i = 0; i < sizeof served / sizeof *served; i++)
-        if (base_str_is(path, served[i].path))
+        if (base_str_is(h->path, served[i].path))
             return served[i].dialect;
-    return base_str_starts(path, BASE_STR("/v1/messages")) ? &gw_dialect_anthropic_errors
-                                                           : &gw_dialect_openai_chat;
+    /* of a request that is none there may be no path yet */
+    return base_str_starts(h->target, BASE_STR("/v1/messages")) ||
+                   gw_http_find(h, "anthropic-version")
+               ? &gw_dialect_anthropic
+               : &gw_dialect_openai_chat;
 }
 
 static struct gw_request *request_new(struct gw_server_request *r)
@@ -455,7 +461,7 @@ static struct gw_request *request_new(struct gw_server_request *r)
     q->http = r;
     q->app = r->loop->app;
     q->arena = r->arena;
-    q->dialect = dialect_of(r->head->path);
+    q->dialect = dialect_of(r->head);
     q->start_wall_us = (uint64_t)base_wall_us();
     gw_request_init_ending(q);
     r->app = q;
@@ -464,8 +470,7 @@ static struct gw_request *request_new(struct gw_server_request *r)
 
 static void not_found(struct gw_request *q, struct base_str path)
 {
-    static const char *const known[] = {"/v1/embeddings", "/v1/messages",
-                                        "/v1/messages/count_tokens"};
+    static const char *const known[] = {"/v1/embeddings"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (base_str_is(path, known[i])) {
             gw_request_fail(q, 404, "invalid_request_error", "not_built", NULL,
@@ -481,7 +486,8 @@ static void not_found(struct gw_request *q, struct base_str path)
     }
     gw_request_fail(q, 404, "invalid_request_error", "unknown_path", NULL,
                     "There is nothing at this path. Weir serves POST /v1/chat/completions, "
-                    "/v1/responses and /v1/completions, GET /v1/models, /healthz and /readyz.");
+                    "/v1/responses, /v1/completions, /v1/messages and /v1/messages/count_tokens, "
+                    "GET /v1/models, /healthz and /readyz.");
 }
 
 bool gw_request_head(struct gw_server_request *r)
@@ -570,8 +576,6 @@ void gw_request_malformed(struct gw_server_request *r, int status, const char *w
         gw_resp_abort(r);
         return;
     }
-    if (base_str_starts(r->head->target, BASE_STR("/v1/messages"))) /* there may be no path yet */
-        q->dialect = &gw_dialect_anthropic_errors;
     gw_request_fail(q, status, status >= 500 ? "server_error" : "invalid_request_error",
                     status == 413 ? "body_too_large" : "", NULL, "%s", why);
     q->malformed = why;

@@ -122,6 +122,7 @@ struct gw_request {
     struct chat_request sent;
     struct pol_vault *vault;
     uint32_t redacted[POL_TYPE_COUNT];
+    int block[2]; /* the upstream's block that the last thought [0] and text [1] was of */
     struct pol_restore *restore_text, *restore_reasoning, *restore_tool[GW_TOOL_CALLS_MAX];
 
     struct gw_oblige oblige;

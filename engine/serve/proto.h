@@ -44,9 +44,11 @@
  * "calls":[...] (as "tools": what is read as a call though the model is not told of it),
  * "template":{...} (variables for the model's template),"max_tokens","temperature","top_k","top_p",
  * "min_p","presence_penalty","frequency_penalty","repeat_penalty","seed","stop":[...],
- * "tenant":STRING,"watermark":BOOL}. Absent numbers take the model's recommended or our default
- * values. Instead of messages "prompt":STRING, which is tokenized as it is, without the model's
- * template, and answered with text alone; "parse_special":BOOL: tokens spelled in it are tokens.
+ * "tenant":STRING,"watermark":BOOL,"count":BOOL}. Absent numbers take the model's recommended or
+ * our default values. Instead of messages "prompt":STRING, which is tokenized as it is, without the
+ * model's template, and answered with text alone; "parse_special":BOOL: tokens spelled in it are
+ * tokens. With count the prompt is made and its tokens are counted, nothing runs: FINISH follows
+ * START at once, whatever the queue.
  * Stop strings end an answer where they stand in its text; thoughts and arguments are not
  * searched.
  */

@@ -135,13 +135,21 @@ void eng_sched_submit(struct eng_sched *s, void *owner, uint32_t id, json_t *sub
         status = 400;
         type = "invalid_request_error";
     }
-    if (fits && s->n_queued >= s->queue_max && sched_displaced(s, r) == NULL) {
+    bool count = json_is_true(json_object_get(submit, "count"));
+    if (fits && !count && s->n_queued >= s->queue_max && sched_displaced(s, r) == NULL) {
         s->ev.error(owner, id, 429, "queue_full", "the model's queue is full; try again later");
         sched_request_free(r);
         return;
     }
     if (!fits || !sched_prepare(s, r, submit, &status, &type, &err)) {
         s->ev.error(owner, id, status, type, err.text);
+        sched_request_free(r);
+        return;
+    }
+    if (count) {
+        struct eng_counts c = {.prompt_tokens = r->n_prompt};
+        s->ev.start(owner, id, s->mc->name, r->n_prompt, r->no_tools ? "tools" : NULL);
+        s->ev.finish(owner, id, ENG_END_STOP, BASE_STR_NULL, &c);
         sched_request_free(r);
         return;
     }

@@ -36,6 +36,9 @@ struct gw_reply; /* writer state for one answer */
 struct gw_dialect {
     const char *name;
     const char *id_prefix; /* of an answer's id: "chatcmpl-", ... */
+    bool blocks;           /* an answer is a row of blocks, one after the other: see answer.c */
+    const char *id_header; /* what its SDKs read the request's id from, beside x-request-id; NULL:
+                              nothing else */
     /* body: the whole HTTP body. On BASE_EINVAL *api_err is filled (400, param named). The strings
      * of *out live in a. */
     enum base_status (*parse)(struct base_str body, struct base_arena *a, struct chat_request *out,
@@ -55,8 +58,7 @@ struct gw_dialect {
 extern const struct gw_dialect gw_dialect_openai_chat;
 extern const struct gw_dialect gw_dialect_openai_responses;
 extern const struct gw_dialect gw_dialect_openai_completions;
-/* Error bodies only (parse and reply_* are NULL): for /v1/messages paths, which are not built yet.
- */
-extern const struct gw_dialect gw_dialect_anthropic_errors;
+extern const struct gw_dialect gw_dialect_anthropic;
+extern const struct gw_dialect gw_dialect_anthropic_count; /* /v1/messages/count_tokens */
 
 #endif

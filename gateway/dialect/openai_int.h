@@ -22,6 +22,8 @@ struct gw_px {
     const char *parts;             /* what holds parts, NULL: "content" */
     int message, part, call, tool; /* where we are; -1: not there */
     struct base_buf *dropped;      /* names of members that are not carried; NULL: all are */
+    bool in_system;                /* Anthropic: `part` is one of `system` */
+    unsigned nested; /* Anthropic: 1 + where in the part's own content; 0: not in it */
 };
 
 /* Fill p->e and return BASE_EINVAL: a 400 that names field at the place p is at (NULL: the place

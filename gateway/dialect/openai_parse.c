@@ -27,13 +27,18 @@
 static struct base_str param_of(const struct gw_px *p, const char *field)
 {
     const char *list = p->list ? p->list : "messages", *parts = p->parts ? p->parts : "content";
-    char where[64] = "";
+    char where[80] = "";
     int n = 0;
 
     if (p->tool >= 0)
         n = snprintf(where, sizeof where, "tools[%d]", p->tool);
+    else if (p->in_system)
+        n = snprintf(where, sizeof where, "system[%d]", p->part);
     else if (p->call >= 0)
         n = snprintf(where, sizeof where, "%s[%d].tool_calls[%d]", list, p->message, p->call);
+    else if (p->part >= 0 && p->nested)
+        n = snprintf(where, sizeof where, "%s[%d].%s[%d].content[%u]", list, p->message, parts,
+                     p->part, p->nested - 1);
     else if (p->part >= 0)
         n = snprintf(where, sizeof where, "%s[%d].%s[%d]", list, p->message, parts, p->part);
     else if (p->message >= 0)

@@ -11,14 +11,16 @@
  *
  * Members that OpenAI has no place for in the canonical form: reasoning_effort, enable_thinking and
  * chat_template_kwargs become variables of the model's template, parallel_tool_calls: false ends an
- * answer with its first call. A tool choice is not forced on a local model, only followed in what
- * is offered: "none" offers no tool, a named one offers that tool alone. Whatever is not carried is
- * named in `dropped`.
+ * answer with its first call. Of Anthropic's, thinking switches the model's thoughts and
+ * output_config.effort is the effort; a budget of tokens for thoughts is not kept. A tool choice is
+ * not forced on a local model, only followed in what is offered: "none" offers no tool, a named one
+ * offers that tool alone. Whatever is not carried is named in `dropped`.
  */
 #include "gateway/local/engine_submit.h"
 #include "base/json.h"
 #include "engine/serve/proto.h"
 #include "gateway/dialect/jsonx.h"
+#include "gateway/upstream/wire.h"
 
 /* The text of a message: its text and refusal parts, a line apart; its thoughts beside it. */
 static void put_content(struct base_json *j, const struct chat_message *m, struct base_buf *tmp)
@@ -152,6 +154,29 @@ static void put_effort(struct base_json *j, struct base_str effort, bool switche
     gw_dropped_add(dropped, "", "reasoning_effort");
 }
 
+/* Anthropic's words for thought: the switch, and how much. */
+static void put_thinking(struct base_json *j, const json_t *o, bool own_switch, bool own_effort,
+                         struct base_buf *dropped)
+{
+    const json_t *think = gw_json_get_obj(o, "thinking"), *v;
+    const json_t *config = gw_json_get_obj(o, "output_config");
+    struct base_str effort = gw_json_get_str(config, "effort");
+    const char *key;
+    if (think && !own_switch)
+        base_json_kbool(j, "enable_thinking",
+                        !base_str_is(gw_json_get_str(think, "type"), "disabled"));
+    if (effort.n && !own_effort)
+        put_effort(j, effort, true, dropped);
+    for (int i = 0; i < 2; i++) {
+        json_t *from = (json_t *)(uintptr_t)(i ? config : think);
+        json_object_foreach(from, key, v)
+        {
+            if (strcmp(key, i ? "effort" : "type") != 0)
+                gw_dropped_add(dropped, i ? "output_config." : "thinking.", key);
+        }
+    }
+}
+
 /* Top-level members that the canonical form has no place for. */
 static void put_extra(struct base_json *j, const struct chat_request *r, struct base_buf *dropped)
 {
@@ -172,18 +197,24 @@ static void put_extra(struct base_json *j, const struct chat_request *r, struct 
     }
     if (json_is_boolean(think) && !own_switch)
         base_json_kbool(j, "enable_thinking", json_is_true(think));
-    v = json_object_get(o, "reasoning_effort");
+    bool anthropic = r->dialect == CHAT_DIALECT_ANTHROPIC;
+    if (anthropic)
+        put_thinking(j, o, own_switch || json_is_boolean(think), own_effort, dropped);
+    v = anthropic ? NULL : json_object_get(o, "reasoning_effort");
     if (json_is_string(v) && !own_effort)
         put_effort(j, gw_json_str(v), own_switch || json_is_boolean(think), dropped);
     base_json_obj_end(j);
-    if (json_is_false(json_object_get(o, "parallel_tool_calls")))
+    if (json_is_false(json_object_get(o, "parallel_tool_calls")) && !r->one_call)
         base_json_kbool(j, "parallel_tool_calls", false);
     json_object_foreach(o, key, v)
     {
+        bool words = strcmp(key, "thinking") == 0 || strcmp(key, "output_config") == 0;
+        if (anthropic && words && json_is_object(v))
+            continue; /* what of them is not carried has been named */
         bool carried = raw ? strcmp(key, "parse_special") == 0
                        : strcmp(key, "chat_template_kwargs") == 0 ? json_is_object(v)
                        : strcmp(key, "enable_thinking") == 0      ? json_is_boolean(v)
-                       : strcmp(key, "reasoning_effort") == 0     ? json_is_string(v)
+                       : strcmp(key, "reasoning_effort") == 0     ? json_is_string(v) && !anthropic
                        : strcmp(key, "parallel_tool_calls") == 0  ? json_is_boolean(v)
                                                                   : false;
         if (!carried && !json_is_null(v))
@@ -250,6 +281,11 @@ bool gw_engine_submit(struct base_buf *out, struct base_buf *dropped,
         put_tools(&j, "calls", spec->asked);
     if (r->extra.n)
         put_extra(&j, r, dropped);
+    if (r->one_call)
+        base_json_kbool(&j, "parallel_tool_calls", false);
+    if (r->count_only)
+        base_json_kbool(&j, "count", true);
+    gw_wire_dropped_anthropic(r, dropped);
     name_dropped(r, dropped);
     put_int(&j, "max_tokens", r->max_tokens);
     put_num(&j, "temperature", r->temperature);

@@ -11,7 +11,10 @@
  *            - tools: `parameters` is `input_schema`; tool_choice required is `any`;
  *              parallel_tool_calls false is disable_parallel_tool_use;
  *            - `user` is metadata.user_id; max_tokens is mandatory there: 4096 when absent;
- *            - OpenAI's image_url becomes an image block (base64 or url).
+ *            - OpenAI's image_url becomes an image block (base64 or url);
+ *            - a client of the same dialect finds what it sent: system blocks with what stands on
+ *              them, tool results with their members, thoughts with their signatures;
+ *            - to be counted (count_only) goes what has a place in a count, and nothing else.
  * Invariants whatever has no counterpart is named in `dropped`; nothing is clipped or invented.
  * Fails by   BASE_EINVAL for what cannot be said there at all and would change the meaning: content
  *            of other kinds, calls whose arguments are no JSON object, no message left to send.
@@ -29,6 +32,7 @@ struct ax {
     int turn;    /* the role of the open turn: CHAT_USER, CHAT_ASSISTANT, or -1 */
     bool result; /* a tool_result block is open */
     struct base_str result_id;
+    struct base_str result_extra; /* what stands on the tool_result block itself */
 };
 
 static enum base_status merge(struct ax *x, struct base_str extra, const char *prefix)
@@ -65,17 +69,26 @@ static void turn_close(struct ax *x)
     base_json_obj_end(&x->j);
 }
 
-/* Opens a turn of that role unless it is open. */
-static void turn_open(struct ax *x, enum chat_role role)
+/* Opens a turn of that role, with members of its own. */
+static enum base_status turn_begin(struct ax *x, enum chat_role role, struct base_str extra)
 {
-    if (x->turn == (int)role)
-        return;
+    enum base_status st;
+
     turn_close(x);
     x->turn = (int)role;
     base_json_obj(&x->j);
     base_json_kz(&x->j, "role", role == CHAT_ASSISTANT ? "assistant" : "user");
+    st = gw_json_merge(&x->j, extra, NULL, x->err);
     base_json_key(&x->j, "content");
     base_json_arr(&x->j);
+    return st;
+}
+
+/* Opens a turn of that role unless it is open. */
+static void turn_open(struct ax *x, enum chat_role role)
+{
+    if (x->turn != (int)role && turn_begin(x, role, BASE_STR_NULL) != BASE_OK)
+        x->j.out->failed = true; /* nothing was to be merged: cannot be */
 }
 
 static enum base_status put_text(struct ax *x, enum chat_role role, struct base_str text,
@@ -171,6 +184,8 @@ static enum base_status put_call(struct ax *x, const struct chat_part *p)
 /* Results of one call, one after the other, are one block. */
 static enum base_status put_result(struct ax *x, const struct chat_part *p)
 {
+    enum base_status st;
+
     if (!(x->result && x->turn == CHAT_USER && base_str_eq(x->result_id, p->id))) {
         if (x->turn >= 0)
             result_close(x);
@@ -180,6 +195,9 @@ static enum base_status put_result(struct ax *x, const struct chat_part *p)
         base_json_kstr(&x->j, "tool_use_id", p->id);
         if (p->is_error)
             base_json_kbool(&x->j, "is_error", true);
+        st = merge(x, x->result_extra, "messages.content.");
+        if (st != BASE_OK)
+            return st;
         base_json_key(&x->j, "content");
         base_json_arr(&x->j);
         x->result = true;
@@ -190,17 +208,23 @@ static enum base_status put_result(struct ax *x, const struct chat_part *p)
     return put_text(x, CHAT_USER, p->text, p->extra);
 }
 
-/* Thinking goes back only with the signature that its maker gave it. */
+/* Thinking goes back only with the signature that its maker gave it, or sealed as a whole. */
 static enum base_status put_reasoning(struct ax *x, const struct chat_part *p)
 {
-    if (!x->same || !gw_json_mentions(p->extra, "\"signature\"")) {
-        gw_dropped_add(x->dropped, "messages.", "reasoning_content");
+    json_t *o = x->same && p->extra.n ? gw_json_load(p->extra, false, NULL) : NULL;
+    bool sealed = p->text.n == 0 && gw_json_get_str(o, "data").n > 0;
+    bool known = sealed || gw_json_get_str(o, "signature").n > 0;
+
+    json_decref(o);
+    if (!known) {
+        gw_dropped_add(x->dropped, "messages.", x->same ? "thinking" : "reasoning_content");
         return BASE_OK;
     }
     turn_open(x, CHAT_ASSISTANT);
     base_json_obj(&x->j);
-    base_json_kz(&x->j, "type", "thinking");
-    base_json_kstr(&x->j, "thinking", p->text);
+    base_json_kz(&x->j, "type", sealed ? "redacted_thinking" : "thinking");
+    if (!sealed)
+        base_json_kstr(&x->j, "thinking", p->text);
     enum base_status st = merge(x, p->extra, "messages.");
     base_json_obj_end(&x->j);
     return st;
@@ -234,11 +258,32 @@ static enum base_status put_part(struct ax *x, enum chat_role role, const struct
 
 /* ---- messages ---- */
 
+/* Of the same dialect: as blocks, since a cache is told by what stands on one. */
+static enum base_status put_system_blocks(struct ax *x, const struct chat_message *m)
+{
+    enum base_status st = BASE_OK;
+
+    base_json_key(&x->j, "system");
+    base_json_arr(&x->j);
+    for (size_t k = 0; k < m->n_parts && st == BASE_OK; k++) {
+        base_json_obj(&x->j);
+        base_json_kz(&x->j, "type", "text");
+        base_json_kstr(&x->j, "text", m->parts[k].text);
+        st = gw_json_merge(&x->j, m->parts[k].extra, NULL, x->err);
+        base_json_obj_end(&x->j);
+    }
+    base_json_arr_end(&x->j);
+    return st;
+}
+
 static enum base_status put_system(struct ax *x)
 {
     struct base_buf all;
     enum base_status st = BASE_OK;
 
+    if (x->same && x->r->n_messages > 0 && x->r->messages[0].role == CHAT_SYSTEM &&
+        (x->r->messages[0].n_parts > 1 || x->r->messages[0].parts[0].extra.n))
+        return put_system_blocks(x, &x->r->messages[0]);
     base_buf_init(&all, SIZE_MAX / 4);
     for (size_t i = 0; i < x->r->n_messages && st == BASE_OK; i++) {
         const struct chat_message *m = &x->r->messages[i];
@@ -277,9 +322,16 @@ static enum base_status put_messages(struct ax *x)
             continue;
         if (m->name.n)
             gw_dropped_add(x->dropped, "messages.", "name");
-        gw_dropped_extra(x->dropped, "messages.", m->extra);
+        x->result_extra = m->role == CHAT_TOOL && x->same ? m->extra : BASE_STR_NULL;
+        bool apart = x->same && m->role != CHAT_TOOL && m->extra.n; /* a turn of its own */
+        if (apart)
+            st = turn_begin(x, m->role, m->extra);
+        else if (!x->same)
+            gw_dropped_extra(x->dropped, "messages.", m->extra);
         for (size_t k = 0; k < m->n_parts && st == BASE_OK; k++)
             st = put_part(x, m->role, &m->parts[k]);
+        if (apart)
+            turn_close(x);
     }
     turn_close(x);
     if (st == BASE_OK && x->j.out->n == before)
@@ -310,7 +362,7 @@ static void put_tool_choice(struct ax *x)
                                        [CHAT_TOOLS_REQUIRED] = "any",
                                        [CHAT_TOOLS_NAMED] = "tool"};
     enum chat_tool_choice choice = x->r->tool_choice;
-    bool single = !x->same && one_call_only(x->r);
+    bool single = x->r->one_call || (!x->same && one_call_only(x->r));
 
     if (choice == CHAT_TOOLS_UNSET && !single)
         return;
@@ -379,6 +431,8 @@ static void put_numbers(struct ax *x)
                {"repeat_penalty", &r->repeat_penalty, false},
                {"seed", &r->seed, false}};
 
+    if (r->count_only)
+        return;
     gw_json_knum(&x->j, "max_tokens", r->max_tokens.set ? r->max_tokens.v : MAX_TOKENS_DEFAULT);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (!all[i].n->set)
@@ -396,8 +450,12 @@ static enum base_status put_extra(struct ax *x)
     const char *key;
     json_t *v;
 
+    static const char *const no_count[] = {
+        "container", "context_management", "inference_geo", "mcp_servers",
+        "metadata",  "service_tier",       "speed",         NULL};
+
     if (x->same)
-        return gw_json_merge(&x->j, x->r->extra, NULL, x->err);
+        return gw_json_merge(&x->j, x->r->extra, x->r->count_only ? no_count : NULL, x->err);
     json_t *o = x->r->extra.n ? gw_json_load(x->r->extra, false, NULL) : NULL;
     json_object_foreach(o, key, v)
     {
@@ -422,14 +480,14 @@ static enum base_status put_top(struct ax *x, const struct conf_target *t)
         st = put_tools(x);
     if (st != BASE_OK)
         return st;
-    if (r->n_stop > 0) {
+    if (r->n_stop > 0 && !r->count_only) {
         base_json_key(&x->j, "stop_sequences");
         base_json_arr(&x->j);
         for (size_t i = 0; i < r->n_stop; i++)
             base_json_str(&x->j, r->stop[i]);
         base_json_arr_end(&x->j);
     }
-    if (r->user.n) {
+    if (r->user.n && !r->count_only) {
         base_json_key(&x->j, "metadata");
         base_json_obj(&x->j);
         base_json_kstr(&x->j, "user_id", r->user);
@@ -440,6 +498,16 @@ static enum base_status put_top(struct ax *x, const struct conf_target *t)
     st = put_extra(x);
     base_json_obj_end(&x->j);
     return st;
+}
+
+/* Names of betas, as they came; redaction leaves brackets. */
+static bool is_beta(struct base_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] | 32) >= 'a' && (s.p[i] | 32) <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') &&
+            !strchr("-_.,", s.p[i]))
+            return false;
+    return true;
 }
 
 enum base_status gw_anthropic_write(const struct conf_target *t, struct chat_request *r,
@@ -453,7 +521,8 @@ enum base_status gw_anthropic_write(const struct conf_target *t, struct chat_req
                    .same = r->dialect == CHAT_DIALECT_ANTHROPIC,
                    .turn = -1};
 
-    *head = (struct gw_wire_request){.path = "/messages"};
+    *head =
+        (struct gw_wire_request){.path = r->count_only ? "/messages/count_tokens" : "/messages"};
     base_json_init(&x.j, body);
     enum base_status st = put_top(&x, t);
     if (st != BASE_OK)
@@ -461,8 +530,10 @@ enum base_status gw_anthropic_write(const struct conf_target *t, struct chat_req
     if (!base_buf_ok(body))
         return base_err_set(err, BASE_LIMIT, "the request for %s is too large", t->text);
     gw_wire_header(head, "anthropic-version", BASE_STR("2023-06-01"));
-    if (r->anthropic_beta.n)
+    if (r->anthropic_beta.n && is_beta(r->anthropic_beta))
         gw_wire_header(head, "anthropic-beta", r->anthropic_beta);
+    else if (r->anthropic_beta.n) /* what was found in it is gone, and so is what it meant */
+        gw_dropped_add(dropped, "", "anthropic-beta");
     if (!t->backend->key)
         return BASE_OK;
     return gw_wire_secret_header(head, a, "x-api-key", "", t->backend->key, err);

@@ -17,6 +17,7 @@
  * Fails by   BASE_EINVAL when an opaque part came in another dialect's form; BASE_LIMIT when body
  *            is full.
  */
+#include "gateway/upstream/media.h"
 #include "gateway/upstream/openai_int.h"
 
 struct wx {
@@ -71,8 +72,42 @@ static bool is_call(const struct chat_part *p)
     return p->kind == CHAT_PART_TOOL_CALL || (p->kind == CHAT_PART_OPAQUE && p->name.n > 0);
 }
 
+/* An image or a file of another dialect, that stands in a user's message. */
+static bool put_media(struct wx *x, const struct chat_part *p)
+{
+    struct gw_media m;
+    struct base_buf url;
+
+    if (p->id.n > 0 || p->name.n > 0 || !gw_media_read(p->raw, &m))
+        return false;
+    bool image = m.kind == GW_MEDIA_IMAGE;
+    bool good = m.kind != GW_MEDIA_AUDIO && (image || m.data.n > 0);
+    if (good) {
+        base_buf_init(&url, SIZE_MAX / 4); /* the request holds it, and is bounded */
+        if (m.data.n > 0)
+            base_buf_printf(&url, "data:%.*s;base64,", BASE_FMT(m.mime));
+        base_buf_str(&url, m.data.n > 0 ? m.data : m.url);
+        base_json_obj(&x->j);
+        base_json_kz(&x->j, "type", image ? "image_url" : "file");
+        base_json_key(&x->j, image ? "image_url" : "file");
+        base_json_obj(&x->j);
+        if (!image)
+            base_json_kstr(&x->j, "filename", m.name.n ? m.name : BASE_STR("document"));
+        base_json_kstr(&x->j, image ? "url" : "file_data", base_buf_view(&url));
+        base_json_obj_end(&x->j);
+        base_json_obj_end(&x->j);
+        base_buf_release(&url);
+        if (json_object_size(m.root) > 2)
+            gw_dropped_add(x->dropped, "messages.content.", "cache_control");
+    }
+    gw_media_release(&m);
+    return good;
+}
+
 static enum base_status put_opaque(struct wx *x, const struct chat_part *p)
 {
+    if (!x->same && put_media(x, p))
+        return BASE_OK;
     if (!x->same)
         return base_err_set(x->err, BASE_EINVAL,
                             "a content part that is not text cannot be sent to this upstream");
@@ -306,6 +341,8 @@ static enum base_status put_tools(struct wx *x)
             st = put_tool(x, &r->tools[i]);
         base_json_arr_end(&x->j);
     }
+    if (r->one_call && r->n_tools > 0)
+        base_json_kbool(&x->j, "parallel_tool_calls", false);
     if (r->tool_choice == CHAT_TOOLS_NAMED) {
         base_json_key(&x->j, "tool_choice");
         base_json_obj(&x->j);

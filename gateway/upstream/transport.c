@@ -569,6 +569,8 @@ static enum base_status attempt_init(struct up_attempt *a, struct base_err *err)
         a->wire->write(a->spec.target, r, &a->head, &a->body, &a->dropped, a->arena, err);
     if (st != BASE_OK)
         return st;
+    if (a->spec.target->backend->api != CONF_API_ANTHROPIC)
+        gw_wire_dropped_anthropic(r, &a->dropped);
     if (a->spec.wire && !a->spec.wire(a->spec.ctx, base_buf_view(&a->body)))
         return base_err_set(err, BASE_LIMIT,
                             "what would be sent could not be kept as the configuration demands");
@@ -583,7 +585,10 @@ struct gw_attempt *gw_upstream_start(struct gw_upstreams *u, const struct gw_att
 {
     const struct conf_backend *conf = spec->target->backend;
     struct up_backend *b = conf ? up_backend_find(u, conf) : NULL;
-    const struct gw_wire *wire = conf ? gw_wire_for(conf->api) : NULL;
+    bool count = spec->request->count_only;
+    const struct gw_wire *wire = !conf   ? NULL
+                                 : count ? gw_wire_count_for(conf->api)
+                                         : gw_wire_for(conf->api);
 
     if (!b || u->dying) {
         base_err_set(err, BASE_ENOENT, "%s is no back end of this configuration",

@@ -29,6 +29,7 @@ struct gw_wire_reader *gw_wire_reader_new(const struct gw_wire_reader_ops *ops, 
     w->ctx = ctx;
     gw_sse_parser_init(&w->sse, GW_WIRE_EVENT_BYTES_MAX);
     base_buf_init(&w->body, GW_WIRE_BODY_BYTES_MAX);
+    base_buf_init(&w->raw_input, GW_WIRE_EVENT_BYTES_MAX);
     for (size_t i = 0; i < GW_WIRE_CALLS_MAX; i++)
         w->slot[i].ours = -1;
     return w;
@@ -40,6 +41,8 @@ void gw_wire_reader_free(struct gw_wire_reader *w)
         return;
     gw_sse_parser_release(&w->sse);
     base_buf_release(&w->body);
+    base_buf_release(&w->raw_input);
+    json_decref(w->raw);
     base_arena_free(w->arena);
     free(w);
 }
@@ -118,9 +121,16 @@ static enum base_status emit(struct gw_wire_reader *w, const struct chat_event *
 enum base_status gw_wire_text(struct gw_wire_reader *w, enum chat_event_kind kind,
                               struct base_str text)
 {
+    return gw_wire_piece(w, kind, 0, text);
+}
+
+enum base_status gw_wire_piece(struct gw_wire_reader *w, enum chat_event_kind kind, int64_t at,
+                               struct base_str text)
+{
+    int index = at >= 0 && at < GW_WIRE_CALLS_MAX ? (int)at : 0;
     if (text.n == 0)
         return BASE_OK;
-    return emit(w, &(struct chat_event){.kind = kind, .text = text});
+    return emit(w, &(struct chat_event){.kind = kind, .index = index, .text = text});
 }
 
 enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_str id,
@@ -177,10 +187,7 @@ enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finis
     if (w->finished)
         return BASE_OK;
     w->finished = true;
-    return emit(w,
-                &(struct chat_event){.kind = CHAT_EV_FINISH,
-                                     .finish = finish,
-                                     .text = finish == CHAT_FINISH_OTHER ? other : BASE_STR_NULL});
+    return emit(w, &(struct chat_event){.kind = CHAT_EV_FINISH, .finish = finish, .text = other});
 }
 
 enum base_status gw_wire_finish_word(struct gw_wire_reader *w, const json_t *word,
@@ -307,6 +314,21 @@ bool gw_wire_host(const struct conf_backend *b, char *out, size_t out_bytes)
     else
         n = snprintf(out, out_bytes, v6 ? "[%s]:%d" : "%s:%d", b->host, b->port);
     return n >= 0 && (size_t)n < out_bytes;
+}
+
+void gw_wire_dropped_anthropic(const struct chat_request *r, struct base_buf *dropped)
+{
+    if (r->dialect != CHAT_DIALECT_ANTHROPIC)
+        return;
+    if (r->anthropic_beta.n)
+        gw_dropped_add(dropped, "", "anthropic-beta");
+    if (r->n_messages > 0 && r->messages[r->n_messages - 1].role == CHAT_ASSISTANT)
+        gw_dropped_add(dropped, "messages.", "prefill");
+}
+
+const struct gw_wire *gw_wire_count_for(enum conf_api api)
+{
+    return api == CONF_API_ANTHROPIC ? &gw_wire_anthropic_count : NULL;
 }
 
 const struct gw_wire *gw_wire_for(enum conf_api api)

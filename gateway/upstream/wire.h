@@ -59,6 +59,13 @@ extern const struct gw_wire gw_wire_gemini;
 extern const struct gw_wire gw_wire_azure_openai;
 extern const struct gw_wire gw_wire_mistral;
 extern const struct gw_wire gw_wire_bedrock;
+/* Counts the tokens of a request (chat_request.count_only) instead of having it answered. */
+extern const struct gw_wire gw_wire_anthropic_count;
+/* Names what a request of Anthropic's dialect has in ways that no other one has: betas, and an
+ * answer that is to go on from the assistant's last words. */
+void gw_wire_dropped_anthropic(const struct chat_request *r, struct base_buf *dropped);
+/* NULL when the api has no call that counts. */
+const struct gw_wire *gw_wire_count_for(enum conf_api api);
 /* NULL when the api has no translator yet (the configuration check says so). */
 const struct gw_wire *gw_wire_for(enum conf_api api);
 

@@ -45,6 +45,10 @@ struct gw_wire_reader {
     struct base_str finish_word;
     struct base_str
         answer_id; /* the upstream's id of this answer, where calls are named after it */
+    /* Anthropic: a block of its own that is being collected, or NULL; where, and its input. */
+    json_t *raw;
+    int64_t raw_at;
+    struct base_buf raw_input;
     /* The upstream's index of a call or block -> ours, -1 none. */
     struct {
         int ours;
@@ -65,6 +69,9 @@ enum base_status gw_wire_reader_end(struct gw_wire_reader *w, struct base_err *e
 enum base_status gw_wire_start(struct gw_wire_reader *w, struct base_str id, struct base_str model);
 enum base_status gw_wire_text(struct gw_wire_reader *w, enum chat_event_kind kind,
                               struct base_str text);
+/* The same of the upstream's block `at`. */
+enum base_status gw_wire_piece(struct gw_wire_reader *w, enum chat_event_kind kind, int64_t at,
+                               struct base_str text);
 /* Opens a call at the upstream's index (0 .. GW_WIRE_CALLS_MAX - 1), BASE_EPROTO outside. */
 enum base_status gw_wire_call(struct gw_wire_reader *w, int64_t at, struct base_str id,
                               struct base_str name, struct base_err *err);
@@ -75,6 +82,7 @@ enum base_status gw_wire_call_signed(struct gw_wire_reader *w, int64_t at, struc
 enum base_status gw_wire_args(struct gw_wire_reader *w, int64_t at, struct base_str text,
                               struct base_err *err);
 enum base_status gw_wire_usage(struct gw_wire_reader *w);
+/* other: as chat_event's text for a FINISH. */
 enum base_status gw_wire_finish(struct gw_wire_reader *w, enum chat_finish finish,
                                 struct base_str other);
 /* The same from the upstream's own word for it: one of known[0..n), or CHAT_FINISH_OTHER. No word,

@@ -126,6 +126,70 @@ def test_bad_bodies_are_400_in_the_dialect(gateway, name, body):
     assert error["message"] and head["x-request-id"] and head["x-weir-log-index"].isdigit()
 
 
+def message_bodies():
+    """Of Anthropic's dialect; each with the place that the error must name."""
+    ok = {"role": "user", "content": "x"}
+    yield "not JSON", b"{", ""
+    yield "duplicate key", b'{"model":"auto","max_tokens":1,"max_tokens":2,"messages":[{"role":"user","content":"x"}]}', ""
+    yield "deep", b'{"model":"auto","max_tokens":1,"messages":' + b"[" * 5000 + b"]" * 5000 + b"}", ""
+
+    def one(content, role="user", **more):
+        return {"model": "auto", "max_tokens": 1, "messages": [{"role": role, "content": content}], **more}
+    for name, body, where in (
+            ("no model", {"max_tokens": 1, "messages": [ok]}, "model"),
+            ("no max_tokens", {"model": "auto", "messages": [ok]}, "max_tokens"),
+            ("max_tokens zero", one("x", max_tokens=0), "max_tokens"), ("max_tokens real", one("x", max_tokens=1.5), "max_tokens"),
+            ("no messages", {"model": "auto", "max_tokens": 1}, "messages"),
+            ("empty messages", {"model": "auto", "max_tokens": 1, "messages": []}, "messages"),
+            ("message a string", {"model": "auto", "max_tokens": 1, "messages": ["x"]}, "messages[0]"),
+            ("a system role", one("x", "system"), "messages[0].role"), ("no role", one("x", None), "messages[0].role"),
+            ("content a number", one(7), "messages[0].content"), ("content empty", one(""), "messages[0].content"),
+            ("content no blocks", one([]), "messages[0].content"), ("block a string", one(["x"]), "messages[0].content[0]"),
+            ("block without type", one([{"text": "x"}]), "messages[0].content[0].type"),
+            ("text without text", one([{"type": "text"}]), "messages[0].content[0].text"),
+            ("a call of the user's", one([{"type": "tool_use", "id": "a", "name": "b", "input": {}}]), "messages[0].content[0].type"),
+            ("a thought of the user's", one([{"type": "thinking", "thinking": "x", "signature": "y"}]), "messages[0].content[0].type"),
+            ("a thought unsigned", one([{"type": "thinking", "thinking": "x"}], "assistant"), "messages[0].content[0].signature"),
+            ("a result of the assistant's", one([{"type": "tool_result", "tool_use_id": "a"}], "assistant"), "messages[0].content[0].type"),
+            ("a result of nothing", one([{"type": "tool_result", "content": "x"}]), "messages[0].content[0].tool_use_id"),
+            ("a result that holds a number", one([{"type": "tool_result", "tool_use_id": "a", "content": 7}]), "messages[0].content[0].content"),
+            ("a result's text a number", one([{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": 7}]}]),
+             "messages[0].content[0].content[0].text"),
+            ("input a string", one([{"type": "tool_use", "id": "a", "name": "b", "input": "{}"}], "assistant"), "messages[0].content[0].input"),
+            ("system a number", one("x", system=7), "system"), ("system an image", one("x", system=[{"type": "image"}]), "system[0].type"),
+            ("tool without schema", one("x", tools=[{"name": "a"}]), "tools[0].input_schema"),
+            ("tool without name", one("x", tools=[{"input_schema": {}}]), "tools[0].name"), ("tools an object", one("x", tools={}), "tools"),
+            ("tool_choice a string", one("x", tool_choice="auto"), "tool_choice"),
+            ("tool_choice unknown", one("x", tool_choice={"type": "some"}), "tool_choice.type"),
+            ("tool_choice of nothing", one("x", tool_choice={"type": "tool"}), "tool_choice.name"),
+            ("stream a string", one("x", stream="yes"), "stream"), ("temperature two", one("x", temperature=2), "temperature"),
+            ("stop a string", one("x", stop_sequences="a"), "stop_sequences"), ("stop empty", one("x", stop_sequences=[""]), "stop_sequences"),
+            ("too many stops", one("x", stop_sequences=["a"] * 17), "stop_sequences"),
+            ("metadata a string", one("x", metadata="u"), "metadata"), ("user a number", one("x", metadata={"user_id": 7}), "metadata.user_id")):
+        yield name, json.dumps(body).encode(), where
+
+
+@pytest.mark.parametrize("name,body,where", list(message_bodies()), ids=[n for n, _, _ in message_bodies()])
+def test_bad_messages_are_400_in_anthropics_dialect(gateway, name, body, where):
+    for path in ("/v1/messages", "/v1/messages/count_tokens"):
+        if path.endswith("tokens") and name == "no max_tokens":
+            continue  # a count needs none
+        status, head, raw_body = gateway.request("POST", path, body)
+        assert status == 400, (name, status, raw_body[:300])
+        answer = json.loads(raw_body)
+        assert answer["type"] == "error" and answer["error"]["type"] == "invalid_request_error"
+        assert answer["error"].get("param", "") == where and where in answer["error"]["message"]
+        assert answer["request_id"] == head["request-id"] == head["x-request-id"] and head["x-weir-log-index"].isdigit()
+
+
+@pytest.mark.parametrize("head", [{"anthropic-version": "2022-01-01"}, {"anthropic-beta": "a b"}, {"anthropic-beta": "a@b.example"},
+                                  {"anthropic-beta": "x" * 65}, {"anthropic-beta": ",".join("abcdefghijklmnopqrstuvwxyz0123456789")}])
+def test_bad_headers_of_anthropics_clients_are_400(gateway, head):
+    status, _, body = gateway.request("POST", "/v1/messages", {"model": "auto", "max_tokens": 1, "messages": [
+        {"role": "user", "content": "x"}]}, headers=head)
+    assert status == 400 and json.loads(body)["error"]["param"] == next(iter(head))
+
+
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer ' OR 1=1 --", "Bearer " + "A" * 8000,
                                    "Bearer weir_x_y", "Bearer \xfc\xff", "bearer  weir__", 'Bearer {"a":1}'])
 def test_hostile_credentials_are_401(gateway, value):
@@ -200,8 +264,11 @@ def test_unknown_paths_and_methods(gateway):
         status, _, body = gateway.get(path)
         assert status == 404 and json.loads(body)["error"]["message"]
     assert gateway.get("/v1/chat/completions")[0] == 405
-    status, _, body = gateway.request("POST", "/v1/messages", {"model": "x"})
+    status, _, body = gateway.request("POST", "/v1/messages/batches", {"model": "x"})
     assert status == 404 and json.loads(body)["type"] == "error"
+    assert json.loads(gateway.get("/v1/messages")[2])["error"]["type"] == "invalid_request_error"
+    status, _, body = gateway.get("/v1/nothing", headers={"anthropic-version": "2023-06-01"})
+    assert status == 404 and json.loads(body)["error"]["type"] == "not_found_error"
 
 
 def test_a_slow_head_is_cut(gateway):

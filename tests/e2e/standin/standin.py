@@ -43,6 +43,11 @@ Behaviours are words and word=value pairs, comma separated, from the first of th
     think=NAME        with reason: think what stands under NAME (openai only)
     call=NAME         call a tool of that name, offered or not
     finish=WORD       end with that reason                    blocked        refuse the prompt
+    blocks=NAME       the content blocks that stand under NAME (a list; anthropic only)
+    stopped           end at the first of the stop sequences (anthropic only)
+
+anthropic also counts: POST /v1/messages/count_tokens answers with the number that a message's usage
+would have.
 """
 import argparse
 import asyncio
@@ -149,6 +154,7 @@ class Question:
         if "answer" in self.how:
             answer = answers[self.how["answer"]]
         self.thought = answers[self.how["think"]] if "think" in self.how else "I am thinking."
+        self.blocks = answers[self.how["blocks"]] if "blocks" in self.how else None
         # Pieces of up to 7 characters: words and placeholders get cut, as real tokens do.
         self.pieces = [answer[i:i + 7] for i in range(0, len(answer), 7)]
         self.pieces += ["more "] * int(self.how.get("long", 0))
@@ -308,10 +314,16 @@ class Anthropic(Dialect):
 
     @staticmethod
     def stop(q):
+        if q.blocks and any(b["type"] == "tool_use" for b in q.blocks):
+            return "tool_use"
+        if "stopped" in q.how:
+            return "stop_sequence"
         return q.how["finish"] if "finish" in q.how else "tool_use" if q.tool else "max_tokens" if q.cut else "end_turn"
 
     @staticmethod
     def blocks(q, n):
+        if q.blocks:
+            return q.blocks
         out = []
         if "reason" in q.how:
             out.append({"type": "thinking", "thinking": "I am thinking.", "signature": "c2ln"})
@@ -326,7 +338,7 @@ class Anthropic(Dialect):
     def whole(cls, q, n):
         return {"id": f"msg_standin_{n}", "type": "message", "role": "assistant",
                 "model": q.model, "content": cls.blocks(q, n), "stop_reason": cls.stop(q),
-                "stop_sequence": None,
+                "stop_sequence": q.body["stop_sequences"][0] if "stopped" in q.how else None,
                 "usage": {"input_tokens": q.usage_in, "cache_creation_input_tokens": 0,
                           "cache_read_input_tokens": 0, "output_tokens": q.usage_out}}
 
@@ -336,8 +348,16 @@ class Anthropic(Dialect):
             return (f"event: {kind}\ndata: "
                     + json.dumps(dict(type=kind, **members), ensure_ascii=False) + "\n\n")
         start = dict(cls.whole(q, n), content=[], stop_reason=None)
+        stopped = start.pop("stop_sequence")
         start["usage"] = dict(start["usage"], output_tokens=1)
         yield event("message_start", message=start)
+        if q.blocks:
+            for index, block in enumerate(q.blocks):
+                yield from cls.stream_block(event, index, block)
+            yield event("message_delta", delta={"stop_reason": cls.stop(q), "stop_sequence": stopped},
+                        usage={"output_tokens": q.usage_out})
+            yield cls.end_marker
+            return
         index = 0
         if "reason" in q.how:
             yield event("content_block_start", index=0,
@@ -365,9 +385,32 @@ class Anthropic(Dialect):
                 yield event("content_block_delta", index=index,
                             delta={"type": "text_delta", "text": p})
         yield event("content_block_stop", index=index)
-        yield event("message_delta", delta={"stop_reason": cls.stop(q), "stop_sequence": None},
+        yield event("message_delta", delta={"stop_reason": cls.stop(q), "stop_sequence": stopped},
                     usage={"output_tokens": q.usage_out})
         yield cls.end_marker
+
+    @staticmethod
+    def stream_block(event, index, block):
+        """One block of any kind as the API streams it: texts and inputs in pieces, the rest at its start."""
+        cut = lambda s: [s[i:i + 7] for i in range(0, len(s), 7)]
+        kind = block["type"]
+        empty = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}}.get(kind, {})
+        if "input" in block:
+            empty = {"input": {}}
+        shown = dict(block, **empty)
+        shown.pop("citations", None)
+        yield event("content_block_start", index=index, content_block=shown)
+        deltas = [{"type": "text_delta", "text": p} for p in cut(block.get("text", ""))]
+        deltas += [{"type": "citations_delta", "citation": c} for c in block.get("citations") or []]
+        deltas += [{"type": "thinking_delta", "thinking": p} for p in cut(block.get("thinking", ""))]
+        if "signature" in block:
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        if "input" in block:
+            deltas += [{"type": "input_json_delta", "partial_json": p}
+                       for p in cut(json.dumps(block["input"], ensure_ascii=False))]
+        for d in deltas:
+            yield event("content_block_delta", index=index, delta=d)
+        yield event("content_block_stop", index=index)
 
     @staticmethod
     def error(status, n):
@@ -534,6 +577,14 @@ class Server:
             body = None
         self.record(conn, method, path, headers, raw, body)
         extra = self.dialect.rate_headers()
+        counts = self.args.dialect == "anthropic" and path == self.dialect.path + "/count_tokens"
+        if counts and method == "POST" and isinstance(body, dict):
+            q = Question(body, None, self.args.behave, self.answers)
+            if "status" not in q.how:
+                await self.send_whole(writer, 200, {"input_tokens": q.usage_in}, extra, n)
+                return True
+            await self.answer(writer, q, extra, n)
+            return True
         if method != "POST":
             await self.send_whole(writer, 404, self.dialect.error(404, n), extra, n)
             return True
