@@ -23,6 +23,8 @@
 #include "gateway/request.h"
 #include "gateway/upstream/wire.h"
 
+#define REGION_BYTES_MAX 64
+
 static void denied(struct gw_request *q)
 {
     const struct pol_decision *d = &q->decision;
@@ -124,6 +126,8 @@ static void on_headers(void *ctx, const struct gw_attempt_headers *h)
         gw_http_put_header(&q->passed_on, name, h->rate_value[i]);
     }
     q->dropped = base_arena_dup(q->arena, h->dropped);
+    q->region =
+        h->region.n <= REGION_BYTES_MAX ? base_arena_dup(q->arena, h->region) : BASE_STR_NULL;
 }
 
 static bool on_wire(void *ctx, struct base_str body)
@@ -165,6 +169,7 @@ static void start_attempt(struct gw_request *q)
     };
     struct base_err err;
 
+    q->region = BASE_STR_NULL; /* of an earlier attempt */
     q->reply = q->dialect->reply_new(q->arena, &meta, q->chat.stream);
     q->state = GW_Q_RUNNING;
     gw_request_list(q);

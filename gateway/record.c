@@ -372,6 +372,8 @@ bool gw_leaf_outcome(struct base_buf *out, const struct gw_request *q)
     if (q->oblige.provenance.n)
         base_json_kbool(&j, "provenance", true);
     put_redacted(&j, q->redacted);
+    if (q->region.n)
+        base_json_kstr(&j, "region", q->region);
     base_json_kz(&j, "req", q->http->id);
     base_json_kz(&j, "route", q->decision.routed ? q->decision.target->text : "none");
     base_json_kz(&j, "status", q->outcome);

@@ -137,7 +137,8 @@ struct gw_request {
     struct base_buf out;       /* bytes of one event; the whole body when not streaming */
     struct base_buf passed_on; /* header lines of the upstream's that the client may see */
     struct base_str dropped;
-    bool committed; /* the first content has come: no other route after it */
+    struct base_str region; /* where the upstream says it answered, or empty */
+    bool committed;         /* the first content has come: no other route after it */
     bool paused;
     bool end_owed; /* the stream is complete but for its terminator */
     struct chat_usage usage;

@@ -15,6 +15,8 @@ struct gw_attempt; /* a running one; owned by the source, valid until END, ERROR
 /* What the upstream said in its response head, for passing on. Strings borrowed. */
 struct gw_attempt_headers {
     struct base_str retry_after, retry_after_ms, x_should_retry, request_id;
+    struct base_str
+        region; /* where the upstream says it answered (Azure's x-ms-region), or empty */
     /* "name: value" pairs such as x-ratelimit-*, anthropic-ratelimit-* */
     struct base_str rate_name[16], rate_value[16];
     size_t n_rate;

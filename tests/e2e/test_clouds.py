@@ -99,6 +99,7 @@ def test_answer_usage_and_record(clouds, target, stream):
     # the price: 1.25 and 10 a million
     assert abs(leaf["cost_micro"] - (leaf["tokens_in"] * 1.25 + leaf["tokens_out"] * 10)) <= 1
     assert leaf["status"] == "ok" and leaf["route"] == target
+    assert leaf.get("region") == ("Sweden Central" if target in TARGETS[1:3] else None)
 
 
 def test_addresses_and_keys(clouds):
