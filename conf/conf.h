@@ -62,8 +62,8 @@ struct conf_server {
 /* EMULATED: a CUDA device that is none (docs/cuda.md), for tests. */
 enum conf_device { CONF_DEVICE_AUTO, CONF_DEVICE_CPU, CONF_DEVICE_CUDA, CONF_DEVICE_EMULATED };
 /* What each of several GPUs takes: a range of layers; or the first all layers, and each some
- * experts of all. */
-enum conf_split { CONF_SPLIT_LAYERS, CONF_SPLIT_EXPERTS };
+ * experts of all. AUTO: what is faster where device: auto weighs, else by layers. */
+enum conf_split { CONF_SPLIT_AUTO, CONF_SPLIT_LAYERS, CONF_SPLIT_EXPERTS };
 enum conf_cublas { CONF_CUBLAS_AUTO, CONF_CUBLAS_OFF, CONF_CUBLAS_REQUIRED };
 
 struct conf_local_model {
@@ -90,7 +90,8 @@ struct conf_engine {
     struct conf_pos pos;
     enum conf_device device;
     enum conf_cublas cublas;
-    uint32_t gpus; /* of this machine, numbers 0 to gpus - 1, for each model */
+    uint32_t gpus; /* of this machine, for each model: cuda: numbers 0 to gpus - 1; auto: at most so
+                      many. 0, not given: one; with auto any number */
     enum conf_split split;
     uint32_t threads; /* 0 = one a core */
     uint32_t queue;   /* waiting requests a model before overflow applies */

@@ -115,7 +115,7 @@ void conf_load_server(struct conf_loader *l, const struct conf_node *n, void *ds
 /* ---- engine ---- */
 
 static const char *const devices[] = {"auto", "cpu", "cuda", "emulated", NULL};
-static const char *const splits[] = {"layers", "experts", NULL};
+static const char *const splits[] = {"auto", "layers", "experts", NULL};
 static const char *const cublas[] = {"auto", "off", "required", NULL};
 
 static void load_local_price(struct conf_loader *l, const struct conf_node *n, void *dst)

@@ -31,6 +31,7 @@ bool eng_args_gpus(const char *name, const char *value, struct eng_model_opts *o
     if (base_str_is(s, "--gpus"))
         return eng_args_u32(value, ENG_GPUS_MAX, &o->n_gpus) && o->n_gpus > 0;
     if (base_str_is(s, "--split")) {
+        o->split_told = true;
         o->split = base_str_is(v, "experts") ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
         return base_str_is(v, "experts") || base_str_is(v, "layers");
     }

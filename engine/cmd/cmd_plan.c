@@ -25,8 +25,8 @@ static const char USAGE[] =
     "           [--host-memory BYTES] [--json]\n"
     "  --gpu            cards of one host, or a card's memory in bytes (then with --bandwidth, if\n"
     "                   speed is wanted): h100x2; rtx4090,rtx4090; 25769803776. Without: this\n"
-    "                   machine's device, its bandwidths as told or measured, and what\n"
-    "                   device: auto does with it\n"
+    "                   machine's devices, their bandwidths as told or measured, and what\n"
+    "                   device: auto does with them: which of them it takes, and how\n"
     "  --split          several cards: ranges of layers, or experts of every layer\n"
     "  --context        tokens that each sequence may hold\n"
     "  --parallel       sequences at once\n"
@@ -46,7 +46,9 @@ struct job {
     bool json, cpu_told;
     double bandwidth, pcie;
     struct eng_plan_ask ask;
-    struct eng_auto here; /* without --gpu */
+    struct eng_plan_limits limits;
+    struct eng_auto here; /* without --gpu: the machine; else only choice and plan */
+    char names[1024];
 };
 
 static void put_usage(void)
@@ -126,6 +128,8 @@ static bool take(struct job *j, struct base_str a, const char *next)
     if (base_str_is(a, "--split")) {
         bool experts = next && strcmp(next, "experts") == 0;
         j->ask.split = experts ? ENG_PLAN_BY_EXPERTS : ENG_PLAN_BY_LAYERS;
+        j->limits.experts_only = experts;
+        j->limits.layers_only = !experts;
         return experts || (next && strcmp(next, "layers") == 0);
     }
     const struct {
@@ -197,12 +201,12 @@ static void take_told(struct job *j)
     }
 }
 
-/* This machine's device, in place of --gpu. */
+/* This machine's devices, in place of --gpu. */
 static void look_here(struct job *j)
 {
     struct eng_machine *m = &j->here.machine;
     eng_machine_look(0, m);
-    if (!m->has_gpu)
+    if (!m->n_usable)
         return;
     if (!j->cpu_told) {
         eng_machine_measure(m);
@@ -211,13 +215,38 @@ static void look_here(struct job *j)
         m->cpu_bytes_s = j->ask.cpu_bytes_s;
         m->cpu_how = "as given";
     }
-    j->gpu = m->name;
-    j->ask.gpu[0] = m->gpu;
-    j->ask.n_gpu = 1;
+    for (uint32_t i = 0; i < m->n_gpus; i++) {
+        struct eng_machine_gpu *g = &m->gpu[i];
+        g->gpu.bytes_s = j->bandwidth > 0 ? j->bandwidth : g->gpu.bytes_s;
+        g->gpu.pcie_bytes_s = j->pcie > 0 ? j->pcie : g->gpu.pcie_bytes_s;
+        g->how = j->bandwidth > 0 ? "as given" : g->how;
+        g->pcie_how = j->pcie > 0 ? "as given" : g->pcie_how;
+    }
+    eng_auto_cards(m, &j->ask);
+}
+
+/* The figures are those of what device: auto takes of them. */
+static void plan_here(struct job *j, const struct eng_plan_sizes *z, struct eng_plan *p)
+{
+    const struct eng_machine *m = &j->here.machine;
+    size_t n = 0;
+    eng_auto_take(z, &j->ask, &j->limits, &j->here);
+    *p = j->here.plan;
+    j->ask = j->here.choice.ask;
+    for (uint32_t i = 0; i < m->n_gpus && m->n_usable; i++)
+        if (m->gpu[i].usable)
+            n += (size_t)snprintf(j->names + n, n < sizeof(j->names) ? sizeof(j->names) - n : 0,
+                                  "%s%s", n ? ", " : "", m->gpu[i].name);
+    j->gpu = n ? j->names : NULL;
+}
+
+/* The cards of --gpu all together; and which of them device: auto would take. */
+static void plan_given(struct job *j, const struct eng_plan_sizes *z, struct eng_plan *p)
+{
     take_told(j);
-    m->gpu_how = j->bandwidth > 0 ? "as given" : m->gpu_how;
-    m->pcie_how = j->pcie > 0 ? "as given" : m->pcie_how;
-    m->gpu = j->ask.gpu[0];
+    eng_plan(z, &j->ask, p);
+    eng_plan_choose(z, &j->ask, &j->limits, &j->here.choice);
+    j->here.plan = j->here.choice.plan;
 }
 
 /* ---- JSON ---- */
@@ -283,6 +312,51 @@ static void put_speed(struct base_json *o, const struct eng_plan *p)
 }
 
 static const char *const autos[] = {"cuda", "hybrid", "cpu"};
+static const char *const fits[] = {"all", "hybrid", "no"};
+
+static const char *split_name(enum eng_plan_split split)
+{
+    return split == ENG_PLAN_BY_EXPERTS ? "experts" : "layers";
+}
+
+/* Of the cards given, or of this machine's devices. */
+static void put_numbers(struct base_json *o, const struct job *j, const struct eng_plan_set *s)
+{
+    const struct eng_machine *m = &j->here.machine;
+    base_json_key(o, "gpus");
+    base_json_arr(o);
+    for (uint32_t i = 0; s && i < s->n; i++)
+        base_json_int(o, m->n_usable ? eng_auto_ordinal(m, s->gpu[i]) : s->gpu[i]);
+    base_json_arr_end(o);
+}
+
+/* All that was compared, and of this machine's devices those that were left out. */
+static void put_sets(struct base_json *o, const struct job *j)
+{
+    const struct eng_plan_choice *c = &j->here.choice;
+    char why[ENG_AUTO_WHY];
+    base_json_key(o, "sets");
+    base_json_arr(o);
+    for (uint32_t i = 0; i < c->n_sets; i++) {
+        base_json_obj(o);
+        put_numbers(o, j, &c->set[i]);
+        base_json_kz(o, "split", split_name(c->set[i].split));
+        base_json_kz(o, "fits", fits[c->set[i].fit]);
+        base_json_kint(o, "experts_per_layer_on_gpu", c->set[i].on_gpu);
+        knum(o, "bound_tok_s", c->set[i].tok_s, 1);
+        base_json_kbool(o, "best", i == c->best && c->set[i].fit != ENG_PLAN_NONE);
+        base_json_obj_end(o);
+    }
+    base_json_arr_end(o);
+    base_json_key(o, "left_out");
+    base_json_arr(o);
+    for (uint32_t i = 0; i < j->here.machine.n_gpus; i++) {
+        eng_auto_left_out(&j->here, i, why);
+        if (*why)
+            base_json_z(o, why);
+    }
+    base_json_arr_end(o);
+}
 
 static const char *why(const struct job *j, const struct eng_plan *p)
 {
@@ -301,7 +375,6 @@ static const char *why(const struct job *j, const struct eng_plan *p)
 static void put_json(struct base_json *o, const struct job *j, const struct eng_plan_sizes *z,
                      const struct eng_plan *p)
 {
-    static const char *const words[] = {"all", "hybrid", "no"};
     uint64_t gpu_bytes = 0;
     for (uint32_t i = 0; i < j->ask.n_gpu; i++)
         gpu_bytes += j->ask.gpu[i].bytes;
@@ -313,10 +386,10 @@ static void put_json(struct base_json *o, const struct job *j, const struct eng_
     else
         base_json_null(o);
     base_json_kint(o, "gpu_bytes", (int64_t)gpu_bytes);
-    base_json_kz(o, "split", j->ask.split == ENG_PLAN_BY_EXPERTS ? "experts" : "layers");
+    base_json_kz(o, "split", split_name(j->ask.split));
     base_json_kint(o, "context", j->ask.context);
     base_json_kint(o, "parallel", j->ask.parallel);
-    base_json_kz(o, "fits", words[p->fit]);
+    base_json_kz(o, "fits", fits[p->fit]);
     if (p->fit == ENG_PLAN_NONE)
         base_json_kint(o, "bytes_missing", (int64_t)p->missing);
     base_json_key(o, "bytes");
@@ -341,11 +414,18 @@ static void put_json(struct base_json *o, const struct job *j, const struct eng_
     put_speed(o, p);
     base_json_key(o, "auto");
     base_json_obj(o);
-    base_json_kz(o, "device", autos[p->would]);
-    base_json_kz(o, "why", why(j, p));
+    const struct eng_plan *best = &j->here.plan;
+    const struct eng_plan_set *taken = best->would == ENG_AUTO_CPU || !j->here.choice.n_sets
+                                           ? NULL
+                                           : &j->here.choice.set[j->here.choice.best];
+    base_json_kz(o, "device", autos[best->would]);
+    base_json_kz(o, "why", why(j, best));
+    put_numbers(o, j, taken);
+    base_json_kz(o, "split", split_name(taken ? taken->split : ENG_PLAN_BY_LAYERS));
     base_json_kint(o, "sequences", j->ask.parallel);
-    knum(o, "bound_tok_s", p->weigh.gpu_tok_s, 1);
-    knum(o, "cpu_alone_tok_s", p->weigh.cpu_tok_s, 1);
+    knum(o, "bound_tok_s", best->weigh.gpu_tok_s, 1);
+    knum(o, "cpu_alone_tok_s", best->weigh.cpu_tok_s, 1);
+    put_sets(o, j);
     base_json_obj_end(o);
     base_json_kz(o, "note", NOT_RUN);
     base_json_obj_end(o);
@@ -391,6 +471,27 @@ static void print_cards(const struct job *j, const struct eng_plan *p)
     }
 }
 
+/* What device: auto does, with which cards, and what else there was. */
+static void print_taken(const struct job *j)
+{
+    const struct eng_plan_choice *c = &j->here.choice;
+    const struct eng_plan *best = &j->here.plan;
+    fprintf(stderr, "device: auto %s %s", j->here.line[0] ? "takes" : "would take",
+            autos[best->would]);
+    if (best->would != ENG_AUTO_CPU && !j->here.line[0] && c->n_sets > 1) {
+        const struct eng_plan_set *s = &c->set[c->best];
+        fprintf(stderr, " on card%s", s->n > 1 ? "s" : "");
+        for (uint32_t i = 0; i < s->n; i++)
+            fprintf(stderr, "%s %u", i ? "," : "", s->gpu[i]);
+        if (s->n > 1)
+            fprintf(stderr, " by %s", split_name(s->split));
+        if (s->tok_s > 0 && c->next < c->n_sets)
+            fprintf(stderr, " (%.0f tok/s at most; the next best %.0f)", s->tok_s,
+                    c->set[c->next].tok_s);
+    }
+    fprintf(stderr, ": %s\n(%s)\n", why(j, best), NOT_RUN);
+}
+
 static void print_prose(const struct job *j, const struct eng_plan_sizes *z,
                         const struct eng_plan *p)
 {
@@ -419,8 +520,7 @@ static void print_prose(const struct job *j, const struct eng_plan_sizes *z,
         fprintf(stderr,
                 "Prompts of %u tokens and more: experts are sent to the card; at most %.0f tok/s\n",
                 p->prompt.stream_from, p->prompt.stream_tok_s);
-    fprintf(stderr, "device: auto %s %s: %s\n(%s)\n", j->here.line[0] ? "takes" : "would take",
-            autos[p->would], why(j, p), NOT_RUN);
+    print_taken(j);
 }
 
 /* ---- the run ---- */
@@ -440,16 +540,12 @@ static enum base_status run(struct job *j, struct eng_plan *p, struct base_buf *
         st = eng_plan_counts_read(j->counts, z.n_layer, z.n_expert, &counts, err);
     if (st == BASE_OK) {
         j->ask.counts = counts;
-        if (j->gpu)
-            take_told(j);
-        else
+        if (j->gpu) {
+            plan_given(j, &z, p);
+        } else {
             look_here(j);
-        if (j->ask.n_gpu)
-            eng_plan(&z, &j->ask, p);
-        else
-            *p = (struct eng_plan){.fit = ENG_PLAN_NONE, .would = ENG_AUTO_CPU};
-        if (j->here.machine.name[0] || !j->gpu)
-            eng_auto_say(&z, &j->ask, p, &j->here);
+            plan_here(j, &z, p);
+        }
         base_json_init(&o, out);
         put_json(&o, j, &z, p);
         base_buf_byte(out, '\n');

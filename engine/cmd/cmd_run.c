@@ -198,7 +198,13 @@ static enum base_status choose(const struct opts *o, struct eng_model_opts *mo,
                                struct base_err *err)
 {
     struct eng_auto_ask ask = {
-        .file = o->file, .context = CONTEXT_WEIGHED, .parallel = 1, .threads = (int)o->threads};
+        .file = o->file,
+        .context = CONTEXT_WEIGHED,
+        .parallel = 1,
+        .threads = (int)o->threads,
+        .limits = {.gpus = o->model.n_gpus,
+                   .layers_only = o->model.split_told && o->model.split == ENG_SPLIT_LAYERS,
+                   .experts_only = o->model.split_told && o->model.split == ENG_SPLIT_EXPERTS}};
     struct eng_auto a;
     enum base_status st = eng_auto_choose(&ask, &a, err);
     if (st != BASE_OK)

@@ -325,6 +325,17 @@ enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct
     return BASE_OK;
 }
 
+uint32_t eng_cuda_count(enum eng_cuda_kind kind)
+{
+    struct eng_cuda d = {.info = {.emulated = kind == ENG_CUDA_EMULATED}};
+    struct base_err err;
+    int n = 0;
+    if (open_library(&d, &err) != BASE_OK || d.cu.init(0) != ENG_CU_OK ||
+        d.cu.device_count(&n) != ENG_CU_OK || n < 0)
+        return 0;
+    return n < ENG_CUDA_DEVICES ? (uint32_t)n : ENG_CUDA_DEVICES;
+}
+
 void eng_cuda_close(struct eng_cuda *d)
 {
     if (!d)

@@ -53,6 +53,8 @@ struct eng_cuda_info {
  * seconds. */
 enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct eng_cuda **out,
                                struct base_err *err) BASE_MUST_CHECK;
+/* How many devices the machine has, up to ENG_CUDA_DEVICES; 0: none, or no driver. */
+uint32_t eng_cuda_count(enum eng_cuda_kind kind);
 /* Waits for work under way. NULL is fine. */
 void eng_cuda_close(struct eng_cuda *d);
 const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d);

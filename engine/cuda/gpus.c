@@ -128,7 +128,7 @@ enum base_status eng_gpus_open(struct eng_model *m, struct base_err *err)
             return base_err_set(err, BASE_ENOMEM, "out of memory for a device");
         *g = (struct eng_gpu){.m = m, .set = all, .place = all->n++};
         if (!like)
-            st = eng_cuda_open(kind, i, &g->d, err);
+            st = eng_cuda_open(kind, m->opts.gpus_told ? m->opts.gpu[i] : i, &g->d, err);
         else if (!(g->d = eng_cuda_paper(like->at[i]->d)))
             st = base_err_set(err, BASE_ENOMEM, "out of memory for a device");
         if (st == BASE_OK && like)

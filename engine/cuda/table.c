@@ -98,6 +98,7 @@ static bool gpu_memory(const struct eng_model *m, uint32_t place, struct eng_mod
         return false;
     eng_cuda_memory(all->at[place]->d, &n);
     *out = (struct eng_model_memory){.name = eng_cuda_get_info(all->at[place]->d)->name,
+                                     .ordinal = eng_cuda_get_info(all->at[place]->d)->ordinal,
                                      .reserved = n.reserved,
                                      .used = n.used,
                                      .peak = n.peak};

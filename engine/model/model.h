@@ -64,6 +64,9 @@ struct eng_model_opts {
      * ranges of layers, or the first all layers and each some experts of all (engine/plan). */
     uint32_t n_gpus;
     enum eng_split split;
+    bool split_told;  /* for callers that may choose the split: somebody asked for this one */
+    bool gpus_told;   /* not the first ones, but these, in this order */
+    uint32_t gpu[16]; /* ENG_GPUS_MAX */
     /* CUDA and emulated: the cache that will be opened, for which memory is set aside with the
      * weights' (eng_cache_new_sized). n_seq 0: not known; then all memory that is free is taken. */
     uint32_t n_seq, n_ctx;
@@ -122,6 +125,7 @@ const char *eng_model_cublas(const struct eng_model *m);
  * CPU. name lives as long as m. */
 struct eng_model_memory {
     const char *name;
+    uint32_t ordinal; /* which of the machine's devices */
     uint64_t reserved, used, peak;
 };
 bool eng_model_memory_of(const struct eng_model *m, uint32_t place, struct eng_model_memory *out);

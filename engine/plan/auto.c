@@ -1,6 +1,7 @@
 /* auto.c - `device: auto`: the machine, the plan, the choice and the line that says it.
  *
- * The device is opened to be asked (its self test runs too) and closed again. Its bandwidth is what
+ * Each device is opened to be asked (its self test runs too) and closed again; one that cannot be
+ * used is kept with its reason. Its bandwidth is what
  * the driver states of its memory, else that of the card of its name (plan_card.c), else unknown:
  * then nothing is weighed and a model that fits goes there. PCIe is what the system says of the
  * link, else sixteen lanes of 4.0. The CPU's bandwidth is measured, since what a maker states of a
@@ -8,6 +9,7 @@
  */
 #include "engine/plan/auto.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "engine/cuda/driver.h"
 #include "engine/threads.h"
@@ -47,43 +49,56 @@ static const struct eng_card *card_of(const char *name, uint64_t memory)
     return best;
 }
 
-void eng_machine_look(int threads, struct eng_machine *out)
+static void look_at(enum eng_cuda_kind kind, struct eng_machine_gpu *g)
 {
-    const char *library = getenv("WEIR_CUDA_LIBRARY");
     struct base_err err = {0};
     struct eng_cuda *d = NULL;
-    *out = (struct eng_machine){.kind = library && *library ? ENG_DEVICE_EMULATED : ENG_DEVICE_CUDA,
-                                .cpu_bytes_s = ENG_CPU_BYTES_S,
-                                .cpu_ops_s = ENG_CPU_OPS_S,
-                                .threads = threads > 0 ? (uint32_t)threads : 0,
-                                .gpu_how = "not told",
-                                .pcie_how = "assumed",
-                                .cpu_how = "assumed"};
-    if (eng_cuda_open(out->kind == ENG_DEVICE_EMULATED ? ENG_CUDA_EMULATED : ENG_CUDA_HARDWARE, 0,
-                      &d, &err) != BASE_OK) {
-        snprintf(out->why, sizeof(out->why), "%s", err.text);
+    if (eng_cuda_open(kind, g->ordinal, &d, &err) != BASE_OK) {
+        snprintf(g->why, sizeof(g->why), "%s", err.text);
         return;
     }
     const struct eng_cuda_info *i = eng_cuda_get_info(d);
     const struct eng_card *c = card_of(i->name, i->memory);
-    out->has_gpu = true;
-    snprintf(out->name, sizeof(out->name), "%s", i->name);
-    out->memory = i->memory;
-    out->gpu = (struct eng_plan_gpu){.bytes = i->memory_free,
-                                     .bytes_s = i->memory_bytes_s,
-                                     .pcie_bytes_s = i->pcie_bytes_s,
-                                     .flops = c ? c->flops : FLOPS_ASSUMED};
-    if (out->gpu.bytes_s > 0) {
-        out->gpu_how = "by its driver";
-    } else {
-        out->gpu.bytes_s = c ? c->bytes_s : 0;
-        out->gpu_how = c ? "by its maker" : "not told";
+    g->usable = true;
+    snprintf(g->name, sizeof(g->name), "%s", i->name);
+    g->memory = i->memory;
+    g->gpu = (struct eng_plan_gpu){.bytes = i->memory_free,
+                                   .bytes_s = i->memory_bytes_s,
+                                   .pcie_bytes_s = i->pcie_bytes_s,
+                                   .flops = c ? c->flops : FLOPS_ASSUMED};
+    g->how = "by its driver";
+    if (!(g->gpu.bytes_s > 0)) {
+        g->gpu.bytes_s = c ? c->bytes_s : 0;
+        g->how = c ? "by its maker" : "not told";
     }
-    if (out->gpu.pcie_bytes_s > 0)
-        out->pcie_how = "by the system";
-    else
-        out->gpu.pcie_bytes_s = PCIE_ASSUMED;
+    g->pcie_how = "by the system";
+    if (!(g->gpu.pcie_bytes_s > 0)) {
+        g->gpu.pcie_bytes_s = PCIE_ASSUMED;
+        g->pcie_how = "assumed";
+    }
     eng_cuda_close(d);
+}
+
+void eng_machine_look(int threads, struct eng_machine *out)
+{
+    const char *library = getenv("WEIR_CUDA_LIBRARY");
+    *out = (struct eng_machine){.kind = library && *library ? ENG_DEVICE_EMULATED : ENG_DEVICE_CUDA,
+                                .cpu_bytes_s = ENG_CPU_BYTES_S,
+                                .cpu_ops_s = ENG_CPU_OPS_S,
+                                .threads = threads > 0 ? (uint32_t)threads : 0,
+                                .cpu_how = "assumed"};
+    enum eng_cuda_kind kind =
+        out->kind == ENG_DEVICE_EMULATED ? ENG_CUDA_EMULATED : ENG_CUDA_HARDWARE;
+    uint32_t n = eng_cuda_count(kind);
+    out->n_gpus = n ? n : 1; /* without any: the first one says what is missing */
+    for (uint32_t i = 0; i < out->n_gpus; i++) {
+        out->gpu[i] = (struct eng_machine_gpu){.ordinal = i, .how = "not told", .pcie_how = ""};
+        look_at(kind, &out->gpu[i]);
+        out->n_usable += out->gpu[i].usable;
+    }
+    if (out->n_usable == 0)
+        snprintf(out->why, sizeof(out->why), "%s", out->gpu[0].why);
+    out->n_gpus = n;
 }
 
 struct reading {
@@ -137,38 +152,167 @@ void eng_machine_measure(struct eng_machine *m)
 
 /* ---- the choice ---- */
 
-void eng_auto_say(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
-                  const struct eng_plan *p, struct eng_auto *a)
+void eng_auto_cards(const struct eng_machine *m, struct eng_plan_ask *ask)
+{
+    ask->n_gpu = 0;
+    for (uint32_t i = 0; i < m->n_gpus; i++)
+        if (m->gpu[i].usable)
+            ask->gpu[ask->n_gpu++] = m->gpu[i].gpu;
+}
+
+/* The machine's device that is card `card` of the choice. */
+static const struct eng_machine_gpu *device_of(const struct eng_machine *m, uint32_t card)
+{
+    for (uint32_t i = 0; i < m->n_gpus; i++)
+        if (m->gpu[i].usable && card-- == 0)
+            return &m->gpu[i];
+    return &m->gpu[0];
+}
+
+uint32_t eng_auto_ordinal(const struct eng_machine *m, uint32_t card)
+{
+    return device_of(m, card)->ordinal;
+}
+
+static bool has(const struct eng_machine *m, const struct eng_plan_set *s, uint32_t ordinal)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (device_of(m, s->gpu[i])->ordinal == ordinal)
+            return true;
+    return false;
+}
+
+void eng_auto_left_out(const struct eng_auto *a, uint32_t i, char out[ENG_AUTO_WHY])
+{
+    const struct eng_machine_gpu *g = &a->machine.gpu[i];
+    const struct eng_plan_choice *c = &a->choice;
+    bool fits = false;
+    *out = 0;
+    if (!g->usable) {
+        snprintf(out, ENG_AUTO_WHY, "GPU %u: %s", g->ordinal, g->why);
+        return;
+    }
+    if (c->n_sets == 0 || has(&a->machine, &c->set[c->best], g->ordinal))
+        return;
+    for (uint32_t k = 0; k < c->n_sets; k++)
+        fits = fits || (c->set[k].fit != ENG_PLAN_NONE && has(&a->machine, &c->set[k], g->ordinal));
+    if (fits)
+        snprintf(out, ENG_AUTO_WHY, "GPU %u, %s: not faster with it", g->ordinal, g->name);
+    else
+        snprintf(out, ENG_AUTO_WHY, "GPU %u, %s: too small, it has %llu MiB free", g->ordinal,
+                 g->name, (unsigned long long)(g->gpu.bytes >> 20));
+}
+
+/* The names of a set's devices, with their numbers where the machine has several. */
+static void put_set(const struct eng_auto *a, const struct eng_plan_set *s, struct base_buf *out)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct eng_machine_gpu *g = device_of(&a->machine, s->gpu[i]);
+        base_buf_printf(out, "%s%s", i == 0 ? "" : i + 1 < s->n ? ", " : " and ", g->name);
+        if (a->machine.n_gpus > 1)
+            base_buf_printf(out, " (GPU %u)", g->ordinal);
+    }
+    if (s->n > 1)
+        base_buf_printf(out, " by %s", s->split == ENG_PLAN_BY_EXPERTS ? "experts" : "layers");
+}
+
+static void put_where(const struct eng_plan_sizes *z, const struct eng_plan_set *s,
+                      struct base_buf *out)
+{
+    if (s->fit == ENG_PLAN_HYBRID)
+        base_buf_printf(out, "with %u of %u experts of each layer", s->on_gpu, z->n_expert);
+    else
+        base_buf_z(out, "whole");
+}
+
+static void put_bounds(const struct eng_auto *a, const struct eng_plan_set *s,
+                       const struct eng_plan_ask *ask, struct base_buf *out)
 {
     const struct eng_machine *m = &a->machine;
-    char where[96] = "whole", bounds[320] = "";
-    if (p->fit == ENG_PLAN_HYBRID)
-        snprintf(where, sizeof(where), "with %u of %u experts of each layer", p->on_gpu,
-                 z->n_expert);
-    if (p->weigh.gpu_tok_s > 0)
-        snprintf(bounds, sizeof(bounds),
-                 "bounds of %u at once: %.0f tok/s with it, %.0f with the CPU alone (memory of the "
-                 "device %.4g GB/s %s, PCIe %.4g GB/s %s, memory of the host %.1f GB/s %s)",
-                 ask->parallel, p->weigh.gpu_tok_s, p->weigh.cpu_tok_s, m->gpu.bytes_s / 1e9,
-                 m->gpu_how, m->gpu.pcie_bytes_s / 1e9, m->pcie_how, m->cpu_bytes_s / 1e9,
-                 m->cpu_how);
-    else
-        snprintf(bounds, sizeof(bounds),
-                 "its bandwidth is not known, so nothing was weighed against the CPU");
-    if (!m->has_gpu)
-        snprintf(a->line, sizeof(a->line), "on the CPU: %s", m->why);
-    else if (p->would != ENG_AUTO_CPU)
-        snprintf(a->line, sizeof(a->line), "on %s, %s; %s", m->name, where, bounds);
-    else if (p->fit == ENG_PLAN_NONE)
-        snprintf(
-            a->line, sizeof(a->line),
-            "on the CPU: %s has %llu MiB free, and %llu MiB are missing for what must be there "
-            "(weights beside the experts, cache, working space)",
-            m->name, (unsigned long long)(m->gpu.bytes >> 20),
-            (unsigned long long)((p->missing >> 20) + 1));
-    else
-        snprintf(a->line, sizeof(a->line), "on the CPU: %s, %s, would be slower; %s", m->name,
-                 where, bounds);
+    const struct eng_machine_gpu *g = device_of(m, s->gpu[0]);
+    if (!(a->plan.weigh.gpu_tok_s > 0)) {
+        base_buf_printf(out, "%s bandwidth is not known, so nothing was weighed against the CPU",
+                        s->n > 1 ? "their" : "its");
+        return;
+    }
+    base_buf_printf(out,
+                    "bounds of %u at once: %.0f tok/s with %s, %.0f with the CPU alone (memory of "
+                    "the device%s ",
+                    ask->parallel, a->plan.weigh.gpu_tok_s, s->n > 1 ? "them" : "it",
+                    a->plan.weigh.cpu_tok_s, s->n > 1 ? "s" : "");
+    for (uint32_t i = 0; i < s->n; i++)
+        base_buf_printf(out, "%s%.4g", i ? " + " : "", device_of(m, s->gpu[i])->gpu.bytes_s / 1e9);
+    base_buf_printf(out, " GB/s %s, PCIe %.4g GB/s %s, memory of the host %.1f GB/s %s)", g->how,
+                    g->gpu.pcie_bytes_s / 1e9, g->pcie_how, m->cpu_bytes_s / 1e9, m->cpu_how);
+}
+
+/* What the choice was made against, and who was left out. */
+static void put_others(const struct eng_plan_sizes *z, const struct eng_auto *a,
+                       struct base_buf *out)
+{
+    const struct eng_plan_choice *c = &a->choice;
+    char why[ENG_AUTO_WHY];
+    if (c->n_sets && c->next < c->n_sets && c->set[c->best].fit != ENG_PLAN_NONE) {
+        const struct eng_plan_set *s = &c->set[c->next];
+        base_buf_z(out, "; the next best: ");
+        put_set(a, s, out);
+        base_buf_z(out, ", ");
+        put_where(z, s, out);
+        if (s->tok_s > 0)
+            base_buf_printf(out, ", %.0f tok/s", s->tok_s);
+    }
+    for (uint32_t i = 0; i < a->machine.n_gpus && a->machine.n_gpus > 1; i++) {
+        eng_auto_left_out(a, i, why);
+        if (*why)
+            base_buf_printf(out, "; left out: %s", why);
+    }
+}
+
+static void say(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
+                const struct eng_auto *a, struct base_buf *out)
+{
+    const struct eng_plan_set *s = &a->choice.set[a->choice.best];
+    if (a->machine.n_usable == 0) {
+        base_buf_printf(out, "on the CPU: %s", a->machine.why);
+    } else if (a->plan.fit == ENG_PLAN_NONE) {
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < a->choice.ask.n_gpu; i++)
+            bytes += a->choice.ask.gpu[i].bytes;
+        base_buf_z(out, "on the CPU: ");
+        put_set(a, s, out);
+        base_buf_printf(out,
+                        " %s %llu MiB free, and %llu MiB are missing for what must be there "
+                        "(weights beside the experts, cache, working space)",
+                        s->n > 1 ? "have" : "has", (unsigned long long)(bytes >> 20),
+                        (unsigned long long)((a->plan.missing >> 20) + 1));
+    } else {
+        bool cpu = a->plan.would == ENG_AUTO_CPU;
+        base_buf_z(out, cpu ? "on the CPU: " : "on ");
+        put_set(a, s, out);
+        base_buf_z(out, ", ");
+        put_where(z, s, out);
+        base_buf_z(out, cpu ? ", would be slower; " : "; ");
+        put_bounds(a, s, ask, out);
+    }
+    if (a->machine.n_usable || a->machine.n_gpus > 1)
+        put_others(z, a, out);
+}
+
+void eng_auto_take(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
+                   const struct eng_plan_limits *limits, struct eng_auto *a)
+{
+    struct base_buf line;
+    a->choice = (struct eng_plan_choice){.ask = *ask};
+    a->plan = (struct eng_plan){.fit = ENG_PLAN_NONE, .would = ENG_AUTO_CPU};
+    if (ask->n_gpu) {
+        eng_plan_choose(z, ask, limits, &a->choice);
+        a->plan = a->choice.plan;
+    }
+    a->would = a->plan.would;
+    base_buf_init(&line, sizeof(a->line) - 1); /* what is longer is cut */
+    say(z, ask, a, &line);
+    snprintf(a->line, sizeof(a->line), "%.*s", (int)line.n, line.p ? (const char *)line.p : "");
+    base_buf_release(&line);
 }
 
 enum base_status eng_auto_weigh(const struct eng_model *m, const struct eng_auto_ask *ask,
@@ -178,25 +322,15 @@ enum base_status eng_auto_weigh(const struct eng_model *m, const struct eng_auto
     const struct eng_model_info *info = eng_model_get_info(m);
     uint32_t context = ask->context ? ask->context : info->n_ctx_train;
     struct eng_plan_ask p = {
-        .gpu = {a->machine.gpu},
-        .n_gpu = 1,
         .cpu_bytes_s = a->machine.cpu_bytes_s,
         .cpu_ops_s = a->machine.cpu_ops_s,
         .context = info->n_ctx_train && context > info->n_ctx_train ? info->n_ctx_train : context,
         .parallel = ask->parallel,
         .cache_tokens = ask->cache_tokens};
-    a->plan = (struct eng_plan){.fit = ENG_PLAN_NONE};
-    a->would = ENG_AUTO_CPU;
-    if (!a->machine.has_gpu) {
-        eng_auto_say(&z, &p, &a->plan, a);
-        return BASE_OK;
-    }
-    enum base_status st = eng_plan_sizes_of(m, &z, err);
-    if (st == BASE_OK) {
-        eng_plan(&z, &p, &a->plan);
-        a->would = a->plan.would;
-        eng_auto_say(&z, &p, &a->plan, a);
-    }
+    eng_auto_cards(&a->machine, &p);
+    enum base_status st = p.n_gpu ? eng_plan_sizes_of(m, &z, err) : BASE_OK;
+    if (st == BASE_OK)
+        eng_auto_take(&z, &p, &ask->limits, a);
     eng_plan_sizes_release(&z);
     return st;
 }
@@ -206,12 +340,12 @@ enum base_status eng_auto_choose(const struct eng_auto_ask *ask, struct eng_auto
 {
     struct eng_model_opts opts = {.device = ENG_DEVICE_REF, .n_threads = 1};
     struct eng_model *m = NULL;
-    *out = (struct eng_auto){0};
+    *out = (struct eng_auto){.would = ENG_AUTO_CPU};
     enum base_status st = eng_model_open(ask->file, &opts, &m, err);
     if (st != BASE_OK)
         return st;
     eng_machine_look(ask->threads, &out->machine);
-    if (out->machine.has_gpu)
+    if (out->machine.n_usable)
         eng_machine_measure(&out->machine);
     st = eng_auto_weigh(m, ask, out, err);
     eng_model_free(m);
@@ -220,8 +354,14 @@ enum base_status eng_auto_choose(const struct eng_auto_ask *ask, struct eng_auto
 
 void eng_auto_opts(const struct eng_auto *a, struct eng_model_opts *o)
 {
+    const struct eng_plan_set *s = &a->choice.set[a->choice.best];
     o->device = a->would == ENG_AUTO_CPU ? ENG_DEVICE_CPU : a->machine.kind;
     o->split_experts = o->split_fit = a->would == ENG_AUTO_HYBRID;
     o->gpu_experts = a->plan.on_gpu;
     o->send_from = a->would == ENG_AUTO_HYBRID ? a->plan.prompt.stream_from : 0;
+    o->n_gpus = a->would == ENG_AUTO_CPU ? 0 : s->n;
+    o->split = s->split == ENG_PLAN_BY_EXPERTS ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
+    o->gpus_told = o->n_gpus > 0;
+    for (uint32_t i = 0; i < o->n_gpus; i++)
+        o->gpu[i] = device_of(&a->machine, s->gpu[i])->ordinal;
 }

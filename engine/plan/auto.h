@@ -1,25 +1,34 @@
-/* auto.h - what `device: auto` does: looks at the machine's device, plans the model on it (plan.h),
- * weighs it against the CPU, and says so in one line. */
+/* auto.h - what `device: auto` does: looks at the machine's devices, plans the model on sets of
+ * them (plan.h), weighs the best against the CPU, and says so in one line. */
 #ifndef ENG_PLAN_AUTO_H
 #define ENG_PLAN_AUTO_H
 
 #include "engine/model/model.h"
 #include "engine/plan/plan.h"
 
-/* What a machine gives, and how that is known. */
-struct eng_machine {
-    bool has_gpu;
-    char why[512];        /* without one: what is missing, a sentence without its full stop */
-    char name[128];       /* of the device */
-    enum eng_device kind; /* CUDA, or EMULATED where WEIR_CUDA_LIBRARY names a library */
-    uint64_t memory;      /* bytes of it in all; gpu.bytes: what is free */
+/* A device, and how what is known of it is known. */
+struct eng_machine_gpu {
+    char name[128];
+    uint32_t ordinal; /* which of the machine's */
+    bool usable;
+    char why[512];   /* if not: a sentence without its full stop */
+    uint64_t memory; /* bytes of it in all; gpu.bytes: what is free */
     struct eng_plan_gpu gpu;
+    const char *how, *pcie_how; /* "by its driver", "by its maker", "assumed", "not told" */
+};
+
+/* What a machine gives. */
+struct eng_machine {
+    uint32_t n_gpus, n_usable;
+    struct eng_machine_gpu gpu[ENG_PLAN_GPUS];
+    char why[512];        /* without a usable one: what is missing, likewise */
+    enum eng_device kind; /* CUDA, or EMULATED where WEIR_CUDA_LIBRARY names a library */
     double cpu_bytes_s, cpu_ops_s;
     uint32_t threads;
-    const char *gpu_how, *pcie_how, *cpu_how; /* "by its attributes", "assumed", "measured", ... */
+    const char *cpu_how; /* "assumed", "measured", "as given" */
 };
-/* Opens the device and closes it again: up to seconds. It cannot fail: what is missing is in why.
- * threads: as eng_model_opts. The CPU is not measured yet. */
+/* Opens the devices and closes them again: up to seconds each. It cannot fail: what is missing is
+ * in why. threads: as eng_model_opts. The CPU is not measured yet. */
 void eng_machine_look(int threads, struct eng_machine *out);
 /* Measures how fast the CPU's threads read memory, a fraction of a second and 256 MiB for as long;
  * with too little of it ENG_CPU_BYTES_S is assumed. */
@@ -32,12 +41,14 @@ struct eng_auto_ask {
     uint32_t context, parallel; /* context 0: what the model was trained for */
     uint64_t cache_tokens;      /* 0: context * parallel */
     int threads;
+    struct eng_plan_limits limits;
 };
 struct eng_auto {
     enum eng_plan_auto would;
     struct eng_machine machine;
-    struct eng_plan plan; /* fit NONE and zeros without a device */
-    char line[1024];      /* "on ..., because": for a log */
+    struct eng_plan_choice choice; /* its cards: the machine's usable ones, in their order */
+    struct eng_plan plan;          /* of the choice; fit NONE and zeros without a device */
+    char line[3072];               /* "on ..., because": for a log */
 };
 /* BASE_EINVAL, BASE_ENOENT, ...: the file cannot be read. Blocks for up to seconds. */
 enum base_status eng_auto_choose(const struct eng_auto_ask *ask, struct eng_auto *out,
@@ -46,10 +57,17 @@ enum base_status eng_auto_choose(const struct eng_auto_ask *ask, struct eng_auto
  * device). */
 enum base_status eng_auto_weigh(const struct eng_model *m, const struct eng_auto_ask *ask,
                                 struct eng_auto *out, struct base_err *err) BASE_MUST_CHECK;
-/* a->line from a plan and a machine. */
-void eng_auto_say(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
-                  const struct eng_plan *p, struct eng_auto *a);
-/* Sets device, experts and from how many tokens on they are sent; all else in o stays. */
+/* The machine's usable devices as cards to plan with; a->choice, plan and line out of them. */
+void eng_auto_cards(const struct eng_machine *m, struct eng_plan_ask *ask);
+void eng_auto_take(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
+                   const struct eng_plan_limits *limits, struct eng_auto *a);
+/* The number of the machine's device that is card `card` of the choice. */
+uint32_t eng_auto_ordinal(const struct eng_machine *m, uint32_t card);
+/* Why the machine's device i is not among the chosen ones, as a sentence; "": it is. */
+#define ENG_AUTO_WHY 640
+void eng_auto_left_out(const struct eng_auto *a, uint32_t i, char out[ENG_AUTO_WHY]);
+/* Sets device, GPUs and their split, experts and from how many tokens on they are sent; all else in
+ * o stays. */
 void eng_auto_opts(const struct eng_auto *a, struct eng_model_opts *o);
 
 #endif

@@ -380,6 +380,20 @@ static double host_s(const struct job *j, double bytes, double pairs)
     return fmax(bytes / j->ask->cpu_bytes_s, ops);
 }
 
+/* Seconds that rows of b tokens are on their way between cards: by layers once from each to the
+ * next; by experts, in every layer that has some, to each of the others and back. */
+static double hops_s(const struct job *j, double b)
+{
+    const struct eng_plan_ask *ask = j->ask;
+    double pcie = INFINITY, rows = 4.0 * j->z->n_embd * b;
+    for (uint32_t i = 0; i < ask->n_gpu; i++)
+        pcie = fmin(pcie, ask->gpu[i].pcie_bytes_s > 0 ? ask->gpu[i].pcie_bytes_s : INFINITY);
+    double others = ask->n_gpu - 1.0;
+    if (ask->split == ENG_PLAN_BY_LAYERS)
+        return others * (ENG_PLAN_HOP_S + rows / pcie);
+    return ask->n_gpu < 2 ? 0 : 2 * j->z->n_moe * (ENG_PLAN_HOP_S + others * rows / pcie);
+}
+
 static void weigh(const struct job *j)
 {
     const struct eng_plan_ask *ask = j->ask;
@@ -402,7 +416,7 @@ static void weigh(const struct job *j)
         with += (dense + seen) / g->bytes_s + fmax(on, off) + ENG_PLAN_LAYER_S;
     }
     double ops = ask->cpu_ops_s > 0 ? 2 * (double)j->z->params_active * b / ask->cpu_ops_s : 0;
-    j->out->weigh.gpu_tok_s = b / with;
+    j->out->weigh.gpu_tok_s = b / (with + hops_s(j, b));
     if (ask->cpu_bytes_s > 0)
         j->out->weigh.cpu_tok_s =
             b / (fmax(bytes / ask->cpu_bytes_s, ops) + j->z->n_layer * ENG_PLAN_LAYER_S);

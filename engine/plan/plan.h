@@ -125,6 +125,9 @@ struct eng_plan_prompt {
  * layer's launches, or for the CPU's threads to meet. Still the most that can be had. */
 #define ENG_PLAN_HAND_S  30e-6
 #define ENG_PLAN_LAYER_S 20e-6
+#define ENG_PLAN_HOP_S                                                                             \
+    10e-6 /* rows' way from one card to another, beside their bytes over PCIe                      \
+           */
 struct eng_plan_weigh {
     double gpu_tok_s, cpu_tok_s; /* 0: a bandwidth is not known */
 };
@@ -148,5 +151,34 @@ struct eng_plan {
 
 /* Pure. */
 void eng_plan(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask, struct eng_plan *out);
+
+/* ---- which cards (plan_choose.c) ---- */
+
+struct eng_plan_set {
+    uint32_t n, gpu[ENG_PLAN_GPUS]; /* of the ask's cards, the one with the first layers first */
+    enum eng_plan_split split;
+    enum eng_plan_fit fit;
+    uint32_t on_gpu; /* experts of a layer */
+    double tok_s;    /* as eng_plan_weigh; 0: not known */
+};
+
+#define ENG_PLAN_SETS 64
+struct eng_plan_choice {
+    uint32_t n_sets;
+    struct eng_plan_set set[ENG_PLAN_SETS];
+    uint32_t best;           /* of them; if none fits, the one that lacks least */
+    uint32_t next;           /* the best of the others; ENG_PLAN_SETS: no other fits */
+    struct eng_plan plan;    /* of the best, */
+    struct eng_plan_ask ask; /* asked so */
+};
+
+struct eng_plan_limits {
+    uint32_t gpus; /* at most; 0: all */
+    bool layers_only, experts_only;
+};
+
+/* Of the cards of ask, the best ones and how they split the model. Pure. */
+void eng_plan_choose(const struct eng_plan_sizes *z, const struct eng_plan_ask *ask,
+                     const struct eng_plan_limits *limits, struct eng_plan_choice *out);
 
 #endif

@@ -47,8 +47,10 @@ static enum base_status open_with(struct eng_sched *s, const struct eng_model_op
                                              [CONF_CUBLAS_REQUIRED] = ENG_CUBLAS_REQUIRED};
     struct eng_model_opts o = *opts;
     o.cublas = cublas[s->ec->cublas];
-    o.n_gpus = s->ec->gpus;
-    o.split = s->ec->split == CONF_SPLIT_EXPERTS ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
+    if (!o.gpus_told) { /* or device: auto has chosen */
+        o.n_gpus = s->ec->gpus;
+        o.split = s->ec->split == CONF_SPLIT_EXPERTS ? ENG_SPLIT_EXPERTS : ENG_SPLIT_LAYERS;
+    }
     o.n_seq = s->n_slots;
     o.n_ctx = s->mc->context;
     o.n_tokens = s->mc->cache_tokens;
@@ -68,8 +70,8 @@ static enum base_status open_with(struct eng_sched *s, const struct eng_model_op
     st = eng_cache_new_sized(s->model, s->n_slots, s->n_ctx, cache_tokens(s), &s->cache, err);
     struct eng_model_memory on;
     for (uint32_t i = 0; st == BASE_OK && eng_model_memory_of(s->model, i, &on); i++)
-        base_info("engine", "%s: GPU %u, %s: %llu MiB reserved, %llu in use", s->mc->name, i,
-                  on.name, (unsigned long long)(on.reserved >> 20),
+        base_info("engine", "%s: GPU %u, %s: %llu MiB reserved, %llu in use", s->mc->name,
+                  on.ordinal, on.name, (unsigned long long)(on.reserved >> 20),
                   (unsigned long long)(on.used >> 20));
     if (st != BASE_OK) {
         eng_model_free(s->model);
@@ -92,16 +94,12 @@ static enum base_status open_auto(struct eng_sched *s, struct base_err *err)
                                .context = s->mc->context,
                                .parallel = s->n_slots,
                                .cache_tokens = s->mc->cache_tokens,
-                               .threads = (int)s->ec->threads};
+                               .threads = (int)s->ec->threads,
+                               .limits = {.gpus = s->ec->gpus,
+                                          .layers_only = s->ec->split == CONF_SPLIT_LAYERS,
+                                          .experts_only = s->ec->split == CONF_SPLIT_EXPERTS}};
     struct eng_auto a;
     struct base_err why = {0};
-    if (s->ec->gpus > 1) { /* somebody has counted them: nothing to weigh */
-        o.device = ENG_DEVICE_CUDA;
-        if (open_with(s, &o, &why) == BASE_OK)
-            return BASE_OK;
-        base_warn("engine", "%s: on the CPU: %s", s->mc->name, why.text);
-        return open_on(s, ENG_DEVICE_CPU, err);
-    }
     enum base_status st = eng_auto_choose(&ask, &a, err);
     if (st != BASE_OK)
         return st;

@@ -203,3 +203,45 @@ def test_a_device_lost_with_experts_on_both_sides_is_another_process(tmp_path, w
     assert "CUDA error 719" in log and "a device has failed" in log, log
     assert len(told(g)) == 2  # chosen anew by the new process
     g.kill()
+
+
+SEVERAL = [  # the devices, what is taken of them, how, how many experts, words of the line
+    ({"WEIR_EMU_DEVICES": "3"}, [0], "layers", "cuda",
+     ["on emulated device (GPU 0), whole; ", "the next best: emulated device (GPU 0) and emulated device (GPU 1) by ",
+      "left out: GPU 1, emulated device: not faster with it; left out: GPU 2, "]),
+    ({"WEIR_EMU_DEVICES": "3", "WEIR_EMU_ARCH": "75,90,86", "WEIR_EMU_MBS": "1000000,1000000,2000000"}, [2], "layers", "cuda",
+     ["on emulated device (GPU 2), whole; ", "memory of the device 2000 GB/s",
+      "left out: GPU 0: emulated device has compute capability 7.5; this build has kernels for 8.0 and later"]),
+    ({"WEIR_EMU_DEVICES": "3", "WEIR_EMU_MEMORY_MIB": "512.75,100,512.65"}, [0, 2], "layers", "cuda",
+     ["on emulated device (GPU 0) and emulated device (GPU 2) by layers, whole; ",
+      "the next best: emulated device (GPU 0) and emulated device (GPU 2) by experts, whole, ", "memory of the devices 1000 + 1000 GB/s", "left out: GPU 1, emulated device: too small, it has 100 MiB free"]),
+]
+
+
+@pytest.mark.parametrize("env,gpus,split,device,words", SEVERAL)
+def test_all_devices_are_weighed(tmp_path, weir, env, gpus, split, device, words):
+    env = emulated(weir, **env)
+    plan = json.loads(run(weir, "plan", MODEL, "--context", 128, "--parallel", 2, env=env).stdout)
+    took = plan["auto"]
+    assert (took["device"], took["gpus"], took["split"]) == (device, gpus, split), took
+    assert [(s["gpus"], s["split"], s["bound_tok_s"]) for s in took["sets"] if s["best"]] == [
+        (gpus, split, took["bound_tok_s"])]
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MODEL, model_extra=SMALL, device="auto", env=env)
+    rows = told(g)
+    assert len(rows) == 1 and all(w in rows[0] and w in took["why"] for w in words), (rows, took["why"])
+    with open(g.log_path, encoding="utf-8") as f:
+        on = sorted({int(n) for n in re.findall(r"home: GPU (\d+), emulated device: \d+ MiB reserved", f.read())})
+    assert on == gpus
+    assert text_of(g) is not None
+    g.kill()
+
+
+def test_limits_of_the_choice_and_unlike_cards_on_paper(weir):
+    env = emulated(weir, WEIR_EMU_DEVICES="3", WEIR_EMU_MEMORY_MIB="512.65")
+    done = run(weir, "run", MODEL, "-p", "abc", "-n", 2, "--device", "auto", "--gpus", "1", env=env)
+    assert done.stderr.startswith("on the CPU: emulated device (GPU 0) has 512 MiB free"), done.stderr
+    wide = json.loads(run(weir, "plan", MODEL, "--gpu", f"{4 << 30},{2 << 30}", "--bandwidth", "1000").stdout)
+    assert wide["devices"][1]["layers"] > 0  # as asked for
+    assert wide["auto"]["gpus"] == [0] and len(wide["auto"]["sets"]) >= 3  # and what would be taken
+    told_of = run(weir, "plan", MODEL, "--gpu", f"{2 << 30},{4 << 30}", "--bandwidth", "1000").stderr
+    assert "device: auto would take cuda on card 1 (" in told_of, told_of

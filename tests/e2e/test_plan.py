@@ -101,7 +101,14 @@ def test_several_cards(models):
     spread = plan(models["DeepSeek-V3"], "--gpu", "h100x8", "--split", "experts")
     assert spread["fits"] == "all" and sum(d["experts_per_layer"] for d in spread["devices"]) == 256
     assert figures(spread)[0] > figures(eight)[0]  # experts are read by eight cards at the same time
+    sets = eight["auto"]["sets"]
+    assert {(len(s["gpus"]), s["split"]) for s in sets} >= {(1, "layers"), (8, "layers"), (8, "experts")}
+    best = next(s for s in sets if s["best"])
+    assert best["bound_tok_s"] == eight["auto"]["bound_tok_s"]
+    assert best["bound_tok_s"] * 1.02 >= max(s["bound_tok_s"] or 0 for s in sets)
+    assert best["fits"] == "all" and eight["auto"]["device"] == "cuda" and best["gpus"] == eight["auto"]["gpus"]
     mixed = plan(models["gpt-oss-120b"], "--gpu", "rtx4090,rtx5090,l40s")
+    assert mixed["auto"]["gpus"][0] == 1  # the fastest has the first layers, or all but the experts
     assert [d["bytes"] >> 30 for d in mixed["devices"]] == [23, 31, 44]
 
 

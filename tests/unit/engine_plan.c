@@ -316,6 +316,84 @@ static void test_auto_and_host(void **state)
     unload(&f);
 }
 
+static struct eng_plan_choice choose(const struct file *f, const struct eng_plan_ask *ask,
+                                     struct eng_plan_limits limits)
+{
+    struct eng_plan_choice c;
+    eng_plan_choose(&f->z, ask, &limits, &c);
+    return c;
+}
+
+/* The best set is these cards in this order. */
+static void takes(const struct eng_plan_choice *c, enum eng_plan_split split, uint32_t n,
+                  const uint32_t *cards)
+{
+    const struct eng_plan_set *s = &c->set[c->best];
+    assert_int_equal(s->n, n);
+    assert_int_equal(s->split, split);
+    assert_memory_equal(s->gpu, cards, n * sizeof(*cards));
+    assert_int_equal(c->ask.n_gpu, n);
+    assert_int_equal(c->plan.fit, s->fit);
+}
+
+/* Which of several cards are taken: one that holds all rather than two; the faster of two; both
+ * where one is too small, and the CPU's experts become cards' so; never one that has no room for
+ * anything; by experts where reading them is most of the work. */
+static void test_which_cards(void **state)
+{
+    (void)state;
+    struct file f = load("tests/vectors/models/qwen3moe.gguf");
+    for (uint32_t l = 0; l < f.z.n_layer; l++) { /* of gigabytes, nearly all of it experts */
+        f.z.layers[l].dense *= 64;
+        f.z.layers[l].experts *= 16384;
+    }
+    f.z.dense *= 64;
+    f.z.head *= 64;
+    f.z.experts *= 16384;
+    const struct eng_plan_limits any = {0}, one = {.gpus = 1}, layers = {.layers_only = true};
+    const uint64_t whole = f.z.dense + f.z.experts + (2ull << 30), some = f.z.experts / 4 * 3;
+    struct eng_plan_ask ask = ask_of(whole, 3);
+    ask.parallel = 1;
+    struct eng_plan_choice c = choose(&f, &ask, layers);
+    takes(&c, ENG_PLAN_BY_LAYERS, 1, (uint32_t[]){0});
+    assert_int_equal(c.set[c.next].n, 2);
+    assert_true(c.set[c.next].tok_s < c.set[c.best].tok_s);
+    ask.gpu[2].bytes_s = 3e12; /* the fastest, whatever its number */
+    c = choose(&f, &ask, layers);
+    takes(&c, ENG_PLAN_BY_LAYERS, 1, (uint32_t[]){2});
+    ask.gpu[1].bytes = 300 << 20; /* less than what it must keep free */
+    c = choose(&f, &ask, any);
+    for (uint32_t i = 0; i < c.n_sets; i++)
+        for (uint32_t k = 0; k < c.set[i].n; k++)
+            assert_true(c.set[i].gpu[k] != 1 || c.set[i].fit == ENG_PLAN_NONE);
+    for (uint32_t i = 0; i < 3; i++)
+        ask.gpu[i] = (struct eng_plan_gpu){
+            .bytes = some, .bytes_s = i == 1 ? 2e12 : 1e12, .pcie_bytes_s = 3e10, .flops = 1e14};
+    ask.gpu[2].bytes = 100 << 20;
+    c = choose(&f, &ask, layers);
+    takes(&c, ENG_PLAN_BY_LAYERS, 2, (uint32_t[]){1, 0});
+    assert_int_equal(c.plan.fit, ENG_PLAN_ALL);
+    assert_int_equal(c.set[c.next].fit, ENG_PLAN_HYBRID);
+    c = choose(&f, &ask, one);
+    takes(&c, ENG_PLAN_BY_LAYERS, 1, (uint32_t[]){1});
+    assert_int_equal(c.plan.would, ENG_AUTO_HYBRID);
+    ask.parallel = 64; /* all experts are read in every step: by both cards at the same time */
+    ask.gpu[1].bytes_s = 1e12;
+    c = choose(&f, &ask, any);
+    takes(&c, ENG_PLAN_BY_EXPERTS, 2, (uint32_t[]){0, 1});
+    ask.gpu[0].bytes_s = 0; /* not known: what fits, with the fewest cards */
+    c = choose(&f, &ask, any);
+    assert_int_equal(c.plan.fit, ENG_PLAN_ALL);
+    assert_int_equal(c.set[c.best].n, 2);
+    for (uint32_t i = 0; i < 3; i++)
+        ask.gpu[i].bytes = 520 << 20;
+    c = choose(&f, &ask, any);
+    assert_int_equal(c.plan.fit, ENG_PLAN_NONE);
+    assert_int_equal(c.plan.would, ENG_AUTO_CPU);
+    assert_true(c.plan.missing > 0 && c.next == ENG_PLAN_SETS);
+    unload(&f);
+}
+
 /* device: auto weighs the CPU: what tips it is bandwidth, PCIe, and how much there is to read. */
 static void test_weighed(void **state)
 {
@@ -472,7 +550,7 @@ int main(void)
         cmocka_unit_test(test_hot),           cmocka_unit_test(test_prompt),
         cmocka_unit_test(test_auto_and_host), cmocka_unit_test(test_weighed),
         cmocka_unit_test(test_bus),           cmocka_unit_test(test_cards),
-        cmocka_unit_test(test_counts_file),
+        cmocka_unit_test(test_counts_file),   cmocka_unit_test(test_which_cards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
