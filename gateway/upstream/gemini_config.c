@@ -3,14 +3,14 @@
  * Owns       nothing.
  * Runs on    the loop; pure.
  * Mapping    - numbers under their own names; a seed beyond 32 bits, min_p and repeat_penalty have
- * no counterpart;
+ *              no counterpart;
  *            - response_format json_object is responseMimeType application/json; json_schema is
- * that and responseJsonSchema, the schema as it came;
- *            - reasoning_effort, of a client or of a policy's limit, is thinkingConfig: a level
- * from the third generation on, a budget in tokens for 2.5 (Google's own table for OpenAI's
- * clients), nothing for models that do not think. Thoughts are asked for with it. "none" is the
- * least that a model can do: pro models cannot stop thinking. Invariants whatever is not said is
- * named in `dropped`.
+ *              that and responseJsonSchema, the schema as it came;
+ *            - effort (effort.c), of a client or of a policy's limit, is thinkingConfig: a level
+ *              from the third generation on, a budget in tokens for 2.5 (by Google's own table for
+ *              OpenAI's clients), nothing for models that do not think. "none" is the least that a
+ *              model can do: pro models cannot stop thinking.
+ * Invariants whatever is not said is named in `dropped`.
  */
 #include "gateway/upstream/gemini_int.h"
 
@@ -74,7 +74,7 @@ struct effort {
     int budget;
 };
 
-static bool put_effort(struct base_json *j, struct base_str model, struct base_str word)
+static bool put_effort(struct base_json *j, struct base_str model, const struct gw_effort *asked)
 {
     static const struct effort all[] = {{"none", "MINIMAL", 0},  {"minimal", "MINIMAL", 512},
                                         {"low", "LOW", 1024},    {"medium", "MEDIUM", 8192},
@@ -84,16 +84,16 @@ static bool put_effort(struct base_json *j, struct base_str model, struct base_s
     bool levels = gw_gemini_is_new(model), pro = says(model, "pro");
 
     for (size_t i = 0; i < sizeof all / sizeof all[0] && !e; i++)
-        if (base_str_is(word, all[i].word))
+        if (base_str_is(asked->word, all[i].word))
             e = &all[i];
-    if (!e || (!levels && !says(model, "gemini-2.5")))
+    if ((!e && (asked->word.n > 0 || !asked->thoughts)) || (!levels && !says(model, "gemini-2.5")))
         return false;
     base_json_key(j, "thinkingConfig");
     base_json_obj(j);
-    base_json_kbool(j, "includeThoughts", e != all);
-    if (levels)
+    base_json_kbool(j, "includeThoughts", asked->thoughts);
+    if (e && levels)
         base_json_kz(j, "thinkingLevel", pro && e < all + 2 ? "LOW" : e->level);
-    else
+    else if (e)
         base_json_kint(j, "thinkingBudget", pro && e == all ? 128 : e->budget);
     base_json_obj_end(j);
     return true;
@@ -104,6 +104,7 @@ static enum base_status put_extra(struct base_json *j, struct base_str model,
                                   const struct chat_request *r, struct base_buf *dropped,
                                   struct base_err *err)
 {
+    struct gw_effort effort;
     const char *key;
     json_t *v;
 
@@ -112,11 +113,13 @@ static enum base_status put_extra(struct base_json *j, struct base_str model,
     json_t *o = gw_json_load(r->extra, false, err);
     if (!o)
         return base_err_set(err, BASE_EBUG, "extra members of a request are no JSON object");
+    gw_effort_read(r, o, &effort);
+    bool thinks = put_effort(j, model, &effort);
     json_object_foreach(o, key, v)
     {
-        bool put = strcmp(key, "response_format") == 0    ? put_format(j, v)
-                   : strcmp(key, "reasoning_effort") == 0 ? put_effort(j, model, gw_json_str(v))
-                                                          : false;
+        bool put = strcmp(key, "response_format") == 0 && chat_dialect_is_openai(r->dialect)
+                       ? put_format(j, v)
+                       : thinks && gw_effort_is(r, key, v);
         if (!put && !json_is_null(v))
             gw_dropped_add(dropped, "", key);
     }

@@ -15,7 +15,7 @@
  * Passed on  from an OpenAI client: response_format, parallel_tool_calls, reasoning_effort,
  *            prediction, metadata, prompt_cache_key, and Mistral's own safe_prompt, prompt_mode,
  *            guardrails, min_tokens, random_seed; `prefix` on an assistant message, `strict` in a
- *            function.
+ *            function. From any client reasoning_effort (effort.c), which may be a policy's limit.
  * Fails by   BASE_EINVAL for content that cannot be said there; BASE_LIMIT when body is full.
  */
 #include "gateway/upstream/media.h"
@@ -32,7 +32,22 @@ struct mx {
     bool openai; /* the client speaks OpenAI's dialect: extras mean what they say */
 };
 
-/* Members of extra that are in known are written, the others named. */
+/* A member that is in known is written, another named. */
+static void put_member(struct mx *x, const char *key, const json_t *v, const char *const *known,
+                       const char *prefix)
+{
+    while (known && *known && strcmp(*known, key) != 0)
+        known++;
+    if (known && *known) {
+        base_json_key(&x->j, key);
+        base_json_raw(&x->j, BASE_STR_NULL); /* places the comma; the value follows */
+        gw_json_put(x->j.out, v);
+    } else if (!json_is_null(v)) {
+        gw_dropped_add(x->dropped, prefix, key);
+    }
+}
+
+/* The same for each member of extra. */
 static enum base_status put_known(struct mx *x, struct base_str extra, const char *const *known,
                                   const char *prefix)
 {
@@ -46,16 +61,7 @@ static enum base_status put_known(struct mx *x, struct base_str extra, const cha
         return base_err_set(x->err, BASE_EBUG, "extra members of a request are no JSON object");
     json_object_foreach(o, key, v)
     {
-        const char *const *k = known;
-        while (k && *k && strcmp(*k, key) != 0)
-            k++;
-        if (x->openai && k && *k) {
-            base_json_key(&x->j, key);
-            base_json_raw(&x->j, BASE_STR_NULL); /* places the comma; the value follows */
-            gw_json_put(x->j.out, v);
-        } else if (!json_is_null(v)) {
-            gw_dropped_add(x->dropped, prefix, key);
-        }
+        put_member(x, key, v, x->openai ? known : NULL, prefix);
     }
     json_decref(o);
     return BASE_OK;
@@ -364,6 +370,43 @@ static enum base_status put_tools(struct mx *x)
 
 /* ---- the rest ---- */
 
+/* Members of the top level, and effort in whichever dialect's words. */
+static enum base_status put_extra(struct mx *x)
+{
+    static const char *const all[] = {"random_seed",
+                                      "response_format",
+                                      "parallel_tool_calls",
+                                      "prediction",
+                                      "metadata",
+                                      "prompt_cache_key",
+                                      "safe_prompt",
+                                      "prompt_mode",
+                                      "guardrails",
+                                      "min_tokens",
+                                      NULL};
+    const struct chat_request *r = x->r;
+    const char *const *known = x->openai ? all + r->seed.set : NULL; /* one seed is enough */
+    struct gw_effort effort;
+    const char *key;
+    json_t *v;
+
+    if (r->extra.n == 0)
+        return BASE_OK;
+    json_t *o = gw_json_load(r->extra, false, x->err);
+    if (!o)
+        return base_err_set(x->err, BASE_EBUG, "extra members of a request are no JSON object");
+    gw_effort_read(r, o, &effort);
+    if (effort.word.n)
+        base_json_kstr(&x->j, "reasoning_effort", effort.word);
+    json_object_foreach(o, key, v)
+    {
+        if (!(effort.word.n && gw_effort_is(r, key, v)))
+            put_member(x, key, v, known, "");
+    }
+    json_decref(o);
+    return BASE_OK;
+}
+
 static void put_numbers(struct mx *x)
 {
     const struct chat_request *r = x->r;
@@ -390,10 +433,6 @@ static void put_numbers(struct mx *x)
 
 static enum base_status put_top(struct mx *x, const struct conf_target *t)
 {
-    static const char *const known[] = {
-        "random_seed", "response_format", "parallel_tool_calls", "reasoning_effort",
-        "prediction",  "metadata",        "prompt_cache_key",    "safe_prompt",
-        "prompt_mode", "guardrails",      "min_tokens",          NULL};
     struct chat_request *r = x->r;
     enum base_status st = BASE_OK;
 
@@ -421,7 +460,7 @@ static enum base_status put_top(struct mx *x, const struct conf_target *t)
     if (r->stream)
         base_json_kbool(&x->j, "stream", true);
     if (st == BASE_OK)
-        st = put_known(x, r->extra, known + r->seed.set, ""); /* one seed is enough */
+        st = put_extra(x);
     base_json_obj_end(&x->j);
     return st;
 }

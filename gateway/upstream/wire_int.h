@@ -106,6 +106,15 @@ void gw_wire_error_fill(struct base_arena *a, int status, struct base_str type,
 /* Statuses after which another route may do: 408, 429, 5xx. */
 bool gw_wire_retryable(int status);
 
+/* effort.c: how much thought a request asks for. extra: r->extra, parsed. */
+struct gw_effort {
+    struct base_str word; /* "none" to "max", or what the client wrote; borrowed; empty: no word */
+    bool thoughts;        /* the caller wants to see them */
+};
+void gw_effort_read(const struct chat_request *r, const json_t *extra, struct gw_effort *out);
+/* True if that member of r->extra says nothing but what gw_effort_read has read. */
+bool gw_effort_is(const struct chat_request *r, const char *key, const json_t *v);
+
 /* name as one segment of a path: everything but unreserved characters as %XX (so that neither a
  * slash nor a question mark gets through, and "." and ".." do not stay what they are). p == NULL
  * when a is exhausted; NUL behind. */

@@ -257,6 +257,64 @@ def test_what_is_dropped_is_named(clouds, target):
         assert body["logit_bias"] == {"1": 2} and body["metadata"] == {"a": "b"}
 
 
+# ---- other clients ----
+
+def sse(raw, kind):
+    return [d for d in (json.loads(line[5:]) for line in raw.decode().split("\n")
+                        if line.startswith("data:") and "[DONE]" not in line) if d.get("type") == kind]
+
+
+@every_target
+@both_ways
+def test_a_client_of_anthropics_dialect(clouds, target, stream):
+    g, _ = clouds
+    tools = [{"name": "send_mail", "input_schema": {"type": "object"}}]
+    ask = {"model": target, "max_tokens": 400, "system": "be kind", "stream": stream, "tools": tools,
+           "messages": [{"role": "user", "content": "[[standin: tools]]mail anna@example.eu"}]}
+    status, head, raw = g.request("POST", "/v1/messages", ask)
+    assert status == 200, raw
+    if stream:
+        block = sse(raw, "content_block_start")[-1]["content_block"]
+        pieces = [d["delta"]["partial_json"] for d in sse(raw, "content_block_delta")
+                  if d["delta"]["type"] == "input_json_delta"]
+        block["input"] = json.loads("".join(pieces))
+        assert sse(raw, "message_delta")[-1]["delta"]["stop_reason"] == "tool_use"
+    else:
+        block = [b for b in json.loads(raw)["content"] if b["type"] == "tool_use"][0]
+        assert json.loads(raw)["stop_reason"] == "tool_use"
+    assert block["name"] == "send_mail" and block["input"] == {"text": "mail anna@example.eu"}
+    ask["messages"] += [{"role": "assistant", "content": [block]}, {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": block["id"], "content": [{"type": "text", "text": "sent"}]}]}]
+    status, head, raw = g.request("POST", "/v1/messages", ask)
+    assert status == 200, raw
+    text = "".join(d["delta"].get("text", "") for d in sse(raw, "content_block_delta")) if stream else \
+        "".join(b["text"] for b in json.loads(raw)["content"])
+    assert text == "STAND-IN ANSWER: the tool said: sent"
+    assert "anna@" not in standin_of(clouds, target).received()[-1]["body_text"]
+
+
+@every_target
+@both_ways
+def test_a_client_of_the_responses_api(clouds, target, stream):
+    g, _ = clouds
+    tools = [{"type": "function", "name": "send_mail", "parameters": {"type": "object"}, "strict": False}]
+    ask = {"model": target, "instructions": "be kind", "stream": stream, "tools": tools, "store": False,
+           "input": [{"role": "user", "content": "[[standin: tools]]mail anna@example.eu"}]}
+    status, head, raw = g.request("POST", "/v1/responses", ask)
+    assert status == 200, raw
+    answer = sse(raw, "response.completed")[0]["response"] if stream else json.loads(raw)
+    call = [o for o in answer["output"] if o["type"] == "function_call"][0]
+    assert json.loads(call["arguments"]) == {"text": "mail anna@example.eu"}
+    assert answer["usage"]["output_tokens"] > 0
+    ask["input"] += [call, {"type": "function_call_output", "call_id": call["call_id"], "output": "sent"}]
+    status, head, raw = g.request("POST", "/v1/responses", ask)
+    assert status == 200, raw
+    answer = sse(raw, "response.completed")[0]["response"] if stream else json.loads(raw)
+    text = "".join(c["text"] for o in answer["output"] if o["type"] == "message" for c in o["content"])
+    assert text == "STAND-IN ANSWER: the tool said: sent"
+    assert "anna@" not in standin_of(clouds, target).received()[-1]["body_text"]
+
+
 # ---- errors ----
 
 @every_target

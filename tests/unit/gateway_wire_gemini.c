@@ -135,6 +135,41 @@ static void test_effort(void **state)
     }
 }
 
+/* An Anthropic client's words, which are also those of a policy's limit on one. */
+static void test_effort_of_anthropic(void **state)
+{
+    static const struct {
+        const char *extra, *config, *dropped;
+    } all[] = {
+        {"{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":8192}}",
+         "\"thinkingConfig\":{\"includeThoughts\":true,\"thinkingBudget\":8192}", ""},
+        {"{\"thinking\":{\"type\":\"disabled\"},\"output_config\":{\"effort\":\"high\"}}",
+         "\"thinkingConfig\":{\"includeThoughts\":false,\"thinkingBudget\":0}", ""},
+        {"{\"thinking\":{\"type\":\"adaptive\"}}", "\"thinkingConfig\":{\"includeThoughts\":true}",
+         ""},
+        {"{\"output_config\":{\"effort\":\"low\"}}",
+         "\"thinkingConfig\":{\"includeThoughts\":false,\"thinkingBudget\":1024}", ""},
+        {"{\"output_config\":{\"effort\":\"low\",\"format\":{}},\"x\":1}",
+         "\"thinkingConfig\":{\"includeThoughts\":false,\"thinkingBudget\":1024}",
+         "output_config,x"},
+        {"{\"thinking\":{\"type\":\"new\"},\"response_format\":{\"type\":\"json_object\"}}", "",
+         "thinking,response_format"},
+    };
+    struct fx f;
+    (void)state;
+    write_to(&f, "gemini-2.5-flash", "{\"model\":\"a\"," HI "}");
+    f.r.dialect = CHAT_DIALECT_ANTHROPIC;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char out[256];
+        f.r.extra = base_str_c(all[i].extra);
+        fx_write(&f);
+        snprintf(out, sizeof out, HI_OUT "\"generationConfig\":{%s}}", all[i].config);
+        is(base_buf_view(&f.body), out);
+        is(base_buf_view(&f.dropped), all[i].dropped);
+    }
+    fx_done(&f);
+}
+
 /* The name is one segment of the path, whatever it holds. */
 static void test_address(void **state)
 {
@@ -535,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_effort),
+        cmocka_unit_test(test_effort_of_anthropic),
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_unsigned),

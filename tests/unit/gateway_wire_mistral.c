@@ -156,6 +156,37 @@ static void test_mistral_from_other(void **state)
     fx_done(&f);
 }
 
+/* Effort in each dialect's words, a policy's limit among them. */
+static void test_mistral_effort(void **state)
+{
+    static const struct {
+        enum chat_dialect dialect;
+        const char *extra, *effort, *dropped;
+    } all[] = {
+        {CHAT_DIALECT_OPENAI_CHAT, "{\"reasoning_effort\":\"high\"}", "high", ""},
+        {CHAT_DIALECT_ANTHROPIC, "{\"output_config\":{\"effort\":\"low\"}}", "low", ""},
+        {CHAT_DIALECT_ANTHROPIC, "{\"thinking\":{\"type\":\"disabled\"}}", "none", ""},
+        {CHAT_DIALECT_ANTHROPIC,
+         "{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":100000},\"x\":1}", "max", "x"},
+        {CHAT_DIALECT_ANTHROPIC, "{\"thinking\":{\"type\":\"adaptive\"}}", NULL, "thinking"}};
+    struct fx f;
+    (void)state;
+    write_mistral(&f, "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char out[256];
+        f.r.dialect = all[i].dialect;
+        f.r.extra = base_str_c(all[i].extra);
+        fx_write(&f);
+        snprintf(
+            out, sizeof out,
+            "{\"model\":\"mistral-x\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]%s%s%s}",
+            all[i].effort ? ",\"reasoning_effort\":\"" : "", all[i].effort ? all[i].effort : "",
+            all[i].effort ? "\"" : "");
+        golden(&f, out, all[i].dropped);
+    }
+    fx_done(&f);
+}
+
 #define M(delta, finish)                                                                           \
     "data: {\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{"      \
     "\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish "}]"
@@ -365,11 +396,11 @@ static void test_azure_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistral_everything), cmocka_unit_test(test_mistral_small),
-        cmocka_unit_test(test_mistral_from_other), cmocka_unit_test(test_mistral_stream),
-        cmocka_unit_test(test_mistral_ends),       cmocka_unit_test(test_mistral_errors),
-        cmocka_unit_test(test_azure_addresses),    cmocka_unit_test(test_azure_from_other),
-        cmocka_unit_test(test_azure_answers),
+        cmocka_unit_test(test_mistral_everything), cmocka_unit_test(test_mistral_effort),
+        cmocka_unit_test(test_mistral_small),      cmocka_unit_test(test_mistral_from_other),
+        cmocka_unit_test(test_mistral_stream),     cmocka_unit_test(test_mistral_ends),
+        cmocka_unit_test(test_mistral_errors),     cmocka_unit_test(test_azure_addresses),
+        cmocka_unit_test(test_azure_from_other),   cmocka_unit_test(test_azure_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
