@@ -10,6 +10,8 @@
  *   azure-openai   https://NAME.openai.azure.com/openai/v1, or without a path and with
  *                  api_version: 2024-10-21 (the form with /openai/deployments/NAME)
  *   mistral        https://api.mistral.ai/v1
+ *   cohere         https://api.cohere.com/v2
+ *   bedrock        load_aws.c
  *
  * Hosts that are not the provider's own (a proxy, a private endpoint) may have any path in front,
  * so only what can never be right is refused there. No message quotes a URL: a password may be in
@@ -39,7 +41,7 @@ static bool mentions(const char *text, const char *word)
 /* The whole address of a call where its beginning belongs. */
 static bool is_call(const char *path)
 {
-    return ends(path, "/chat/completions") || ends(path, "/messages") ||
+    return ends(path, "/chat/completions") || ends(path, "/messages") || ends(path, "/chat") ||
            mentions(path, "/models/") || ends(path, ":generateContent") ||
            ends(path, ":streamGenerateContent");
 }
@@ -128,7 +130,8 @@ void conf_check_api(struct conf_loader *l, const struct conf_node *n, const stru
     if (!base_str_is(member(n, "api")->text, conf_api_name(b->api)))
         return; /* missing or unknown: told already */
     bool azure = b->api == CONF_API_AZURE_OPENAI;
-    bool cloud = azure || b->api == CONF_API_GEMINI || b->api == CONF_API_MISTRAL;
+    bool cloud = azure || b->api == CONF_API_GEMINI || b->api == CONF_API_MISTRAL ||
+                 b->api == CONF_API_COHERE;
 
     if (b->api_version && !azure)
         conf_wrong(l, member(n, "api_version"), "belongs to api: azure-openai only");
@@ -148,4 +151,8 @@ void conf_check_api(struct conf_loader *l, const struct conf_node *n, const stru
     else if (b->api == CONF_API_MISTRAL && strcmp(b->host, "api.mistral.ai") == 0 &&
              strcmp(b->path, "/v1") != 0)
         conf_wrong(l, member(n, "url"), "must be https://api.mistral.ai/v1");
+    else if (b->api == CONF_API_COHERE &&
+             (ends(b->host, ".cohere.com") || ends(b->host, ".cohere.ai")) &&
+             strcmp(b->path, "/v2") != 0)
+        conf_wrong(l, member(n, "url"), "must end in /v2, as in https://api.cohere.com/v2");
 }

@@ -37,8 +37,6 @@ static void load_api(struct conf_loader *l, const struct conf_node *n, void *dst
     if (!conf_is_text(l, n))
         return;
     conf_value(l, n, &field, api);
-    if (*api == CONF_API_COHERE)
-        conf_wrong(l, n, "api %s is not built yet", apis[*api]);
 }
 
 static void load_key(struct conf_loader *l, const struct conf_node *n, void *dst)

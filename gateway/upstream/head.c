@@ -64,6 +64,8 @@ void up_headers(const struct gw_http_head *h, struct gw_attempt_headers *out)
         out->request_id = value_of(h, "apim-request-id");
     if (out->request_id.n == 0)
         out->request_id = value_of(h, "mistral-correlation-id");
+    if (out->request_id.n == 0)
+        out->request_id = value_of(h, "x-debug-trace-id"); /* Cohere's */
     out->region = value_of(h, "x-ms-region");
     size_t room = sizeof out->rate_name / sizeof out->rate_name[0];
     for (size_t i = 0; i < h->n_headers && out->n_rate < room; i++) {

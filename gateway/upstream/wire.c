@@ -348,7 +348,7 @@ const struct gw_wire *gw_wire_for(enum conf_api api)
     case CONF_API_BEDROCK:
         return &gw_wire_bedrock;
     case CONF_API_COHERE:
-        break;
+        return &gw_wire_cohere;
     }
     return NULL;
 }

@@ -59,6 +59,7 @@ extern const struct gw_wire gw_wire_gemini;
 extern const struct gw_wire gw_wire_azure_openai;
 extern const struct gw_wire gw_wire_mistral;
 extern const struct gw_wire gw_wire_bedrock;
+extern const struct gw_wire gw_wire_cohere;
 /* Counts the tokens of a request (chat_request.count_only) instead of having it answered. */
 extern const struct gw_wire gw_wire_anthropic_count;
 /* Names what a request of Anthropic's dialect has in ways that no other one has: betas, and an

@@ -80,7 +80,7 @@ def request(rng, n):
     else:
         hide, body = "plain", odd[where](value) or next(iter(plain.values()))(value)
     body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes", "clouds",
-                                "gem/gemini-3-flash", "az/gpt-x", "mis/mistral-x", "usgem/m"])
+                                "gem/gemini-3-flash", "az/gpt-x", "mis/mistral-x", "usgem/m", "more", "co/command-x", "bed/claude-x"])
     body["stream"] = rng.random() < 0.5
     if not body["stream"]:
         body.pop("stream_options", None)

@@ -25,7 +25,8 @@ def red(tmp_path_factory, weir):
     eu, us = harness.StandIn(str(top / "eu"), "eu"), harness.StandIn(str(top / "us"), "us")
     an = harness.StandIn(str(top / "an"), "an", dialect="anthropic")
     more = {name: harness.StandIn(str(top / name), name, dialect=dialect) for name, dialect in (
-        ("gem", "gemini"), ("az", "azure-openai"), ("mis", "mistral"), ("usgem", "gemini"))}
+        ("gem", "gemini"), ("az", "azure-openai"), ("mis", "mistral"), ("usgem", "gemini"), ("co", "cohere"),
+        ("bed", "bedrock"))}
     g = harness.Gateway(
         str(top / "gw"), weir,
         backends=[harness.backend("eu", eu, "EU", models=("gpt-x",)),
@@ -35,11 +36,15 @@ def red(tmp_path_factory, weir):
                   harness.backend("gem", more["gem"], "EU", models=("gemini-3-flash", "standin-status=500")),
                   harness.backend("az", more["az"], "EU", models=("gpt-x",)),
                   harness.backend("mis", more["mis"], "EU", models=("mistral-x",)),
+                  harness.backend("co", more["co"], "EU", models=("command-x", "standin-status=500")),
+                  harness.backend("bed", more["bed"], "EU", models=("claude-x",)),
                   harness.backend("usgem", more["usgem"], "US", basis="dpf", reference="DPF-2", models=("m",))],
         routing="  commodity: [eu/gpt-x]\n"
                 "  aliases: { us-first: [us/m, eu/gpt-x], falls: [eufail/standin-status=500, eu/gpt-x, us/m],\n"
                 "             changes: [eufail/standin-status=500, an/claude-x, us/m],\n"
-                "             clouds: [gem/standin-status=500, usgem/m, mis/mistral-x, az/gpt-x] }")
+                "             clouds: [gem/standin-status=500, usgem/m, mis/mistral-x, az/gpt-x],
+"
+                "             more: [co/standin-status=500, usgem/m, bed/claude-x] }")
     g.other = an  # the other dialect, also in the EU
     g.more = more  # further dialects, one of them in the US
     yield g, eu, us

@@ -76,8 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     static const struct gw_wire *const wires[] = {&gw_wire_openai, &gw_wire_anthropic,
-                                                  &gw_wire_gemini, &gw_wire_mistral};
-    const struct gw_wire *w = wires[(data[0] & 1) | (data[0] >> 2 & 2)];
+                                                  &gw_wire_gemini, &gw_wire_mistral,
+                                                  &gw_wire_cohere, &gw_wire_bedrock};
+    const struct gw_wire *w = wires[((data[0] & 1) | (data[0] >> 2 & 2) | (data[0] >> 2 & 4)) % 6];
     bool stream = data[0] & 2, reply_stream = data[0] & 4;
     struct base_str bytes = base_str_n(data + 2, size - 2);
     enum base_status a = read_in(w, stream, reply_stream, bytes, bytes.n + 1, &whole);

@@ -2,7 +2,7 @@
 """A stand-in for a closed API: real TLS, the real wire dialect, canned answers, and a record of
 every request that reached it.
 
-    standin.py --dialect openai|anthropic|gemini|azure-openai|mistral|bedrock [--port 0] --cert-dir DIR --record FILE.jsonl
+    standin.py --dialect openai|anthropic|gemini|azure-openai|mistral|bedrock|cohere [--port 0] --cert-dir DIR --record FILE.jsonl
                [--key KEY] [--behave SPEC] [--script FILE.json]
                [--answers FILE.json] [--host 127.0.0.1]
 
@@ -432,10 +432,10 @@ class Anthropic(Dialect):
 
 
 def dialects():
-    import azure, bedrock, gemini, mistral  # noqa: E401 - they build on this file
+    import azure, bedrock, cohere, gemini, mistral  # noqa: E401 - they build on this file
     return {"openai": OpenAI, "anthropic": Anthropic, "gemini": gemini.Gemini,
             "azure-openai": azure.Azure, "mistral": mistral.Mistral,
-            "bedrock": bedrock.Bedrock}
+            "bedrock": bedrock.Bedrock, "cohere": cohere.Cohere}
 
 
 # ---- the server ----
@@ -650,7 +650,7 @@ async def main(args):
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description="stand-in for a closed API")
-    p.add_argument("--dialect", choices=("openai", "anthropic", "gemini", "azure-openai", "mistral", "bedrock"),
+    p.add_argument("--dialect", choices=("openai", "anthropic", "gemini", "azure-openai", "mistral", "bedrock", "cohere"),
                    required=True)
     p.add_argument("--host", default="127.0.0.1")
     p.add_argument("--port", type=int, default=0)
