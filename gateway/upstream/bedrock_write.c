@@ -587,6 +587,10 @@ static enum base_status put_top(struct bx *x)
     if (st != BASE_OK)
         return st;
     put_tools(x);
+    if (x->r->one_call && x->r->n_tools > 0)
+        gw_dropped_add(x->dropped, "", "parallel_tool_calls");
+    if (!x->claude)
+        gw_wire_dropped_anthropic(x->r, x->dropped);
     put_inference(x);
     put_extra(x);
     base_json_obj_end(&x->j);

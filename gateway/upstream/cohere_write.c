@@ -441,6 +441,8 @@ static enum base_status put_top(struct cx *x, const struct conf_target *t)
     if (st != BASE_OK)
         return st;
     put_tools(x);
+    if (x->r->one_call && x->r->n_tools > 0)
+        gw_dropped_add(x->dropped, "", "parallel_tool_calls");
     put_numbers(x);
     if (x->r->stream)
         base_json_kbool(&x->j, "stream", true);

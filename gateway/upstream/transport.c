@@ -569,7 +569,8 @@ static enum base_status attempt_init(struct up_attempt *a, struct base_err *err)
         a->wire->write(a->spec.target, r, &a->head, &a->body, &a->dropped, a->arena, err);
     if (st != BASE_OK)
         return st;
-    if (a->spec.target->backend->api != CONF_API_ANTHROPIC)
+    enum conf_api api = a->spec.target->backend->api;
+    if (api != CONF_API_ANTHROPIC && api != CONF_API_BEDROCK) /* which names its own */
         gw_wire_dropped_anthropic(r, &a->dropped);
     if (a->spec.wire && !a->spec.wire(a->spec.ctx, base_buf_view(&a->body)))
         return base_err_set(err, BASE_LIMIT,

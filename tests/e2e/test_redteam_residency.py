@@ -42,8 +42,7 @@ def red(tmp_path_factory, weir):
         routing="  commodity: [eu/gpt-x]\n"
                 "  aliases: { us-first: [us/m, eu/gpt-x], falls: [eufail/standin-status=500, eu/gpt-x, us/m],\n"
                 "             changes: [eufail/standin-status=500, an/claude-x, us/m],\n"
-                "             clouds: [gem/standin-status=500, usgem/m, mis/mistral-x, az/gpt-x],
-"
+                "             clouds: [gem/standin-status=500, usgem/m, mis/mistral-x, az/gpt-x],\n"
                 "             more: [co/standin-status=500, usgem/m, bed/claude-x] }")
     g.other = an  # the other dialect, also in the EU
     g.more = more  # further dialects, one of them in the US

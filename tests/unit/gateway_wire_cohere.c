@@ -171,38 +171,43 @@ static void test_refuses(void **state)
 #define EV(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 #define MESSAGE(inner) ",\"delta\":{\"message\":{" inner "}}"
 
-static const char stream[] = EV("message-start", ",\"id\":\"i\"" MESSAGE("\"role\":\"assistant\","
-                                                                         "\"content\":[]")) EV(
-    "content-start",
-    ",\"index\":0" MESSAGE("\"content\":{\"type\":\"thinking\",\"thinking\":\"\"}"))
+static const char stream[] = EV(
+    "message-start",
+    ",\"id\":\"i\"" MESSAGE(
+        "\"role\":\"assistant\","
+        "\"content\":[]")) EV("content-start",
+                              ",\"index\":0" MESSAGE(
+                                  "\"content\":{\"type\":\"thinking\",\"thinking\":\"\"}"))
     EV("content-delta", ",\"index\":0" MESSAGE("\"content\":{\"thinking\":\"hm\"}")) EV(
         "content-end",
         ",\"index\":0") EV("content-start",
                            ",\"index\":1" MESSAGE("\"content\":{\"type\":\"text\",\"text\":\"\"}"))
         EV("content-delta", ",\"index\":1" MESSAGE("\"content\":{\"text\":\"Gr\xc3\xbc\xc3\x9f "
-                                                   "\xf0\x9f\x98\x80\"}")) EV(
-            "citation-start",
-            ",\"index\":0" MESSAGE(
-                "\"citations\":{\"start\":0,\"end\":2}")) EV("citation-end",
-                                                             ",\"index\":0") EV("content-end",
-                                                                                ",\"index\":1")
-            EV("tool-plan-delta", MESSAGE("\"tool_plan\":\"I will\"")) EV(
-                "tool-call-start",
-                ",\"index\":0" MESSAGE("\"tool_calls\":{\"id\":\"t1\",\"type\":\"function\","
-                                       "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"))
-                EV("tool-call-delta",
-                   ",\"index\":0" MESSAGE("\"tool_calls\":{\"function\":{\"arguments\":"
-                                          "\"{\\\"a\\\":1}\"}}")) EV("tool-call-end",
-                                                                     ",\"index\":0")
-                    EV("tool-call-start",
-                       ",\"index\":1" MESSAGE("\"tool_calls\":{\"id\":\"t2\",\"type\":\"function\","
-                                              "\"function\":{\"name\":\"g\",\"arguments\":\"\"}}"))
-                        EV("tool-call-end", ",\"index\":1") EV("brand-new", ",\"x\":1") EV(
-                            "message-end",
-                            ",\"id\":\"i\",\"delta\":{\"finish_reason\":\"TOOL_CALL\",\"usage\":{"
-                            "\"billed_units\":{\"input_tokens\":11.0,\"output_tokens\":7},"
-                            "\"tokens\":{"
-                            "\"input_tokens\":99,\"output_tokens\":9},\"cached_tokens\":5}}");
+                                                   "\xf0\x9f\x98\x80\"}"))
+            EV("citation-start",
+               ",\"index\":0" MESSAGE(
+                   "\"citations\":{\"start\":0,\"end\":2}")) EV("citation-end",
+                                                                ",\"index\":0") EV("content-end",
+                                                                                   ",\"index\":1")
+                EV("tool-plan-delta", MESSAGE("\"tool_plan\":\"I will\"")) EV(
+                    "tool-call-start",
+                    ",\"index\":0" MESSAGE("\"tool_calls\":{\"id\":\"t1\",\"type\":\"function\","
+                                           "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"))
+                    EV("tool-call-delta",
+                       ",\"index\":0" MESSAGE("\"tool_calls\":{\"function\":{\"arguments\":"
+                                              "\"{\\\"a\\\":1}\"}}")) EV("tool-call-end",
+                                                                         ",\"index\":0")
+                        EV("tool-call-start",
+                           ",\"index\":1" MESSAGE(
+                               "\"tool_calls\":{\"id\":\"t2\",\"type\":\"function\","
+                               "\"function\":{\"name\":\"g\",\"arguments\":\"\"}}"))
+                            EV("tool-call-end", ",\"index\":1") EV("brand-new", ",\"x\":1") EV(
+                                "message-end",
+                                ",\"id\":\"i\",\"delta\":{\"finish_reason\":\"TOOL_CALL\","
+                                "\"usage\":{"
+                                "\"billed_units\":{\"input_tokens\":11.0,\"output_tokens\":7},"
+                                "\"tokens\":{"
+                                "\"input_tokens\":99,\"output_tokens\":9},\"cached_tokens\":5}}");
 
 static void test_stream(void **state)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether the stand-ins speak their dialects: the vendors' own Python clients are pointed at them.
 
-    python3 -m venv V && V/bin/pip install google-genai mistralai openai && V/bin/python tests/e2e/standin/sdks.py
+    python3 -m venv V && V/bin/pip install google-genai mistralai openai cohere && V/bin/python tests/e2e/standin/sdks.py
 
 Not part of make test: the packages weigh 110 MB. Streams, tools there and back (google-genai keeps the thought
 signature by itself), thoughts, usage, errors and refused prompts; ends with "the stand-ins are understood" or with
@@ -93,9 +93,23 @@ def azure(standin, http):
             check(f"{what}: refused prompt", e.code, "content_filter")
 
 
+def cohere(standin, http):
+    from cohere import ClientV2
+    c = ClientV2(api_key="k", base_url=f"https://127.0.0.1:{standin.port}", httpx_client=http)
+    r = c.chat(model="m", messages=HELLO)
+    check("cohere: text", (r.message.content[0].text, r.finish_reason), (ECHO, "COMPLETE"))
+    rows = list(c.chat_stream(model="m", messages=[{"role": "user", "content": "[[standin: reason,cite]]x"}]))
+    check("cohere: stream", "".join(e.delta.message.content.text or "" for e in rows if e.type == "content-delta"),
+          "STAND-IN ANSWER: x")
+    check("cohere: end", (rows[-1].type, rows[-1].delta.finish_reason), ("message-end", "COMPLETE"))
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    rows = list(c.chat_stream(model="m", messages=HELLO, tools=tools, tool_choice="REQUIRED"))
+    check("cohere: call", [e.delta.message.tool_calls.function.name for e in rows if e.type == "tool-call-start"], ["f"])
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
-        standins = [harness.StandIn(f"{top}/{d}", d, dialect=d) for d in ("gemini", "mistral", "azure-openai")]
+        standins = [harness.StandIn(f"{top}/{d}", d, dialect=d) for d in ("gemini", "mistral", "azure-openai", "cohere")]
         try:
             try:
                 import httpx2 as httpx  # what newer clients are built on
@@ -105,6 +119,7 @@ def main():
             google(standins[0])
             mistral(standins[1], http[1])
             azure(standins[2], http[2])
+            cohere(standins[3], http[3])
         finally:
             for s in standins:
                 s.kill()
