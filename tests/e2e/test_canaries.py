@@ -93,7 +93,7 @@ def digits_only(text):
 
 def odd_path(path):
     return not re.fullmatch(r"/v1/(chat/completions|messages)|/openai/v1/chat/completions|/v1beta/models/[a-z0-9.%-]+"
-                            r":(generateContent|streamGenerateContent\?alt=sse)", path, re.I)
+                            r":(generateContent|streamGenerateContent\?alt=sse)|/v2/chat|/model/claude-x/converse(-stream)?", path, re.I)
 
 
 def test_no_canary_arrives(red):  # noqa: F811
