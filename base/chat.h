@@ -60,6 +60,7 @@ struct chat_tool {
     struct base_str description;
     struct base_str schema; /* JSON Schema of the parameters as JSON text; may be empty */
     struct base_str extra;
+    bool freeform; /* Responses: a custom tool. To a model it is a function of one text, "input" */
 };
 
 enum chat_tool_choice {

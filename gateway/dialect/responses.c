@@ -138,14 +138,20 @@ static void put_args_event(struct gw_reply *r, const struct gw_item *it, bool do
                            struct base_str text, struct base_buf *out)
 {
     struct base_json j;
-    event_begin(r,
-                done ? "response.function_call_arguments.done"
-                     : "response.function_call_arguments.delta",
-                &j, out);
+    if (it->freeform)
+        event_begin(r,
+                    done ? "response.custom_tool_call_input.done"
+                         : "response.custom_tool_call_input.delta",
+                    &j, out);
+    else
+        event_begin(r,
+                    done ? "response.function_call_arguments.done"
+                         : "response.function_call_arguments.delta",
+                    &j, out);
     put_place(r, &j, it, NULL);
-    if (done)
+    if (done && !it->freeform)
         base_json_kstr(&j, "name", it->name);
-    base_json_kstr(&j, done ? "arguments" : "delta", text);
+    base_json_kstr(&j, !done ? "delta" : it->freeform ? "input" : "arguments", text);
     event_end(&j);
 }
 
@@ -172,8 +178,12 @@ static void close_part(struct gw_reply *r, const struct gw_item *it,
 static void close_item(struct gw_reply *r, struct gw_item *it, struct base_buf *out)
 {
     it->open = false;
+    if (it->kind == GW_ITEM_CALL)
+        gw_items_close_call(it);
     if (!r->stream)
         return;
+    if (it->freeform && it->args.n > 0) /* known only now: its JSON was no text yet */
+        put_args_event(r, it, false, base_buf_view(&it->args), out);
     if (it->kind == GW_ITEM_CALL)
         put_args_event(r, it, true, base_buf_view(&it->args), out);
     for (int i = 0; i < it->n_parts; i++)
@@ -237,10 +247,7 @@ static enum base_status add_call(struct gw_reply *r, const struct chat_event *ev
     struct gw_item *it = gw_items_add(r, GW_ITEM_CALL, err);
     if (!it)
         return BASE_LIMIT;
-    it->call = ev->index;
-    it->call_id = base_arena_dup(r->a, ev->id);
-    it->name = base_arena_dup(r->a, ev->name);
-    if (!it->call_id.p || !it->name.p)
+    if (!gw_items_name_call(r, it, ev))
         return base_err_set(err, BASE_LIMIT, "no room for the answer's tool calls");
     if (r->stream)
         put_item_event(r, it, false, out);
@@ -256,7 +263,7 @@ static enum base_status add_args(struct gw_reply *r, const struct chat_event *ev
         return BASE_OK;
     if (!it)
         return base_err_set(err, BASE_EBUG, "arguments for a tool call that is not open");
-    if (r->stream)
+    if (r->stream && !it->freeform)
         put_args_event(r, it, false, ev->text, out);
     return base_buf_str(&it->args, ev->text)
                ? BASE_OK

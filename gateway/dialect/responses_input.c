@@ -11,6 +11,7 @@
  *              the provider's own and is dropped. Thoughts with nothing said or called behind them
  *              are left out, and named: no back end takes them alone;
  *            - function_call_output: a tool message, a result a text part.
+ *            - custom_tool_call and its output: a call with {"input": text} and its result.
  * Parts      input_text, output_text, refusal. Images, files and audio become opaque parts in the
  *            form of chat completions (image_url, file, input_audio); what refers to something
  *            stored or to be fetched as a file (file_id, file_url) is refused.
@@ -20,7 +21,7 @@
 
 #define ITEMS_MAX 65536
 
-enum item { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_OUTPUT };
+enum item { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_CUSTOM, ITEM_OUTPUT };
 
 static enum base_status item_of(const struct gw_px *p, const json_t *v, enum item *out)
 {
@@ -30,6 +31,8 @@ static enum base_status item_of(const struct gw_px *p, const json_t *v, enum ite
     } kinds[] = {{"message", ITEM_MESSAGE},
                  {"reasoning", ITEM_REASONING},
                  {"function_call", ITEM_CALL},
+                 {"custom_tool_call", ITEM_CUSTOM},
+                 {"custom_tool_call_output", ITEM_OUTPUT},
                  {"function_call_output", ITEM_OUTPUT}};
     const json_t *type = json_object_get(v, "type");
 
@@ -51,14 +54,15 @@ static enum base_status item_of(const struct gw_px *p, const json_t *v, enum ite
             return BASE_OK;
         }
     }
-    return gw_px_bad(p, "unsupported_value", "type",
-                     "must be 'message', 'reasoning', 'function_call' or 'function_call_output': "
-                     "items of tools that a provider runs are not supported");
+    return gw_px_bad(
+        p, "unsupported_value", "type",
+        "must be 'message', 'reasoning', 'function_call', 'custom_tool_call' or the output "
+        "of a call: items of tools that a provider runs are not supported");
 }
 
 static bool is_assistants(enum item item, const json_t *v)
 {
-    return item == ITEM_REASONING || item == ITEM_CALL ||
+    return item == ITEM_REASONING || item == ITEM_CALL || item == ITEM_CUSTOM ||
            (item == ITEM_MESSAGE && base_str_is(gw_json_get_str(v, "role"), "assistant"));
 }
 
@@ -222,25 +226,48 @@ static enum base_status take_message(struct gw_px *p, const json_t *v, struct ch
     return take_content(p, content, "content", false, BASE_STR_NULL, m);
 }
 
-static enum base_status take_call(const struct gw_px *p, const json_t *v, struct chat_message *m)
+/* Text -> {"input": text}, as the function that a custom tool is to a model gets it. */
+static enum base_status take_freeform(const struct gw_px *p, const json_t *input,
+                                      struct base_str *out)
+{
+    struct base_buf b;
+    struct base_json j;
+
+    base_buf_init(&b, SIZE_MAX / 4);
+    base_json_init(&j, &b);
+    base_json_obj(&j);
+    base_json_kstr(&j, "input", gw_json_str(input));
+    base_json_obj_end(&j);
+    if (base_buf_ok(&b))
+        *out = base_arena_dup(p->a, base_buf_view(&b));
+    base_buf_release(&b);
+    return out->p ? BASE_OK : gw_px_no_room(p);
+}
+
+static enum base_status take_call(const struct gw_px *p, const json_t *v, bool custom,
+                                  struct chat_message *m)
 {
     static const char *const known[] = {"type",      "id",     "call_id", "name",
                                         "arguments", "status", NULL};
+    static const char *const custom_known[] = {"type",  "id",     "call_id", "name",
+                                               "input", "status", NULL};
+    const char *field = custom ? "input" : "arguments";
     struct chat_part *out = &m->parts[m->n_parts++];
 
     if (gw_json_get_str(v, "call_id").n == 0)
         return gw_px_bad_type(p, "call_id", "must be a non-empty string");
     if (gw_json_get_str(v, "name").n == 0)
         return gw_px_bad_type(p, "name", "must be a non-empty string");
-    if (!json_is_string(json_object_get(v, "arguments")))
-        return gw_px_bad_type(p, "arguments", "must be a string of JSON");
-    gw_px_drop(p, v, known, "input.");
+    if (!json_is_string(json_object_get(v, field)))
+        return gw_px_bad_type(p, field, custom ? "must be a string" : "must be a string of JSON");
+    gw_px_drop(p, v, custom ? custom_known : known, "input.");
     *out = (struct chat_part){.kind = CHAT_PART_TOOL_CALL};
     enum base_status st = gw_px_str(p, json_object_get(v, "call_id"), "call_id", &out->id);
     if (st == BASE_OK)
         st = gw_px_str(p, json_object_get(v, "name"), "name", &out->name);
-    return st == BASE_OK ? gw_px_str(p, json_object_get(v, "arguments"), "arguments", &out->text)
-                         : st;
+    if (st == BASE_OK && custom)
+        return take_freeform(p, json_object_get(v, field), &out->text);
+    return st == BASE_OK ? gw_px_str(p, json_object_get(v, field), field, &out->text) : st;
 }
 
 /* The list of texts that tells most of a reasoning item. */
@@ -314,7 +341,8 @@ static enum base_status take_item(struct gw_px *p, enum item item, const json_t 
     case ITEM_REASONING:
         return take_reasoning(p, v, m);
     case ITEM_CALL:
-        return take_call(p, v, m);
+    case ITEM_CUSTOM:
+        return take_call(p, v, item == ITEM_CUSTOM, m);
     case ITEM_OUTPUT:
         break;
     }

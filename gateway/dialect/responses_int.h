@@ -39,6 +39,7 @@ struct gw_item {
     int n_parts;
     int call;                      /* the canonical index of a call */
     struct base_str call_id, name; /* of a call */
+    bool freeform;                 /* of a custom tool: args are its input once the item is done */
     struct base_buf args;
 };
 
@@ -63,6 +64,10 @@ void gw_items_release(void *reply);
 struct gw_item *gw_items_find(struct gw_reply *r, enum gw_item_kind kind, int call);
 /* A new one, last; NULL with err. */
 struct gw_item *gw_items_add(struct gw_reply *r, enum gw_item_kind kind, struct base_err *err);
+/* What the event that opens a call says of it. False: no room. */
+bool gw_items_name_call(struct gw_reply *r, struct gw_item *it, const struct chat_event *ev);
+/* A call is complete: of a custom tool's the input takes the place of the arguments. */
+void gw_items_close_call(struct gw_item *it);
 /* "completed", "incomplete", "in_progress": of an item as the answer stands. */
 const char *gw_items_status(const struct gw_reply *r, const struct gw_item *it);
 

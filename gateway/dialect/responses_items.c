@@ -10,7 +10,8 @@
  *              asked for;
  *            - {"id":"msg_..","type":"message","role":"assistant","content":[output_text,
  * refusal]};
- *            - {"id":"fc_..","type":"function_call","call_id","name","arguments"}.
+ *            - {"id":"fc_..","type":"function_call","call_id","name","arguments"};
+ *            - {"id":"ctc_..","type":"custom_tool_call","call_id","name","input"}.
  * Invariants an item's place in `output` is its output_index, from the moment it opens; ids are the
  *            request's with that place behind.
  */
@@ -81,6 +82,37 @@ struct gw_item *gw_items_add(struct gw_reply *r, enum gw_item_kind kind, struct 
     base_buf_init(&it->refusal.text, ANSWER_BYTES_MAX);
     base_buf_init(&it->args, ANSWER_BYTES_MAX);
     return it;
+}
+
+static bool is_freeform(const struct gw_reply *r, struct base_str name)
+{
+    const struct chat_request *q = r->meta.asked;
+    for (size_t i = 0; q && i < q->n_tools; i++)
+        if (q->tools[i].freeform && base_str_eq(q->tools[i].name, name))
+            return true;
+    return false;
+}
+
+bool gw_items_name_call(struct gw_reply *r, struct gw_item *it, const struct chat_event *ev)
+{
+    it->call = ev->index;
+    it->call_id = base_arena_dup(r->a, ev->id);
+    it->name = base_arena_dup(r->a, ev->name);
+    it->freeform = is_freeform(r, ev->name);
+    if (it->freeform)
+        it->id = base_arena_printf(r->a, "ctc_%.*s", (int)(it->id.n - 3), it->id.p + 3);
+    return it->id.p && it->call_id.p && it->name.p;
+}
+
+void gw_items_close_call(struct gw_item *it)
+{
+    json_t *o = it->freeform ? gw_json_load(base_buf_view(&it->args), true, NULL) : NULL;
+    const json_t *input = json_object_get(o, "input");
+    if (json_is_string(input)) { /* else it is what the model wrote */
+        base_buf_clear(&it->args);
+        base_buf_str(&it->args, gw_json_str(input)); /* never longer than its JSON */
+    }
+    json_decref(o);
 }
 
 /* ---- how it stands ---- */
@@ -165,7 +197,7 @@ void gw_items_put(struct base_json *j, const struct gw_reply *r, const struct gw
 
     base_json_obj(j);
     base_json_kstr(j, "id", it->id);
-    base_json_kz(j, "type", type[it->kind]);
+    base_json_kz(j, "type", it->freeform ? "custom_tool_call" : type[it->kind]);
     base_json_kz(j, "status", gw_items_status(r, it));
     switch (it->kind) {
     case GW_ITEM_REASONING:
@@ -180,7 +212,8 @@ void gw_items_put(struct base_json *j, const struct gw_reply *r, const struct gw
     case GW_ITEM_CALL:
         base_json_kstr(j, "call_id", it->call_id);
         base_json_kstr(j, "name", it->name);
-        base_json_kstr(j, "arguments", whole ? base_buf_view(&it->args) : BASE_STR(""));
+        base_json_kstr(j, it->freeform ? "input" : "arguments",
+                       whole ? base_buf_view(&it->args) : BASE_STR(""));
         break;
     }
     base_json_obj_end(j);

@@ -305,7 +305,8 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
         json_object_foreach(o, key, v)
         {
             bool keep = keep_seed && strcmp(key, "seed") == 0;
-            if (keep || (!json_is_null(v) && !gw_px_is_one_of(key, known)))
+            bool idle = r->n_tools == 0 && strcmp(key, "parallel_tool_calls") == 0;
+            if (keep || (!idle && !json_is_null(v) && !gw_px_is_one_of(key, known)))
                 gw_json_extra_add(&x, key, v);
         }
     }

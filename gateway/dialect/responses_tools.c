@@ -4,6 +4,10 @@
  * Functions  stand flat here: {"type":"function","name","description","parameters","strict"}.
  *            `strict` goes to `extra` where chat completions keep it, in an inner object
  *            `function`; what else nobody knows is named as dropped.
+ * Custom     {"type":"custom","name","description","format"}: a tool that takes text as it is. A
+ *            back end is told of a function of one text, `input`; its calls come back as
+ *            custom_tool_call (responses.c). A grammar is put behind the description, and
+ *            `tools.format` named as dropped: nobody enforces it.
  * Refused    every other type. A provider's own tools (web_search, file_search, computer, mcp,
  *            code_interpreter, image_generation, ...) would be run by the provider, who would
  *            fetch from and send to places that no rule of this gateway has judged; Weir runs none
@@ -16,8 +20,8 @@
 #define TOOLS_MAX 1024
 
 #define BUILT_IN                                                                                   \
-    "must be 'function': tools that a provider runs would take data past this gateway's policy; "  \
-    "offer a function and run it yourself"
+    "must be 'function' or 'custom': tools that a provider runs would take data past this "        \
+    "gateway's policy; offer a function and run it yourself"
 
 static enum base_status take_strict(const struct gw_px *p, const json_t *v, struct chat_tool *out)
 {
@@ -32,6 +36,35 @@ static enum base_status take_strict(const struct gw_px *p, const json_t *v, stru
     return out->extra.p ? BASE_OK : gw_px_no_room(p);
 }
 
+static enum base_status take_custom(const struct gw_px *p, const json_t *v, struct chat_tool *out)
+{
+    static const char *const known[] = {"type", "name", "description", "format", NULL};
+    const json_t *format = json_object_get(v, "format");
+    struct base_str grammar = gw_json_get_str(format, "definition");
+
+    if (gw_json_get_str(v, "name").n == 0)
+        return gw_px_bad_type(p, "name", "must be a non-empty string");
+    if (format && !json_is_null(format) && !json_is_object(format))
+        return gw_px_bad_type(p, "format", "must be an object");
+    enum base_status st = gw_px_str(p, json_object_get(v, "name"), "name", &out->name);
+    if (st == BASE_OK)
+        st = gw_px_str(p, json_object_get(v, "description"), "description", &out->description);
+    if (st == BASE_OK && grammar.n > 0) {
+        struct base_str syntax = gw_json_get_str(format, "syntax");
+        out->description =
+            base_arena_printf(p->a, "%.*s\n\nThe input must match this %.*s grammar:\n%.*s",
+                              BASE_FMT(out->description), BASE_FMT(syntax), BASE_FMT(grammar));
+        if (!out->description.p)
+            return gw_px_no_room(p);
+        gw_dropped_add(p->dropped, "tools.", "format");
+    }
+    gw_px_drop(p, v, known, "tools.");
+    out->schema = BASE_STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
+                           "\"required\":[\"input\"],\"additionalProperties\":false}");
+    out->freeform = true;
+    return st;
+}
+
 static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct chat_tool *out)
 {
     static const char *const known[] = {"type",       "name",   "description",
@@ -42,6 +75,8 @@ static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct
         return gw_px_bad_type(p, NULL, "must be an object");
     if (!json_is_string(json_object_get(v, "type")))
         return gw_px_bad_type(p, "type", "must be a string");
+    if (base_str_is(gw_json_get_str(v, "type"), "custom"))
+        return take_custom(p, v, out);
     if (!base_str_is(gw_json_get_str(v, "type"), "function"))
         return gw_px_bad(p, "unsupported_value", "type", BUILT_IN);
     if (gw_json_get_str(v, "name").n == 0)
@@ -120,6 +155,11 @@ static bool is_listed(const json_t *list, struct base_str name)
     return false;
 }
 
+static bool is_ours(struct base_str type)
+{
+    return base_str_is(type, "function") || base_str_is(type, "custom");
+}
+
 /* Leaves only the tools of the list. */
 static enum base_status take_allowed(const struct gw_px *p, const json_t *choice,
                                      struct chat_request *r)
@@ -136,7 +176,7 @@ static enum base_status take_allowed(const struct gw_px *p, const json_t *choice
         return gw_px_bad(p, "invalid_value", "tool_choice.tools", "has more than 1024 entries");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
-        if (!base_str_is(gw_json_get_str(one, "type"), "function"))
+        if (!is_ours(gw_json_get_str(one, "type")))
             return gw_px_bad(p, "unsupported_value", "tool_choice.tools", BUILT_IN);
         if (!is_offered(r, gw_json_get_str(one, "name")))
             return gw_px_bad(p, "invalid_value", "tool_choice.tools",
@@ -165,7 +205,7 @@ static enum base_status take_tool_choice(const struct gw_px *p, const json_t *ro
     }
     if (base_str_is(type, "allowed_tools"))
         return take_allowed(p, v, r);
-    if (!base_str_is(type, "function"))
+    if (!is_ours(type))
         return gw_px_bad(p, "unsupported_value", "tool_choice.type", BUILT_IN);
     if (gw_json_get_str(v, "name").n == 0)
         return gw_px_bad_type(p, "tool_choice.name", "must be a non-empty string");
@@ -180,5 +220,10 @@ enum base_status gw_px_response_tools(struct gw_px *p, const json_t *root, struc
                                      "parallel_tool_calls", &parallel);
     if (st == BASE_OK)
         st = take_tools(p, root, r);
-    return st == BASE_OK ? take_tool_choice(p, root, r) : st;
+    if (st == BASE_OK)
+        st = take_tool_choice(p, root, r);
+    /* Without tools the words mean nothing; chat completions refuse them then. */
+    if (r->n_tools == 0 && r->tool_choice <= CHAT_TOOLS_NONE)
+        r->tool_choice = CHAT_TOOLS_UNSET;
+    return st;
 }

@@ -439,6 +439,7 @@ static enum base_status put_top(struct wx *x, const struct conf_target *t)
     static const char *const chat_written[] = {"stream_options", NULL};
     static const char *const completions[] = {"stream_options", "parse_special", NULL};
     static const char *const unstored[] = {"stream_options", "metadata", NULL};
+    static const char *const idle[] = {"stream_options", "metadata", "parallel_tool_calls", NULL};
     struct chat_request *r = x->r;
     bool responses = r->dialect == CHAT_DIALECT_OPENAI_RESPONSES;
     enum base_status st = BASE_OK;
@@ -468,7 +469,8 @@ static enum base_status put_top(struct wx *x, const struct conf_target *t)
         st = put_stream(x);
     if (st == BASE_OK)
         st = merge(x, r->extra,
-                   responses                                       ? unstored
+                   responses && r->n_tools == 0                    ? idle
+                   : responses                                     ? unstored
                    : r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS ? completions
                                                                    : chat_written,
                    "");

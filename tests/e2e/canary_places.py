@@ -71,6 +71,10 @@ RESPONSES_ODD = {
         "type": "function_call_output", "call_id": "c", "output": "x"}),
     "arguments": lambda d: items(said("a"), dict(CALL, arguments=json.dumps({"n": d, d: 1})), {
         "type": "function_call_output", "call_id": "c", "output": "x"}),
+    "custom input": lambda d: items(said("a"), {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": d}, {
+        "type": "custom_tool_call_output", "call_id": "c", "output": d}),
+    "custom tool": lambda d: items(said("a"), tools=[{"type": "custom", "name": "f", "description": d, "format": {
+        "type": "grammar", "syntax": d, "definition": d}}]),
     "arguments no JSON": lambda d: items(said("a"), dict(CALL, arguments="{\"a\": " + d), {
         "type": "function_call_output", "call_id": "c", "output": "x"}),
     "item extra": lambda d: items({"role": "user", "content": "a", "id": d, "x": {d: d}}),

@@ -71,9 +71,12 @@ def check_order(seen):
             assert place not in parts
             parts[place] = ""
         elif kind.endswith(".delta"):
-            key = place if "arguments" not in kind else (at, "args")
-            assert "arguments" in kind or key in parts
+            call = "arguments" in kind or "input" in kind
+            key = (at, "args") if call else place
+            assert call or key in parts
             parts[key] = parts.get(key, "") + e["delta"]
+        elif kind == "custom_tool_call_input.done":
+            assert e["input"] == parts.get((at, "args"), "")
         elif kind == "function_call_arguments.done":
             assert e["arguments"] == parts.get((at, "args"), "") and e["name"] == item["name"]
         elif kind.endswith("text.done"):
@@ -234,6 +237,34 @@ def test_tools_round_trip(gateway, client, eu, us, target):
     assert json.loads(seen[-1]["response"]["output"][0]["arguments"]) == {"text": "x"}
 
 
+@pytest.mark.parametrize("target", ["eu/gpt-x", "us/claude-x"])
+def test_custom_tools_round_trip(gateway, client, eu, us, target):
+    """A tool that takes text: to a back end a function of one text, to the client what it asked for."""
+    tools = [{"type": "custom", "name": "patch", "description": "Edits.", "format": {
+        "type": "grammar", "syntax": "lark", "definition": "start: WORD"}}]
+    ask = {"model": target, "input": [{"role": "user", "content": "line\n\"two\""}], "tools": tools,
+           "tool_choice": {"type": "custom", "name": "patch"}}
+    r = client.responses.with_raw_response.create(**ask)
+    assert "tools.format" in r.headers["x-weir-dropped"].split(",")
+    call = r.parse().output[0]
+    sent = (eu if target.startswith("eu") else us).received()[-1]["body"]["tools"][0]
+    function = sent.get("function", sent)
+    assert "start: WORD" in function["description"]
+    assert function.get("parameters", function.get("input_schema"))["required"] == ["input"]
+    assert call.type == "custom_tool_call" and call.id.startswith("ctc_") and call.name == "patch"
+    assert json.loads(call.input) == {"text": "line\n\"two\""}, "the stand-in knows no input: what it wrote comes back"
+    seen = events(gateway, ask)
+    assert json.loads(seen[-1]["response"]["output"][0]["input"]) == json.loads(call.input)
+    client.responses.create(model=target, tools=tools, input=[*ask["input"], call, {
+        "type": "custom_tool_call_output", "call_id": call.call_id, "output": "done"}])
+    sent = (eu if target.startswith("eu") else us).received()[-1]["body"]["messages"]
+    if target.startswith("eu"):
+        assert json.loads(sent[1]["tool_calls"][0]["function"]["arguments"]) == {"input": call.input}
+        assert sent[2]["tool_call_id"] == call.call_id and sent[2]["content"] == "done"
+    else:
+        assert sent[1]["content"][0]["input"] == {"input": call.input}
+
+
 def test_parallel_calls_are_one_turn(client, eu):
     client.responses.create(model="eu/gpt-x", tools=[WEATHER], input=[
         {"role": "user", "content": "both"},
@@ -377,6 +408,10 @@ PLACES = {
                                       {"type": "function_call_output", "call_id": "c", "output": "o"}]},
     "output": lambda s: {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
                                    {"type": "function_call_output", "call_id": "c", "output": s}]},
+    "custom input": lambda s: {"input": [{"type": "custom_tool_call", "call_id": "c", "name": "f", "input": s},
+                                         {"type": "custom_tool_call_output", "call_id": "c", "output": "o"}]},
+    "grammar": lambda s: {"input": "x", "tools": [{"type": "custom", "name": "f", "format": {
+        "type": "grammar", "syntax": "regex", "definition": s}}]},
     "output part": lambda s: {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
                                         {"type": "function_call_output", "call_id": "c",
                                          "output": [{"type": "input_text", "text": s}]}]},

@@ -84,7 +84,8 @@ static void test_translated_members(void **state)
         "{\"model\":\"m\",\"input\":\"x\",\"reasoning\":{\"effort\":\"low\",\"summary\":\"auto\","
         "\"mode\":\"pro\"},\"text\":{\"verbosity\":\"high\",\"format\":{\"type\":"
         "\"json_schema\",\"name\":\"n\",\"strict\":true,\"schema\":{\"type\":\"object\"}}},"
-        "\"parallel_tool_calls\":false,\"metadata\":{\"k\":\"v\"},\"store\":true,"
+        "\"tools\":[{\"type\":\"function\",\"name\":\"f\"}],\"parallel_tool_calls\":false,"
+        "\"metadata\":{\"k\":\"v\"},\"store\":true,"
         "\"include\":[\"reasoning.encrypted_content\"],\"truncation\":\"auto\","
         "\"top_logprobs\":3,\"max_tool_calls\":4,\"background\":false,"
         "\"previous_response_id\":null,\"prompt_cache_options\":{\"mode\":\"implicit\"}}");
@@ -231,6 +232,52 @@ static void test_tools(void **state)
     base_arena_free(f.a);
 }
 
+/* A tool that takes text is a function of one text to a model, and its calls are calls. */
+static void test_custom_tools(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(
+        &f,
+        "{\"model\":\"m\",\"tools\":[{\"type\":\"custom\",\"name\":\"patch\",\"description\":\"D\","
+        "\"format\":{\"type\":\"grammar\",\"syntax\":\"lark\",\"definition\":\"start: x\"}},"
+        "{\"type\":\"custom\",\"name\":\"say\",\"format\":{\"type\":\"text\"}}],"
+        "\"tool_choice\":{\"type\":\"custom\",\"name\":\"say\"},\"input\":["
+        "{\"role\":\"user\",\"content\":\"q\"},{\"type\":\"custom_tool_call\",\"id\":\"ctc\","
+        "\"call_id\":\"c\",\"name\":\"say\",\"input\":\"a \\\"b\\\"\"},"
+        "{\"type\":\"custom_tool_call_output\",\"call_id\":\"c\",\"output\":\"o\"}]}");
+    assert_int_equal(f.r.n_tools, 2);
+    assert_true(f.r.tools[0].freeform && f.r.tools[1].freeform);
+    is(f.r.tools[0].description, "D\n\nThe input must match this lark grammar:\nstart: x");
+    assert_int_equal(f.r.tools[1].description.n, 0);
+    json_t *schema = load(f.r.tools[1].schema);
+    assert_non_null(gw_json_get_obj(gw_json_get_obj(schema, "properties"), "input"));
+    json_decref(schema);
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_NAMED);
+    is(f.r.tool_choice_name, "say");
+    is(f.r.messages[1].parts[0].text, "{\"input\":\"a \\\"b\\\"\"}");
+    assert_int_equal(f.r.messages[1].parts[0].kind, CHAT_PART_TOOL_CALL);
+    assert_int_equal(f.r.messages[2].role, CHAT_TOOL);
+    is(f.r.messages[2].parts[0].text, "o");
+    is(f.r.dropped, "tools.format");
+    base_arena_free(f.a);
+}
+
+/* Agents send these whether or not they have tools. */
+static void test_words_about_no_tools_mean_nothing(void **state)
+{
+    struct fx f;
+    (void)state;
+    parse_ok(&f, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[],\"tool_choice\":\"auto\","
+                 "\"parallel_tool_calls\":true}");
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_UNSET);
+    assert_int_equal(f.r.extra.n, 0);
+    base_arena_free(f.a);
+    parse_ok(&f, "{\"model\":\"m\",\"input\":\"x\",\"tool_choice\":\"required\"}");
+    assert_int_equal(f.r.tool_choice, CHAT_TOOLS_REQUIRED);
+    base_arena_free(f.a);
+}
+
 struct refusal {
     const char *body, *param;
 };
@@ -248,7 +295,8 @@ static const struct refusal refusals[] = {
     {"\"input\":[{\"id\":\"msg_1\"}]", "input[0].type"},
     {"\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]", "input[0].type"},
     {"\"input\":[{\"role\":\"user\",\"content\":\"x\"},{\"type\":\"mcp_call\"}]", "input[1].type"},
-    {"\"input\":[{\"type\":\"custom_tool_call\",\"call_id\":\"c\"}]", "input[0].type"},
+    {"\"input\":[{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"f\"}]",
+     "input[0].input"},
     {"\"input\":[{\"role\":\"tool\",\"content\":\"x\"}]", "input[0].role"},
     {"\"input\":[{\"role\":\"user\"}]", "input[0].content"},
     {"\"input\":[{\"role\":\"user\",\"content\":[]}]", "input[0].content"},
@@ -312,7 +360,9 @@ static const struct refusal refusals[] = {
     {"\"input\":\"x\",\"tools\":[7]", "tools[0]"},
     {"\"input\":\"x\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type"},
     {"\"input\":\"x\",\"tools\":[" F("f") ",{\"type\":\"mcp\"}]", "tools[1].type"},
-    {"\"input\":\"x\",\"tools\":[{\"type\":\"custom\",\"name\":\"f\"}]", "tools[0].type"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"custom\"}]", "tools[0].name"},
+    {"\"input\":\"x\",\"tools\":[{\"type\":\"custom\",\"name\":\"f\",\"format\":1}]",
+     "tools[0].format"},
     {"\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]",
      "tools[0].name"},
     {"\"input\":\"x\",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":[]}]",
@@ -432,6 +482,8 @@ int main(void)
         cmocka_unit_test(test_thoughts_alone_are_left_out),
         cmocka_unit_test(test_what_is_no_text_is_opaque),
         cmocka_unit_test(test_tools),
+        cmocka_unit_test(test_custom_tools),
+        cmocka_unit_test(test_words_about_no_tools_mean_nothing),
         cmocka_unit_test(test_refusals_name_the_member),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_echo_is_bounded),

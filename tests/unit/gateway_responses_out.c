@@ -133,6 +133,8 @@ static void check_items(const struct seen *s)
             base_buf_str(&said[at][part], gw_json_get_str(ev, "delta"));
         } else if (strstr(type, "arguments.done")) {
             assert_true(base_str_eq(base_buf_view(&said[at][0]), gw_json_get_str(ev, "arguments")));
+        } else if (strstr(type, "input.done")) {
+            assert_true(base_str_eq(base_buf_view(&said[at][0]), gw_json_get_str(ev, "input")));
         } else if (strstr(type, "refusal.done")) {
             assert_true(
                 base_str_eq(base_buf_view(&said[at][part]), gw_json_get_str(ev, "refusal")));
@@ -295,6 +297,32 @@ static void test_a_summary_where_one_was_asked_for(void **state)
     seen_free(&s);
 }
 
+/* The call of a custom tool has an input, which is known when its JSON is whole. */
+static void test_calls_of_custom_tools(void **state)
+{
+    struct chat_tool tool = {.name = BASE_STR("patch"), .freeform = true};
+    struct seen s;
+    (void)state;
+    asked.tools = &tool;
+    asked.n_tools = 1;
+    for (int late = 0; late < 2; late++) {
+        SAID(late, CHAT_FINISH_TOOL_CALLS, &s, CALL(0, "patch"), ARGS(0, "{\"input\":\"a\\"),
+             ARGS(0, "n\\u00fc\"}"), CALL(1, "other"), ARGS(1, "{}"), CALL(2, "patch"),
+             ARGS(2, "no JSON"));
+        is(gw_json_get_str(item(&s, 0), "type"), "custom_tool_call");
+        is(gw_json_get_str(item(&s, 0), "input"), "a\n\xc3\xbc");
+        is(gw_json_get_str(item(&s, 0), "id"), "ctc_req1_0");
+        assert_null(json_object_get(item(&s, 0), "arguments"));
+        is(gw_json_get_str(item(&s, 1), "type"), "function_call");
+        is(gw_json_get_str(item(&s, 2), "input"), "no JSON");
+        assert_non_null(strstr(s.kinds, "custom_tool_call_input.delta custom_tool_call_input.done "
+                                        "output_item.done "));
+        seen_free(&s);
+    }
+    asked.tools = NULL;
+    asked.n_tools = 0;
+}
+
 static void test_how_an_answer_ends(void **state)
 {
     static const struct {
@@ -451,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_late_pieces_find_their_item),
         cmocka_unit_test(test_thoughts_stand_in_front),
         cmocka_unit_test(test_a_summary_where_one_was_asked_for),
+        cmocka_unit_test(test_calls_of_custom_tools),
         cmocka_unit_test(test_how_an_answer_ends),
         cmocka_unit_test(test_an_answer_of_nothing_is_an_empty_message),
         cmocka_unit_test(test_a_call_without_arguments),
