@@ -19,7 +19,7 @@ struct aud_options {
     const char *directory;
     const char *origin;     /* C2SP checkpoint origin = key name */
     uint32_t ring_leaves;   /* bound of the queue; 0 = default (4096) */
-    uint32_t segment_bytes; /* 0 = default (64 MiB) */
+    uint32_t segment_bytes; /* 0 = as the log's last one has it, 64 MiB in a new log */
     uint32_t checkpoint_ms; /* at most this long between durable and signed; 0 = default */
     const char *spool;      /* on failure records go on in a log under this folder; NULL: refused */
     /* free bytes at or below which a stage begins; 0: never */

@@ -323,6 +323,7 @@ struct conf_audit {
     enum conf_audit_signer signer;
     const char *signer_directory; /* for CONF_SIGNER_PROCESS: the key and what it signed last */
     uint32_t queue;               /* leaves that may wait to be written */
+    uint32_t segment_mib;         /* a segment of the log's files, made whole ahead */
     struct conf_disk disk;
     enum conf_audit_period period;
     uint32_t period_records, period_mib; /* a new period after so much; 0: not for that reason */
@@ -613,17 +614,18 @@ enum base_status conf_load(const char *file, struct conf **out,
                            struct conf_problems *problems) BASE_MUST_CHECK;
 /* As conf_load, for who checks: *out comes back even with errors (then BASE_EINVAL), and of it only
  * `policy` may be used, and that only if no error stands in the policy's own file
- * (conf_policy_sound). NULL when nothing at all could be read. The problems' pos.file of the policy
+ * (conf_policy_sound), else only for pol_policy_words: a rule or use case may then lack its id.
+ * NULL when nothing at all could be read. The problems' pos.file of the policy
  * is policy.pos.file. */
 enum base_status conf_load_partial(const char *file, struct conf **out,
                                    struct conf_problems *problems) BASE_MUST_CHECK;
 /* Only a policy file and, where not NULL, tables and duties, for who works on policies without a
- * configuration around them. As conf_load. */
+ * configuration around them. As conf_load_partial. */
 enum base_status conf_load_policy_only(const char *policy, const char *tables, const char *duties,
                                        struct conf **out,
                                        struct conf_problems *problems) BASE_MUST_CHECK;
 /* The policy file was read and none of problems' errors is in it. */
-bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems);
+bool conf_policy_sound(const struct conf_policy *policy, const struct conf_problems *problems);
 /* Wipes the back ends' keys and the sinks' secrets and sets them to NULL: for processes that call
  * nobody. */
 void conf_secrets_wipe(struct conf *c);

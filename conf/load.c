@@ -173,6 +173,7 @@ static const char defaults_yaml[] =
     "  content: off                  # where it is on: blob_mib: 8, queue_mib: 64, sweep: 60s\n"
     "  signer: gateway\n"
     "  queue: 4096                   # records that may wait to be written\n"
+    "  segment_mib: 64               # of the log's files; one or two are made whole ahead\n"
     "  disk: { warn_mib: 1024, refuse_content_mib: 512, refuse_all_mib: 192 }\n"
     "  period: none                  # month: a new chained log each month (UTC)\n"
     "  period_records: 0             # also after so many records, or MiB; 0: not for that reason\n"
@@ -206,6 +207,7 @@ static void set_defaults(struct conf *c)
     c->engine.queue = 64;
     c->routing.threshold = 0.5;
     c->audit.queue = 4096;
+    c->audit.segment_mib = 64;
     c->audit.master.timeout_ms = 5000;
     c->audit.content = (struct conf_content){.blob_mib = 8, .queue_mib = 64, .sweep_s = 60};
     c->audit.disk =
@@ -428,12 +430,8 @@ enum base_status conf_load_policy_only(const char *policy, const char *tables, c
             conf_load_duties(&d.l, d.root, &c->duties);
     }
     conf_problems_sort(problems);
-    if (problems->n_errors) {
-        conf_free(c);
-        return BASE_EINVAL;
-    }
     *out = c;
-    return BASE_OK;
+    return problems->n_errors ? BASE_EINVAL : BASE_OK;
 }
 
 enum base_status conf_load(const char *file, struct conf **out, struct conf_problems *problems)
@@ -446,13 +444,13 @@ enum base_status conf_load(const char *file, struct conf **out, struct conf_prob
     return st;
 }
 
-bool conf_policy_sound(const struct conf *c, const struct conf_problems *problems)
+bool conf_policy_sound(const struct conf_policy *policy, const struct conf_problems *problems)
 {
-    if (!c->policy.pos.file)
+    if (!policy->pos.file)
         return false;
     for (size_t i = 0; i < problems->n; i++) {
         const struct conf_problem *p = &problems->v[i];
-        if (!p->warning && p->pos.file && strcmp(p->pos.file, c->policy.pos.file) == 0)
+        if (!p->warning && p->pos.file && strcmp(p->pos.file, policy->pos.file) == 0)
             return false;
     }
     return true;

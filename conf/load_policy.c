@@ -183,9 +183,11 @@ static void load_rules(struct conf_loader *l, const struct conf_node *n, void *d
         *r = (struct conf_rule){.pos = conf_pos(l, c),
                                 .needs = {.retention_days = -1, .checked_within_days = -1}};
         size_t before = l->pr->n_errors;
-        if (!conf_map_handling(l, c, "this rule", CONF_FIELDS(fields), r, &r->handling) || !r->id)
+        if (!conf_map_handling(l, c, "this rule", CONF_FIELDS(fields), r, &r->handling))
             continue;
         p->n_rules++;
+        if (!r->id)
+            continue;
         if (r->redact_style && !r->redact.n)
             conf_wrong(l, c, "the rule %s has a redact_style and nothing to redact", r->id);
         if (l->pr->n_errors == before && !r->has_location && !r->basis && !r->needs.present &&
@@ -276,7 +278,7 @@ bool conf_use_case_known(const struct conf *c, struct base_str id)
 {
     const struct conf_policy *p = &c->policy;
     for (size_t i = 0; i < p->n_use_cases; i++)
-        if (base_str_is(id, p->use_cases[i].id))
+        if (p->use_cases[i].id && base_str_is(id, p->use_cases[i].id))
             return true;
     for (size_t i = 0; i < p->n_rules; i++)
         for (size_t k = 0; k < p->rules[i].when_use_case.n; k++)

@@ -283,6 +283,11 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
          .offset = AT(conf_audit, queue),
          .min = 16,
          .max = 1048576},
+        {.name = "segment_mib",
+         .kind = CONF_UINT,
+         .offset = AT(conf_audit, segment_mib),
+         .min = 1,
+         .max = 1024},
         {.name = "disk", .kind = CONF_SUB, .offset = AT(conf_audit, disk), .fn = conf_load_disk},
         {.name = "sinks", .kind = CONF_SUB, .fn = conf_load_sinks},
         {.name = "period", .kind = CONF_WORD, .offset = AT(conf_audit, period), .words = periods},
@@ -315,6 +320,12 @@ void conf_load_audit(struct conf_loader *l, const struct conf_node *n, void *dst
     for (const struct conf_node *c = n->child; c; c = c->next)
         if (base_str_is(c->key, "keep_periods"))
             a->keep_pos = conf_pos(l, c);
+    /* The one that is written, the one made ahead, and what comes until somebody makes room. */
+    if (a->disk.refuse_all_mib && a->disk.refuse_all_mib < 2 * a->segment_mib)
+        conf_problem_add(l->pr, a->disk.pos.line ? a->disk.pos : a->pos, true,
+                         "refuse_all_mib: %u leaves no room for two segments of the log (%u MiB "
+                         "each): raise it, or lower segment_mib",
+                         a->disk.refuse_all_mib, a->segment_mib);
     if (a->on_failure == CONF_AUDIT_SPOOL && !a->spool)
         conf_wrong(l, n, "on_failure: spool-to-second-disk needs spool: FOLDER, on another disk");
     if (a->on_failure != CONF_AUDIT_SPOOL && a->spool)

@@ -177,10 +177,10 @@ void conf_load_use_cases(struct conf_loader *l, const struct conf_node *n, void 
     for (const struct conf_node *c = n->child; p->use_cases && c; c = c->next) {
         struct conf_use_case *u = &p->use_cases[p->n_use_cases];
         *u = (struct conf_use_case){.pos = conf_pos(l, c)};
-        if (!conf_map_handling(l, c, "this use case", CONF_FIELDS(fields), u, &u->handling) ||
-            !u->id)
+        if (!conf_map_handling(l, c, "this use case", CONF_FIELDS(fields), u, &u->handling))
             continue;
-        check(l, c, u);
         p->n_use_cases++;
+        if (u->id)
+            check(l, c, u);
     }
 }

@@ -84,6 +84,7 @@ static enum base_status open_log(const struct gw_gen *g, struct base_err *err)
     struct aud_options o = {.directory = a->directory,
                             .origin = a->origin,
                             .ring_leaves = a->queue,
+                            .segment_bytes = a->segment_mib << 20,
                             .spool = a->on_failure == CONF_AUDIT_SPOOL ? a->spool : NULL,
                             .disk_warn_bytes = (uint64_t)a->disk.warn_mib << 20,
                             .disk_content_bytes = (uint64_t)a->disk.refuse_content_mib << 20,

@@ -55,7 +55,8 @@ static bool audit_changed(const struct conf_audit *a, const struct conf_audit *b
            a->disk.warn_mib != b->disk.warn_mib ||
            a->disk.refuse_content_mib != b->disk.refuse_content_mib ||
            a->disk.refuse_all_mib != b->disk.refuse_all_mib || a->queue != b->queue ||
-           a->on_failure != b->on_failure || a->signer != b->signer || a->period != b->period ||
+           a->segment_mib != b->segment_mib || a->on_failure != b->on_failure ||
+           a->signer != b->signer || a->period != b->period ||
            a->period_records != b->period_records || a->period_mib != b->period_mib ||
            a->keep_periods != b->keep_periods || a->quorum != b->quorum ||
            witnesses_changed(a, b) ||

@@ -166,6 +166,9 @@ struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *pr
 /* The same for another policy (the shadow one) under c's tables and duties. */
 struct pol_policy *pol_policy_new_of(const struct conf *c, const struct conf_policy *cp,
                                      struct conf_problems *problems);
+/* For who checks a policy that did not load whole (conf_load_partial): tells which of its words are
+ * no classes or types, and ids that are used twice, as compiling it would. */
+void pol_policy_words(const struct conf_policy *cp, struct conf_problems *problems);
 void pol_policy_free(struct pol_policy *p);
 const char *pol_policy_id(const struct pol_policy *p); /* "sha256:..." of the file */
 const struct conf_use_case *pol_use_case_find(const struct pol_policy *p, struct base_str id);

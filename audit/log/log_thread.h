@@ -61,6 +61,8 @@ struct aud_log {
     bool writer_done;
     uint64_t spare_bytes; /* not 0: the signer shall make a segment of this size ahead */
     uint64_t spare_for;   /* the segment whose successor was asked for last */
+    uint64_t spare_at_us; /* ... but not before; 0: at once */
+    _Atomic bool no_room; /* the disk had none for it: written by the signer, read by the watch */
     struct aud_stats stats;
 
     pthread_mutex_t spare_mu; /* wal/spare: the signer makes it, the writer takes it */

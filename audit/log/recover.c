@@ -522,7 +522,8 @@ static enum base_status load_before(struct aud_core *c, struct base_err *err)
     return st;
 }
 
-static enum base_status recover(struct aud_core *c, const char *origin, struct base_err *err)
+static enum base_status recover(struct aud_core *c, const char *origin, bool as_before,
+                                struct base_err *err)
 {
     struct scan s = {.core = c};
     enum base_status st;
@@ -535,6 +536,8 @@ static enum base_status recover(struct aud_core *c, const char *origin, struct b
         st = load_before(c, err);
     if (st == BASE_OK)
         st = scan_all(&s, err);
+    if (st == BASE_OK && as_before)
+        c->wal.segment_bytes = s.cur.header.segment_bytes;
     if (st == BASE_OK)
         st = take_over(&s, err);
     aud_intents_release(&s.open);
@@ -584,7 +587,7 @@ enum base_status aud_core_open(struct aud_core *c, const struct aud_options *o,
     if (st != BASE_OK)
         return st;
     if (born)
-        return recover(c, o->origin, err);
+        return recover(c, o->origin, o->segment_bytes == 0, err);
     sweep(c);
     st = create(c, o->origin, err);
     return st == BASE_OK ? announce(c, NULL, err) : st;

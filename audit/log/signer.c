@@ -23,6 +23,7 @@
 
 #define TILE_BUDGET    8192u
 #define CLOSE_TILES_MS 5000u
+#define SPARE_AGAIN_US 2000000u
 
 static enum base_status sign(struct aud_log *l, struct aud_state s, struct base_err *err)
 {
@@ -161,6 +162,29 @@ struct work {
     bool due, done, closing, turn, more, retain;
 };
 
+/* The next segment, ahead. A disk without room for it is no failure yet: half a segment is left,
+ * the watch refuses new requests (AUD_DISK_FULL), and this is tried again. */
+static enum base_status make_spare(struct aud_log *l, uint64_t bytes, struct base_err *err)
+{
+    pthread_mutex_lock(&l->spare_mu);
+    enum base_status st = aud_wal_spare(l->core.wal.dir_fd, bytes, err);
+    pthread_mutex_unlock(&l->spare_mu);
+    bool full = st != BASE_OK && (err->sys == ENOSPC || err->sys == EDQUOT);
+
+    if (full && !atomic_exchange(&l->no_room, true))
+        base_error("audit", "%s: %s", l->core.dir, err->text);
+    if (!full) {
+        atomic_store(&l->no_room, false);
+        return st;
+    }
+    pthread_mutex_lock(&l->mu);
+    if (!l->spare_bytes)
+        l->spare_bytes = bytes;
+    l->spare_at_us = base_mono_us() + SPARE_AGAIN_US;
+    pthread_mutex_unlock(&l->mu);
+    return BASE_OK;
+}
+
 /* One round of the signer, without the lock. True: come back at once. */
 static bool signer_round(struct aud_log *l, const struct work *w)
 {
@@ -170,11 +194,8 @@ static bool signer_round(struct aud_log *l, const struct work *w)
 
     if (w->closing)
         st = finish_turn(l, &err);
-    if (st == BASE_OK && w->spare && !w->done && !atomic_load(&l->next_ready)) {
-        pthread_mutex_lock(&l->spare_mu);
-        st = aud_wal_spare(l->core.wal.dir_fd, w->spare, &err);
-        pthread_mutex_unlock(&l->spare_mu);
-    }
+    if (st == BASE_OK && w->spare && !w->done && !atomic_load(&l->next_ready))
+        st = make_spare(l, w->spare, &err);
     if (st == BASE_OK && w->done)
         st = sign_last(l, w->durable, &err);
     else if (st == BASE_OK && w->due)
@@ -197,7 +218,7 @@ static bool work_find(struct aud_log *l, uint64_t *due_us, bool more, struct wor
     if (waiting && *due_us == 0)
         *due_us = base_mono_us() + l->checkpoint_ms * 1000ull;
     *w = (struct work){.durable = l->durable,
-                       .spare = l->spare_bytes,
+                       .spare = base_mono_us() >= l->spare_at_us ? l->spare_bytes : 0,
                        .due = waiting && base_mono_us() >= *due_us,
                        .done = l->writer_done,
                        .closing = l->closing_on,
@@ -227,10 +248,13 @@ void *aud_signer_main(void *arg)
         if (l->stats.broken && w.done)
             break;
         if (l->stats.broken || !some) {
-            signer_wait(l, l->stats.broken ? 0 : earlier(due_us, l->dropping.again_us));
+            uint64_t spare_us = l->spare_bytes ? l->spare_at_us : 0;
+            signer_wait(
+                l, l->stats.broken ? 0 : earlier(spare_us, earlier(due_us, l->dropping.again_us)));
             continue;
         }
-        l->spare_bytes = 0;
+        if (w.spare)
+            l->spare_bytes = l->spare_at_us = 0;
         pthread_mutex_unlock(&l->mu);
         more = signer_round(l, &w);
         if (w.due)

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const uint8_t zeros[65536];
@@ -62,6 +63,34 @@ static enum base_status zero_fill(int fd, uint64_t from, uint64_t to, const char
     return st;
 }
 
+/* What this process may still write there; without an answer, enough. */
+static uint64_t room(int dir_fd)
+{
+    struct statvfs v;
+
+    if (fstatvfs(dir_fd, &v) != 0)
+        return UINT64_MAX;
+    return (uint64_t)(geteuid() == 0 ? v.f_bfree : v.f_bavail) * v.f_frsize;
+}
+
+/* A failure that a full disk is to blame for says so, with figures and the way out. */
+static enum base_status tell_room(int dir_fd, uint64_t bytes, enum base_status st,
+                                  struct base_err *err)
+{
+    if (st == BASE_OK || !err || (err->sys != ENOSPC && err->sys != EDQUOT))
+        return st;
+    int sys = err->sys;
+    unsigned long long mib = room(dir_fd) >> 20;
+    char text[sizeof(err->text)];
+    memcpy(text, err->text, sizeof(text));
+    st = base_err_set(err, st,
+                      "%.200s: the log's disk has no room for a segment of %llu MiB (%llu MiB are "
+                      "free): make room, or make segments smaller (audit: segment_mib)",
+                      text, (unsigned long long)(bytes >> 20), mib);
+    err->sys = sys;
+    return st;
+}
+
 enum base_status aud_wal_init(struct aud_wal *w, const char *dir, uint64_t segment_bytes,
                               struct base_err *err)
 {
@@ -99,6 +128,11 @@ enum base_status aud_wal_spare(int dir_fd, uint64_t bytes, struct base_err *err)
 
     if (fstatat(dir_fd, AUD_WAL_SPARE, &sb, 0) == 0 && (uint64_t)sb.st_size == bytes)
         return BASE_OK;
+    if (room(dir_fd) < bytes) { /* not even for a moment is the disk filled up for others */
+        errno = ENOSPC;
+        st = base_err_sys(err, "wal/" AUD_WAL_SPARE);
+        return tell_room(dir_fd, bytes, st, err);
+    }
     int fd = openat(dir_fd, AUD_WAL_SPARE_PART, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return base_err_sys(err, "wal/" AUD_WAL_SPARE_PART);
@@ -109,7 +143,9 @@ enum base_status aud_wal_spare(int dir_fd, uint64_t bytes, struct base_err *err)
         st = base_err_sys(err, "close wal/" AUD_WAL_SPARE_PART);
     if (st == BASE_OK && renameat(dir_fd, AUD_WAL_SPARE_PART, dir_fd, AUD_WAL_SPARE) != 0)
         st = base_err_sys(err, "rename wal/" AUD_WAL_SPARE);
-    return st;
+    if (st != BASE_OK) /* the room that it has taken is needed by others */
+        (void)unlinkat(dir_fd, AUD_WAL_SPARE_PART, 0);
+    return tell_room(dir_fd, bytes, st, err);
 }
 
 enum base_status aud_wal_create(struct aud_wal *w, const struct aud_hash *prev,
@@ -181,7 +217,7 @@ enum base_status aud_wal_attach(struct aud_wal *w, const struct aud_header *h, s
     aud_pos_release(&w->pos);
     w->pos = *pos;
     pos->sha = NULL;
-    return st;
+    return tell_room(w->dir_fd, h->segment_bytes, st, err);
 }
 
 static void frame_add(struct aud_wal *w, enum aud_frame_type type, uint64_t index, const void *p,

@@ -3,7 +3,8 @@
  * Disk: the free bytes that an unprivileged writer has on the log's file system decide the stage:
  * ok, warn, no content, full. A stage begins at or below its threshold and ends a sixteenth above
  * it, so that it does not flutter. Each change is a line for the operator and a leaf log.disk;
- * what a stage refuses is the gateway's business (the log itself goes on: the room below the last
+ * full it is too, whatever the thresholds, while the next segment finds no room (signer.c). What a
+ * stage refuses is the gateway's business (the log itself goes on: the room below the last
  * threshold is for what is under way, for outcomes, and for what administrators do).
  *
  * Clock: the order of records is their index, never their time; but a wall clock that was set makes
@@ -16,6 +17,7 @@
  */
 #include "audit/log/watch.h"
 
+#include "audit/log/log_thread.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -102,16 +104,21 @@ static void look_at_disk(struct aud_watch *w)
     if (statvfs(w->dir, &v) != 0)
         return;
     uint64_t bytes = (uint64_t)v.f_bavail * v.f_frsize;
-    enum aud_disk to = stage_of(w, bytes);
+    bool no_room = atomic_load(&w->log->no_room); /* for the next segment, whatever is configured */
+    enum aud_disk to = no_room ? AUD_DISK_FULL : stage_of(w, bytes);
     int from = atomic_exchange(&w->disk, (int)to);
     atomic_store(&w->free_bytes, bytes);
     if (from != (int)to)
         base_log(to > AUD_DISK_WARN ? BASE_LOG_ERROR : BASE_LOG_WARN, "audit",
                  "%" PRIu64 " MiB are free on the disk of %s: %s", bytes >> 20, w->dir,
-                 to == AUD_DISK_OK           ? "enough again"
-                 : to == AUD_DISK_WARN       ? "make room"
-                 : to == AUD_DISK_NO_CONTENT ? "no content is kept any more"
-                                             : "new requests are refused");
+                 no_room             ? "none for the log's next segment; new requests are refused; "
+                                       "make room"
+                 : to == AUD_DISK_OK ? "enough again"
+                 : to == AUD_DISK_WARN ? "make room (audit: disk: warn_mib)"
+                 : to == AUD_DISK_NO_CONTENT
+                     ? "no content is kept any more (audit: disk: refuse_content_mib); make room"
+                     : "new requests are refused (audit: disk: refuse_all_mib); make room, or "
+                       "lower it on a small disk");
     if (atomic_load(&w->said) != (int)to &&
         say(w, "log.disk", "free_mib", (int64_t)(bytes >> 20), stage_name[to]))
         atomic_store(&w->said, (int)to);

@@ -109,7 +109,7 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
     struct conf_problems problems;
     struct pol_policy *p = NULL;
     enum base_status st = conf_load_partial(file, &c, &problems);
-    if (c && policy && conf_policy_sound(c, &problems))
+    if (c && policy && conf_policy_sound(&c->policy, &problems))
         p = pol_policy_new(c, &problems);
     if (p)
         pol_policy_unenforced(p, gw_enforced(c), &problems);

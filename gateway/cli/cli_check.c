@@ -75,6 +75,16 @@ static int show_coverage(const struct pol_coverage *cover, bool report, uint64_t
     return GW_CLI_HOLDS_NOT;
 }
 
+/* The policy, or NULL with its problems told; of one that did not load whole those of its words. */
+static struct pol_policy *compiled(const struct conf *c, const struct conf_policy *cp,
+                                   struct conf_problems *problems)
+{
+    if (conf_policy_sound(cp, problems))
+        return pol_policy_new_of(c, cp, problems);
+    pol_policy_words(cp, problems);
+    return NULL;
+}
+
 int gw_cli_check(int argc, char **argv)
 {
     const char *file = NULL, *at_least = NULL, *policy = NULL, *tables = NULL, *duties = NULL;
@@ -104,17 +114,15 @@ int gw_cli_check(int argc, char **argv)
     struct pol_policy *p = NULL;
     enum base_status st = file ? conf_load_partial(file, &c, &problems)
                                : conf_load_policy_only(policy, tables, duties, &c, &problems);
-    if (c && conf_policy_sound(c, &problems))
-        p = pol_policy_new(c, &problems);
+    if (c)
+        p = compiled(c, &c->policy, &problems);
     if (p && file)
         pol_policy_unenforced(p, gw_enforced(c), &problems);
     struct base_err err = {0};
     if (p && st == BASE_OK && gw_policy_state_allows(c, &err) != BASE_OK)
         conf_problem_add(&problems, c->policy.pos, false, "%s", err.text);
-    if (p && c->has_shadow) {
-        struct pol_policy *shadow = pol_policy_new_of(c, &c->shadow, &problems);
-        pol_policy_free(shadow);
-    }
+    if (c && c->has_shadow)
+        pol_policy_free(compiled(c, &c->shadow, &problems));
     struct pol_coverage *cover = p ? pol_coverage_new(p) : NULL;
     if (p && !cover)
         conf_problem_add(&problems, c->policy.pos, false, "out of memory");

@@ -194,6 +194,8 @@ static enum base_status read_table(struct base_str file, struct table *t, struct
     size_t line_no = 1;
 
     base_buf_init(&text, FILE_BYTES_MAX);
+    if (base_str_starts(file, BASE_STR("\xef\xbb\xbf"))) /* some editors write this mark first */
+        file = base_str_n(file.p + 3, file.n - 3);
     st = read_header(base_str_trim(base_str_cut(&file, '\n')), col, &n_cols, err);
     while (st == BASE_OK && file.p && file.n) {
         struct base_str line = base_str_cut(&file, '\n');

@@ -193,6 +193,11 @@ static const char *nearest_use_case(const struct pol_policy *p, const char *id)
     return conf_nearest(base_str_c(id), words);
 }
 
+void pol_lint_id_twice(const struct conf_rule *r, struct conf_problems *pr)
+{
+    conf_problem_add(pr, r->pos, false, "the rule id \"%.60s\" is used twice", r->id);
+}
+
 static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t i,
                       struct conf_problems *pr)
 {
@@ -204,7 +209,7 @@ static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t 
         conf_problem_add(pr, c->pos, true, "the rule %.60s can never apply: %s", c->id, why);
     for (size_t k = 0; k < p->n_rules; k++) {
         if (k < i && strcmp(p->rules[k].conf->id, c->id) == 0)
-            conf_problem_add(pr, c->pos, false, "the rule id \"%.60s\" is used twice", c->id);
+            pol_lint_id_twice(c, pr);
         else if (k != i && !told)
             told = lint_pair(&v[k], &v[i], k < i, pr);
     }

@@ -273,13 +273,18 @@ static bool met(const struct conf_use_case *u, enum conf_duty_needs needs)
     return true; /* nothing that could be missing */
 }
 
+static void declared_twice(const struct conf_use_case *u, struct conf_problems *pr)
+{
+    conf_problem_add(pr, u->pos, false, "the use case \"%.60s\" is declared twice", u->id);
+}
+
 static bool compile_use_case(struct pol_policy *p, const struct conf_use_case *u,
                              struct pol_use_case *out, struct conf_problems *pr)
 {
     size_t n = p->duties ? p->duties->n : 0;
 
     if (pol_use_case_of(p, base_str_c(u->id)))
-        conf_problem_add(pr, u->pos, false, "the use case \"%.60s\" is declared twice", u->id);
+        declared_twice(u, pr);
     out->conf = u;
     out->label = base_arena_printf(p->arena, "use_case:%s", u->id).p;
     out->due = base_arena_array(p->arena, n + 1, sizeof(*out->due));
@@ -347,6 +352,34 @@ no_memory:
     conf_problem_add(problems, cp->pos, false, "out of memory while compiling the policy");
     base_arena_free(a);
     return NULL;
+}
+
+void pol_policy_words(const struct conf_policy *cp, struct conf_problems *pr)
+{
+    pol_types types = 0;
+    unsigned classes = 0;
+
+    for (size_t i = 0; i < cp->n_use_cases; i++) {
+        const struct conf_use_case *u = &cp->use_cases[i];
+
+        for (size_t k = 0; k < i && u->id; k++) {
+            if (cp->use_cases[k].id && strcmp(cp->use_cases[k].id, u->id) == 0)
+                declared_twice(u, pr);
+        }
+        compile_data(&u->data, NULL, &classes, NULL, pr);
+        compile_answers(&u->handling, pr);
+    }
+    for (size_t i = 0; i < cp->n_rules; i++) {
+        const struct conf_rule *r = &cp->rules[i];
+
+        for (size_t k = 0; k < i && r->id; k++) {
+            if (cp->rules[k].id && strcmp(cp->rules[k].id, r->id) == 0)
+                pol_lint_id_twice(r, pr);
+        }
+        compile_data(&r->when_data, &types, &classes, NULL, pr);
+        compile_data(&r->redact, &types, NULL, NULL, pr);
+        compile_answers(&r->handling, pr);
+    }
 }
 
 struct pol_policy *pol_policy_new(const struct conf *c, struct conf_problems *problems)

@@ -88,6 +88,7 @@ bool pol_class_find(struct base_str word, unsigned *out);
 unsigned pol_classes_close(unsigned classes);
 /* lint.c: ids used twice (errors), rules that change nothing or can never apply (warnings). */
 void pol_lint(const struct pol_policy *p, struct conf_problems *pr);
+void pol_lint_id_twice(const struct conf_rule *r, struct conf_problems *pr);
 /* limits.c: `"limits":{..}` of a rule; `"limited":[..]` of a decision; the same changes in both. */
 void pol_limits_json(struct base_json *j, const struct conf_bounds *b);
 void pol_limited_json(struct base_json *j, const struct pol_decision *d);

@@ -128,15 +128,20 @@ int pol_scan_command(int argc, char **argv)
         goto out;
     }
     while ((n = getline(&line, &cap, stdin)) > 0) {
-        number++;
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+        const char *text = line;
+
+        if (number++ == 0 && n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+            text += 3; /* some editors write this mark first */
+            n -= 3;
+        }
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
             n--;
         if (n == 0)
             continue;
         if ((size_t)n > LINE_BYTES_MAX) {
             fprintf(stderr, "weir scan: line %zu: longer than %u bytes\n", number, LINE_BYTES_MAX);
             rc = 2;
-        } else if (!one_line(&r, line, (size_t)n, number)) {
+        } else if (!one_line(&r, text, (size_t)n, number)) {
             rc = 2;
         }
     }

@@ -13,7 +13,7 @@ import harness  # noqa: E402
 
 @pytest.fixture(scope="module", autouse=True)
 def little_disk(request, tmp_path_factory):
-    """A log's first segment is 64 MiB of zeros, and two hundred gateways start in a whole run: what a module
+    """A log's first segment is some MiB of zeros, and two hundred gateways start in a whole run: what a module
     wrote goes when it passed; when something in it failed the folders stay for whoever looks, without the zeros."""
     top = str(tmp_path_factory.getbasetemp())
     before, failed = set(os.listdir(top)), request.session.testsfailed

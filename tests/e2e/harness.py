@@ -159,6 +159,7 @@ class Gateway:
         back = "backends:\n" + "\n".join(backends) + "\n" if backends else ""
         with open(os.path.join(self.folder, "policy.yaml"), "w", encoding="utf-8") as f:
             f.write(policy)
+        segment = "" if "segment_mib" in self.audit_settings else "segment_mib: 4, "  # of zeros, for each gateway
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"""\
 server:
@@ -171,7 +172,7 @@ keys: keys.json
 {engine}{back}routing:
 {routing or '  commodity: [local/home]'}
 policy: policy.yaml
-audit: {{ directory: audit, origin: weir.test/gw1, {self.audit_settings} }}
+audit: {{ {segment}directory: audit, origin: weir.test/gw1, {self.audit_settings} }}
 """)
 
     def command(self, *args, stdin=None, check=True):

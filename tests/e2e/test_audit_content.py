@@ -23,7 +23,7 @@ RULES = """content:
 def with_content(g, on_failure="refuse", maximum="30d", extra=""):
     with open(g.config, encoding="utf-8") as f:
         text = f.read()
-    old = "audit: { directory: audit, origin: weir.test/gw1, on_failure: refuse, content: off }"
+    old = "audit: { segment_mib: 4, directory: audit, origin: weir.test/gw1, on_failure: refuse, content: off }"
     assert old in text
     with open(g.config, "w", encoding="utf-8") as f:
         f.write(text.replace(old, "audit:\n  directory: audit\n  origin: weir.test/gw1\n  on_failure: refuse\n"

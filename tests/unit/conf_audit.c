@@ -147,8 +147,35 @@ static void test_good(void **state)
     conf_free(c);
     c = good(HEAD "witnesses: [" W1 ", " W2 "] }");
     assert_int_equal(c->audit.quorum, 0); /* all of them */
+    assert_int_equal(c->audit.segment_mib, 64);
     assert_int_equal(c->audit.period, CONF_PERIOD_NONE);
     conf_free(c);
+}
+
+/* Stages that leave no room for two segments are told, and only told. */
+static void test_segments(void **state)
+{
+    struct conf_problems p;
+    struct conf *c = load(HEAD "segment_mib: 2, disk: { warn_mib: 9, refuse_content_mib: 8, "
+                               "refuse_all_mib: 4 } }",
+                          &p);
+    (void)state;
+
+    assert_non_null(c);
+    assert_int_equal(c->audit.segment_mib, 2);
+    for (size_t i = 0; i < p.n; i++)
+        assert_null(strstr(p.v[i].text, "segment"));
+    conf_free(c);
+    conf_problems_release(&p);
+    c = load(HEAD "segment_mib: 128 }", &p);
+    assert_non_null(c);
+    bool told = false;
+    for (size_t i = 0; i < p.n; i++)
+        told =
+            told || (p.v[i].warning && strstr(p.v[i].text, "192 leaves no room for two segments"));
+    assert_true(told);
+    conf_free(c);
+    conf_problems_release(&p);
 }
 
 static void test_bad(void **state)
@@ -166,6 +193,9 @@ static void test_bad(void **state)
     VALUE("period_mib", "4000000001", "4000000000");
     VALUE("keep_periods", "100001", "100000");
     VALUE("keep_periods", "all", "keep_periods");
+    VALUE("segment_mib", "0", "between 1 and 1024");
+    VALUE("segment_mib", "1025", "between 1 and 1024");
+    VALUE("segment_mib", "64MiB", "whole number");
     VALUE("witnesses", "a", "list");
     VALUE("witnesses", "{ a: 1 }", "list");
     VALUE("quorum", "0", "quorum");
@@ -228,9 +258,8 @@ static void test_retention(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_bad_witness),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_bad),       cmocka_unit_test(test_bad_witness),
         cmocka_unit_test(test_retention),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
