@@ -437,6 +437,35 @@ def test_a_wrong_key_is_not_the_callers_fault(tmp_path, weir, dialect):
         s.kill()
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+def test_a_limit_on_effort_holds_in_every_dialect(tmp_path, weir, path):
+    policy = harness.POLICY.replace("use_cases:", "use_cases:\n  - { id: brief, purpose: triage, legal_basis: 6.1.f, "
+                                    "ai_act: minimal, limits: { effort: low, output_tokens: 3000, beyond: clamp } }")
+    gem = harness.StandIn(str(tmp_path / "gem"), "gem", dialect="gemini")
+    mis = harness.StandIn(str(tmp_path / "mis"), "mis", dialect="mistral")
+    g = harness.Gateway(str(tmp_path / "gw"), weir, policy=policy, routing="  commodity: [gem/gemini-2.5-flash]", backends=[
+        harness.backend("gem", gem, "EU", models=("gemini-2.5-flash",)),
+        harness.backend("mis", mis, "EU", models=("mistral-x",))])
+    say = {"/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}], "reasoning_effort": "high",
+                                    "max_tokens": 9000},
+           "/v1/messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9000,
+                            "thinking": {"type": "enabled", "budget_tokens": 8000}},
+           "/v1/responses": {"input": "hi", "reasoning": {"effort": "high"}, "max_output_tokens": 9000,
+                             "store": False}}[path]
+    try:
+        for target in ("gem/gemini-2.5-flash", "mis/mistral-x"):
+            status, head, raw = g.request("POST", path, dict(say, model=target), {"x-weir-use-case": "brief"})
+            assert status == 200, raw
+        config = gem.received()[-1]["body"]["generationConfig"]
+        assert config["thinkingConfig"]["thinkingBudget"] == 1024 and config["maxOutputTokens"] == 3000
+        body = mis.received()[-1]["body"]
+        assert body["reasoning_effort"] == "low" and body["max_tokens"] == 3000
+    finally:
+        g.kill()
+        gem.kill()
+        mis.kill()
+
+
 def test_the_log_holds(clouds):
     code, text = clouds[0].verify()
     assert code == 0, text
