@@ -283,7 +283,6 @@ static void test_limits(void **state)
     assert_int_equal(gw_wire_openai.write(&f.t, &f.r, &f.head, &f.body, &f.dropped, f.a, &f.err),
                      BASE_EBUG);
     done(&f);
-    assert_null(gw_wire_for(CONF_API_COHERE));
 }
 
 /* ---- readers ---- */
@@ -498,7 +497,9 @@ static void test_anthropic_stream(void **state)
 {
     (void)state;
     reads(&gw_wire_anthropic, true, anthropic_stream,
-          "start i m\nusage 33 1 20 3 0\nreasoning hm\ntext \xf0\x9f\x98\x80\ncall 0 t1 f\n"
+          "start i m\nusage 33 1 20 3 0\nreasoning hm\nsignature c2ln\ntext \xf0\x9f\x98\x80\n"
+          "block {\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web\",\"input\":{}}\n"
+          "call 0 t1 f\n"
           "args 0 {\"a\":1}\ncall 1 t2 g\nargs 1 {}\nusage 33 42 20 3 0\nfinish 2\nend\n");
 }
 
@@ -511,7 +512,8 @@ static void test_anthropic_whole(void **state)
           "\"text\":\"hi\"},{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{\"a\":["
           "1]}},{\"type\":\"tool_use\",\"id\":\"u\",\"name\":\"g\",\"input\":{}}],"
           "\"stop_reason\":\"pause_turn\",\"usage\":{\"input_tokens\":5,\"output_tokens\":6}}",
-          "start i m\nusage 5 6 0 0 0\nreasoning r\ntext hi\ncall 0 t f\nargs 0 {\"a\":[1]}\n"
+          "start i m\nusage 5 6 0 0 0\nreasoning r\nsignature x\ntext hi\ncall 0 t f\nargs 0 "
+          "{\"a\":[1]}\n"
           "call 1 u g\nargs 1 {}\nfinish 5pause_turn\nend\n");
 }
 
@@ -529,7 +531,10 @@ static void test_stop_reasons(void **state)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         char body[256], want[64];
         snprintf(body, sizeof body, "{\"content\":[],\"stop_reason\":\"%s\"}", all[i].word);
-        snprintf(want, sizeof want, "start  \nfinish %d\nend\n", (int)all[i].finish);
+        /* two words are one finish: the rarer one goes along for clients of the same dialect */
+        bool rare = strcmp(all[i].word, "model_context_window_exceeded") == 0;
+        snprintf(want, sizeof want, "start  \nfinish %d%s\nend\n", (int)all[i].finish,
+                 rare ? all[i].word : "");
         reads(&gw_wire_anthropic, false, body, want);
     }
 }
