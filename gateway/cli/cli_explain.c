@@ -129,13 +129,14 @@ out:
     return st;
 }
 
-/* The names of --api, and the member that only a body of that dialect has. */
+/* The names of --api, and a member that only bodies of that dialect have. */
 static const struct {
     const char *api, *member;
     const struct gw_dialect *dialect;
 } apis[] = {{"chat", "messages", &gw_dialect_openai_chat},
             {"responses", "input", &gw_dialect_openai_responses},
-            {"completions", "prompt", &gw_dialect_openai_completions}};
+            {"completions", "prompt", &gw_dialect_openai_completions},
+            {"messages", "system", &gw_dialect_anthropic}};
 
 /* NULL after telling that --api is none. What no member tells is chat: its parser says what is
  * wrong. */
@@ -148,7 +149,7 @@ static const struct gw_dialect *dialect_for(const char *api, struct base_str bod
             d = apis[i].dialect;
     json_decref(o);
     if (!d)
-        gw_cli_fail("explain: --api is chat, responses or completions, not %s", api);
+        gw_cli_fail("explain: --api is chat, responses, completions or messages, not %s", api);
     return d;
 }
 

@@ -208,12 +208,23 @@ static enum base_status put_result(struct ax *x, const struct chat_part *p)
     return put_text(x, CHAT_USER, p->text, p->extra);
 }
 
+/* What a provider seals is base64. Where something was found in it that had to be replaced it holds
+ * no more. */
+static bool is_seal(struct base_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] | 32) >= 'a' && (s.p[i] | 32) <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') &&
+            !strchr("+/=-_", s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
 /* Thinking goes back only with the signature that its maker gave it, or sealed as a whole. */
 static enum base_status put_reasoning(struct ax *x, const struct chat_part *p)
 {
     json_t *o = x->same && p->extra.n ? gw_json_load(p->extra, false, NULL) : NULL;
-    bool sealed = p->text.n == 0 && gw_json_get_str(o, "data").n > 0;
-    bool known = sealed || gw_json_get_str(o, "signature").n > 0;
+    bool sealed = p->text.n == 0 && is_seal(gw_json_get_str(o, "data"));
+    bool known = sealed || is_seal(gw_json_get_str(o, "signature"));
 
     json_decref(o);
     if (!known) {

@@ -13,6 +13,7 @@
 #include "policy/detect/detect.h"
 #include "policy/detect/signals.h"
 #include "policy/detect/tagger.h"
+#include "policy/text/base64.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,31 @@ static bool in_code(const struct pol_scan *s, size_t from, size_t to)
     if (b && strchr("_(@\\~$", b))
         return true;
     return (b == '.' || b == ':' || b == '/' || b == '=') && (pol_is_alpha(c) || c == b);
+}
+
+#define SEAL_BYTES 64  /* as long an unbroken run of base64 is no word of any language */
+#define SEAL_REACH 128 /* of it is looked at to each side */
+
+/* Inside of a signature, a key, anything sealed that stands as base64: letters that happen to look
+ * like a name are none. What a run of base64 says when it is decoded is looked at by itself. */
+static bool in_seal(const struct pol_scan *s, size_t from, size_t to)
+{
+    size_t a = from, b = to, upper = 0, lower = 0, digits = 0;
+
+    while (a > 0 && from - a < SEAL_REACH && pol_b64_char(s->p[a - 1]))
+        a--;
+    while (b < s->n && b - to < SEAL_REACH && pol_b64_char(s->p[b]))
+        b++;
+    if (b - a < SEAL_BYTES)
+        return false;
+    for (size_t i = a; i < b; i++) {
+        if (!pol_b64_char(s->p[i]) && s->p[i] != '=')
+            return false;
+        upper += s->p[i] >= 'A' && s->p[i] <= 'Z';
+        lower += s->p[i] >= 'a' && s->p[i] <= 'z';
+        digits += s->p[i] >= '0' && s->p[i] <= '9';
+    }
+    return upper * 6 > b - a && lower * 6 > b - a && digits * 50 > b - a;
 }
 
 /* How many words of two letters or more; *initials: there are single ones with a full stop. */
@@ -98,7 +124,7 @@ static void on_entity(void *arg, size_t from, size_t to, unsigned kind, int marg
 
     if (item != from)
         from = item;
-    if (in_code(s, from, to))
+    if (in_code(s, from, to) || in_seal(s, from, to))
         return;
     if (kind != TAG_B_PER && titled(s, from))
         kind = TAG_B_PER;

@@ -16,6 +16,7 @@ import threading
 
 import canary_places
 import harness
+import places_messages
 from test_redteam_residency import DISGUISES, PLACES, bare, red  # noqa: F401
 
 N = int(os.environ.get("WEIR_CANARIES", "500"))
@@ -38,7 +39,9 @@ TEXT_PLACES = {
 
 
 CHAT = "/v1/chat/completions"
-PATHS = {CHAT: (TEXT_PLACES, PLACES)} | {p: (canary_places.TEXT[p], canary_places.ODD[p]) for p in canary_places.TEXT}
+MESSAGES = (places_messages.TEXT, places_messages.PLAIN)
+PATHS = {CHAT: (TEXT_PLACES, PLACES)} | {p: (canary_places.TEXT[p], canary_places.ODD[p]) for p in canary_places.TEXT} | {
+    "/v1/messages": MESSAGES, "/v1/messages/count_tokens": MESSAGES}
 
 
 def luhn(digits):
@@ -72,7 +75,7 @@ def request(rng, n):
     hide = rng.choice(list(DISGUISES))
     while kind == "iban" and hide in ("groups of four", "mathematical", "circled"):
         hide = rng.choice(list(DISGUISES))  # made for the others' shapes
-    path = rng.choice([CHAT, *PATHS, "/v1/responses"])
+    path = rng.choice([CHAT, *PATHS, "/v1/responses", "/v1/messages"])
     plain, odd = PATHS[path]
     where = rng.choice(list(plain) * (1 + 4 * len(odd) // (5 * len(plain))) + list(odd))
     if where in plain:
@@ -81,7 +84,9 @@ def request(rng, n):
         hide, body = "plain", odd[where](value) or next(iter(plain.values()))(value)
     body["model"] = rng.choice(["eu/gpt-x", "falls", "us-first", "auto", "an/claude-x", "changes", "clouds",
                                 "gem/gemini-3-flash", "az/gpt-x", "mis/mistral-x", "usgem/m", "more", "co/command-x", "bed/claude-x"])
-    body["stream"] = rng.random() < 0.5
+    if path.endswith("tokens") and rng.random() < 0.7:
+        body["model"] = "an/claude-x"  # the only one that counts
+    body["stream"] = rng.random() < 0.5 and not path.endswith("tokens")
     if not body["stream"]:
         body.pop("stream_options", None)
     return kind, look, f"{path} {where}", hide, body, path
@@ -92,7 +97,7 @@ def digits_only(text):
 
 
 def odd_path(path):
-    return not re.fullmatch(r"/v1/(chat/completions|messages)|/openai/v1/chat/completions|/v1beta/models/[a-z0-9.%-]+"
+    return not re.fullmatch(r"/v1/(chat/completions|messages(/count_tokens)?)|/openai/v1/chat/completions|/v1beta/models/[a-z0-9.%-]+"
                             r":(generateContent|streamGenerateContent\?alt=sse)|/v2/chat|/model/claude-x/converse(-stream)?", path, re.I)
 
 
