@@ -38,7 +38,8 @@ static enum base_status write_event(void *ctx, const struct chat_event *ev)
 {
     static const char *const name[] = {
         [CHAT_EV_TEXT] = "T",      [CHAT_EV_REASONING] = "R", [CHAT_EV_REFUSAL] = "N",
-        [CHAT_EV_TOOL_CALL] = "C", [CHAT_EV_TOOL_ARGS] = "A", [CHAT_EV_FINISH] = "F"};
+        [CHAT_EV_TOOL_CALL] = "C", [CHAT_EV_TOOL_ARGS] = "A", [CHAT_EV_FINISH] = "F",
+        [CHAT_EV_SIGNATURE] = "S", [CHAT_EV_BLOCK] = "B",     [CHAT_EV_CITATION] = "Q"};
     struct base_buf *out = ctx;
     base_buf_printf(out, "%s%.*s%.*s|", name[ev->kind], BASE_FMT(ev->name), BASE_FMT(ev->text));
     return BASE_OK;
@@ -109,6 +110,66 @@ static void test_order(void **state)
     /* without a scan nothing is held */
     assert_null(PLAY(steps, POL_GUARD_REDACT, false, BASE_OK, &out, NULL));
     assert_string_equal(out.p, "Rhm, |Rwell|THello|T you|Cget|A{\"a\":|A1}|Cput|A{}|F|");
+    base_buf_release(&out);
+}
+
+/* A signature goes behind its thought, and only if it still is the signature of what went out. */
+static void test_signatures(void **state)
+{
+    (void)state;
+    static const struct step one[] = {{CHAT_EV_REASONING, "well, ", 0},
+                                      {CHAT_EV_REASONING, "hm", 0},
+                                      {CHAT_EV_SIGNATURE, "c2ln", 0},
+                                      {CHAT_EV_TEXT, "Yes", 1},
+                                      {CHAT_EV_FINISH, "", 0}};
+    static const struct step changed[] = {{CHAT_EV_REASONING, "it is DE89370400440532013000", 0},
+                                          {CHAT_EV_SIGNATURE, "c2ln", 0},
+                                          {CHAT_EV_FINISH, "", 0}};
+    static const struct step two[] = {
+        {CHAT_EV_REASONING, "a", 0}, {CHAT_EV_SIGNATURE, "c2ln", 0}, {CHAT_EV_TEXT, "b", 1},
+        {CHAT_EV_REASONING, "c", 2}, {CHAT_EV_SIGNATURE, "c2lu", 0}, {CHAT_EV_FINISH, "", 0}};
+    struct base_buf out;
+    assert_null(PLAY(one, POL_GUARD_WARN, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Rwell, hm|Sc2ln|TYes|F|");
+    base_buf_release(&out);
+    assert_null(PLAY(one, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "TYes|Rwell, hm|Sc2ln|F|");
+    base_buf_release(&out);
+    assert_null(PLAY(changed, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Rit is [IBAN withheld]|F|");
+    base_buf_release(&out);
+    assert_null(PLAY(two, POL_GUARD_REDACT, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Tb|Rac|F|");
+    base_buf_release(&out);
+    assert_null(PLAY(two, POL_GUARD_WARN, true, BASE_OK, &out, NULL));
+    assert_string_equal(out.p, "Ra|Sc2ln|Tb|Rc|Sc2lu|F|");
+    base_buf_release(&out);
+}
+
+/* Blocks of the upstream's own are judged as arguments are, and for the tool that they use. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {CHAT_EV_BLOCK, "{\"type\":\"web\",\"x\":[\"DE89370400440532013000\"]}", 0},
+        {CHAT_EV_CITATION, "{\"cited_text\":\"AKIAIOSFODNN7EXAMPLQ\"}", 0},
+        {CHAT_EV_FINISH, "", 0}};
+    static const struct step rm[] = {
+        {CHAT_EV_BLOCK, "{\"type\":\"server_tool_use\",\"name\":\"rm\"}", 0},
+        {CHAT_EV_FINISH, "", 0}};
+    struct base_buf out;
+    uint32_t found = 0;
+    assert_null(PLAY(steps, POL_GUARD_REDACT, true, BASE_OK, &out, &found));
+    assert_int_equal(found, 2);
+    assert_null(strstr(out.p, "DE89"));
+    assert_null(strstr(out.p, "AKIA"));
+    base_buf_release(&out);
+    assert_string_equal(PLAY(steps, POL_GUARD_WITHHOLD, true, BASE_OK, &out, NULL),
+                        "answer_withheld");
+    assert_string_equal(out.p, "");
+    base_buf_release(&out);
+    assert_string_equal(PLAY(rm, POL_GUARD_WARN, false, BASE_OK, &out, NULL), "tool_denied");
+    assert_string_equal(out.p, "");
     base_buf_release(&out);
 }
 
@@ -353,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_no_chance_findings_between_channels),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_channels_between),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_forbidden_call),
         cmocka_unit_test(test_withheld_text),

@@ -522,21 +522,39 @@ static void test_stop_reasons(void **state)
     static const struct {
         const char *word;
         enum chat_finish finish;
-    } all[] = {{"end_turn", CHAT_FINISH_STOP},
-               {"max_tokens", CHAT_FINISH_LENGTH},
-               {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE},
-               {"refusal", CHAT_FINISH_CONTENT_FILTER},
-               {"model_context_window_exceeded", CHAT_FINISH_LENGTH}};
+        bool told; /* the word itself goes along */
+    } all[] = {{"end_turn", CHAT_FINISH_STOP, false},
+               {"max_tokens", CHAT_FINISH_LENGTH, false},
+               {"stop_sequence", CHAT_FINISH_STOP_SEQUENCE, false},
+               {"refusal", CHAT_FINISH_CONTENT_FILTER, false},
+               {"model_context_window_exceeded", CHAT_FINISH_LENGTH, true}};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        char body[256], want[64];
+        char body[256], want[128];
         snprintf(body, sizeof body, "{\"content\":[],\"stop_reason\":\"%s\"}", all[i].word);
-        /* two words are one finish: the rarer one goes along for clients of the same dialect */
-        bool rare = strcmp(all[i].word, "model_context_window_exceeded") == 0;
         snprintf(want, sizeof want, "start  \nfinish %d%s\nend\n", (int)all[i].finish,
-                 rare ? all[i].word : "");
+                 all[i].told ? all[i].word : "");
         reads(&gw_wire_anthropic, false, body, want);
     }
+}
+
+/* What only a client of the same dialect has a use for: whole, and where it stands. */
+static void test_anthropics_own(void **state)
+{
+    (void)state;
+    reads(&gw_wire_anthropic, false,
+          "{\"content\":[{\"type\":\"redacted_thinking\",\"data\":\"ZGF0\"},"
+          "{\"type\":\"text\",\"text\":\"a\",\"citations\":[{\"c\":1},{\"c\":2}]},"
+          "{\"type\":\"web_search_tool_result\",\"content\":[{\"t\":1}]}],"
+          "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"X\","
+          "\"usage\":{\"output_tokens\":6,\"output_tokens_details\":{\"thinking_tokens\":4}}}",
+          "start  \nusage 0 6 0 0 4\n"
+          "block {\"type\":\"redacted_thinking\",\"data\":\"ZGF0\"}\n"
+          "text a\ncitation {\"c\":1}\ncitation {\"c\":2}\n"
+          "block {\"type\":\"web_search_tool_result\",\"content\":[{\"t\":1}]}\n"
+          "finish 4X\nend\n");
+    reads(&gw_wire_anthropic_count, false, "{\"input_tokens\":17}",
+          "start  \nusage 17 0 0 0 0\nend\n");
 }
 
 /* START is first whatever the upstream says first, and comes once. */
@@ -719,6 +737,7 @@ int main(void)
         cmocka_unit_test(test_openai_whole),
         cmocka_unit_test(test_anthropic_stream),
         cmocka_unit_test(test_anthropic_whole),
+        cmocka_unit_test(test_anthropics_own),
         cmocka_unit_test(test_stop_reasons),
         cmocka_unit_test(test_late_start),
         cmocka_unit_test(test_truncated),
