@@ -7,7 +7,7 @@
  * the whole answer. Malformed bodies: tests/e2e/test_malformed.py. */
 #include "gateway/dialect/dialect.h"
 #include "gateway/upstream/wire.h"
-#include "gateway_messages_check.h"
+#include "tests/unit/gateway_messages_check.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
