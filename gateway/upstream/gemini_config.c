@@ -8,8 +8,9 @@
  *              that and responseJsonSchema, the schema as it came;
  *            - effort (effort.c), of a client or of a policy's limit, is thinkingConfig: a level
  *              from the third generation on, a budget in tokens for 2.5 (by Google's own table for
- *              OpenAI's clients), nothing for models that do not think. "none" is the least that a
- *              model can do: pro models cannot stop thinking.
+ *              OpenAI's clients), nothing for models that do not think. "none" is the least that
+ *              every model takes: LOW (some know no MINIMAL), and 128 tokens for 2.5's pro models,
+ *              which cannot stop thinking.
  * Invariants whatever is not said is named in `dropped`.
  */
 #include "gateway/upstream/gemini_int.h"
@@ -76,12 +77,12 @@ struct effort {
 
 static bool put_effort(struct base_json *j, struct base_str model, const struct gw_effort *asked)
 {
-    static const struct effort all[] = {{"none", "MINIMAL", 0},  {"minimal", "MINIMAL", 512},
+    static const struct effort all[] = {{"none", "LOW", 0},      {"minimal", "LOW", 512},
                                         {"low", "LOW", 1024},    {"medium", "MEDIUM", 8192},
                                         {"high", "HIGH", 24576}, {"xhigh", "HIGH", 24576},
                                         {"max", "HIGH", 24576}};
     const struct effort *e = NULL;
-    bool levels = gw_gemini_is_new(model), pro = says(model, "pro");
+    bool levels = gw_gemini_is_new(model);
 
     for (size_t i = 0; i < sizeof all / sizeof all[0] && !e; i++)
         if (base_str_is(asked->word, all[i].word))
@@ -92,9 +93,9 @@ static bool put_effort(struct base_json *j, struct base_str model, const struct 
     base_json_obj(j);
     base_json_kbool(j, "includeThoughts", asked->thoughts);
     if (e && levels)
-        base_json_kz(j, "thinkingLevel", pro && e < all + 2 ? "LOW" : e->level);
+        base_json_kz(j, "thinkingLevel", e->level);
     else if (e)
-        base_json_kint(j, "thinkingBudget", pro && e == all ? 128 : e->budget);
+        base_json_kint(j, "thinkingBudget", e == all && says(model, "pro") ? 128 : e->budget);
     base_json_obj_end(j);
     return true;
 }

@@ -113,7 +113,7 @@ static void test_effort(void **state)
     static const struct {
         const char *model, *effort, *config;
     } all[] = {
-        {"gemini-3-flash", "none", "\"includeThoughts\":false,\"thinkingLevel\":\"MINIMAL\""},
+        {"gemini-3-flash", "none", "\"includeThoughts\":false,\"thinkingLevel\":\"LOW\""},
         {"gemini-3-flash", "max", "\"includeThoughts\":true,\"thinkingLevel\":\"HIGH\""},
         {"gemini-3.1-pro", "minimal", "\"includeThoughts\":true,\"thinkingLevel\":\"LOW\""},
         {"gemini-2.5-flash", "none", "\"includeThoughts\":false,\"thinkingBudget\":0"},
