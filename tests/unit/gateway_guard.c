@@ -41,7 +41,8 @@ static enum base_status write_event(void *ctx, const struct chat_event *ev)
         [CHAT_EV_TOOL_CALL] = "C", [CHAT_EV_TOOL_ARGS] = "A", [CHAT_EV_FINISH] = "F",
         [CHAT_EV_SIGNATURE] = "S", [CHAT_EV_BLOCK] = "B",     [CHAT_EV_CITATION] = "Q"};
     struct base_buf *out = ctx;
-    base_buf_printf(out, "%s%.*s%.*s|", name[ev->kind], BASE_FMT(ev->name), BASE_FMT(ev->text));
+    base_buf_printf(out, "%s%.*s%.*s%s%.*s|", name[ev->kind], BASE_FMT(ev->name),
+                    BASE_FMT(ev->text), ev->signature.n ? " signed " : "", BASE_FMT(ev->signature));
     return BASE_OK;
 }
 
@@ -53,7 +54,7 @@ static bool not_rm(void *ctx, struct base_str name)
 
 struct step {
     enum chat_event_kind kind;
-    const char *text; /* a call's name */
+    const char *text; /* a call's name, behind a # its signature */
     int index;
 };
 
@@ -73,10 +74,13 @@ static const char *play(const struct step *steps, size_t n, enum pol_guard_actio
     base_buf_z(out, "");
     for (size_t i = 0; i < n && st == BASE_OK; i++) {
         struct chat_event ev = {.kind = steps[i].kind, .index = steps[i].index};
+        ev.signature = base_str_c(steps[i].text);
         if (ev.kind == CHAT_EV_TOOL_CALL)
-            ev.name = base_str_c(steps[i].text);
+            ev.name = base_str_cut(&ev.signature, '#');
         else
             ev.text = base_str_c(steps[i].text);
+        if (ev.kind != CHAT_EV_TOOL_CALL)
+            ev.signature = BASE_STR_NULL;
         st = gw_guard_event(g, &ev, write_event, out);
     }
     assert_int_equal(st, want);
@@ -219,6 +223,26 @@ static void test_arguments(void **state)
                         "answer_withheld");
     assert_string_equal(out.p, "Cpay|");
     base_buf_release(&out);
+}
+
+/* A signature goes with its call; one in which something is found is left out, and the answer is
+ * not withheld for it: nobody reads it. */
+static void test_signatures(void **state)
+{
+    static const enum pol_guard_action all[] = {POL_GUARD_REDACT, POL_GUARD_WITHHOLD};
+    static const struct step steps[] = {
+        {CHAT_EV_TOOL_CALL, "get#c2ln+/==", 0},
+        {CHAT_EV_TOOL_ARGS, "{}", 0},
+        {CHAT_EV_TOOL_CALL, "put#to anna.kowalska@example.eu, DE89370400440532013000", 1},
+        {CHAT_EV_TOOL_ARGS, "{}", 1},
+        {CHAT_EV_FINISH, "", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct base_buf out;
+        assert_null(PLAY(steps, all[i], true, BASE_OK, &out, NULL));
+        assert_string_equal(out.p, "Cget signed c2ln+/==|A{}|Cput|A{}|F|");
+        base_buf_release(&out);
+    }
 }
 
 static void test_forbidden_call(void **state)
@@ -417,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_forbidden_call),
         cmocka_unit_test(test_withheld_text),
         cmocka_unit_test(test_mixed_fragments_are_refused),

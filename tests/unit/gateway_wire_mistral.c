@@ -106,6 +106,25 @@ static void test_mistral_small(void **state)
                       "\"file\",\"file\":{\"file_id\":\"f\"}}]}]}");
     assert_int_equal(f.st, BASE_EINVAL);
     fx_done(&f);
+    /* ids of other lengths or with other characters are not passed on */
+    static const char *const ids[] = {"", "abcdefgh", "abcdefghij", "abcd_fghi", "abcd\xc3\xa9ghi"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "{\"model\":\"a\",\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"%s\","
+                 "\"content\":\"x\"}]}",
+                 ids[i]);
+        write_mistral(&f, text);
+        assert_int_equal(f.st, BASE_OK);
+        size_t at = base_str_find(base_buf_view(&f.body), BASE_STR("_id\":\""), 0);
+        struct base_str id = base_str_n(f.body.p + at + 6, f.body.n - at - 6);
+        id = base_str_cut(&id, '"');
+        assert_int_equal(id.n, 9);
+        for (size_t k = 0; k < id.n; k++)
+            assert_true((id.p[k] >= '0' && id.p[k] <= '9') || (id.p[k] >= 'a' && id.p[k] <= 'z') ||
+                        (id.p[k] >= 'A' && id.p[k] <= 'Z'));
+        fx_done(&f);
+    }
     /* broken by what edited it: an error of ours */
     write_mistral(&f, "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
     f.r.extra = BASE_STR("{\"a\":");
