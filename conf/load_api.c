@@ -48,6 +48,63 @@ static bool is_call(const char *path)
 
 /* ---- gemini ---- */
 
+/* Where Google's regions in Europe and America are. Its names for them: data, as of 2026. */
+static const struct {
+    const char *region, *place;
+} regions[] = {{"europe-west1", "BE"},      {"europe-west2", "GB"},  {"europe-west3", "DE"},
+               {"europe-west4", "NL"},      {"europe-west6", "CH"},  {"europe-west8", "IT"},
+               {"europe-west9", "FR"},      {"europe-west10", "DE"}, {"europe-west12", "IT"},
+               {"europe-north1", "FI"},     {"europe-north2", "SE"}, {"europe-central2", "PL"},
+               {"europe-southwest1", "ES"}, {"us-central1", "US"},   {"us-east1", "US"},
+               {"us-east4", "US"},          {"us-east5", "US"},      {"us-south1", "US"},
+               {"us-west1", "US"},          {"us-west4", "US"}};
+
+/* True if residency.location may mean that place: it, or the EU or EEA for all but two of those. */
+static bool located(const struct conf_backend *b, const char *place)
+{
+    bool outside = strcmp(place, "GB") == 0 || strcmp(place, "CH") == 0 || strcmp(place, "US") == 0;
+
+    for (size_t i = 0; i < b->residency.location.n; i++) {
+        const char *at = b->residency.location.v[i];
+        if (strcmp(at, place) == 0 ||
+            (!outside && (strcmp(at, "EU") == 0 || strcmp(at, "EEA") == 0)))
+            return true;
+    }
+    return b->residency.location.n == 0; /* missing: told already */
+}
+
+/* Vertex AI's addresses name a region, twice; the other one of Google's names none. */
+static void check_region(struct conf_loader *l, const struct conf_node *n,
+                         const struct conf_backend *b)
+{
+    static const char vertex[] = "-aiplatform.googleapis.com", mark[] = "/locations/";
+    const struct conf_node *url = member(n, "url"), *where = member(n, "residency");
+    struct base_str region = base_str_c(b->host), path = base_str_c(b->path);
+    size_t at = base_str_find(path, BASE_STR("/locations/"), 0);
+
+    if (strcmp(b->host, "generativelanguage.googleapis.com") == 0) {
+        if (b->residency.location.n == 1 && !located(b, "US"))
+            conf_warn(l, where,
+                      "Google names no region for generativelanguage.googleapis.com: "
+                      "residency.location must hold every place where it may answer");
+        return;
+    }
+    if (!ends(b->host, vertex))
+        return;
+    region.n -= sizeof vertex - 1;
+    struct base_str rest =
+        at == SIZE_MAX ? BASE_STR_NULL
+                       : base_str_n(path.p + at + sizeof mark - 1, path.n - at - (sizeof mark - 1));
+    struct base_str second = base_str_cut(&rest, '/');
+    if (second.n > 0 && !base_str_eq(second, region))
+        conf_wrong(l, url, "names one region in the host, %.*s, and another in the path, %.*s",
+                   BASE_FMT(region), BASE_FMT(second));
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++)
+        if (base_str_is(region, regions[i].region) && !located(b, regions[i].place))
+            conf_warn(l, where, "%s is in %s, which residency.location does not say",
+                      regions[i].region, regions[i].place);
+}
+
 static void check_gemini(struct conf_loader *l, const struct conf_node *n,
                          const struct conf_backend *b)
 {
@@ -67,6 +124,8 @@ static void check_gemini(struct conf_loader *l, const struct conf_node *n,
         conf_wrong(l, url,
                    "must end in the API's version, as in "
                    "https://generativelanguage.googleapis.com/v1beta, or in /publishers/google");
+    else
+        check_region(l, n, b);
     if (models->kind != CONF_NODE_SEQ)
         return;
     for (const struct conf_node *c = models->child; c; c = c->next) {
