@@ -396,21 +396,41 @@ static void test_keys_path_alone(void **state)
     conf_problems_release(&p);
 }
 
+/* Addresses that name another region than residency.location, or none. */
+static void test_regions(void **state)
+{
+    (void)state;
+    struct conf_problems p;
+    struct conf *c;
+    int none = 0, us = 0, other = 0;
+    assert_int_equal(conf_load(VECTORS "/good-apis.yaml", &c, &p), BASE_OK);
+    for (size_t i = 0; i < p.n; i++) {
+        none += strstr(p.v[i].text, "Google names no region") != NULL;
+        us += strstr(p.v[i].text, "us-east1 is in US, which residency.location does not") != NULL;
+        other += strstr(p.v[i].text, "europe-west4") != NULL;
+    }
+    assert_int_equal(none, 1);
+    assert_int_equal(us, 1);
+    assert_int_equal(other, 0);
+    conf_free(c);
+    conf_problems_release(&p);
+}
+
 static void test_policy_sound(void **state)
 {
     (void)state;
     struct conf_problems p;
     struct conf *c;
     assert_int_equal(conf_load_partial(VECTORS "/bad-model-missing.yaml", &c, &p), BASE_EINVAL);
-    assert_true(conf_policy_sound(c, &p)); /* its rules can still be looked at */
+    assert_true(conf_policy_sound(&c->policy, &p)); /* its rules can still be looked at */
     conf_free(c);
     conf_problems_release(&p);
     assert_int_equal(conf_load_partial(VECTORS "/bad-p-basis.yaml", &c, &p), BASE_EINVAL);
-    assert_false(conf_policy_sound(c, &p));
+    assert_false(conf_policy_sound(&c->policy, &p));
     conf_free(c);
     conf_problems_release(&p);
     assert_int_equal(conf_load_partial(VECTORS "/bad-policy-missing.yaml", &c, &p), BASE_EINVAL);
-    assert_false(conf_policy_sound(c, &p));
+    assert_false(conf_policy_sound(&c->policy, &p));
     conf_free(c);
     conf_problems_release(&p);
 }
@@ -473,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_keys_path_alone),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_policy_sound),
         cmocka_unit_test(test_messages_are_tame),
         cmocka_unit_test(test_places),
