@@ -227,7 +227,7 @@ static void test_arguments(void **state)
 
 /* A signature goes with its call; one in which something is found is left out, and the answer is
  * not withheld for it: nobody reads it. */
-static void test_signatures(void **state)
+static void test_signatures_of_calls(void **state)
 {
     static const enum pol_guard_action all[] = {POL_GUARD_REDACT, POL_GUARD_WITHHOLD};
     static const struct step steps[] = {
@@ -441,7 +441,7 @@ int main(void)
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_signatures_of_calls),
         cmocka_unit_test(test_forbidden_call),
         cmocka_unit_test(test_withheld_text),
         cmocka_unit_test(test_mixed_fragments_are_refused),
