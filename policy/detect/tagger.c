@@ -33,21 +33,23 @@ static bool alien_capital(unsigned char a, unsigned char b)
     return (a == 0xCE && b >= 0x91 && b <= 0xA9) || (a == 0xD0 && b >= 0x80 && b <= 0xAF);
 }
 
-/* The two places of a word in the lists. */
+/* The three places of a word in the lists. */
 static uint32_t place(uint32_t word, unsigned which)
 {
-    return (which ? (word ^ word >> 15) * 2246822519u : word * 2654435761u) >> (32 - TAG_GAZ_BITS);
+    static const uint32_t by[3] = {2654435761u, 2246822519u, 3266489917u};
+
+    return ((word ^ word >> (which * 7 + 1)) * by[which]) >> (32 - TAG_GAZ_BITS);
 }
 
 uint8_t pol_tag_lists(const uint8_t *lists, uint32_t word)
 {
-    return lists[place(word, 0)] & lists[place(word, 1)];
+    return lists[place(word, 0)] & lists[place(word, 1)] & lists[place(word, 2)];
 }
 
 void pol_tag_list_add(uint8_t *lists, uint32_t word, uint8_t bits)
 {
-    lists[place(word, 0)] |= bits;
-    lists[place(word, 1)] |= bits;
+    for (unsigned k = 0; k < 3; k++)
+        lists[place(word, k)] |= bits;
 }
 
 bool pol_tok_next(const struct pol_tagger *t, const char *p, size_t n, size_t *at,
@@ -109,6 +111,27 @@ bool pol_tok_next(const struct pol_tagger *t, const char *p, size_t n, size_t *a
     return true;
 }
 
+bool pol_tag_small(const char *p, size_t n)
+{
+    size_t caps = 0, letters = 0;
+
+    for (size_t i = 0; i + 1 < n; i++) { /* "I" is none */
+        caps += ((unsigned char)(p[i] - 'A') < 26) & ((unsigned char)((p[i + 1] | 32) - 'a') < 26);
+        letters += (unsigned char)(p[i] - 'a') < 26;
+    }
+    return letters > 7 && caps <= letters / 400;
+}
+
+void pol_tok_raise(struct pol_tok *k)
+{
+    const unsigned known = TAG_GIVEN | TAG_FAMILY | TAG_PLACE | TAG_COUNTRY;
+
+    k->shape |= TOK_SMALL;
+    if ((k->shape & (TOK_ALNUM | TOK_DIGIT)) == TOK_ALNUM && (k->lists & known) &&
+        !(k->lists & TAG_COMMON) && k->len > 2)
+        k->shape |= TOK_UPPER;
+}
+
 /* ---- features ---- */
 
 static uint32_t mix(uint32_t kind, uint32_t a, uint32_t b)
@@ -128,7 +151,7 @@ static uint32_t look(const struct pol_tok *k)
 
     if (!(k->shape & TOK_ALNUM))
         return 0x10000u | k->word;
-    return (k->shape & 0xFFu) | len << 8;
+    return (k->shape & 0xFFu) | len << 8 | (k->shape & TOK_SMALL ? 1u << 12 : 0);
 }
 
 size_t pol_tag_features(const struct pol_tok *m, unsigned t2, unsigned t1,
@@ -153,20 +176,20 @@ size_t pol_tag_features(const struct pol_tok *m, unsigned t2, unsigned t1,
     ADD(10, bb->word, 0);
     ADD(11, a->word, m->word);
     ADD(12, m->word, b->word);
-    ADD(13, la, lm * 8 + gm);
-    ADD(14, lm * 8 + gm, lb * 8 + gb);
+    ADD(13, la, lm * 64 + gm);
+    ADD(14, lm * 64 + gm, lb * 64 + gb);
     ADD(15, la << 20 ^ lm << 10 ^ lb, gm);
     ADD(16, a->suf & 0xFFFFFF, lm);
     ADD(17, b->suf & 0xFFFFFF, lm);
     ADD(18, ga << 16 | gm << 8 | gb, lm & 3);
     ADD(19, tags, 0);
     ADD(20, t1, m->word);
-    ADD(21, t1, lm * 8 + gm);
-    ADD(22, tags, lm * 8 + gm);
-    ADD(23, t1, lb * 8 + gb);
+    ADD(21, t1, lm * 64 + gm);
+    ADD(22, tags, lm * 64 + gm);
+    ADD(23, t1, lb * 64 + gb);
     ADD(24, t1, a->word);
-    ADD(25, a->word, lm * 8 + gm);
-    ADD(26, b->word, lm * 8 + gm);
+    ADD(25, a->word, lm * 64 + gm);
+    ADD(26, b->word, lm * 64 + gm);
     ADD(27, aa->word, a->word);
     ADD(28, b->word, bb->word);
     ADD(29, t1, m->suf & 0xFFFFFF);
@@ -249,7 +272,7 @@ static void take(struct block *b, size_t i)
     b->to = k->to;
     b->margin = margin;
     b->tokens = 1;
-    b->shape = k->shape;
+    b->shape = k->shape | (unsigned)k->lists << TAG_LISTS_AT;
 }
 
 static const struct pol_tok edge = {.word = '\n', .pre = '\n', .suf = '\n', .shape = TOK_NEWLINE};
@@ -259,7 +282,7 @@ void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_f
 {
     struct block b;
     size_t at = 0, have = LEFT; /* tokens in b.tok */
-    bool more = true;
+    bool more = true, small = pol_tag_small(p, n);
 
     b.t = t;
     b.kind = TAG_O;
@@ -272,8 +295,11 @@ void pol_tag_text(const struct pol_tagger *t, const char *p, size_t n, pol_tag_f
     while (more) {
         size_t last, done = LEFT;
 
-        while (have < LEFT + BLOCK + RIGHT && (more = pol_tok_next(t, p, n, &at, &b.tok[have])))
+        while (have < LEFT + BLOCK + RIGHT && (more = pol_tok_next(t, p, n, &at, &b.tok[have]))) {
+            if (small)
+                pol_tok_raise(&b.tok[have]);
             have++;
+        }
         last = more ? have - RIGHT : have;
         for (size_t i = have; i < LEFT + BLOCK + RIGHT && i < have + RIGHT; i++)
             b.tok[i] = edge;

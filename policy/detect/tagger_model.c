@@ -1,12 +1,12 @@
 /* tagger_model.c - the tagger's model, carried inside the program.
  *
  * What tools/train_tagger.py writes, byte for byte:
- *   tagger_rows_0.bin, tagger_rows_1.bin   one behind the other 2^TAG_BITS rows of TAG_ROW signed
+ *   tagger_rows_0.bin ... _3.bin   one behind the other 2^TAG_BITS rows of TAG_ROW signed
  *                     bytes: a weight for each label in the order of the enum in tagger.h, the
  *                     eighth byte 0
- *   tagger_lists.bin  2^TAG_GAZ_BITS bytes: bit 0 given names, 1 family names, 2 places, 3 words
- *                     of organisations; a word is in a list if both of its two places say so
- *   tagger_sum.inc    the SHA-256 of the three, one behind the other
+ *   tagger_lists.bin  2^TAG_GAZ_BITS bytes: bits TAG_GIVEN, TAG_FAMILY and so on of tagger.h;
+ *                     a word is in a list if all three of its places say so
+ *   tagger_sum.inc    the SHA-256 of all, one behind the other
  * The sum is checked when detectors are built: a program whose model was swapped or cut does not
  * start.
  */
@@ -20,6 +20,8 @@ __asm__(".section .rodata\n"
         "pol_tagger_rows:\n"
         ".incbin \"policy/detect/tagger_rows_0.bin\"\n"
         ".incbin \"policy/detect/tagger_rows_1.bin\"\n"
+        ".incbin \"policy/detect/tagger_rows_2.bin\"\n"
+        ".incbin \"policy/detect/tagger_rows_3.bin\"\n"
         "pol_tagger_rows_end:\n"
         ".balign 64\n"
         "pol_tagger_lists:\n"

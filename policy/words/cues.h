@@ -38,6 +38,7 @@ enum {
     CUE_STREET_END = 1u << 25,  /* the end of a street's name, its number follows: -strasse */
     CUE_STREET_POST = 1u << 26, /* a street's name precedes: Street, Road */
     CUE_POSTAL = 1u << 27,      /* a postal code follows */
+    CUE_UNIT = 1u << 29,        /* a flat's number follows, its street precedes */
     CUE_LIVES = 1u << 28        /* a town or country follows: where somebody lives or comes from */
 };
 

@@ -47,6 +47,13 @@ static void test_streets(void **state)
         enum pol_type type;
         const char *text;
     } rows[] = {
+        {POL_ADDRESS, "«79367 Edeby 55\n Apt. 297»\n Tystberga\n Sweden 99178\n"},
+        {POL_LOCATION, "79367 Edeby 55\n Apt. 297\n «Tystberga»\n Sweden 99178\n"},
+        {POL_LOCATION, "79367 Edeby 55\n Apt. 297\n Tystberga\n «Sweden» 99178\n"},
+        {POL_LOCATION, "> 4 Baker Street\n> Suite 12\n> «Zuoz»\n> Switzerland 53730\n"},
+        {POL_ADDRESS,
+         "please send it to «ul. Krucza 97, Suite 446, Poznań, Bolivia 28327» today"},
+        {POL_ADDRESS, "«31195 Piazza Rezzonico 35»"},
         {POL_ADDRESS, "Ich wohne in der «Hauptstraße 12, 10115 Berlin»."},
         {POL_ADDRESS, "Anschrift: «Lange Straße 4a»"},
         {POL_ADDRESS, "Lieferung an Am «Mühlenweg 7, 4020 Linz» bitte"},

@@ -113,6 +113,31 @@ static void test_languages(void **state)
     assert_true(missed <= 2);
 }
 
+/* What is read around the model's labels: companies by their legal form over a line's end, names
+ * run together, names in texts without capitals. */
+static void test_around(void **state)
+{
+    static const struct row rows[] = {
+        {POL_ORG, "Firma: «Innowacje Technologiczne\nSp. z o.o.» z siedzibą w Gdańsku."},
+        {POL_ORG, "Rechnung der «Nordwerk GmbH & Co. KG» vom Mai"},
+        {POL_PERSON, "Posiadaczem rachunku jest «JoannaNowak»."},
+        {POL_PERSON, "my name is «anna kowalska» and i live in krakow"},
+        {POL_LOCATION, "my name is anna kowalska and i live in «krakow»"},
+        {POL_PERSON, "hallo, ich bin «julia schneider» aus hamburg und brauche hilfe"},
+    };
+    unsigned classes;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_true(found(&rows[i]));
+    static const char verb[] = "Fred rode to the shop, then Maria holds five apples.";
+    static const char plain[] = "can you mark the good ones and will it rain in may";
+
+    (void)scan(verb, sizeof(verb) - 1, &classes);
+    assert_int_equal(classes, POL_CLASS_NONE);
+    assert_int_equal(scan(plain, sizeof(plain) - 1, &classes).n, 0);
+}
+
 /* Capitals alone are nothing; so are places and organisations as far as classes go. */
 static void test_not_personal(void **state)
 {
@@ -206,9 +231,9 @@ static void test_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_languages), cmocka_unit_test(test_not_personal),
-        cmocka_unit_test(test_levels),    cmocka_unit_test(test_long),
-        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_languages),    cmocka_unit_test(test_around),
+        cmocka_unit_test(test_not_personal), cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_long),         cmocka_unit_test(test_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
