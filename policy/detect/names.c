@@ -172,6 +172,27 @@ static size_t trim_small(const struct pol_scan *s, size_t from, size_t to)
     return to;
 }
 
+/* In a text without capitals a name ends before the first ordinary word: "anna nowak from krakow".
+ */
+static size_t cut_common(const struct names *n, size_t from, size_t to)
+{
+    static const char *const within[] = {"van", "von", "der", "del", "los", "las", "dos", "das"};
+    size_t at = 0, end = from;
+    struct pol_tok k;
+
+    while (pol_tok_next(n->t, n->s->p + from, to - from, &at, &k)) {
+        bool part = false;
+
+        for (size_t i = 0; i < sizeof(within) / sizeof(within[0]); i++)
+            part = part || base_str_ieq((struct base_str){n->s->p + from + k.from, k.to - k.from},
+                                        base_str_c(within[i]));
+        if (end > from && (k.lists & TAG_COMMON) && !part)
+            break;
+        end = from + k.to;
+    }
+    return end;
+}
+
 /* "GmbH", "Sp. z o.o.": the form of a company at i: its end, or i. A line's end may stand in it. */
 static size_t legal_form(const struct pol_scan *s, size_t i)
 {
@@ -299,8 +320,13 @@ static void on_entity(void *arg, size_t from, size_t to, unsigned kind, int marg
         return;
     if (from < n->done)
         return;
-    if (!(shape & TOK_SMALL) && kind != TAG_B_ORG)
-        to = trim_small(s, from, to);
+    if (s->p[from] >= 'a' && s->p[from] <= 'z' && !(shape & TOK_SMALL)) {
+        n->last = 0; /* a small word behind a name begins neither another nor goes on with it */
+        if (kind != TAG_B_ORG)
+            return;
+    }
+    if (kind != TAG_B_ORG)
+        to = (shape & TOK_SMALL) ? cut_common(n, from, to) : trim_small(s, from, to);
     firm = company(s, from, to);
     if (firm > from) {
         pol_found(s, from, firm, POL_ORG, POL_SHAPE, NULL, 12);
