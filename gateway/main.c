@@ -10,6 +10,7 @@
 #include "gateway/cli/cli.h"
 
 #include "audit/cmd/cmd.h"
+#include "audit/content/keeper.h"
 #include "audit/log/remote.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -17,6 +18,7 @@
 #include "gateway/rights.h"
 #include "gateway/supervisor.h"
 #include "policy/detect/cmd.h"
+#include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,6 +346,7 @@ static void set_log_level(void)
 int main(int argc, char **argv)
 {
     set_log_level();
+    aud_forms_use(pol_text_forms);
     if (argc < 2) {
         print_overview(stderr);
         return GW_CLI_BAD;

@@ -153,6 +153,9 @@ enum base_status pol_scan_request_rights(const struct pol_detector *d, struct po
                                          const struct conf_rights *rights, int64_t today,
                                          struct chat_request *r, struct pol_findings *out,
                                          struct base_err *err) BASE_MUST_CHECK;
+/* Appends to out what a scan would read in text beside the text itself: its normalised form, what
+ * base64 and hexadecimal hold. False if there is no memory or it is too long. Any thread. */
+bool pol_text_forms(struct base_str text, struct base_buf *out);
 /* Writes ["restricted","objected"]. */
 void pol_rights_json(struct base_json *j, unsigned rights);
 

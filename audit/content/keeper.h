@@ -10,10 +10,18 @@
 
 #include "audit/audit.h"
 #include "audit/content/content.h"
+#include "base/buf.h"
 
 #include <jansson.h>
 
 struct aud_keeper;
+
+/* Appends to out what hides in a text (base64, percent signs, look-alikes); false if it could not,
+ * then the text counts as one that names everybody. Any thread. */
+typedef bool (*aud_forms_fn)(struct base_str text, struct base_buf *out);
+/* Says how; once, before anything is opened. The detectors know it, and this folder may not include
+ * them. Without it, texts are looked through as they stand. */
+void aud_forms_use(aud_forms_fn fn);
 
 struct aud_erasure;
 struct aud_keeper_options {

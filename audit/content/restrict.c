@@ -3,7 +3,8 @@
  * Content is what went over the wire: a JSON body, or the events of a stream. Its bytes are looked
  * through as they are; the strings in a body once more without their escapes; the pieces of a
  * stream (what stands under `delta`) once more as the one text that they make, an identifier being
- * cut anywhere.
+ * cut anywhere. Bytes and strings also in the forms that a scan would read (aud_forms_use): base64,
+ * escapes, look-alikes.
  *
  * Runs on the keeper's thread; what it unpacks is wiped. Fails closed: text for which there is no
  * memory counts as restricted.
@@ -13,6 +14,13 @@
 #include <jansson.h>
 
 #define DEPTH_MAX 64
+
+static aud_forms_fn forms;
+
+void aud_forms_use(aud_forms_fn fn)
+{
+    forms = fn;
+}
 
 /* Strings of v into b, apart from each other (a body) or as one text (pieces of a stream). */
 static bool collect(const json_t *v, bool apart, int depth, struct base_buf *b)
@@ -71,6 +79,15 @@ unsigned aud_rights_of(const struct conf_rights *lists, struct base_str plain, i
     if (!(body ? collect(body, true, 0, &b) : unpack_stream(plain, &b)))
         found = CONF_RIGHTS_RESTRICTED;
     found |= conf_rights_in_text(lists, base_buf_view(&b), today);
+    if (forms && found == 0) {
+        struct base_buf more;
+
+        base_buf_init(&more, 8 * AUD_BLOB_BYTES_MAX);
+        if (!forms(body || b.n > 0 ? base_buf_view(&b) : plain, &more))
+            found = CONF_RIGHTS_RESTRICTED;
+        found |= conf_rights_in_text(lists, base_buf_view(&more), today);
+        base_buf_wipe(&more);
+    }
     json_decref(body);
     base_buf_wipe(&b);
     return found;

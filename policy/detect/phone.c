@@ -211,7 +211,9 @@ static bool signs(const struct pol_scan *s, size_t from, const struct number *o)
         return false;
     while (a > 1 && strchr("\r\n", s->p[a - 2]))
         a--;
-    return behind_town(s, a) && (said || pol_named_within(s, a > 300 ? a - 300 : 0, a, false));
+    bool named = pol_named_within(s, a > 300 ? a - 300 : 0, a, false);
+
+    return behind_town(s, a) ? said || named : said && named;
 }
 
 static size_t national(struct pol_scan *s, size_t from)
@@ -226,7 +228,7 @@ static size_t national(struct pol_scan *s, size_t from)
     if (o.end < s->n && pol_is_word(s->p[o.end]) && extension(s, o.end) == o.end)
         return 0;
     cue = announced(s, from, o.end);
-    line = !cue && signs(s, from, &o);
+    line = signs(s, from, &o);
     if (!cue && !line && !(o.n <= 11 && (north_american(&o) || french(&o) || british_mobile(&o))))
         return 0;
     bare = pol_cue_leads(s, from, CUE_ORDER, 24);
@@ -236,7 +238,7 @@ static size_t national(struct pol_scan *s, size_t from)
         return 0;
     if (!cue && o.groups >= 3 && memchr(s->p + from, '/', o.end - from))
         return 0;
-    if (cue && o.n < 9 && !pol_cue_leads(s, from, CUE_PHONE, 28))
+    if (cue && o.n < 9 && !line && !pol_cue_leads(s, from, CUE_PHONE, 28))
         return 0;
     o.end = extension(s, o.end);
     pol_found(s, from, o.end, POL_PHONE, cue ? POL_CONTEXT : POL_SHAPE, NULL, cue ? 58 : 52);

@@ -3,6 +3,7 @@ named in kept texts is found there, on record, and not once it is erased.
 
 Oracle: the bytes of the log before and after, every file under the log's directory, what the commands print.
 """
+import base64
 import json
 import time
 
@@ -127,6 +128,21 @@ def test_gdpr_art_15_who_is_only_named_in_a_text_is_found_on_record(own):  # noq
     g.command("audit", "erase", g.audit, "--subject", "carl")
     code, rows, _ = find(g, "Anna Nowak")
     assert code == 1 and rows == [] and g.verify()[0] == 0
+
+
+def test_gdpr_art_15_a_name_that_is_encoded_in_a_kept_text_is_found(own):  # noqa: F811
+    g = own
+    with_content(g)
+    g.start()
+    hidden = ["the note: " + base64.b64encode(b"please write to Anna Nowak about the roof").decode(),
+              "short: " + base64.b64encode(b"Anna Nowak").decode(), "Anna%20Nowak", "A\u200bnna No\u00adwak", "&#65;nna Nowak",
+              base64.b64encode(base64.b64encode(b"call Anna Nowak this afternoon")).decode(), b"write to Anna Nowak please".hex()]
+    reqs = [ask(g, text, "ben")[1] for text in hidden]
+    ask(g, base64.b64encode(b"please write to Anna Kowal about the roof").decode(), "ben")
+    time.sleep(0.1)
+    code, rows, _ = find(g, "Anna Nowak")
+    missed = [t for t, r in zip(hidden, reqs) if r not in {x["req"] for x in rows}]
+    assert code == 0 and not missed and len({x["req"] for x in rows}) == len(reqs)
 
 
 @pytest.mark.parametrize("who, reason, why", [("Anna Nowak", "letter of Anna Nowak", "leave him out"), ("x", "r", "an identifier has"),
