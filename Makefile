@@ -35,7 +35,7 @@ endif
 ifneq ($(shell uname -m),x86_64)
 HARDEN := $(filter-out -fcf-protection,$(HARDEN))
 endif
-PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc sqlite3 libseccomp
+PKGS := libevent_core libevent_extra libevent_pthreads openssl jansson yaml-0.1 libhs libutf8proc sqlite3 libseccomp zlib
 # Loaded with dlopen by the sinks and the master key that need them: only their headers are used here.
 DL_PKGS := libpq rdkafka libcurl p11-kit-1
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(DL_PKGS))

@@ -4,7 +4,7 @@
 # Needs root (or sudo without a prompt) only if something is missing.
 set -eu
 want="gcc libc6-dev make pkg-config libevent-dev libssl-dev libjansson-dev libyaml-dev
-libhyperscan-dev libutf8proc-dev libsqlite3-dev libp11-kit-dev libpq-dev librdkafka-dev
+libhyperscan-dev libutf8proc-dev libsqlite3-dev zlib1g-dev libp11-kit-dev libpq-dev librdkafka-dev
 libcurl4-openssl-dev libseccomp-dev python3 python3-venv openssl"
 tests="g++ softhsm2 opensc libcmocka-dev clang-format-14 strace postgresql dpkg-dev binutils systemd"
 case "${1:-}" in

@@ -607,6 +607,7 @@ static enum base_status look_inside(const struct pol_detector *d, struct pol_scr
 
     if (st != BASE_OK)
         return base_err_set(err, st, "detector: out of memory");
+    sc->truncated = sc->truncated || s->b64.cut;
     if (s->b64.n_v == 0)
         return BASE_OK;
     if (!s->inner && (st = pol_scratch_new(d, &s->inner, err)) != BASE_OK)

@@ -10,24 +10,28 @@
  * a message that only says it is a picture is one.
  *
  * What was decoded is looked through once more for runs, and that once more (LEVELS in all); text
- * in UTF-16 is read as such; a run of hexadecimal is decoded as that, too. Compressed text passes
- * unseen.
+ * in UTF-16 is read as such; a run of hexadecimal is decoded as that, too; gzip and zlib data in a
+ * run are inflated (inflate.c).
  *
  * Runs in linear time: a level takes at most 3 times what the one before it gave, and nothing is
- * taken past GROWTH_MAX times the input.
+ * taken past GROWTH_MAX times the input. What is inflated is at most INFLATE_MAX times the input
+ * and INFLATE_LEAST in all; past that `cut` says that not everything was read.
  */
 #include "policy/text/base64.h"
 
 #include "base/clock.h"
+#include "policy/text/inflate.h"
 
 #include <stdlib.h>
 
-#define RUN_MIN     22 /* 16 bytes: a card number; 24 characters with their padding */
-#define STRETCH_MIN 16
-#define WRAP_MIN    40
-#define LEVELS      3
-#define GROWTH_MAX  4
-#define HEX_MIN     32
+#define RUN_MIN       22 /* 16 bytes: a card number; 24 characters with their padding */
+#define STRETCH_MIN   16
+#define WRAP_MIN      40
+#define LEVELS        3
+#define GROWTH_MAX    4
+#define HEX_MIN       32
+#define INFLATE_MAX   8
+#define INFLATE_LEAST (256u << 10)
 
 /* 1 + the value of a character, 0 for none. */
 static const uint8_t sextet[256] = {
@@ -236,6 +240,39 @@ static size_t decode_hex(struct base_str run, char *out)
     return n;
 }
 
+/* Inflates the n bytes of raw if they are compressed, in place; returns the new length. */
+static enum base_status unpack(struct pol_b64 *b, size_t *n)
+{
+    char *out;
+    size_t most = b->budget, got;
+    bool cut;
+
+    if (!pol_is_deflated(b->raw, *n))
+        return BASE_OK;
+    if (most == 0) {
+        b->cut = true;
+        return BASE_OK;
+    }
+    most = most / 1100 > *n ? *n * 1100 : most; /* deflate packs 1032 to 1 at best */
+    if ((out = malloc(most)) == NULL)
+        return BASE_ENOMEM;
+    got = pol_inflate(b->raw, *n, out, most, &cut);
+    if (got > 0 && !grow((void **)&b->raw, &b->cap_raw, got, 1)) {
+        base_wipe(out, most);
+        free(out);
+        return BASE_ENOMEM;
+    }
+    if (got > 0) {
+        memcpy(b->raw, out, got);
+        *n = got;
+        b->budget -= got;
+    }
+    b->cut = b->cut || cut;
+    base_wipe(out, got);
+    free(out);
+    return BASE_OK;
+}
+
 /* Takes the text out of one run, which is what [from, to) of the input holds. */
 static enum base_status take(struct pol_b64 *b, struct base_str run, bool binary, size_t from,
                              size_t to)
@@ -246,10 +283,12 @@ static enum base_status take(struct pol_b64 *b, struct base_str run, bool binary
 
     if (!grow((void **)&b->raw, &b->cap_raw, run.n, 1))
         return BASE_ENOMEM;
-    if ((n = decode_hex(run, b->raw)) > 0)
+    if ((n = decode_hex(run, b->raw)) > 0 && (st = unpack(b, &n)) == BASE_OK)
         st = stretches(b, n, STRETCH_MIN, from, to, &whole);
     for (size_t shift = 0; shift < 4 && st == BASE_OK && !whole; shift++) {
         n = pol_b64_decode(run, shift, run.n, b->raw);
+        if (pol_is_deflated(b->raw, n) && (st = unpack(b, &n)) != BASE_OK)
+            break;
         st = stretches(b, n, binary && n / 5 * 4 > STRETCH_MIN ? n / 5 * 4 : STRETCH_MIN, from, to,
                        &whole);
     }
@@ -292,6 +331,8 @@ enum base_status pol_b64_collect(struct pol_b64 *b, struct base_str in)
     size_t done = 0, most = in.n * GROWTH_MAX;
 
     b->n = b->n_v = 0;
+    b->cut = false;
+    b->budget = in.n * INFLATE_MAX + INFLATE_LEAST;
     for (size_t i = next_run(in, 0); i < in.n && st == BASE_OK; i = next_run(in, i)) {
         size_t e = run_end(in, i);
 

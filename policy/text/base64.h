@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
+
 /* Bytes at..(the next piece's at) of the text came out of the run [from, to) of the input. */
 struct pol_b64_piece {
     uint32_t at, from, to;
@@ -19,6 +21,8 @@ struct pol_b64 {
     size_t n_v, cap_v;
     char *raw; /* one run, decoded */
     size_t cap_raw;
+    size_t budget; /* bytes that may yet be inflated */
+    bool cut;      /* compressed data held more than that: not all was read */
 };
 
 /* Decodes every run of base64, base64url or hexadecimal in in (normalised text, at most

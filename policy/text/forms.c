@@ -60,7 +60,7 @@ bool pol_text_forms(struct base_str text, struct base_buf *out)
     pol_norm_setup();
     good = pol_norm_run(&m, text) == BASE_OK && (m.same || add(out, base_str_n(m.p, m.n))) &&
            short_runs(base_str_n(m.p, m.n), out) &&
-           pol_b64_collect(&b, base_str_n(m.p, m.n)) == BASE_OK;
+           pol_b64_collect(&b, base_str_n(m.p, m.n)) == BASE_OK && !b.cut;
     if (good && b.n_v > 0)
         good = pol_norm_run(&inner, base_str_n(b.text, b.n)) == BASE_OK &&
                add(out, base_str_n(inner.p, inner.n)) &&

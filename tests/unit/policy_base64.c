@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -344,9 +345,77 @@ static void test_coats_without_end(void **state)
     base_buf_release(&b);
 }
 
+/* gzip (31) or zlib (15) of n bytes of in. */
+static size_t packed(const void *in, size_t n, int window, unsigned char *out, size_t room)
+{
+    z_stream z;
+
+    memset(&z, 0, sizeof(z));
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (Bytef *)(uintptr_t)in;
+    z.avail_in = (uInt)n;
+    z.next_out = out;
+    z.avail_out = (uInt)room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    n = room - z.avail_out;
+    assert_int_equal(deflateEnd(&z), Z_OK);
+    return n;
+}
+
+/* Compressed text within base64 and hexadecimal, whole and broken off; a bomb ends early and is
+ * said to be read in part. */
+static void test_compressed(void **state)
+{
+    static const char text[] = "Dear colleagues, mail the signed form to anna.nowak@example.eu and "
+                               "wait for the answer, please. Everything else can wait.";
+    static char zeros[4 << 20];
+    static unsigned char raw[64 << 10];
+    static const int windows[] = {31, 15};
+    struct base_buf b;
+    struct pol_spans s;
+    (void)state;
+
+    for (size_t w = 0; w < 2; w++) {
+        size_t n = packed(text, sizeof(text) - 1, windows[w], raw, sizeof(raw));
+
+        base_buf_init(&b, 1 << 20);
+        base_buf_z(&b, "body: ");
+        encode(&b, raw, n, w == 1, true, 0);
+        expect(&b, POL_EMAIL, 6, b.n);
+        base_buf_wipe(&b);
+        base_buf_init(&b, 1 << 20);
+        for (size_t i = 0; i < n; i++)
+            base_buf_printf(&b, "%02x", raw[i]);
+        expect(&b, POL_EMAIL, 0, b.n);
+        base_buf_wipe(&b);
+        base_buf_init(&b, 1 << 20); /* the end is missing */
+        encode(&b, raw, n - 12, false, false, 0);
+        expect(&b, POL_EMAIL, 0, b.n);
+        base_buf_wipe(&b);
+    }
+    memset(zeros, 'a', sizeof(zeros));
+    for (int twice = 0; twice < 2; twice++) {
+        size_t n = packed(zeros, sizeof(zeros), 31, raw, sizeof(raw));
+
+        base_buf_init(&b, 1 << 20);
+        encode(&b, raw, n, false, true, 0);
+        s = scan(b.p, b.n);
+        assert_int_equal(s.n, 0);
+        assert_true(s.truncated);
+        base_buf_wipe(&b);
+    }
+    /* what only begins like it */
+    base_buf_init(&b, 1 << 20);
+    encode(&b, "\x1f\x8b\x08 mail anna.nowak@example.eu", 33, false, true, 0);
+    expect(&b, POL_EMAIL, 0, b.n);
+    assert_false(scan(b.p, b.n).truncated);
+    base_buf_wipe(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_glued),
         cmocka_unit_test(test_wrapped),
