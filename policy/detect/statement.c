@@ -42,8 +42,8 @@ extern const int8_t pol_statement_wide[];
 #define CLIP 480u
 #define BACK 250u /* how far before the sentence a name still counts */
 
-#define SURE      13
-#define SURE_BARE 37
+#define SURE      8
+#define SURE_BARE 32
 
 #define WIDE_UNIT 4 /* a wide row's unit in those of a hit's */
 
