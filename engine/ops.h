@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "engine/model/gguf.h"
+#include "engine/model/model.h"
 #include "engine/model/quant.h"
 
 struct eng_cache;
@@ -150,8 +151,8 @@ struct eng_ops {
 
     /* Memory of a place, aligned to 256 bytes, of undefined content; bytes may be 0. *out is
      * NULL on failure. */
-    enum base_status (*take)(const struct eng_model *m, uint32_t place, uint64_t bytes, void **out,
-                             struct base_err *err);
+    enum base_status (*take)(const struct eng_model *m, uint32_t place, enum eng_memory_use use,
+                             uint64_t bytes, void **out, struct base_err *err);
     void (*give)(const struct eng_model *m, void *p); /* NULL is fine */
     /* In the order of operators. upload() may return before it is done with src only if it has
      * copied it; download() returns when dst is filled (after a failure: with zeros). */

@@ -175,10 +175,18 @@ static void put_memory(struct base_json *j, const struct eng_model *m)
     base_json_arr(j);
     for (uint32_t i = 0; eng_model_memory_of(m, i, &on); i++) {
         base_json_obj(j);
+        base_json_kint(j, "gpu", on.ordinal);
         base_json_kz(j, "name", on.name);
         base_json_kint(j, "reserved", (int64_t)on.reserved);
         base_json_kint(j, "used", (int64_t)on.used);
         base_json_kint(j, "peak", (int64_t)on.peak);
+        base_json_kint(j, "weights", (int64_t)on.by[ENG_USE_WEIGHTS]);
+        base_json_kint(j, "experts", (int64_t)on.by[ENG_USE_EXPERTS]);
+        base_json_kint(j, "cache", (int64_t)on.by[ENG_USE_CACHE]);
+        base_json_kint(j, "scratch", (int64_t)on.by[ENG_USE_SCRATCH]);
+        base_json_kint(j, "bytes_from_host", (int64_t)on.from_host);
+        base_json_kint(j, "bytes_to_host", (int64_t)on.to_host);
+        base_json_kint(j, "bytes_from_gpus", (int64_t)on.from_devices);
         base_json_obj_end(j);
     }
     base_json_arr_end(j);

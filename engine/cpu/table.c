@@ -33,9 +33,10 @@ static void cpu_close(struct eng_model *m)
 /* ---- memory ---- */
 
 /* Large pieces are the system's own pages, which it hands out when they are first written. */
-static enum base_status cpu_take(const struct eng_model *m, uint32_t place, uint64_t bytes,
-                                 void **out, struct base_err *err)
+static enum base_status cpu_take(const struct eng_model *m, uint32_t place, enum eng_memory_use use,
+                                 uint64_t bytes, void **out, struct base_err *err)
 {
+    (void)use;
     void *p = NULL;
     *out = NULL;
     (void)m;

@@ -371,9 +371,14 @@ const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d)
 
 void *eng_cuda_alloc(struct eng_cuda *d, size_t n)
 {
+    return eng_cuda_alloc_as(d, 0, n);
+}
+
+void *eng_cuda_alloc_as(struct eng_cuda *d, uint32_t use, size_t n)
+{
     eng_cu_ptr p = 0;
     if (n != 0 && d->arena.base)
-        return eng_cuda_arena_take(d, n);
+        return eng_cuda_arena_take(d, use, n);
     if (n == 0 || !eng_cuda_ready(d))
         return NULL;
     eng_cu_result r = d->cu.mem_alloc(&p, n);
@@ -629,6 +634,13 @@ enum base_status eng_cuda_sync(struct eng_cuda *d, struct base_err *err)
 void eng_cuda_get_calls(const struct eng_cuda *d, struct eng_cuda_calls *out)
 {
     *out = d->calls;
+}
+
+void eng_cuda_count_bytes(struct eng_cuda *d, const struct eng_cuda_calls *more)
+{
+    d->calls.bytes_up += more->bytes_up;
+    d->calls.bytes_down += more->bytes_down;
+    d->calls.bytes_peer += more->bytes_peer;
 }
 
 bool eng_cuda_lost(const struct eng_cuda *d)

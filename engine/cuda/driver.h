@@ -65,10 +65,12 @@ const struct eng_cuda_info *eng_cuda_get_info(const struct eng_cuda *d);
  * is asked of the driver. BASE_ENOMEM tells in one sentence what is free and what is needed. */
 enum base_status eng_cuda_reserve(struct eng_cuda *d, size_t n,
                                   struct base_err *err) BASE_MUST_CHECK;
+#define ENG_CUDA_USES 4 /* as enum eng_memory_use (model.h) */
 struct eng_cuda_memory {
-    size_t reserved;   /* bytes of the reservation; 0: there is none */
-    size_t used, peak; /* of them, in pieces: now, and the most so far */
-    size_t spans;      /* what the pieces take of it now, with what must be between them */
+    size_t reserved;          /* bytes of the reservation; 0: there is none */
+    size_t used, peak;        /* of them, in pieces: now, and the most so far */
+    size_t spans;             /* what the pieces take of it now, with what must be between them */
+    size_t by[ENG_CUDA_USES]; /* of used, as eng_cuda_alloc_as was told */
 };
 void eng_cuda_memory(const struct eng_cuda *d, struct eng_cuda_memory *out);
 /* Whether p is of its reservation. */
@@ -89,6 +91,8 @@ double eng_cuda_bus(const char *root, uint32_t domain, uint32_t bus, uint32_t de
  * much (no error sticks) or n is 0. The pointer is for kernels and for the copies below: host code
  * must not follow it. Freed by eng_cuda_free, which waits for all work. */
 void *eng_cuda_alloc(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
+/* The same, counted as what it is for: below ENG_CUDA_USES; eng_cuda_alloc: 0. */
+void *eng_cuda_alloc_as(struct eng_cuda *d, uint32_t use, size_t n) BASE_MUST_CHECK;
 void eng_cuda_free(struct eng_cuda *d, void *p);
 /* n bytes of host memory that the device can copy from and to in the background. NULL: none. */
 void *eng_cuda_host_alloc(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
@@ -140,13 +144,16 @@ void eng_cuda_graph_free(struct eng_cuda *d, eng_cu_graph_exec g);
 void eng_cuda_mute(struct eng_cuda *d, bool on);
 
 /* What this device was asked for since it was opened: calls of the driver by kind, a graph counted
- * once however much is in it, and bytes of copies between host and device (of graphs: by the launch
- * that recorded them only). */
+ * once however much is in it; bytes of copies between host and device, and from other devices to
+ * it. Of a graph the bytes count when it is recorded; who runs it again tells how many they were.
+ */
 struct eng_cuda_calls {
     uint64_t launches, copies, graphs, waits, fences;
-    uint64_t bytes_up, bytes_down;
+    uint64_t bytes_up, bytes_down, bytes_peer;
 };
 void eng_cuda_get_calls(const struct eng_cuda *d, struct eng_cuda_calls *out);
+void eng_cuda_count_bytes(struct eng_cuda *d, const struct eng_cuda_calls *more);
+
 /* ---- several devices of one machine (driver_peer.c) ---- */
 
 /* What is asked of `later` from now on begins when all that `first` was asked for so far is done.

@@ -91,6 +91,7 @@ void eng_cuda_memory(const struct eng_cuda *d, struct eng_cuda_memory *out)
     const struct eng_cuda_arena *a = &d->arena;
     *out = (struct eng_cuda_memory){
         .reserved = d->paper ? 0 : a->bytes, .used = a->used, .peak = a->peak, .spans = a->spans};
+    memcpy(out->by, a->by, sizeof out->by);
 }
 
 bool eng_cuda_owns(const struct eng_cuda *d, const void *p)
@@ -126,7 +127,7 @@ static void skip_full(struct eng_cuda_arena *a)
     a->n_gapless = k;
 }
 
-void *eng_cuda_arena_take(struct eng_cuda *d, size_t n)
+void *eng_cuda_arena_take(struct eng_cuda *d, uint32_t use, size_t n)
 {
     struct eng_cuda_arena *a = &d->arena;
     size_t span = eng_cuda_span(d, n), i, at;
@@ -143,9 +144,10 @@ void *eng_cuda_arena_take(struct eng_cuda *d, size_t n)
     memmove(a->live + i + 1, a->live + i, (a->n_live - i) * sizeof *a->live);
     a->n_live++;
     size_t lead = d->info.emulated ? span - PAGE - up(n, ALIGN) : 0;
-    a->live[i] = (struct eng_cuda_live){.at = at, .span = span, .lead = lead, .n = n};
+    a->live[i] = (struct eng_cuda_live){.at = at, .span = span, .lead = lead, .n = n, .use = use};
     skip_full(a);
     a->used += up(n, ALIGN);
+    a->by[use] += up(n, ALIGN);
     a->peak = a->used > a->peak ? a->used : a->peak;
     a->spans += span;
     if (a->piece)
@@ -169,6 +171,9 @@ void eng_cuda_arena_give(struct eng_cuda *d, void *p)
     if (a->piece_gone)
         a->piece_gone((uintptr_t)p);
     a->used -= up(a->live[lo].n, ALIGN);
+#if !defined(WEIR_BUG_109) /* what is given back goes on counting as what it was for */
+    a->by[a->live[lo].use] -= up(a->live[lo].n, ALIGN);
+#endif
     a->spans -= a->live[lo].span;
     memmove(a->live + lo, a->live + lo + 1, (a->n_live - lo - 1) * sizeof *a->live);
     a->n_live--;

@@ -7,11 +7,12 @@
 /* A piece of the arena: `span` bytes from `at` on are its, n of them from at + lead on are used. */
 struct eng_cuda_live {
     size_t at, span, lead, n;
+    uint32_t use;
 };
 
 struct eng_cuda_arena {
     eng_cu_ptr base; /* 0: there is none */
-    size_t bytes, used, peak, spans;
+    size_t bytes, used, peak, spans, by[ENG_CUDA_USES];
     struct eng_cuda_live *live; /* by address */
     size_t n_live, cap;
     size_t n_gapless;                      /* between the first so many there is no gap */
@@ -48,7 +49,7 @@ struct eng_cuda {
 /* Records an answer of the driver; true if it is an error. */
 bool eng_cuda_fail(struct eng_cuda *d, eng_cu_result r, const char *what);
 /* A piece of the arena; NULL: there is no gap of that size. */
-void *eng_cuda_arena_take(struct eng_cuda *d, size_t n) BASE_MUST_CHECK;
+void *eng_cuda_arena_take(struct eng_cuda *d, uint32_t use, size_t n) BASE_MUST_CHECK;
 void eng_cuda_arena_give(struct eng_cuda *d, void *p);
 void eng_cuda_arena_close(struct eng_cuda *d);
 /* Before the context goes. */

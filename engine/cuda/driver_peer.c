@@ -100,12 +100,15 @@ void eng_cuda_send(struct eng_cuda *to, struct eng_cuda *from, const struct eng_
 #if !defined(WEIR_BUG_101) /* the copy does not wait for what it copies */
     eng_cuda_after(to, from);
 #endif
-    for (uint32_t i = 0; i < n; i++)
-        if (p[i].n && eng_cuda_ready(to))
-            (void)eng_cuda_fail(to,
-                                to->cu.peer_copy((uintptr_t)p[i].dst, to->ctx, (uintptr_t)p[i].src,
-                                                 from->ctx, p[i].n, to->stream),
-                                "copying from another device");
+    for (uint32_t i = 0; i < n; i++) {
+        if (!p[i].n || !eng_cuda_ready(to))
+            continue;
+        to->calls.bytes_peer += p[i].n;
+        (void)eng_cuda_fail(to,
+                            to->cu.peer_copy((uintptr_t)p[i].dst, to->ctx, (uintptr_t)p[i].src,
+                                             from->ctx, p[i].n, to->stream),
+                            "copying from another device");
+    }
 }
 
 void eng_cuda_peers_close(struct eng_cuda *d)

@@ -196,7 +196,7 @@ static enum base_status take_arena(struct eng_hybrid *h, struct eng_hybrid_share
     if (!aside && h->fit)
         slots = 0;
     for (; slots; slots = slots > step ? slots - step : 0) {
-        s->arena = eng_cuda_alloc(d, arena_of(h, s, slots, NULL));
+        s->arena = eng_cuda_alloc_as(d, ENG_USE_EXPERTS, arena_of(h, s, slots, NULL));
         if (s->arena || !h->fit)
             break;
     }
@@ -429,5 +429,6 @@ void eng_hybrid_calls(const struct eng_model *m, struct eng_cuda_calls *out)
         out->fences += c.fences;
         out->bytes_up += c.bytes_up;
         out->bytes_down += c.bytes_down;
+        out->bytes_peer += c.bytes_peer;
     }
 }

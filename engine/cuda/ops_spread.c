@@ -47,7 +47,7 @@ static enum base_status take_floats(struct eng_gpu *g, const float *x, size_t at
         free(host);
         return BASE_OK;
     }
-    *out = eng_cuda_alloc(g->d, n * sizeof(float));
+    *out = eng_cuda_alloc_as(g->d, ENG_USE_EXPERTS, n * sizeof(float));
     enum base_status st = BASE_OK;
     if (!host || !*out)
         st = base_err_set(err, BASE_ENOMEM, "out of memory for experts' biases");

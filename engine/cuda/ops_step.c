@@ -36,6 +36,7 @@ void eng_gpu_graphs_drop(struct eng_gpus *all, const struct eng_cache *c)
             for (uint32_t k = 0; k < all->graphs[i].n_parts; k++)
                 eng_cuda_graph_free(all->at[0]->d, all->graphs[i].parts[k]);
             free((void *)all->graphs[i].parts);
+            free(all->graphs[i].bytes);
             all->graphs[i] = (struct eng_gpu_graph){0};
         }
 }
@@ -308,12 +309,33 @@ static void mute(struct eng_gpus *all, bool on)
         eng_cuda_mute(all->at[i]->d, on);
 }
 
+/* Bytes that the part copies on each device: what is counted while it is recorded, told again when
+ * it runs again. */
+static void count_part(struct eng_gpus *all, bool begins)
+{
+    struct eng_cuda_calls *part = all->graph->bytes + (size_t)all->graph_part * all->n, now;
+    for (uint32_t i = 0; i < all->n; i++) {
+        if (all->replaying) {
+#if !defined(WEIR_BUG_108) /* what a graph copies is told once */
+            if (begins)
+                eng_cuda_count_bytes(all->at[i]->d, &part[i]);
+#endif
+            continue;
+        }
+        eng_cuda_get_calls(all->at[i]->d, &now);
+        part[i].bytes_up = now.bytes_up - (begins ? 0 : part[i].bytes_up);
+        part[i].bytes_down = now.bytes_down - (begins ? 0 : part[i].bytes_down);
+        part[i].bytes_peer = now.bytes_peer - (begins ? 0 : part[i].bytes_peer);
+    }
+}
+
 /* A graph that is there runs now, behind what all devices have been brought, while the forward pass
  * goes through what is in it. */
 static void part_begin(struct eng_gpus *all)
 {
     struct eng_cuda *first = all->at[0]->d;
     all->in_part = true;
+    count_part(all, true);
     if (!all->replaying) {
         eng_cuda_graph_begin(first);
 #if !defined(WEIR_BUG_103)                  /* what the step's device is asked for is in no graph */
@@ -338,6 +360,7 @@ void eng_gpu_pause(struct eng_gpus *all)
         mute(all, false);
     } else {
         eng_cu_graph_exec x = eng_cuda_graph_end(first);
+        count_part(all, false);
         all->graph->parts[all->graph_part] = x;
         for (uint32_t i = 1; i < all->n; i++)
             eng_cuda_after(first, all->at[i]->d);
@@ -407,8 +430,13 @@ void eng_gpu_begin(struct eng_fwd *f)
     if (!x->parts) {
         x->n_parts = 1 + (all->at[0]->hybrid ? 2 * f->m->hp.n_layer : 0);
         x->parts = calloc(x->n_parts, sizeof(*x->parts));
+        x->bytes = calloc((size_t)x->n_parts * all->n, sizeof(*x->bytes));
     }
-    if (!x->parts) { /* then without a graph */
+    if (!x->parts || !x->bytes) { /* then without a graph */
+        free((void *)x->parts);
+        free(x->bytes);
+        x->parts = NULL;
+        x->bytes = NULL;
         x->n_parts = 0;
         return;
     }

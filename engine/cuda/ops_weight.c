@@ -82,6 +82,17 @@ static void drop(struct eng_model *m, struct eng_weight *w)
     w->data = NULL;
 }
 
+/* Whether w holds routed experts. */
+static bool routed(const struct eng_model *m, const struct eng_weight *w)
+{
+    for (uint32_t i = 0; i < m->hp.n_layer; i++) {
+        const struct eng_layer *y = &m->layers[i];
+        if (y->moe && (w == &y->gate || w == &y->up || w == &y->down))
+            return true;
+    }
+    return false;
+}
+
 /* Matrices of w, and of up in it if that is given, on g: those of x, which is w's or a share's. */
 static enum base_status make_on(struct eng_gpu *g, struct eng_gpu_weight *x, struct eng_weight *w,
                                 struct eng_weight *up, uint32_t n_mat, struct base_err *err)
@@ -94,7 +105,8 @@ static enum base_status make_on(struct eng_gpu *g, struct eng_gpu_weight *x, str
     if (st != BASE_OK)
         return st;
     x->g = g;
-    x->mem = eng_cuda_alloc(g->d, x->p.bytes);
+    x->mem =
+        eng_cuda_alloc_as(g->d, routed(g->m, w) ? ENG_USE_EXPERTS : ENG_USE_WEIGHTS, x->p.bytes);
     if (!x->mem)
         return base_err_set(err, BASE_ENOMEM,
                             "%s: out of device memory for weights (%llu MiB more)",

@@ -17,6 +17,8 @@
 
 #define MARGIN ((size_t)256 << 20) /* of device memory, for scratch and the smallest cache */
 
+_Static_assert(ENG_USES == ENG_CUDA_USES && ENG_USE_SCRATCH == 0, "what memory is for");
+
 static struct eng_gpu *gpu(const struct eng_model *m)
 {
     return eng_gpu_first(m);
@@ -94,14 +96,22 @@ static bool gpu_memory(const struct eng_model *m, uint32_t place, struct eng_mod
 {
     const struct eng_gpus *all = eng_gpus_of(m);
     struct eng_cuda_memory n;
+    struct eng_cuda_calls c;
     if (place >= all->n)
         return false;
-    eng_cuda_memory(all->at[place]->d, &n);
-    *out = (struct eng_model_memory){.name = eng_cuda_get_info(all->at[place]->d)->name,
-                                     .ordinal = eng_cuda_get_info(all->at[place]->d)->ordinal,
+    const struct eng_cuda *d = all->at[place]->d;
+    eng_cuda_memory(d, &n);
+    eng_cuda_get_calls(d, &c);
+    *out = (struct eng_model_memory){.name = eng_cuda_get_info(d)->name,
+                                     .ordinal = eng_cuda_get_info(d)->ordinal,
                                      .reserved = n.reserved,
                                      .used = n.used,
-                                     .peak = n.peak};
+                                     .peak = n.peak,
+                                     .from_host = c.bytes_up,
+                                     .to_host = c.bytes_down,
+                                     .from_devices = c.bytes_peer};
+    for (uint32_t u = 0; u < ENG_USES; u++)
+        out->by[u] = n.by[u];
     return true;
 }
 
@@ -134,11 +144,11 @@ static void gpu_loading(struct eng_model *m, uint32_t place)
 
 /* ---- memory ---- */
 
-static enum base_status gpu_take(const struct eng_model *m, uint32_t place, uint64_t bytes,
-                                 void **out, struct base_err *err)
+static enum base_status gpu_take(const struct eng_model *m, uint32_t place, enum eng_memory_use use,
+                                 uint64_t bytes, void **out, struct base_err *err)
 {
     struct eng_cuda *d = eng_gpus_of(m)->at[place]->d;
-    *out = eng_cuda_alloc(d, bytes ? bytes : 1);
+    *out = eng_cuda_alloc_as(d, use, bytes ? bytes : 1);
     if (*out)
         return BASE_OK;
     return base_err_set(err, BASE_ENOMEM, "%s: out of device memory (%llu bytes)",
@@ -195,7 +205,7 @@ static enum base_status gpu_vector(struct eng_model *m, void **x, uint64_t bytes
     struct eng_gpu_copies c = {{0}};
     enum base_status st = BASE_OK;
     for (uint32_t p = first; p < (shared ? all->n : first + 1) && st == BASE_OK; p++) {
-        st = gpu_take(m, p, bytes, &c.at[p], err);
+        st = gpu_take(m, p, ENG_USE_WEIGHTS, bytes, &c.at[p], err);
         if (st == BASE_OK)
             eng_cuda_upload(all->at[p]->d, c.at[p], *x, bytes);
     }

@@ -98,7 +98,8 @@ struct eng_gpu_words {
 /* A decode step as graphs: of so many tokens, each of another sequence, all wanted. One graph, or
  * as many as the host's parts in the step cut it into. */
 struct eng_gpu_graph {
-    eng_cu_graph_exec *parts; /* [n_parts] */
+    eng_cu_graph_exec *parts;     /* [n_parts] */
+    struct eng_cuda_calls *bytes; /* [n_parts][devices]: what a part copies */
     uint32_t n_parts;
     bool recorded; /* all of them */
     const struct eng_cache *c;

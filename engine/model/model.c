@@ -150,7 +150,7 @@ static enum base_status scratch_take(struct eng_model *m, uint32_t place, struct
     (void)scratch_parts(m, s, parts, &n);
     for (size_t i = 0; i < n; i++) {
         void *p;
-        enum base_status st = m->ops->take(m, place, parts[i].bytes + 64, &p, err);
+        enum base_status st = m->ops->take(m, place, ENG_USE_SCRATCH, parts[i].bytes + 64, &p, err);
         if (st != BASE_OK)
             return base_err_set(err, st, "%s: out of memory for %zu bytes of scratch",
                                 eng_gguf_path(m->gguf), parts[i].bytes);

@@ -123,10 +123,20 @@ const char *eng_model_cublas(const struct eng_model *m);
 /* Memory of its device `place` (0, ...; one of several GPUs): what is reserved for the model, what
  * of that is in use, and the most that was. false: there is no such device, or the model is on the
  * CPU. name lives as long as m. */
+enum eng_memory_use {
+    ENG_USE_SCRATCH, /* activations, lists, what steps need besides */
+    ENG_USE_WEIGHTS, /* but for those of routed experts */
+    ENG_USE_EXPERTS, /* these */
+    ENG_USE_CACHE,   /* keys, values, states, tables of pages */
+    ENG_USES
+};
 struct eng_model_memory {
     const char *name;
     uint32_t ordinal; /* which of the machine's devices */
     uint64_t reserved, used, peak;
+    uint64_t by[ENG_USES]; /* used, by what for: they add up to it */
+    /* bytes of copies since the model was opened: from the host, to it, from other devices */
+    uint64_t from_host, to_host, from_devices;
 };
 bool eng_model_memory_of(const struct eng_model *m, uint32_t place, struct eng_model_memory *out);
 /* Whether its device has failed so that only a new process can use it again: every further

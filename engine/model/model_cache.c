@@ -295,7 +295,7 @@ static enum base_status take_tables(struct eng_cache *c, struct eng_page_group *
         return base_err_set(err, BASE_ENOMEM, "out of memory for tables of pages");
     for (uint32_t p = 0; p < c->n_parts && st == BASE_OK; p++) {
         void *at;
-        st = c->m->ops->take(c->m, p, entries * sizeof(int32_t), &at, err);
+        st = c->m->ops->take(c->m, p, ENG_USE_CACHE, entries * sizeof(int32_t), &at, err);
         t->dev_table[p] = at;
     }
     return st;
@@ -326,7 +326,7 @@ static enum base_status take_floats(struct eng_cache *c, uint32_t place, float *
                                     uint32_t each, struct base_err *err)
 {
     void *p;
-    enum base_status st = c->m->ops->take(c->m, place, (n + 1) * each, &p, err);
+    enum base_status st = c->m->ops->take(c->m, place, ENG_USE_CACHE, (n + 1) * each, &p, err);
     *out = p;
     return st;
 }
@@ -372,7 +372,8 @@ static enum base_status take_memory(struct eng_cache *c, uint64_t n_tokens, stru
     for (uint32_t p = 0; p < c->n_parts && st == BASE_OK; p++)
         st = take_part(c, p, &z.at[p], err);
     if (st == BASE_OK)
-        st = c->m->ops->take(c->m, 0, (c->picked_each * c->m->s.rows + 1) * 4, &picked, err);
+        st = c->m->ops->take(c->m, 0, ENG_USE_CACHE, (c->picked_each * c->m->s.rows + 1) * 4,
+                             &picked, err);
     if (st == BASE_OK) {
         c->picked = picked;
         st = c->m->ops->cache_open(c, err);

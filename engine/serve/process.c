@@ -188,6 +188,27 @@ static bool is_paused(void *owner)
     return l->paused;
 }
 
+static void put_gpus(struct base_json *j, const struct eng_sched_status *s)
+{
+    base_json_key(j, "gpus");
+    base_json_arr(j);
+    for (uint32_t i = 0; i < s->n_gpus; i++) {
+        const struct eng_model_memory *g = &s->gpu[i];
+        base_json_obj(j);
+        base_json_kint(j, "gpu", g->ordinal);
+        base_json_kint(j, "planned", (int64_t)g->reserved);
+        base_json_kint(j, "weights", (int64_t)g->by[ENG_USE_WEIGHTS]);
+        base_json_kint(j, "experts", (int64_t)g->by[ENG_USE_EXPERTS]);
+        base_json_kint(j, "cache", (int64_t)g->by[ENG_USE_CACHE]);
+        base_json_kint(j, "scratch", (int64_t)g->by[ENG_USE_SCRATCH]);
+        base_json_kint(j, "from_host", (int64_t)g->from_host);
+        base_json_kint(j, "to_host", (int64_t)g->to_host);
+        base_json_kint(j, "from_gpus", (int64_t)g->from_devices);
+        base_json_obj_end(j);
+    }
+    base_json_arr_end(j);
+}
+
 static void send_status(struct engine *e)
 {
     struct base_buf b;
@@ -222,6 +243,7 @@ static void send_status(struct engine *e)
         base_json_kint(&j, "expert_moves", (int64_t)s.expert_moves);
         base_json_kint(&j, "moved_bytes", (int64_t)s.moved_bytes);
         base_json_kint(&j, "sent_bytes", (int64_t)s.sent_bytes);
+        put_gpus(&j, &s);
         if (s.reason)
             base_json_kz(&j, "reason", s.reason);
         base_json_obj_end(&j);

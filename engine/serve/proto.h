@@ -13,7 +13,9 @@
  *               {"name","ready","slots","active","queued","context","expected_wait_ms",
  *               "cache_tokens","cache_used","cache_kept","prefix_asked","prefix_hit","evicted",
  *               "preempted","experts_on_device","pairs_on_device","pairs_on_cpu","pairs_sent",
- *               "expert_moves","moved_bytes","sent_bytes"}]}; scheduler.h says what they are
+ *               "expert_moves","moved_bytes","sent_bytes","gpus":[{"gpu","planned","weights",
+ *               "experts","cache","scratch","from_host","to_host","from_gpus"}]}]}; scheduler.h
+ * says what they are
  *
  *     START     JSON: {"model","prompt_tokens","dropped"}: prompt accepted, prefill begins; dropped
  *               names what the model's template has no use for ("tools"), or is missing

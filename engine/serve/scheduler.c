@@ -486,6 +486,9 @@ void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out)
         out->expert_moves = use.moves;
         out->moved_bytes = use.moved_bytes;
         out->sent_bytes = use.sent_bytes;
+        while (out->n_gpus < ENG_GPUS_MAX &&
+               eng_model_memory_of(s->model, out->n_gpus, &out->gpu[out->n_gpus]))
+            out->n_gpus++;
     }
     if (out->active >= out->slots || out->queued > 0) {
         double ms = s->request_ms * (out->queued + 1) / out->slots;

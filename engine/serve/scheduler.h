@@ -105,6 +105,9 @@ struct eng_sched_status {
      * that were sent */
     uint64_t experts_on_device, pairs_on_device, pairs_on_cpu, pairs_sent;
     uint64_t expert_moves, moved_bytes, sent_bytes;
+    /* the GPUs that have the model: their memory, and what was copied (model.h) */
+    uint32_t n_gpus;
+    struct eng_model_memory gpu[ENG_GPUS_MAX];
 };
 void eng_sched_status(const struct eng_sched *s, struct eng_sched_status *out);
 

@@ -26,6 +26,50 @@ static uint64_t value(const struct gw_engine_figures *f, size_t at)
     return v;
 }
 
+#define GPU_AT(field) offsetof(struct gw_gpu_figures, field)
+
+/* Of each GPU of each model; no line where there is none. */
+static void put_gpus(const struct gw_engine_link *l, const struct conf *c, struct base_buf *out)
+{
+    static const struct {
+        const char *name, *type, *help, *label[4];
+        size_t at[4];
+    } families[] = {
+        {"weir_engine_gpu_planned_bytes",
+         "gauge",
+         "Memory of a GPU that was planned and reserved for a model.",
+         {""},
+         {GPU_AT(planned)}},
+        {"weir_engine_gpu_used_bytes",
+         "gauge",
+         "What of that is in use, by what for: weights beside the routed experts, these, cache, "
+         "scratch.",
+         {",purpose=\"weights\"", ",purpose=\"experts\"", ",purpose=\"cache\"",
+          ",purpose=\"scratch\""},
+         {GPU_AT(weights), GPU_AT(experts), GPU_AT(cache), GPU_AT(scratch)}},
+        {"weir_engine_gpu_copied_bytes_total",
+         "counter",
+         "Bytes copied to a GPU from the host, to the host, and to it from other GPUs.",
+         {",way=\"from_host\"", ",way=\"to_host\"", ",way=\"from_gpus\""},
+         {GPU_AT(from_host), GPU_AT(to_host), GPU_AT(from_gpus)}}};
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        base_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
+                        families[i].name, families[i].type);
+        for (size_t k = 0; k < c->engine.n_models; k++) {
+            const char *model = c->engine.models[k].name;
+            struct gw_engine_figures f = gw_engine_link_figures(l, model);
+            for (uint64_t g = 0; g < f.n_gpus; g++)
+                for (int n = 0; n < 4 && families[i].label[n]; n++) {
+                    uint64_t v;
+                    memcpy(&v, (const char *)&f.gpu[g] + families[i].at[n], sizeof(v));
+                    base_buf_printf(out, "%s{model=\"%s\",gpu=\"%llu\"%s} %llu\n", families[i].name,
+                                    model, (unsigned long long)f.gpu[g].gpu, families[i].label[n],
+                                    (unsigned long long)v);
+                }
+        }
+    }
+}
+
 void gw_engine_put_figures(const struct gw_engine_link *l, const struct conf *c,
                            struct base_buf *out)
 {
@@ -100,4 +144,5 @@ void gw_engine_put_figures(const struct gw_engine_link *l, const struct conf *c,
                                 (double)value(&f, families[i].at[n]) * families[i].scale);
         }
     }
+    put_gpus(l, c, out);
 }

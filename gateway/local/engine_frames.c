@@ -41,6 +41,24 @@ static struct base_str get_str(const json_t *o, const char *key)
                              : BASE_STR_NULL;
 }
 
+/* At most GW_GPUS_MAX; what is missing or none is 0. */
+static void take_gpus(const json_t *m, struct gw_engine_figures *out)
+{
+    const json_t *gpus = json_object_get(m, "gpus");
+    for (size_t i = 0; i < json_array_size(gpus) && i < GW_GPUS_MAX; i++) {
+        const json_t *g = json_array_get(gpus, i);
+        out->gpu[out->n_gpus++] = (struct gw_gpu_figures){.gpu = get_u64(g, "gpu"),
+                                                          .planned = get_u64(g, "planned"),
+                                                          .weights = get_u64(g, "weights"),
+                                                          .experts = get_u64(g, "experts"),
+                                                          .cache = get_u64(g, "cache"),
+                                                          .scratch = get_u64(g, "scratch"),
+                                                          .from_host = get_u64(g, "from_host"),
+                                                          .to_host = get_u64(g, "to_host"),
+                                                          .from_gpus = get_u64(g, "from_gpus")};
+    }
+}
+
 bool gw_link_take_status(struct gw_engine_link *l, struct base_str payload)
 {
     json_t *doc = parse(payload);
@@ -77,6 +95,7 @@ bool gw_link_take_status(struct gw_engine_link *l, struct base_str payload)
                                        .expert_moves = get_u64(m, "expert_moves"),
                                        .moved_bytes = get_u64(m, "moved_bytes"),
                                        .sent_bytes = get_u64(m, "sent_bytes")};
+        take_gpus(m, &s->figures);
         l->n_models = i + 1;
     }
     json_decref(doc);

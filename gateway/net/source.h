@@ -69,6 +69,7 @@ void gw_engine_link_attach(struct gw_engine_link *l, int fd);
 /* What the engine last told of a model beside that (engine/serve/scheduler.h, struct
  * eng_sched_status).
  */
+#define GW_GPUS_MAX 16
 struct gw_engine_figures {
     uint64_t expected_wait_ms;
     uint64_t cache_tokens, cache_used, cache_kept;         /* now */
@@ -76,6 +77,13 @@ struct gw_engine_figures {
     /* experts on a GPU; the rest since the engine started */
     uint64_t experts_on_device, pairs_on_device, pairs_on_cpu, pairs_sent;
     uint64_t expert_moves, moved_bytes, sent_bytes;
+    /* the GPUs that have the model: bytes, now and, of copies, since the engine started */
+    uint64_t n_gpus;
+    struct gw_gpu_figures {
+        uint64_t gpu; /* its number */
+        uint64_t planned, weights, experts, cache, scratch;
+        uint64_t from_host, to_host, from_gpus;
+    } gpu[GW_GPUS_MAX];
 };
 /* All zero while nothing is known. */
 struct gw_engine_figures gw_engine_link_figures(const struct gw_engine_link *l, const char *model);

@@ -5,6 +5,7 @@ fails, the engine's process ends and another takes over.
 Method: the tiny llama of tests/vectors; the emulated device is told by its environment which launch fails.
 """
 import os
+import re
 import subprocess
 
 import harness
@@ -129,6 +130,52 @@ def test_two_gpus_answer_as_one(tmp_path, weir, on_cpu):
         pass
     harness.wait_for("the reason", lambda: "cannot be used: " in log_of(g), 20)
     assert "this machine has 2 CUDA devices, so there is none for number 2" in log_of(g)
+    g.kill()
+
+
+MIXTURE = os.path.abspath("tests/vectors/models/qwen3moe.gguf")
+
+
+def gpu_figures(g, name):
+    text = g.get("/metrics", port=g.admin_port)[2].decode()
+    return {tuple(m.group(1).replace('"', "").split(",")): int(m.group(2))
+            for m in re.finditer(rf'^{name}\{{model="home",gpu=("\d+"[^}}]*)\}} (\d+)$', text, re.M)}
+
+
+@pytest.mark.parametrize("split", ["layers", "experts"])
+def test_memory_and_copies_of_each_gpu_are_in_the_metrics(tmp_path, weir, split):
+    """Planned, used by purpose, and copied: of each device by its number; what is used is what the log says, and a
+    device that is lost shows as a new engine's figures."""
+    if not emulator(weir):
+        pytest.skip("the emulated device is not built")
+    g = harness.Gateway(str(tmp_path / "gw"), weir, model=MIXTURE, model_extra=SMALL,
+                        device=f"emulated\n  gpus: 2\n  split: {split}",
+                        env={"WEIR_EMU_DEVICES": "2", "WEIR_EMU_FAIL": "400"})
+    harness.wait_for("figures", lambda: len(gpu_figures(g, "weir_engine_gpu_planned_bytes")) == 2, 10)
+    planned = gpu_figures(g, "weir_engine_gpu_planned_bytes")
+    used = gpu_figures(g, "weir_engine_gpu_used_bytes")
+    assert set(used) == {(n, f"purpose={p}") for n in "01" for p in ("weights", "experts", "cache", "scratch")}
+    for n in "01":
+        of = {k[1].removeprefix("purpose="): v for k, v in used.items() if k[0] == n}
+        assert sum(of.values()) <= planned[(n,)] and of["experts"] > 100000 and of["scratch"] > 0, of
+        has_layers = split == "layers" or n == "0"
+        assert (of["cache"] > 10000) == has_layers and (of["weights"] > 50000) == has_layers, of
+        row = next(r for r in log_of(g).split("\n") if f"GPU {n}, emulated device: " in r)
+        said = re.search(r"(\d+) MiB reserved, (\d+) in use", row)
+        assert int(said.group(1)) == planned[(n,)] >> 20
+        assert abs(int(said.group(2)) - (sum(of.values()) >> 20)) <= 1
+    before, engine = gpu_figures(g, "weir_engine_gpu_copied_bytes_total"), g.pids()["engine"]
+    assert before[("0", "way=from_host")] > used[("0", "purpose=weights")]
+    assert text_of(g) is not None
+    harness.wait_for("copies", lambda: all(
+        v > before[k] for k, v in gpu_figures(g, "weir_engine_gpu_copied_bytes_total").items()
+        if k == ("0", "way=from_host") or k == ("1", "way=from_gpus")), 10)
+    for i in range(40):  # until the launch that fails
+        if g.chat(f"abc{i}", model="local/home", temperature=0, max_tokens=3)[0] != 200:
+            break
+    harness.wait_for("another engine", lambda: g.pids().get("engine", engine) != engine, 30)
+    harness.wait_for("it to be ready", lambda: g.get("/readyz")[0] == 200, 30)
+    harness.wait_for("its figures", lambda: gpu_figures(g, "weir_engine_gpu_planned_bytes") == planned, 10)
     g.kill()
 
 

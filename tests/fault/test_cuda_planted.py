@@ -32,7 +32,7 @@ HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops
              90: ("blas", "blas"), 91: ("blas", "blas"), 92: ("ops_blas", "blas"),
              101: ("driver_peer", "gpus"), 102: ("gpus", "gpus"), 103: ("ops_step", "shares"),
              104: ("hybrid_lists", "shares"), 105: ("hybrid", "shares"), 106: ("hybrid_move", "shares"),
-             107: ("ops_hybrid", "shares")}
+             107: ("ops_hybrid", "shares"), 108: ("ops_step", "shares"), 109: ("driver_arena", "shares")}
 # that only show where blocks run at once: the emulator that watches their order (tests/emu/order.cpp)
 ORDER_BUGS = {50: ("router", "route"), 52: ("router", "route")}
 FEW = [40, 51, 63, 64, 65, 70, 71, 93]

@@ -186,9 +186,67 @@ static void accounts(void **state)
                 assert_int_equal(h->g->place, eng_place_of(m, l));
             }
             assert_int_equal(counted, use.on_device + use.on_cpu);
+            uint64_t experts = 0;
+            struct eng_model_memory on;
+            for (uint32_t d = 0; eng_model_memory_of(m, d, &on); d++) {
+                uint64_t sum = 0;
+                for (int u = 0; u < ENG_USES; u++)
+                    sum += on.by[u];
+                assert_int_equal(sum, on.used);
+                assert_true(on.used <= on.reserved && on.by[ENG_USE_SCRATCH] > 0);
+                /* by experts the first has all but these, and what every layer needs */
+                assert_true((on.by[ENG_USE_WEIGHTS] > 50000) ==
+                            (d == 0 || all[i].split == ENG_SPLIT_LAYERS));
+                assert_true(on.from_host > on.by[ENG_USE_WEIGHTS]);
+                experts += on.by[ENG_USE_EXPERTS];
+            }
+            assert_int_equal(experts, use.slot_bytes);
             assert_true(use.slot_bytes >= bytes && use.slot_bytes < bytes + (64u << 10));
             eng_model_free(m);
         }
+    close_near(&f, &p);
+}
+
+/* What a step copies is counted on every device and each way, alike whether its launches are asked
+ * for one by one, recorded, or replayed. */
+static void bytes_of_a_step(void **state)
+{
+    static const struct devices all[] = {LAYERS2, EXPERTS3};
+    struct fixture f;
+    struct prompt p;
+    (void)state;
+    open_near(&f, &p, "qwen3moe");
+    float *logits = malloc(f.n_vocab * sizeof(float));
+    assert_non_null(logits);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct eng_model *m = open_split(&f, all[i], 12, 0); /* the CPU has no part in it */
+        struct eng_cache *c = new_cache(m, 1, CONTEXT);
+        struct eng_model_memory last[3] = {0}, now, step[3] = {0};
+        for (uint32_t k = 0; k < 6; k++) {
+            forward(m, c, (struct eng_batch){.n = 1, .tokens = p.tokens + k}, logits);
+            for (uint32_t d = 0; eng_model_memory_of(m, d, &now); d++) {
+                struct eng_model_memory was = last[d];
+                last[d] = now;
+                now.from_host -= was.from_host;
+                now.to_host -= was.to_host;
+                now.from_devices -= was.from_devices;
+                assert_true(k < 2 ||
+                            (now.from_host == step[d].from_host && now.to_host == step[d].to_host &&
+                             now.from_devices == step[d].from_devices));
+                step[d] = now;
+            }
+        }
+        uint64_t row = eng_model_get_info(m)->n_embd * sizeof(float);
+        if (all[i].split == ENG_SPLIT_LAYERS)
+            assert_int_equal(step[1].from_devices, row); /* the residual stream, once */
+        else
+            assert_true(step[1].from_devices > 0 && step[2].from_devices > 0 &&
+                        step[0].from_devices == 2 * 3 * row); /* sums of two, in three layers */
+        assert_true(step[0].from_host > 0 && step[0].to_host > 0);
+        eng_cache_free(c);
+        eng_model_free(m);
+    }
+    free(logits);
     close_near(&f, &p);
 }
 
@@ -376,10 +434,11 @@ static void wrong_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_places),          cmocka_unit_test(accounts),
-        cmocka_unit_test(as_on_one_device),      cmocka_unit_test(by_what_fits),
-        cmocka_unit_test(moves_on_every_device), cmocka_unit_test(sent_to_devices),
-        cmocka_unit_test(a_device_fails),        cmocka_unit_test(models),
+        cmocka_unit_test(wrong_places),    cmocka_unit_test(accounts),
+        cmocka_unit_test(bytes_of_a_step), cmocka_unit_test(as_on_one_device),
+        cmocka_unit_test(by_what_fits),    cmocka_unit_test(moves_on_every_device),
+        cmocka_unit_test(sent_to_devices), cmocka_unit_test(a_device_fails),
+        cmocka_unit_test(models),
     };
     setenv("WEIR_EMU_DEVICES", "3", 1);
     cmocka_set_test_filter(getenv("WEIR_TEST_FILTER")); /* NULL: all */
