@@ -5,10 +5,12 @@
  * that it does not matter which block that is. It costs a launch less, and what is read again is
  * still in the L2. No block waits for another.
  *
- * Order: what a thread wrote before its fence, and what it saw at a barrier before that, is there
- * for whoever comes to the counter later and puts a fence behind it, and behind the next barrier
- * for the rest of its block. Parts are then read as plain loads, never by __ldg: that may give what
- * the L1 held before. Counters are zero between launches: the last block puts them back.
+ * Order: the barrier brings what all threads of the block wrote before the thread that counts; its
+ * fence, its count, the count that comes later and the fence behind that bring it to the last
+ * block's thread, and the barrier there to that block. All four are needed, in that order: a fence
+ * of each thread before the barrier would order its writes with nothing, formally, since those
+ * threads do not count. Parts are then read as plain loads, never by __ldg: that may give what the
+ * L1 held before. Counters are zero between launches: the last block puts them back.
  */
 #pragma once
 
@@ -18,11 +20,11 @@
 WEIR_DEVICE bool weir_arrive(uint32_t *counter, uint32_t n)
 {
     WEIR_SHARED(uint32_t, last, 1);
-#if !defined(WEIR_BUG_50) /* counted before what it counts is there */
-    __threadfence();
-#endif
     __syncthreads();
     if (threadIdx.x == 0) {
+#if !defined(WEIR_BUG_50) /* counted before what it counts is there */
+        __threadfence();
+#endif
         last[0] = atomicAdd(counter, 1u) + 1 == n;
 #if !defined(WEIR_BUG_52) /* others' parts read from what was loaded before */
         __threadfence();

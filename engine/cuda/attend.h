@@ -90,6 +90,9 @@ struct eng_cuda_attend {
     uint32_t n_cells;          /* no sequence of the batch has more: bounds the launch's grid and
                                   the scratch, changes no result; n_ctx will do */
     void *scratch;             /* device memory of eng_cuda_attend_scratch bytes */
+    /* Not NULL: parts are left as they are, for whoever is given these arguments (product_any.h).
+     * Only rows of few, of one key head. */
+    struct weir_attend_args *leave;
 };
 
 /* Cuts a batch of n tokens into tiles for layers in which `group` query heads share a key head:

@@ -30,7 +30,7 @@ WEIR_KERNEL(weir_attend_join, struct weir_attend_args, JOIN_THREADS)
     if (row >= tile.n * a.group)
         return;
     uint64_t first = ((uint64_t)blockIdx.x * a.n_head_kv + head_kv) * a.rows_pad + row;
-    attend_join_row(a, first, (uint64_t)a.n_tile * a.n_head_kv * a.rows_pad,
-                    tile.t0 + row / a.group, head_kv * a.group + row % a.group, threadIdx.x / 32,
-                    JOIN_THREADS / 32);
+    attend_join_row<4, false>(a, first, (uint64_t)a.n_tile * a.n_head_kv * a.rows_pad,
+                              tile.t0 + row / a.group, head_kv * a.group + row % a.group,
+                              threadIdx.x / 32, JOIN_THREADS / 32, nullptr, 0);
 }

@@ -7,17 +7,18 @@
 #include "engine/cuda/attend_cells.cuh"
 #include "engine/cuda/round.cuh"
 
-#define ATTEND_AHEAD 4 /* parts of a value that are loaded at once */
-
 WEIR_DEVICE bool attend_rounds(const struct weir_attend_args &a)
 {
     return a.to.ints.q || a.to.bf16.q;
 }
 
 /* A row, by a warp: its values 32 b, 32 b + 32 by, ... `first`: the index of its first part; others
- * are `step` apart. */
+ * are `step` apart, and AHEAD of a value are loaded at once. To where attention's outputs go; OWN:
+ * rounded, to row `row` of `own`. */
+template <uint32_t AHEAD, bool OWN>
 WEIR_DEVICE void attend_join_row(const struct weir_attend_args &a, uint64_t first, uint64_t step,
-                                 uint32_t t, uint32_t head, uint32_t b, uint32_t by)
+                                 uint32_t t, uint32_t head, uint32_t b, uint32_t by,
+                                 const struct weir_planes *own, uint64_t row)
 {
     const unsigned all = 0xffffffffu, lane = threadIdx.x % 32;
     float m[2], w[2], sum = 0;
@@ -41,23 +42,25 @@ WEIR_DEVICE void attend_join_row(const struct weir_attend_args &a, uint64_t firs
         uint32_t col = b * 32 + lane;
         const float *from = a.part + first * a.n_vdim + col;
         float o = 0;
-        for (uint32_t z0 = 0; z0 < a.n_chunk; z0 += ATTEND_AHEAD) {
-            float x[ATTEND_AHEAD], by_z[ATTEND_AHEAD];
+        for (uint32_t z0 = 0; z0 < a.n_chunk; z0 += AHEAD) {
+            float x[AHEAD], by_z[AHEAD];
             WEIR_UNROLL
-            for (uint32_t i = 0; i < ATTEND_AHEAD; i++) {
+            for (uint32_t i = 0; i < AHEAD; i++) {
                 uint32_t z = z0 + i;
                 by_z[i] = __shfl_sync(all, z < 32 ? w[0] : w[1], (int)(z % 32));
                 /* a part that saw nothing was not written */
                 x[i] = by_z[i] != 0 && col < a.n_vdim ? from[z * step * a.n_vdim] : 0.0f;
             }
             WEIR_UNROLL
-            for (uint32_t i = 0; i < ATTEND_AHEAD; i++)
+            for (uint32_t i = 0; i < AHEAD; i++)
                 o += by_z[i] * x[i];
         }
         o *= factor;
         if (gate && col < a.n_vdim)
             o *= attend_sigmoid(gate[col]);
-        if (attend_rounds(a))
+        if (OWN)
+            weir_put_planes(*own, row, b, lane, o);
+        else if (attend_rounds(a))
             weir_put_planes(a.to, (uint64_t)t * a.to_token + (uint64_t)head * a.to_head,
                             head * a.to_at + b, lane, o);
         else if (col < a.n_vdim)
@@ -83,7 +86,7 @@ WEIR_DEVICE void attend_arrive(const struct weir_attend_args &a, const struct at
     for (uint32_t r = threadIdx.x / 32; r < rows_each && w->row0 + r < w->rows;
          r += blockDim.x / 32) {
         uint32_t row = w->row0 + r;
-        attend_join_row(a, first + r, step, w->t0 + row / a.group,
-                        w->head_kv * a.group + row % a.group, 0, 1);
+        attend_join_row<4, false>(a, first + r, step, w->t0 + row / a.group,
+                                  w->head_kv * a.group + row % a.group, 0, 1, nullptr, 0);
     }
 }

@@ -29,9 +29,9 @@
 
 #define WEIR_KERNEL(name, args, max_threads)                                                       \
     extern "C" __global__ void __launch_bounds__(max_threads) name(const __grid_constant__ args a)
-/* One block of a multiprocessor is enough: it may have more registers. */
-#define WEIR_KERNEL_ALONE(name, args, max_threads)                                                 \
-    extern "C" __global__ void __launch_bounds__(max_threads, 1)                                   \
+/* So many blocks are to fit a multiprocessor by their registers. */
+#define WEIR_KERNEL_BLOCKS(name, args, max_threads, blocks)                                        \
+    extern "C" __global__ void __launch_bounds__(max_threads, blocks)                              \
         name(const __grid_constant__ args a)
 #define WEIR_DEVICE                    static __device__ __forceinline__
 #define WEIR_CONSTANT                  static __constant__

@@ -29,6 +29,9 @@
 
 #define DRIVER_MIN 12000 /* CUDA version; the images may need a later one (images.h) */
 
+#define SHARED_ALL     (48 << 10)  /* bytes of shared memory of a block without asking */
+#define SHARED_UNASKED (30u << 10) /* of them, dynamic ones beside any kernel's own */
+
 static const char *const kernel_names[] = {
 #define NAME(name) #name,
     ENG_CUDA_KERNELS(NAME)
@@ -206,14 +209,12 @@ static enum base_status open_device(struct eng_cuda *d, struct base_err *err)
         d->ctx = NULL;
         return no_answer(d, r, d->info.name, err);
     }
-    size_t total;
     r = d->cu.ctx_set(d->ctx);
     for (size_t i = 0; i < ENG_CUDA_FENCES && r == ENG_CU_OK; i++)
         r = d->cu.event_create(&d->fences[i], ENG_CU_EVENT_NO_TIMING);
     if (r || (r = d->cu.event_create(&d->here, ENG_CU_EVENT_NO_TIMING)) ||
         (r = d->cu.stream_create(&d->stream, ENG_CU_STREAM_NON_BLOCKING)) ||
-        (r = d->cu.stream_create(&d->beside, ENG_CU_STREAM_NON_BLOCKING)) ||
-        (r = d->cu.mem_info(&d->info.memory_free, &total)))
+        (r = d->cu.stream_create(&d->beside, ENG_CU_STREAM_NON_BLOCKING)))
         return no_answer(d, r, d->info.name, err);
     return BASE_OK;
 }
@@ -258,7 +259,14 @@ static enum base_status load_images(struct eng_cuda *d, struct base_err *err)
         if (r)
             return base_err_set(err, status_of(r), "%s: kernel %s: %s (CUDA error %u)",
                                 d->info.name, kernel_names[k], error_text(d, r), r);
-        d->max_dynamic[k] = 48u << 10;
+        /* Asking makes the driver load the kernel now, not at its first launch: that could be
+         * within a recording, or when all memory is taken. 48 KiB a block, its own arrays among
+         * them, are everybody's; for more the driver wants to be told (eng_cuda_launch). */
+        int own = 0;
+        if (d->cu.func_get(&own, ENG_CU_FUNC_SHARED_BYTES, d->kernels[k]))
+            own = SHARED_ALL;
+        uint32_t left = SHARED_ALL - (own > SHARED_ALL ? SHARED_ALL : (uint32_t)own);
+        d->max_dynamic[k] = left < SHARED_UNASKED ? left : SHARED_UNASKED;
     }
     return BASE_OK;
 }
@@ -301,6 +309,14 @@ static enum base_status self_test(struct eng_cuda *d, struct base_err *err)
     return st;
 }
 
+/* What is free once the kernels have their share. */
+static enum base_status ask_memory(struct eng_cuda *d, struct base_err *err)
+{
+    size_t total;
+    eng_cu_result r = d->cu.mem_info(&d->info.memory_free, &total);
+    return r ? no_answer(d, r, d->info.name, err) : BASE_OK;
+}
+
 enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct eng_cuda **out,
                                struct base_err *err)
 {
@@ -317,6 +333,8 @@ enum base_status eng_cuda_open(enum eng_cuda_kind kind, uint32_t ordinal, struct
         st = load_images(d, err);
     if (st == BASE_OK)
         st = self_test(d, err);
+    if (st == BASE_OK)
+        st = ask_memory(d, err);
     if (st) {
         eng_cuda_close(d);
         return st;

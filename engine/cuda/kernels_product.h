@@ -42,6 +42,9 @@
     K(weir_mv_mxfp4)                                                                               \
     K(weir_tile_mxfp4)                                                                             \
     K(weir_mv_nvfp4)                                                                               \
-    K(weir_tile_nvfp4)
+    K(weir_tile_nvfp4)                                                                             \
+    K(weir_mv_any)                                                                                 \
+    K(weir_tile_any)                                                                               \
+    K(weir_values)
 
 #endif

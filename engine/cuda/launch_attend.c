@@ -200,7 +200,7 @@ size_t eng_cuda_attend_counters(const struct eng_cuda_attend *p, uint32_t n)
 /* Rows of few go through parts where they are cut, and where they are rounded. */
 static bool in_parts(const struct eng_cuda_attend *p)
 {
-    return chunks_of(p) > 1 || p->a.to.ints.q || p->a.to.bf16.q;
+    return chunks_of(p) > 1 || p->a.to.ints.q || p->a.to.bf16.q || p->leave;
 }
 
 size_t eng_cuda_attend_scratch(const struct eng_cuda_attend *p)
@@ -229,11 +229,13 @@ static void attend(struct eng_cuda *d, const struct eng_cuda_attend *p, bool few
     size_t rows = (size_t)a.n_chunk * a.n_tile * a.n_head_kv * a.rows_pad;
     a.part = p->scratch;
     a.part_ml = parts ? a.part + rows * a.n_vdim : NULL;
-    if (!k.joins)
+    if (!k.joins || p->leave)
         a.count = NULL;
+    if (p->leave)
+        *p->leave = a;
     eng_cuda_launch(d, k.k, (struct eng_cuda_dim){a.n_tile, a.n_head_kv * a.row_blocks, a.n_chunk},
                     (struct eng_cuda_dim){k.threads, 1, 1}, shared, &a, sizeof(a));
-    if (parts && !a.count)
+    if (parts && !a.count && !p->leave)
         eng_cuda_launch(d, ENG_CUDA_weir_attend_join,
                         (struct eng_cuda_dim){a.n_tile, a.n_head_kv * larger(FEW_ROWS, a.group), 1},
                         (struct eng_cuda_dim){128, 1, 1}, 0, &a, sizeof(a));

@@ -5,7 +5,7 @@
  * that choice. Errors stick in the device.
  */
 #include "engine/cuda/driver.h"
-#include "engine/cuda/product.h"
+#include "engine/cuda/product_any.h"
 
 #define ROUND_THREADS 256
 
@@ -82,6 +82,7 @@ void weir_mat_from(struct weir_mat *m, const struct eng_pack *p, const void *dev
     m->group_bytes = p->group_bytes;
     m->n_out = p->n_out;
     m->groups = p->groups;
+    m->form = p->form;
 }
 
 static uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -132,38 +133,126 @@ static const enum eng_cuda_kernel KERNELS[ENG_FORMS][2] = {
     FORM(nvfp4, NVFP4),
 };
 
+/* How a product is launched. */
+struct plan {
+    struct eng_cuda_dim grid, block;
+    uint32_t shared;
+    bool tile;
+};
+
+/* Fills in what of *b the launch sets. False: there is nothing to do. */
+static bool plan(struct eng_cuda *d, enum eng_pack_form form, struct weir_mm_args *b,
+                 uint32_t n_tok, uint32_t slots, struct plan *p)
+{
+    const bool rounds = b->pair && b->round.q;
+    *p = (struct plan){.grid = {0, 1, 1}, .block = {0, 1, 1}, .tile = n_tok > WEIR_MV_ROWS};
+    b->rows = weir_mm_rows(n_tok);
+    if (!n_tok || !b->n_mats || (b->mode != WEIR_MM_EXPERT && !b->n_rows))
+        return false;
+    b->tiles = ceil_div(b->n_rows, b->rows);
+    p->grid.y = b->mode == WEIR_MM_EXPERT ? slots + ceil_div(b->ride_rows, b->rows)
+                : b->mode == WEIR_MM_EACH ? slots * b->tiles
+                                          : b->tiles;
+    if (form == ENG_FORM_F32) {
+        b->warps = 1;
+        p->block.x = 256;
+    } else if (p->tile) {
+        b->warps = groups_a_block(d, b, p->grid.y, WEIR_TILE_GROUPS, rounds ? 4 : 2);
+        p->block.x = b->warps * 32;
+        p->shared = tile_shared(b, eng_pack_layout(form)->acts == ENG_ACTS_INT);
+    } else {
+        uint32_t least = rounds ? WEIR_MV_GROUPS : b->tail.on ? 2 : 1; /* whole blocks of 32 */
+        b->warps = groups_a_block(d, b, p->grid.y, WEIR_MV_GROUPS, least);
+        p->block.x = b->warps * WEIR_MV_SPLIT * 32;
+    }
+    for (uint32_t i = 0; i < b->n_mats; i++) {
+        b->mat[i].blocks =
+            form == ENG_FORM_F32 ? b->mat[i].groups * 4 : ceil_div(b->mat[i].groups, b->warps);
+        p->grid.x += b->mat[i].blocks;
+    }
+    return true;
+}
+
+/* Whether a launch has matrices of another form than its first. */
+static bool mixed(const struct weir_mm_args *a)
+{
+    bool other = a->ride_rows && a->mat[1].form != a->mat[0].form;
+    for (uint32_t i = 1; i < a->n_mats; i++)
+        other |= a->mat[i].form != a->mat[0].form;
+    return other;
+}
+
 void eng_cuda_mm(struct eng_cuda *d, enum eng_pack_form form, const struct weir_mm_args *a,
                  uint32_t n_tok, uint32_t slots)
 {
     struct weir_mm_args b = *a;
-    struct eng_cuda_dim grid = {0, 1, 1}, block = {0, 1, 1};
-    const bool tile = n_tok > WEIR_MV_ROWS, rounds = a->pair && a->round.q;
-    uint32_t shared = 0;
-    b.rows = weir_mm_rows(n_tok);
-    if (!n_tok || !a->n_mats || (a->mode != WEIR_MM_EXPERT && !a->n_rows))
+    struct plan p;
+    if (mixed(a)) {
+        struct weir_any_args any = {.mm = *a};
+        eng_cuda_any(d, &any, n_tok, slots);
+    } else if (plan(d, form, &b, n_tok, slots, &p)) {
+        eng_cuda_launch(d, KERNELS[form][p.tile], p.grid, p.block, p.shared, &b, sizeof(b));
+    }
+}
+
+/* ---- forms known at the launch ---- */
+
+bool eng_cuda_any_takes(enum eng_pack_form form)
+{
+    return form == ENG_FORM_Q8_0 || form == ENG_FORM_Q4_K || form == ENG_FORM_Q5_K ||
+           form == ENG_FORM_Q6_K || form == ENG_FORM_IQ4_XS;
+}
+
+bool eng_cuda_absorb_takes(enum eng_pack_form k_b)
+{
+    return k_b == ENG_FORM_Q4_0 || k_b == ENG_FORM_Q5_0 || k_b == ENG_FORM_Q5_1 ||
+           k_b == ENG_FORM_Q8_0 || k_b == ENG_FORM_IQ4_NL;
+}
+
+bool eng_cuda_values_takes(enum eng_pack_form v_b)
+{
+    return eng_cuda_absorb_takes(v_b) || v_b == ENG_FORM_Q3_K || v_b == ENG_FORM_Q4_K ||
+           v_b == ENG_FORM_Q5_K || v_b == ENG_FORM_Q6_K || v_b == ENG_FORM_IQ4_XS;
+}
+
+/* Bytes of shared memory for 8 rows of n values, rounded (weir_small_acts). */
+static uint32_t small_bytes(uint32_t n, uint32_t planes)
+{
+    return WEIR_MV_ROWS * (n / 64) * (planes * 64 + 24);
+}
+
+#define KEY_WARPS 4u
+
+void eng_cuda_any(struct eng_cuda *d, const struct weir_any_args *a, uint32_t n_tok, uint32_t slots)
+{
+    struct weir_any_args b = *a;
+    struct weir_absorb *k = &b.absorb;
+    struct plan p;
+    if (!plan(d, (enum eng_pack_form)a->mm.mat[0].form, &b.mm, n_tok, slots, &p))
         return;
-    b.tiles = ceil_div(a->n_rows, b.rows);
-    grid.y = a->mode == WEIR_MM_EXPERT ? slots + ceil_div(a->ride_rows, b.rows)
-             : a->mode == WEIR_MM_EACH ? slots * b.tiles
-                                       : b.tiles;
-    if (form == ENG_FORM_F32) {
-        b.warps = 1;
-        block.x = 256;
-    } else if (tile) {
-        b.warps = groups_a_block(d, a, grid.y, WEIR_TILE_GROUPS, rounds ? 4 : 2);
-        block.x = b.warps * 32;
-        shared = tile_shared(&b, eng_pack_layout(form)->acts == ENG_ACTS_INT);
-    } else {
-        uint32_t least = rounds ? WEIR_MV_GROUPS : a->tail.on ? 2 : 1; /* whole blocks of 32 */
-        b.warps = groups_a_block(d, a, grid.y, WEIR_MV_GROUPS, least);
-        block.x = b.warps * WEIR_MV_SPLIT * 32;
+    if (k->on) {
+        uint32_t warps = p.block.x / 32, n = k->heads.q.n;
+        uint32_t heads = small_bytes(k->heads.q.cut, k->planes) + warps * n * 4;
+        k->key_warps = warps < KEY_WARPS ? warps : KEY_WARPS;
+        k->first_key = p.grid.x;
+        p.grid.x += k->heads.k.n_head ? ceil_div(k->n, k->key_warps) : 0;
+        uint32_t keys = k->key_warps * k->heads.k.n * 4;
+        p.shared = heads > p.shared ? heads : p.shared;
+        p.shared = keys > p.shared ? keys : p.shared;
     }
-    for (uint32_t i = 0; i < b.n_mats; i++) {
-        b.mat[i].blocks =
-            form == ENG_FORM_F32 ? b.mat[i].groups * 4 : ceil_div(b.mat[i].groups, b.warps);
-        grid.x += b.mat[i].blocks;
-    }
-    eng_cuda_launch(d, KERNELS[form][tile], grid, block, shared, &b, sizeof(b));
+    p.shared = p.shared ? p.shared : 16; /* the kernels name it whether it is used or not */
+    eng_cuda_launch(d, p.tile ? ENG_CUDA_weir_tile_any : ENG_CUDA_weir_mv_any, p.grid, p.block,
+                    p.shared, &b, sizeof(b));
+}
+
+void eng_cuda_values(struct eng_cuda *d, const struct weir_values_args *a)
+{
+    uint32_t threads = WEIR_MV_THREADS;
+    uint32_t shared = small_bytes(a->at.n_vdim, a->planes) + WEIR_MV_ROWS * a->v_b.n_out * 4 +
+                      threads / 32 * (WEIR_MV_SPLIT - 1) * 32 * 16 / 2;
+    eng_cuda_launch(d, ENG_CUDA_weir_values,
+                    (struct eng_cuda_dim){a->at.group, ceil_div(a->n, WEIR_MV_ROWS), a->n ? 1 : 0},
+                    (struct eng_cuda_dim){threads, 1, 1}, shared, a, sizeof(*a));
 }
 
 void eng_cuda_glu(struct eng_cuda *d, const struct weir_glu_args *a)

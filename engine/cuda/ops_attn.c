@@ -3,8 +3,7 @@
  *
  * Attention's launches take strides, so what the table's definition moves about is not moved:
  * queries behind one another's gates are read where they stand, gates are applied by attention,
- * outputs of latent attention are written by head. Latent queries and keys are normed, turned, cut
- * and stored in latent_split, in one launch; there is nothing left for heads() to do.
+ * outputs of latent attention are written by head. Latent queries and keys are ops_latent.c's.
  */
 #include "engine/cuda/table.h"
 
@@ -38,7 +37,7 @@ struct weir_heads_args eng_gpu_heads_args(const struct eng_fwd *f, int rope, boo
 }
 
 /* Which set of angles the layer's heads are turned by, -1 = none. */
-static int rope_of(const struct eng_fwd *f)
+int eng_gpu_rope_of(const struct eng_fwd *f)
 {
     const struct eng_hparams *hp = &f->m->hp;
     if (f->y->rope < 0)
@@ -57,7 +56,7 @@ static void norm_of(struct weir_head_kind *k, const struct eng_fwd *f, const flo
 }
 
 /* x[n][heads][n] that stays where it is, or goes to `out`. */
-static struct weir_head_kind kind_of(const float *x, float *out, uint32_t heads, uint32_t n)
+struct weir_head_kind eng_gpu_head_kind(const float *x, float *out, uint32_t heads, uint32_t n)
 {
     return (struct weir_head_kind){.x = x,
                                    .out = out,
@@ -70,7 +69,7 @@ static struct weir_head_kind kind_of(const float *x, float *out, uint32_t heads,
                                    .cut = n};
 }
 
-static void turn(struct weir_head_kind *k, const struct eng_fwd *f, int rope, bool last)
+void eng_gpu_turn(struct weir_head_kind *k, const struct eng_fwd *f, int rope, bool last)
 {
     if (rope < 0)
         return;
@@ -87,11 +86,11 @@ void eng_gpu_heads(struct eng_fwd *f)
     const struct eng_layer *y = f->y;
     struct eng_scratch *s = f->s;
     bool grouped = y->mixer == ENG_MIX_GROUPED, own = y->kv_from == f->layer;
-    int rope = rope_of(f);
+    int rope = eng_gpu_rope_of(f);
     struct weir_heads_args a = eng_gpu_heads_args(f, rope, hp->family->neox);
     if (y->mixer == ENG_MIX_LATENT)
-        return; /* latent_split has done it */
-    a.q = kind_of(s->q, s->q, hp->n_head, y->n_dim);
+        return; /* ops_latent.c has done it */
+    a.q = eng_gpu_head_kind(s->q, s->q, hp->n_head, y->n_dim);
     norm_of(&a.q, f, y->mixer == ENG_MIX_COMPRESS ? f->m->ones : y->q_norm);
     if (grouped && hp->family->out_gate) { /* each query stands before its gate */
         a.q.x = s->ql;
@@ -103,18 +102,18 @@ void eng_gpu_heads(struct eng_fwd *f)
         if (!a.q.out)
             return;
     }
-    turn(&a.q, f, rope, !grouped);
+    eng_gpu_turn(&a.q, f, rope, !grouped);
     a.q.post_norm = y->post_qk_norm;
     a.q.temp = y->temp;
     if (own) {
-        a.k = kind_of(s->k, NULL, y->n_head_kv, y->n_dim);
+        a.k = eng_gpu_head_kind(s->k, NULL, y->n_head_kv, y->n_dim);
         norm_of(&a.k, f, y->k_norm);
-        turn(&a.k, f, rope, !grouped);
+        eng_gpu_turn(&a.k, f, rope, !grouped);
         a.k.post_norm = y->post_qk_norm;
         a.k.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->k_at[f->layer]);
     }
     if (own && grouped) {
-        a.v = kind_of(y->v.tensor ? s->v : s->k, NULL, y->n_head_kv, y->n_vdim);
+        a.v = eng_gpu_head_kind(y->v.tensor ? s->v : s->k, NULL, y->n_head_kv, y->n_vdim);
         if (hp->family->value_norm)
             norm_of(&a.v, f, f->m->ones);
         a.v.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->v, f->c->v_at[f->layer]);
@@ -211,9 +210,11 @@ void eng_gpu_attend(struct eng_fwd *f)
         attend_picked(f, y->ratio ? &a->far : &a->near);
     const struct eng_weight *next = latent ? &y->v_b : &y->o;
     uint32_t rows = latent ? f->n * hp->n_head : f->n;
-    if (x.n_many == 0 && y->n_vdim % 32 == 0 && y->mixer != ENG_MIX_COMPRESS &&
-        eng_gpu_planes_ahead(f, latent ? s->heads : s->att, rows,
-                             latent ? y->n_vdim : hp->n_head * y->n_vdim, next, &a->to)) {
+    if (latent && eng_gpu_values_leave(f, x.n_many)) {
+        x.leave = &g->values.at;
+    } else if (x.n_many == 0 && y->n_vdim % 32 == 0 && y->mixer != ENG_MIX_COMPRESS &&
+               eng_gpu_planes_ahead(f, latent ? s->heads : s->att, rows,
+                                    latent ? y->n_vdim : hp->n_head * y->n_vdim, next, &a->to)) {
         a->to_token = 1;
         a->to_head = latent ? f->n : 0;
         a->to_at = latent ? 0 : y->n_vdim / 32;
@@ -225,37 +226,6 @@ void eng_gpu_attend(struct eng_fwd *f)
         x.scratch = eng_gpu_room(g, &g->part, room);
     if (g->st == BASE_OK)
         eng_cuda_attend(g->d, &x);
-}
-
-/* ---- latent attention ---- */
-
-void eng_gpu_latent_split(struct eng_fwd *f)
-{
-    struct eng_gpu *g = eng_gpu_of(f);
-    const struct eng_hparams *hp = &f->m->hp;
-    const struct eng_layer *y = f->y;
-    struct eng_scratch *s = f->s;
-    int rope = rope_of(f);
-    uint32_t rot = y->n_dim - y->n_vdim, full = hp->n_nope + rot;
-    struct weir_heads_args a = eng_gpu_heads_args(f, rope, hp->family->neox);
-    a.q = kind_of(s->ql, s->heads, hp->n_head, full);
-    a.q.out_token = hp->n_nope;
-    a.q.out_head = (uint64_t)f->n * hp->n_nope;
-    a.q.cut = hp->n_nope;
-    a.q.out_2 = s->q + y->n_vdim;
-    a.q.out_2_token = (uint64_t)hp->n_head * y->n_dim;
-    a.q.out_2_head = y->n_dim;
-    turn(&a.q, f, rope, true);
-    a.q.temp = y->temp;
-    a.k = kind_of(s->k, NULL, 1, y->n_dim);
-    a.k.norm = WEIR_NORM_HEAD;
-    a.k.w = y->kv_a_norm;
-    a.k.n_norm = y->n_vdim;
-    turn(&a.k, f, rope, true);
-    a.k.pages = eng_gpu_pages(f, eng_part(f->c, f->layer)->k, f->c->k_at[f->layer]);
-    if (eng_gpu_planes_ahead(f, s->heads, f->n * hp->n_head, hp->n_nope, &y->k_b, &a.q_to))
-        a.q.out = NULL;
-    eng_cuda_heads(g->d, &a, f->n, f->m->kv_bytes == 4);
 }
 
 /* ---- gated DeltaNet ---- */

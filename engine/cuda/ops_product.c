@@ -136,7 +136,7 @@ static struct weir_acts acts_of(struct eng_fwd *f, enum eng_pack_acts kind)
 
 /* ---- dense products, and one matrix a head ---- */
 
-static struct weir_mat mat_of(const struct eng_weight *w, float *y, uint64_t ldy)
+struct weir_mat eng_gpu_mat(const struct eng_weight *w, float *y, uint64_t ldy)
 {
     const struct eng_gpu_weight *x = w->dev;
     struct weir_mat m = {
@@ -158,6 +158,13 @@ static bool joins_stream(const struct eng_fwd *f, const struct eng_weight *w)
     return y && (w == &y->o || (y->delta && w == &y->delta->out));
 }
 
+bool eng_gpu_together(const struct eng_weight *a, const struct eng_weight *b)
+{
+    const struct eng_gpu_weight *x = a->dev, *y = b->dev;
+    return x->p.form == y->p.form ||
+           (eng_cuda_any_takes(x->p.form) && eng_cuda_any_takes(y->p.form));
+}
+
 void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows, uint32_t count,
                     const struct eng_weight *const *w, float *const *y)
 {
@@ -175,8 +182,8 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
         struct weir_mm_args mm = {.mode = WEIR_MM_DENSE, .n_rows = n_rows};
         mm.acts = acts_of(f, eng_gpu_kind(w[i]));
         for (uint32_t k = i; k < count; k++)
-            if (((const struct eng_gpu_weight *)w[k]->dev)->p.form == form) {
-                mm.mat[mm.n_mats++] = mat_of(w[k], y[k], w[k]->n_out);
+            if (!done[k] && eng_gpu_together(w[i], w[k])) {
+                mm.mat[mm.n_mats++] = eng_gpu_mat(w[k], y[k], w[k]->n_out);
                 done[k] = true;
             }
         if (i == 0 && f->y && w[0] == &f->y->q_a) {
@@ -191,7 +198,10 @@ void eng_gpu_linear(struct eng_fwd *f, const struct eng_acts *a, uint32_t n_rows
         }
         if (count == 1 && joins_stream(f, w[0]) && eng_gpu_wait(f, w[0], &mm, 1, y[0]))
             continue;
-        eng_cuda_mm(g->d, form, &mm, n_rows, 1);
+        if (i == 0 && eng_gpu_absorbs(f, w[0]))
+            eng_gpu_absorb(f, &mm);
+        else
+            eng_cuda_mm(g->d, form, &mm, n_rows, 1);
     }
 }
 
@@ -202,8 +212,16 @@ void eng_gpu_linear_each(struct eng_fwd *f, const struct eng_acts *a, uint32_t n
     const struct eng_gpu_weight *x = w->dev;
     struct weir_mm_args mm = {.mode = WEIR_MM_EACH, .n_mats = 1, .n_rows = n_rows};
     (void)a;
+    if (g->absorbed && w == &f->y->k_b) { /* behind its queries, already */
+        g->absorbed = false;
+        return;
+    }
+    if (g->values_wait && w == &f->y->v_b) {
+        eng_gpu_values(f, w, y, ldy, step);
+        return;
+    }
     mm.acts = acts_of(f, eng_gpu_kind(w));
-    mm.mat[0] = mat_of(w, y, ldy);
+    mm.mat[0] = eng_gpu_mat(w, y, ldy);
     mm.mat[0].step = step;
     if (w == &f->y->v_b && step % 32 == 0) {
         const struct eng_weight *next[] = {&f->y->o, NULL};
@@ -312,7 +330,7 @@ static bool rides(const struct eng_fwd *f, const struct eng_ffn *j)
 static struct weir_mat pair_mat(const struct eng_weight *gate, const struct eng_weight *up,
                                 float *y, uint32_t n_ff)
 {
-    struct weir_mat m = mat_of(gate, y, n_ff);
+    struct weir_mat m = eng_gpu_mat(gate, y, n_ff);
     up = gate->half ? gate : up;
     m.bias_up = !up->bias ? NULL : up->half ? up->bias + up->half : up->bias;
     m.scale_up = up->scale;
@@ -355,7 +373,7 @@ static void gate_up_apart(struct eng_fwd *f, const struct eng_ffn *j)
         struct weir_mm_args mm = ffn_args(f, j, &slots);
         mm.acts = acts_of(f, eng_gpu_kind(w[i]));
         mm.pair_row = j->routed ? f->s->pair_row : NULL;
-        mm.mat[0] = mat_of(w[i], y[i], j->n_ff);
+        mm.mat[0] = eng_gpu_mat(w[i], y[i], j->n_ff);
         eng_cuda_mm(g->d, x->p.form, &mm, f->n, slots);
     }
     struct weir_glu_args a = {.g = f->s->hg,
@@ -411,11 +429,11 @@ void eng_gpu_ffn_here(struct eng_fwd *f, const struct eng_ffn *j)
     }
     struct weir_mm_args mm = ffn_args(f, j, &slots);
     mm.acts = h;
-    mm.mat[0] = mat_of(j->down, y, j->down->n_out);
+    mm.mat[0] = eng_gpu_mat(j->down, y, j->down->n_out);
     if (ride) {
         float *out = eng_gpu_room(g, &g->shared, (size_t)f->s->rows * d * sizeof(float));
         uintptr_t first = (uintptr_t)j->n_rows * d * sizeof(float);
-        mm.mat[1] = mat_of(&f->y->shared_down, (float *)((uintptr_t)out - first), d);
+        mm.mat[1] = eng_gpu_mat(&f->y->shared_down, (float *)((uintptr_t)out - first), d);
         mm.ride_first = j->n_rows;
         mm.ride_rows = f->n;
         g->rode = true;

@@ -69,11 +69,12 @@ void *eng_gpu_room(struct eng_gpu *g, struct eng_gpu_buffer *b, size_t n)
 uint32_t eng_gpu_rooms(struct eng_gpu *g, struct eng_gpu_buffer *out[ENG_GPU_ROOMS])
 {
     struct eng_gpu_buffer *const all[] = {
-        &g->hidden[0], &g->hidden[1],      &g->turned,       &g->part,        &g->keep,
-        &g->join,      &g->shared,         &g->group_buf,    &g->scores,      &g->pick,
-        &g->land,      &g->chunks,         &g->ssq[0],       &g->ssq[1],      &g->counters,
-        &g->arrived,   &g->arrived_tokens, &g->words_room,   &g->logits_room, &g->choices_room,
-        &g->plain[0],  &g->plain[1],       &g->plain_hidden, &g->plain_sum,   &g->plain_tile};
+        &g->hidden[0],    &g->hidden[1],      &g->turned,        &g->part,         &g->keep,
+        &g->join,         &g->shared,         &g->group_buf,     &g->scores,       &g->pick,
+        &g->land,         &g->chunks,         &g->ssq[0],        &g->ssq[1],       &g->counters,
+        &g->arrived,      &g->arrived_tokens, &g->arrived_heads, &g->words_room,   &g->logits_room,
+        &g->choices_room, &g->plain[0],       &g->plain[1],      &g->plain_hidden, &g->plain_sum,
+        &g->plain_tile};
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         out[n++] = all[i];
@@ -393,7 +394,7 @@ static bool bring(struct eng_gpus *all, struct eng_fwd *f)
         g->a = (struct eng_gpu_acts){0};
         g->ahead.x = NULL;
         g->late.y = NULL;
-        g->rode = g->router_waits = false;
+        g->rode = g->router_waits = g->absorbed = g->values_wait = false;
         g->out = NULL;
         g->drawing.n_rows = 0;
         if (!g->words && g->st == BASE_OK && has_layers(g))

@@ -250,7 +250,7 @@ bool eng_gpu_rides(const struct eng_fwd *f)
         return false;
     const struct eng_gpu_weight *gate = y->gate.dev, *down = y->down.dev;
     const struct eng_gpu_weight *mine = y->shared_gate.dev, *last = y->shared_down.dev;
-    return gate->p.pair && mine->p.pair && gate->p.form == mine->p.form &&
-           gate->p.groups == mine->p.groups && down->p.form == last->p.form &&
+    return gate->p.pair && mine->p.pair && eng_gpu_together(&y->gate, &y->shared_gate) &&
+           gate->p.groups == mine->p.groups && eng_gpu_together(&y->down, &y->shared_down) &&
            down->p.groups == last->p.groups && down->p.form != ENG_FORM_F32;
 }

@@ -278,7 +278,7 @@ WEIR_DEVICE void weir_mv_end(const struct weir_mm_args &a, float acc[4], float b
     WEIR_SHARED(float, inverse, WEIR_MV_ROWS);
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const unsigned own = warp / WEIR_MV_SPLIT, split = warp % WEIR_MV_SPLIT;
-    struct weir_job j;
+    struct weir_job j = {};
     if (split)
         part[(own * (WEIR_MV_SPLIT - 1) + split - 1) * 32 + lane] =
             make_float4(acc[0], acc[1], acc[2], acc[3]);
@@ -320,7 +320,7 @@ template <class F> WEIR_DEVICE void weir_mv(const struct weir_mm_args &a)
 {
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const unsigned own = warp / WEIR_MV_SPLIT, split = warp % WEIR_MV_SPLIT;
-    struct weir_job j;
+    struct weir_job j = {};
     if (!weir_find(a, WEIR_MV_ROWS, &j))
         return;
     float acc[4] = {0, 0, 0, 0};
@@ -487,7 +487,7 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
 {
     WEIR_DYNAMIC(uint8_t, stages);
     WEIR_SHARED(uint32_t, rows, WEIR_TILE_ROWS);
-    struct weir_job j;
+    struct weir_job j = {};
     if (!weir_find(a, WEIR_TILE_ROWS, &j))
         return;
     weir_tile_rows(a, j, rows);
@@ -496,13 +496,12 @@ template <class F> WEIR_DEVICE void weir_tile(const struct weir_mm_args &a)
     weir_tile_end<weir_is_f16<F>()>(a, j, reinterpret_cast<float *>(stages), acc, F::factor);
 }
 
-#define WEIR_PRODUCT_AS(kernel, form)                                                              \
-    kernel(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                                   \
+#define WEIR_PRODUCT(form)                                                                         \
+    WEIR_KERNEL(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS)                              \
     {                                                                                              \
         weir_mv<weir_form_##form>(a);                                                              \
     }                                                                                              \
-    kernel(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                               \
+    WEIR_KERNEL(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS)                          \
     {                                                                                              \
         weir_tile<weir_form_##form>(a);                                                            \
     }
-#define WEIR_PRODUCT(form) WEIR_PRODUCT_AS(WEIR_KERNEL, form)

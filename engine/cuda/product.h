@@ -153,6 +153,7 @@ struct weir_mat {
     uint64_t ldy, step; /* floats; EACH: matrix g's outputs begin at y + g * step */
     uint32_t bias_step;
     uint32_t n_out, groups;
+    uint32_t form;   /* enum eng_pack_form; where a launch has several */
     uint32_t blocks; /* set by the launch */
 };
 

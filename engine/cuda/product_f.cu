@@ -3,9 +3,19 @@
  */
 #include "engine/cuda/product_f32.cuh"
 
-/* The compiler would rather spill than go beyond the registers of two blocks. */
-WEIR_PRODUCT_AS(WEIR_KERNEL_ALONE, f16)
-WEIR_PRODUCT_AS(WEIR_KERNEL_ALONE, bf16)
+/* Their loops are short: what hides memory's latency is warps. Two blocks of matrix-vector kernels
+ * and three of tiles fit a multiprocessor's registers, 32 and 24 warps. */
+#define PRODUCT(form)                                                                              \
+    WEIR_KERNEL_BLOCKS(weir_mv_##form, struct weir_mm_args, WEIR_MV_THREADS, 2)                    \
+    {                                                                                              \
+        weir_mv<weir_form_##form>(a);                                                              \
+    }                                                                                              \
+    WEIR_KERNEL_BLOCKS(weir_tile_##form, struct weir_mm_args, WEIR_TILE_THREADS, 3)                \
+    {                                                                                              \
+        weir_tile<weir_form_##form>(a);                                                            \
+    }
+PRODUCT(f16)
+PRODUCT(bf16)
 
 WEIR_KERNEL(weir_mv_f32, struct weir_mm_args, 256)
 {

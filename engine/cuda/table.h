@@ -19,7 +19,7 @@
 #include "engine/cuda/hyper.h"
 #include "engine/cuda/index.h"
 #include "engine/cuda/pack.h"
-#include "engine/cuda/product.h"
+#include "engine/cuda/product_any.h"
 #include "engine/cuda/route.h"
 #include "engine/cuda/rows.h"
 #include "engine/model/model_impl.h"
@@ -155,8 +155,8 @@ struct eng_gpu {
     size_t out_floats;
     /* scratch of the table's own */
     struct eng_gpu_buffer acts[2][ENG_ACTS_KINDS], ssq[2], hidden[2], turned, part, keep, join,
-        shared, group_buf, scores, pick, counters, arrived, arrived_tokens, land, chunks,
-        words_room, logits_room, choices_room;
+        shared, group_buf, scores, pick, counters, arrived, arrived_tokens, arrived_heads, land,
+        chunks, words_room, logits_room, choices_room;
     /* cuBLAS, if there is one (ops_blas.c): activations, a pair's products, a matrix unpacked, the
      * library's workspace */
     struct eng_blas *blas;
@@ -166,6 +166,9 @@ struct eng_gpu {
     struct eng_gpu_acts a;
     struct eng_gpu_ahead ahead;
     struct eng_gpu_late late;
+    bool absorbed;    /* k_b's product, and heads, came with the queries' (ops_latent.c) */
+    bool values_wait; /* attention left its parts in `values` */
+    struct weir_values_args values;
     bool rode; /* the shared expert came with the layer's others */
     struct eng_gpu_join join_now;
     struct eng_gpu_draw draw;
@@ -323,6 +326,10 @@ static inline enum eng_pack_acts eng_gpu_kind(const struct eng_weight *w)
 {
     return eng_pack_layout(((const struct eng_gpu_weight *)w->dev)->p.form)->acts;
 }
+/* A matrix of a launch. */
+struct weir_mat eng_gpu_mat(const struct eng_weight *w, float *y, uint64_t ldy);
+/* Whether a launch takes both. */
+bool eng_gpu_together(const struct eng_weight *a, const struct eng_weight *b);
 void eng_gpu_route(struct eng_fwd *f);
 void eng_gpu_group(struct eng_fwd *f);
 /* Fills g->grouped for the device that the step is at; false: out of memory. */
@@ -374,6 +381,17 @@ bool eng_gpu_planes_ahead(struct eng_fwd *f, const float *x, uint32_t n_rows, ui
 /* Whether the layer's shared expert goes with the routed ones, a matrix more. */
 bool eng_gpu_rides(const struct eng_fwd *f);
 
+/* ops_latent.c */
+/* Whether w is the layer's latent queries, and they go on within their own launch; then mm, of w
+ * first, is launched so. */
+bool eng_gpu_absorbs(const struct eng_fwd *f, const struct eng_weight *w);
+void eng_gpu_absorb(struct eng_fwd *f, const struct weir_mm_args *mm);
+/* Whether attention is to leave its parts, with n_many tiles of many rows, to v_b's product; then
+ * that, as linear_each() is given it. */
+bool eng_gpu_values_leave(struct eng_fwd *f, uint32_t n_many);
+void eng_gpu_values(struct eng_fwd *f, const struct eng_weight *w, float *y, size_t ldy,
+                    size_t step);
+
 /* ops_attn.c, ops_index.c */
 void eng_gpu_nothing(struct eng_fwd *f);
 void eng_gpu_heads(struct eng_fwd *f);
@@ -385,6 +403,12 @@ void eng_gpu_pick(struct eng_fwd *f);
 void eng_gpu_regroup(struct eng_fwd *f);
 void eng_gpu_delta_step(struct eng_fwd *f);
 void eng_gpu_delta_gate(struct eng_fwd *f);
+/* Which set of angles the layer's heads are turned by, -1 = none. */
+int eng_gpu_rope_of(const struct eng_fwd *f);
+/* x[n][heads][n] that stays where it is, or goes to `out`; turned, its last elements or its first.
+ */
+struct weir_head_kind eng_gpu_head_kind(const float *x, float *out, uint32_t heads, uint32_t n);
+void eng_gpu_turn(struct weir_head_kind *k, const struct eng_fwd *f, int rope, bool last);
 /* What all launches over heads share. */
 struct weir_heads_args eng_gpu_heads_args(const struct eng_fwd *f, int rope, bool neox);
 void *eng_gpu_pages(const struct eng_fwd *f, const float *base, size_t at);

@@ -34,12 +34,12 @@ static void latent_attention(struct eng_fwd *f)
     if (hp->n_lora_q) {
         ints = eng_wants_ints(&y->q) || (x && eng_wants_ints(&x->q));
         a = ops->prepare(f, s->qa, y->q_a_norm, s->qa, f->n, hp->n_lora_q, ints);
-        eng_linear(f, &a, &y->q, s->ql);
+        const struct eng_weight *q[2] = {&y->q, x ? &x->q : NULL};
+        float *to[2] = {s->ql, s->iq};
+        ops->linear(f, &a, f->n, x ? 2 : 1, q, to);
     }
-    if (x) {
-        eng_linear(f, &a, &x->q, s->iq);
+    if (x)
         ops->index(f);
-    }
     ops->latent_split(f);
     a = ops->prepare(f, s->heads, NULL, NULL, f->n * hp->n_head, hp->n_nope,
                      eng_wants_ints(&y->k_b));

@@ -19,7 +19,7 @@
  *   mma, shuffles, barriers   of warps
  *
  * With WEIR_EMU_COUNT_BLOCKS=N only about N blocks of a product's launch (weir_mv_, weir_tile_ of
- * packed types) run, those of some x and every y, and sums are scaled: a sector that two of them
+ * one packed type: those of any go on when all blocks of a head have come) run, those of some x and every y, and sums are scaled: a sector that two of them
  * touched is taken to be shared by all, one that a single block touched to have its like in every
  * block. What the others would have written stays as it was, so that is for models whose weights
  * are zero. Otherwise the count is exact for bytes and sectors; requests are as good as the guess
@@ -100,7 +100,7 @@ bool emu_count_skips(const emu_launch *l)
 {
     const char *name = l->kernel->name;
     bool product = !strncmp(name, "weir_mv_", 8) || !strncmp(name, "weir_tile_", 10);
-    if (!out || !limit || !product || strstr(name, "f32"))
+    if (!out || !limit || !product || strstr(name, "f32") || strstr(name, "_any"))
         return false;
     uint64_t others = (uint64_t)l->grid.y * l->grid.z, want = limit / others;
     uint64_t stride = l->grid.x / (want < 3 ? 3 : want);

@@ -95,6 +95,7 @@ struct CUfunc_st {
     CUctx_st *ctx;
     const weir_emu_kernel *k;
     size_t max_dynamic;
+    bool asked; /* for more than 48 KiB, its own arrays among them */
 };
 struct CUmod_st {
     CUctx_st *ctx;
@@ -876,7 +877,7 @@ eng_cu_result cuModuleGetFunction(eng_cu_function *f, eng_cu_module m, const cha
         return ENG_CU_NOT_FOUND;
     CUfunc_st &fn = m->functions[name];
     if (!fn.k)
-        fn = {m->ctx, k, 48u << 10};
+        fn = {m->ctx, k, 48u << 10, false};
     *f = &fn;
     return ENG_CU_OK;
 }
@@ -895,6 +896,7 @@ eng_cu_result cuFuncSetAttribute(eng_cu_function f, unsigned attr, int value)
         (size_t)value > emu.card[current->device].shared_max)
         return ENG_CU_INVALID_VALUE;
     f->max_dynamic = (size_t)value;
+    f->asked = true;
     return ENG_CU_OK;
 }
 
@@ -912,6 +914,7 @@ eng_cu_result cuLaunchKernel(eng_cu_function f, unsigned gx, unsigned gy, unsign
     o.launch.grid = {gx, gy, gz};
     o.launch.block = {bx, by, bz};
     o.launch.dynamic = shared;
+    o.launch.shared_max = f->asked ? emu.shared_max : 48u << 10;
     uint64_t threads = (uint64_t)bx * by * bz;
     if (!gx || !gy || !gz || !threads)
         emu_die("launch of %s: an empty grid or block", k->name);

@@ -65,6 +65,7 @@ struct emu_launch {
     const weir_emu_kernel *kernel;
     uint3 grid, block;
     size_t dynamic;
+    size_t shared_max; /* bytes of static and dynamic shared memory */
     std::vector<unsigned char> args;
 };
 void emu_run(const emu_launch *l);

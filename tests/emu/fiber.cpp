@@ -744,11 +744,11 @@ void *weir_emu_shared(weir_emu_site *s)
     if (s->block != B.serial) {
         size_t n = (s->size + 15) / 16 * 16;
         S.net += n;
-        if (S.net > STATIC_MAX || S.net + B.launch->dynamic > emu.shared_max)
+        if (S.net > STATIC_MAX || S.net + B.launch->dynamic > B.launch->shared_max)
             weir_emu_fail(s->here,
                           "%zu bytes of static and %zu of dynamic shared memory: the device "
                           "has %u and %zu",
-                          S.net, B.launch->dynamic, STATIC_MAX, emu.shared_max);
+                          S.net, B.launch->dynamic, STATIC_MAX, B.launch->shared_max);
         s->block = B.serial;
         s->at = S.used;
         emu_unpoison(S.fixed + s->at, s->size);

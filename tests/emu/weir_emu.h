@@ -179,7 +179,7 @@ void weir_emu_maybe_yield(void);
         [](const void *p) { name##_body(*static_cast<const args *>(p)); });                        \
     static void name##_body(const args &a)
 
-#define WEIR_KERNEL_ALONE WEIR_KERNEL
+#define WEIR_KERNEL_BLOCKS(name, args, max_threads, blocks) WEIR_KERNEL(name, args, max_threads)
 
 #define WEIR_SHARED(type, name, count)                                                             \
     static weir_emu_site name##_site = {#name, WEIR_HERE, sizeof(type) * (count), 0, 0};           \

@@ -19,6 +19,8 @@ BUGS = {
     49: ("product_fp4", "product"),
     51: ("product_q4", "tail"), 53: ("attend_mma", "attend"), 54: ("product_f", "tail"),
     55: ("product_q4", "tail"), 56: ("router", "route"),
+    57: ("product_any_mv", "any"), 58: ("product_any_tile", "any"), 59: ("product_values", "any"),
+    60: ("product_any_mv", "any"),
     61: ("attend_mma", "attend"), 62: ("attend_mma", "attend"), 63: ("attend_fma", "attend"),
     64: ("heads", "heads"), 65: ("delta", "state"), 66: ("attend_mma", "attend"),
     67: ("attend_mma", "attend"), 68: ("attend_fma", "attend"), 69: ("attend_mma", "attend"),
@@ -35,7 +37,7 @@ HOST_BUGS = {80: ("ops_hybrid", "moves"), 81: ("ops_hybrid", "moves"), 82: ("ops
              107: ("ops_hybrid", "shares"), 108: ("ops_step", "shares"), 109: ("driver_arena", "shares")}
 # that only show where blocks run at once: the emulator that watches their order (tests/emu/order.cpp)
 ORDER_BUGS = {50: ("router", "route"), 52: ("router", "route")}
-FEW = [40, 51, 63, 64, 65, 70, 71, 93]
+FEW = [40, 51, 57, 63, 64, 65, 70, 71, 93]
 CHOSEN = sorted(BUGS) if os.environ.get("WEIR_PLANTED") == "all" else FEW
 
 
@@ -90,7 +92,7 @@ def test_planted_bug_of_the_host_is_caught(bug):
 ORDER = {**os.environ, "WEIR_EMU_ORDER": "1"}
 
 
-@pytest.mark.parametrize("subject", ["tail", "route", "attend"] if os.environ.get("WEIR_PLANTED") == "all" else ["route"])
+@pytest.mark.parametrize("subject", ["tail", "route", "attend", "any"] if os.environ.get("WEIR_PLANTED") == "all" else ["route", "any"])
 def test_blocks_are_in_order(subject):
     """No kernel reads what another block wrote without a fence and a counter between them."""
     library = os.path.join(BUILD, "tests", "libweir-emu-count.so")
