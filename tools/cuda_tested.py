@@ -19,7 +19,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOC = "docs/cuda-tested.md"
 SCHEDULES = 5
-PROGRAMS = ("attend", "blas", "grouped", "heads", "index", "product", "route", "rows", "sample", "spread",
+PROGRAMS = ("any", "attend", "blas", "grouped", "heads", "index", "product", "route", "rows", "sample", "spread",
             "state")
 COLUMNS = (("0", "0 tokens"), ("1", "1 token"), ("most", "numbers up to its most"), ("ragged", "no multiple of a tile"),
            ("one", "all to one expert, others empty"), ("ties", "ties"), ("first", "length 1"), ("edge", "page edges"),
@@ -36,7 +36,8 @@ few, `weir_tile_*` for more than eight). Every quantised type has kernels of its
 What does not apply: experts to all but products by expert and grouping; ties to what compares nothing; length 1 and page
 edges to what knows no sequence; numbers of tokens to what unpacks matrices; addresses past 2^31 bytes to rows of
 activations, which are bounded by the scratch of a slice (512 tokens, 256 MiB), scores of the indexer (64 MiB a launch)
-and parts of attention's rows (its scratch).
+and parts of attention's rows (its scratch). `weir_mv_any` and `weir_tile_any` have the loops of the types' own kernels,
+which are tested with experts and far addresses.
 """
 
 
@@ -56,7 +57,7 @@ def applies(kernel, column):
     k = kernel[len("weir_"):]
     if k.startswith("unpack_"):  # matrices, whatever the rows
         return column in ("ragged", "far")
-    product = k.startswith(("mv_", "tile_"))
+    product = k.startswith(("mv_", "tile_")) and not k.endswith("_any")
     pages = k.startswith(("attend_", "heads_", "index_", "compress_")) and k not in ("attend_join", "compress_ring")
     if column == "one":
         return product or k in ("group", "route_group", "spread_tiles", "spread_sum")

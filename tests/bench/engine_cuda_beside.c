@@ -4,8 +4,8 @@
  *   engine_cuda_beside FILE.gguf B PROMPT STEPS [f16|f32]
  *
  * Every step's logits are compared; both get the same tokens, whatever they would choose. Writes
- * {"rows": compared, "nmse": of all, "worst": the largest of a row, "launches": of the last step} to
- * standard output. tests/e2e/test_cuda_latent.py starts it on files that it makes.
+ * {"rows": compared, "nmse": of all, "worst": the largest of a row, "launches": of the last step}
+ * to standard output. tests/e2e/test_cuda_latent.py starts it on files that it makes.
  */
 #include "engine/model/model_impl.h"
 

@@ -15,6 +15,7 @@
 static void mixed(const uint32_t *types, uint32_t count, uint32_t rows)
 {
     enum { IN = 512 };
+    cuda_case(rows, "ragged");
     static const uint32_t outs[3] = {96, 33, 160};
     struct acts x = make_acts(ENG_Q8_0, rows, IN, rows % 2 ? 3 : 2);
     struct weights w[3];
@@ -59,7 +60,7 @@ static void mixed_once(void)
 {
     static const uint32_t a[] = {ENG_Q4_K, ENG_Q4_K, ENG_Q6_K},
                           b[] = {ENG_Q8_0, ENG_IQ4_XS, ENG_Q5_K};
-    static const uint32_t rows[] = {1, 3, 8, 9, 33, 64};
+    static const uint32_t rows[] = {1, 2, 8, 9, 16, 64};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         mixed(a, 3, rows[i]);
         mixed(b, i % 2 ? 2 : 3, rows[i]);
@@ -307,6 +308,7 @@ static void check_apart(const struct latent *l, struct absorbing *s)
 
 static void absorb(struct latent l)
 {
+    cuda_case(l.n, "ragged");
     struct absorbing *s = absorbing_new(&l);
     uint32_t *count = malloc(l.heads * 4), *zeros = calloc(l.heads, 4);
     for (int twice = 0; twice < 2; twice++) { /* counters are as they were */
@@ -340,7 +342,7 @@ static void absorb_once(void)
 static void values(uint32_t type, uint32_t n_tok, uint32_t each, uint32_t heads, uint32_t n_vdim,
                    uint32_t n_out, uint32_t chunks)
 {
-    /* tiles of `each` tokens */
+    cuda_case(n_tok, "ragged"); /* tiles of `each` tokens */
     uint32_t n_tile = (n_tok + each - 1) / each, pad = (each * heads + 15) / 16 * 16;
     size_t rows = (size_t)chunks * n_tile * pad, n = (size_t)heads * n_out;
     struct weights w = make_weights(type, n_vdim, n_out, heads, false, heads % 2);
@@ -429,11 +431,28 @@ static void values_once(void)
     values(ENG_Q6_K, 3, 2, 3, 256, 64, 1);
     values(ENG_Q5_0, 9, 4, 4, 64, 32, 2);
     values(ENG_Q5_1, 64, 1, 2, 128, 48, 5);
-    values(ENG_IQ4_XS, 17, 3, 2, 256, 96, 33);
+    values(ENG_IQ4_XS, 16, 3, 2, 256, 96, 33);
     values(ENG_Q3_K, 2, 1, 3, 512, 256, 4);
     values(ENG_Q5_K, 5, 1, 2, 256, 544, 2);
     values(ENG_Q4_0, 8, 8, 2, 64, 16, 64);
     values(ENG_IQ4_NL, 12, 1, 16, 192, 64, 7);
+}
+
+/* ---- nothing to do ---- */
+
+static void none_once(void)
+{
+    struct weir_any_args any = {.mm = {.n_mats = 1}};
+    struct weir_values_args values = {.at = {.group = 3}};
+    struct eng_cuda_calls before, after;
+    eng_cuda_get_calls(dev, &before);
+    eng_cuda_any(dev, &any, 0, 1);
+    eng_cuda_values(dev, &values);
+    eng_cuda_get_calls(dev, &after);
+    assert_int_equal(before.launches, after.launches);
+    cuda_case_none("weir_mv_any");
+    cuda_case_none("weir_tile_any");
+    cuda_case_none("weir_values");
 }
 
 #define TEST(name)                                                                                 \
@@ -445,10 +464,11 @@ static void values_once(void)
 TEST(mixed)
 TEST(absorb)
 TEST(values)
+TEST(none)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mixed), cmocka_unit_test(test_absorb),
-                                       cmocka_unit_test(test_values)};
+                                       cmocka_unit_test(test_values), cmocka_unit_test(test_none)};
     return cmocka_run_group_tests(tests, cuda_open, cuda_close);
 }
