@@ -330,15 +330,13 @@ static enum base_status seal_event(struct gw_guard *g, const struct chat_event *
 {
     if (!g->spec.scan)
         return out(ctx, ev);
-    if (!gw_guard_clean(g, ev->text)) {
-        if (g->spec.action == POL_GUARD_WITHHOLD)
-            g->withheld = "answer_withheld";
-        g->seals = 2; /* never */
-        return BASE_OK;
-    }
     if (g->spec.action == POL_GUARD_WARN) {
         enum base_status st = flush_channel(g, REASONING, out, ctx);
         return st == BASE_OK && !g->withheld ? out(ctx, ev) : st;
+    }
+    if (!gw_guard_clean(g, ev->text)) { /* left out; nothing is withheld for noise */
+        g->seals = 2;
+        return BASE_OK;
     }
     base_buf_clear(&g->seal);
     g->seals++;

@@ -554,7 +554,10 @@ static bool add_citation(struct gw_reply *r, struct base_str json)
         if (b->kind == TEXT)
             return base_buf_add(&b->cites, &n, sizeof n) && base_buf_str(&b->cites, json);
     }
-    return true; /* of a text that is not there */
+    if (!r->meta.pieces_late)
+        return true;                        /* of a text that is not there */
+    struct block *held = prose(r, TEXT, 0); /* its text comes later */
+    return held && base_buf_add(&held->cites, &n, sizeof n) && base_buf_str(&held->cites, json);
 }
 
 static enum base_status collect(struct gw_reply *r, const struct chat_event *ev,
