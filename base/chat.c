@@ -134,6 +134,7 @@ bool chat_dialect_is_openai(enum chat_dialect d)
     case CHAT_DIALECT_OPENAI_CHAT:
     case CHAT_DIALECT_OPENAI_RESPONSES:
     case CHAT_DIALECT_OPENAI_COMPLETIONS:
+    case CHAT_DIALECT_OPENAI_EMBEDDINGS:
         return true;
     case CHAT_DIALECT_ANTHROPIC:
         break;

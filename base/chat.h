@@ -21,8 +21,9 @@ enum chat_dialect {
     CHAT_DIALECT_OPENAI_CHAT,
     CHAT_DIALECT_ANTHROPIC,
     CHAT_DIALECT_OPENAI_RESPONSES,
-    CHAT_DIALECT_OPENAI_COMPLETIONS /* one user message: the prompt, for local models without the
-                                       model's chat template */
+    CHAT_DIALECT_OPENAI_COMPLETIONS, /* one user message: the prompt, for local models without the
+                                        model's chat template */
+    CHAT_DIALECT_OPENAI_EMBEDDINGS   /* `embed` */
 };
 
 enum chat_role { CHAT_SYSTEM, CHAT_DEVELOPER, CHAT_USER, CHAT_ASSISTANT, CHAT_TOOL };
@@ -91,6 +92,11 @@ struct chat_request {
     struct base_str tool_choice_name; /* CHAT_TOOLS_NAMED */
     bool one_call;                    /* Anthropic: disable_parallel_tool_use */
     bool count_only;                  /* the number of its tokens is asked for, no answer */
+    bool embed;        /* vectors are asked for, no answer: each message is one input of one part,
+                          text or (an array of tokens) opaque */
+    bool embed_one;    /* the one input did not stand in a list */
+    bool embed_base64; /* the client wants float32s in base64, not numbers */
+    struct chat_opt_num dimensions; /* of each vector */
     bool stream;
     bool include_usage; /* OpenAI: stream_options.include_usage */
     struct chat_opt_num temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty,
@@ -148,7 +154,8 @@ enum chat_event_kind {
     CHAT_EV_USAGE,     /* usage; may come more than once, the last one counts */
     CHAT_EV_FINISH,    /* finish: once; USAGE may follow it. text: see enum chat_finish */
     CHAT_EV_END,       /* the stream is complete in good order: exactly once, last */
-    CHAT_EV_ERROR      /* error: instead of END, last. Before content: another route may be tried */
+    CHAT_EV_ERROR,     /* error: instead of END, last. Before content: another route may be tried */
+    CHAT_EV_VECTOR     /* index, vector: what one input of an `embed` request became; in order */
 };
 
 enum chat_finish {
@@ -192,6 +199,8 @@ struct chat_event {
     enum chat_finish finish;
     struct chat_usage usage;
     struct chat_error error;
+    const double *vector; /* finite numbers */
+    size_t n_vector;
 };
 
 /* Receives events in order. BASE_OK to go on; anything else asks the source to cancel. */

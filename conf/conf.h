@@ -169,6 +169,7 @@ struct conf_remote_model {
     const char *name;
     double price_input, price_output; /* per million tokens */
     uint32_t context;
+    bool embeddings; /* kind: embeddings: makes vectors of texts, answers no chat */
 };
 
 struct conf_backend {
@@ -216,6 +217,7 @@ enum conf_overflow { CONF_OVERFLOW_QUEUE, CONF_OVERFLOW_HARD, CONF_OVERFLOW_REJE
 struct conf_routing {
     struct conf_pos pos;
     struct conf_targets commodity, hard;
+    struct conf_targets embeddings; /* what model: auto is at /v1/embeddings */
     struct conf_alias *aliases;
     size_t n_aliases;
     double threshold;      /* difficulty at or above it is hard */

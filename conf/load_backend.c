@@ -69,6 +69,16 @@ static void load_remote_name(struct conf_loader *l, const struct conf_node *n, v
         conf_wrong(l, n, "\"%.*s\" is no model name: at most 128 visible characters", CONF_SHOW(n));
 }
 
+static void load_model_kind(struct conf_loader *l, const struct conf_node *n, void *dst)
+{
+    static const char *const words[] = {"chat", "embeddings", NULL};
+    static const struct conf_field field = {.name = "kind", .kind = CONF_WORD, .words = words};
+    int kind = 0;
+
+    conf_value(l, n, &field, &kind);
+    *(bool *)dst = kind == 1;
+}
+
 static void load_models(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const struct conf_field fields[] = {
@@ -86,6 +96,10 @@ static void load_models(struct conf_loader *l, const struct conf_node *n, void *
          .offset = AT(conf_remote_model, context),
          .min = 1,
          .max = 100e6},
+        {.name = "kind",
+         .kind = CONF_SUB,
+         .offset = AT(conf_remote_model, embeddings),
+         .fn = load_model_kind},
     };
     struct conf_backend *b = dst;
     if (!conf_is_list(l, n, MODELS_MAX))
@@ -107,6 +121,26 @@ static void load_models(struct conf_loader *l, const struct conf_node *n, void *
 }
 
 /* ---- the list ---- */
+
+/* Models that make vectors are asked by a call of their own, which not every API has here. */
+static void check_kinds(struct conf_loader *l, const struct conf_backend *b)
+{
+    for (size_t i = 0; i < b->n_models; i++) {
+        const struct conf_remote_model *m = &b->models[i];
+        if (!m->embeddings)
+            continue;
+        if (b->api == CONF_API_ANTHROPIC || b->api == CONF_API_GEMINI)
+            conf_problem_add(l->pr, m->pos, false,
+                             "kind: embeddings is not built for api %s; it is for openai, "
+                             "openai-compatible, azure-openai, mistral, cohere and bedrock",
+                             conf_api_name(b->api));
+        else if (b->api == CONF_API_BEDROCK && !strstr(m->name, "cohere.embed") &&
+                 !strstr(m->name, "titan-embed-text"))
+            conf_problem_add(l->pr, m->pos, false,
+                             "kind: embeddings on bedrock is built for models with cohere.embed or "
+                             "titan-embed-text in their id");
+    }
+}
 
 static void load_backend(struct conf_loader *l, const struct conf_node *n, struct conf_backend *b)
 {
@@ -138,6 +172,7 @@ static void load_backend(struct conf_loader *l, const struct conf_node *n, struc
     if (conf_map(l, n, "this back end", CONF_FIELDS(all), b)) {
         conf_check_api(l, n, b);
         conf_aws_check(l, n, b);
+        check_kinds(l, b);
     }
     for (const struct conf_node *c = n->child; n->kind == CONF_NODE_MAP && c; c = c->next) {
         if (base_str_is(c->key, "name") && b->name && strcmp(b->name, "local") == 0) {

@@ -171,6 +171,43 @@ static void load_aliases(struct conf_loader *l, const struct conf_node *n, void 
     }
 }
 
+static bool makes_vectors(const struct conf_target *t)
+{
+    return t->model && t->model->embeddings;
+}
+
+/* All of list is of that kind; and vectors of different models have nothing to do with each other,
+ * so that falling back from one to another would spoil what is kept of them. */
+static void check_list(struct conf_loader *l, const struct conf_targets *list, bool vectors,
+                       const char *what)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct conf_target *t = &list->v[i];
+        if (makes_vectors(t) != vectors)
+            conf_problem_add(l->pr, t->pos, false,
+                             vectors ? "\"%s\" answers chats: %s lists models with kind: embeddings"
+                                     : "\"%s\" makes vectors (kind: embeddings): %s answers chats",
+                             t->text, what);
+        else if (vectors && i > 0 && strcmp(t->model->name, list->v[0].model->name) != 0)
+            conf_problem_add(l->pr, t->pos, true,
+                             "\"%s\" stands behind \"%s\": vectors of different models cannot be "
+                             "compared, and which of them answers changes from request to request",
+                             t->text, list->v[0].text);
+    }
+}
+
+static void check_kinds(struct conf_loader *l, const struct conf_routing *r)
+{
+    check_list(l, &r->commodity, false, "commodity");
+    check_list(l, &r->hard, false, "hard");
+    check_list(l, &r->embeddings, true, "routing.embeddings");
+    for (size_t i = 0; i < r->n_aliases; i++) {
+        const struct conf_targets *t = &r->aliases[i].targets;
+        if (t->n > 0)
+            check_list(l, t, makes_vectors(&t->v[0]), "this alias");
+    }
+}
+
 void conf_load_routing(struct conf_loader *l, const struct conf_node *n, void *dst)
 {
     static const char *const denied[] = {"local", "deny", NULL};
@@ -181,6 +218,10 @@ void conf_load_routing(struct conf_loader *l, const struct conf_node *n, void *d
          .offset = AT(conf_routing, commodity),
          .fn = load_targets},
         {.name = "hard", .kind = CONF_SUB, .offset = AT(conf_routing, hard), .fn = load_targets},
+        {.name = "embeddings",
+         .kind = CONF_SUB,
+         .offset = AT(conf_routing, embeddings),
+         .fn = load_targets},
         {.name = "aliases", .kind = CONF_SUB, .fn = load_aliases},
         {.name = "threshold", .kind = CONF_NUM, .offset = AT(conf_routing, threshold), .max = 1},
         {.name = "target_quality",
@@ -211,6 +252,7 @@ void conf_load_routing(struct conf_loader *l, const struct conf_node *n, void *d
     }
     if (threshold && quality)
         conf_wrong(l, quality, "threshold and target_quality exclude each other: keep one");
-    if (!r->commodity.n && !r->hard.n && l->pr->n_errors == before)
+    if (!r->commodity.n && !r->hard.n && !r->embeddings.n && l->pr->n_errors == before)
         conf_wrong(l, n, "neither commodity nor hard names a target: nothing could answer");
+    check_kinds(l, r);
 }

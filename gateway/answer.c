@@ -503,6 +503,17 @@ static enum base_status count_event(struct gw_request *q, const struct chat_even
                                      : BASE_OK;
 }
 
+static enum base_status vectors_too_large(struct gw_request *q)
+{
+    const struct chat_error e = {
+        .status = 413,
+        .message = BASE_STR("the vectors do not fit into one answer: send fewer inputs a request, "
+                            "or ask for encoding_format base64")};
+    gw_attempt_cancel(q->attempt);
+    attempt_failed(q, &e);
+    return BASE_DENIED; /* the attempt is gone: its source must not go on */
+}
+
 enum base_status gw_answer_event(void *ctx, const struct chat_event *ev)
 {
     struct gw_request *q = ctx;
@@ -538,6 +549,11 @@ enum base_status gw_answer_event(void *ctx, const struct chat_event *ev)
             st = flush(q);
         break;
     }
+    case CHAT_EV_VECTOR:
+        st = emit(q, ev);
+        if (st == BASE_LIMIT)
+            return vectors_too_large(q);
+        break;
     case CHAT_EV_END:
         ended(q, ev);
         return BASE_OK;

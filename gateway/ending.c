@@ -229,7 +229,7 @@ static void send_last(struct gw_request *q)
     if (st == BASE_OK && !gw_resp_started(http)) {
         base_buf_init(&headers, 16384);
         gw_request_headers(q, &headers);
-        if (!q->chat.count_only)
+        if (!q->chat.count_only && !q->chat.embed)
             base_buf_z(&headers, "x-weir-ai-generated: 1\r\n");
         /* A stream may end before it said anything. */
         base_buf_printf(&headers, "content-type: %s\r\n",

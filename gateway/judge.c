@@ -50,6 +50,7 @@ bool gw_request_decide(struct gw_request *q)
         .model = q->chat.model,
         .tier_header = gw_request_header(q, "x-weir-tier"),
         .score = &q->score,
+        .embed = q->chat.embed,
         .ready = engine_ready,
         .ready_ctx = q->http->loop->engine,
     };
@@ -83,6 +84,12 @@ bool gw_request_decide(struct gw_request *q)
         q->decided = true;
         if (q->chat.count_only) /* there is no answer for anybody to review */
             q->decision.review_hold = false;
+        if (q->chat.embed && q->decision.routed && q->decision.review_hold) {
+            gw_request_fail(q, 403, "policy_denied", "human_review", NULL,
+                            "Denied by policy: what models answer in this use case is read by a "
+                            "human first, and nobody can read vectors.");
+            return false;
+        }
         gw_oblige_decided(q);
         decide_shadow(q);
         return true;

@@ -275,6 +275,7 @@ static const char *tokens_word(const struct chat_request *r)
     case CHAT_DIALECT_OPENAI_COMPLETIONS:
         return "max_tokens";
     case CHAT_DIALECT_OPENAI_CHAT:
+    case CHAT_DIALECT_OPENAI_EMBEDDINGS:
         break;
     }
     return r->max_tokens_legacy ? "max_tokens" : "max_completion_tokens";
@@ -283,6 +284,7 @@ static const char *tokens_word(const struct chat_request *r)
 static const char *input_word(const struct chat_request *r)
 {
     return r->dialect == CHAT_DIALECT_OPENAI_RESPONSES     ? "input"
+           : r->embed                                      ? "input"
            : r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS ? "prompt"
                                                            : "messages";
 }

@@ -24,8 +24,9 @@
 
 bool gw_obliged(const struct gw_request *q, const char *word)
 {
-    /* all of them are about answers; a count is none */
-    for (size_t i = 0; q->decided && !q->chat.count_only && i < q->decision.n_obligations; i++)
+    /* all of them are about answers; a count or a vector is none */
+    bool answer = !q->chat.count_only && !q->chat.embed;
+    for (size_t i = 0; q->decided && answer && i < q->decision.n_obligations; i++)
         if (strcmp(q->decision.obligations[i], word) == 0)
             return true;
     return false;
@@ -431,7 +432,7 @@ void gw_oblige_headers(const struct gw_request *q, struct base_buf *out)
 
     if (!q->decided)
         return;
-    if (q->decision.n_obligations) {
+    if (q->decision.n_obligations && !q->chat.embed) {
         base_buf_z(out, "x-weir-obligations: ");
         for (size_t i = 0; i < q->decision.n_obligations; i++)
             base_buf_printf(out, "%s%s", i ? "," : "", q->decision.obligations[i]);

@@ -169,9 +169,9 @@ static void scan(struct gw_request *q, const struct pol_detector *d, struct pol_
     q->work_status = pol_scan_request_rights(d, s, q->lists->lists, base_wall_us() / 86400000000,
                                              &q->chat, &q->facts.findings, &err);
     gw_limits_read(&q->chat, &q->facts.asks);
-    if (q->work_status == BASE_OK)
+    if (q->work_status == BASE_OK && !q->chat.embed) /* of which there is no difficulty */
         gw_route_score(&q->chat, &q->score);
-    else
+    else if (q->work_status != BASE_OK)
         base_warn("policy", "request %s could not be scanned: %s", q->http->id, err.text);
 }
 
@@ -184,7 +184,7 @@ static bool scanned(struct gw_request *q)
                         "The request could not be examined for personal data, so it goes nowhere.");
         return false;
     }
-    q->scored = true;
+    q->scored = !q->chat.embed;
     *rights |= conf_rights_in_text(q->lists->lists, q->subject, base_wall_us() / 86400000000);
     for (unsigned bit = CONF_RIGHTS_RESTRICTED; bit <= CONF_RIGHTS_OBJECTED; bit *= 2)
         if (*rights & bit)
@@ -429,6 +429,7 @@ static const struct {
 } served[] = {{"/v1/chat/completions", &gw_dialect_openai_chat},
               {"/v1/responses", &gw_dialect_openai_responses},
               {"/v1/completions", &gw_dialect_openai_completions},
+              {"/v1/embeddings", &gw_dialect_openai_embeddings},
               {"/v1/messages", &gw_dialect_anthropic},
               {"/v1/messages/count_tokens", &gw_dialect_anthropic_count}};
 
@@ -470,14 +471,6 @@ static struct gw_request *request_new(struct gw_server_request *r)
 
 static void not_found(struct gw_request *q, struct base_str path)
 {
-    static const char *const known[] = {"/v1/embeddings"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (base_str_is(path, known[i])) {
-            gw_request_fail(q, 404, "invalid_request_error", "not_built", NULL,
-                            "%s is not built yet in this version; use /v1/chat/completions.",
-                            known[i]);
-            return;
-        }
     if (base_str_starts(path, BASE_STR("/v1/responses/"))) {
         gw_request_fail(q, 404, "invalid_request_error", "not_stored", NULL,
                         "This gateway keeps no responses: there is none to get, cancel, delete or "
@@ -486,7 +479,8 @@ static void not_found(struct gw_request *q, struct base_str path)
     }
     gw_request_fail(q, 404, "invalid_request_error", "unknown_path", NULL,
                     "There is nothing at this path. Weir serves POST /v1/chat/completions, "
-                    "/v1/responses, /v1/completions, /v1/messages and /v1/messages/count_tokens, "
+                    "/v1/responses, /v1/completions, /v1/embeddings, /v1/messages and "
+                    "/v1/messages/count_tokens, "
                     "GET /v1/models, /healthz and /readyz.");
 }
 

@@ -589,6 +589,8 @@ static enum base_status collect(struct gw_reply *r, const struct chat_event *ev,
     case CHAT_EV_CITATION:
         ok = add_citation(r, ev->text);
         break;
+    case CHAT_EV_VECTOR: /* no answer to a message holds one */
+        break;
     case CHAT_EV_USAGE:
         r->usage = ev->usage;
         break;
@@ -617,6 +619,7 @@ static void stream_event(struct gw_reply *r, const struct chat_event *ev, struct
     switch (ev->kind) {
     case CHAT_EV_START:
     case CHAT_EV_USAGE:
+    case CHAT_EV_VECTOR:
         break;
     case CHAT_EV_FINISH:
         message_start(r, out);

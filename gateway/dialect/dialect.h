@@ -58,6 +58,7 @@ struct gw_dialect {
 extern const struct gw_dialect gw_dialect_openai_chat;
 extern const struct gw_dialect gw_dialect_openai_responses;
 extern const struct gw_dialect gw_dialect_openai_completions;
+extern const struct gw_dialect gw_dialect_openai_embeddings; /* /v1/embeddings */
 extern const struct gw_dialect gw_dialect_anthropic;
 extern const struct gw_dialect gw_dialect_anthropic_count; /* /v1/messages/count_tokens */
 

@@ -287,6 +287,7 @@ static void stream_event(struct gw_reply *r, const struct chat_event *ev, struct
     case CHAT_EV_SIGNATURE: /* Anthropic's own: this dialect has no place for them */
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR:
         break;
     case CHAT_EV_TEXT:
         chunk_text(r, "content", ev->text, out);
@@ -365,6 +366,7 @@ static enum base_status collect(struct gw_reply *r, const struct chat_event *ev,
     case CHAT_EV_SIGNATURE:
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR:
     case CHAT_EV_USAGE:
     case CHAT_EV_FINISH:
     case CHAT_EV_END:
@@ -476,6 +478,7 @@ static void note(struct gw_reply *r, const struct chat_event *ev)
     case CHAT_EV_SIGNATURE:
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR:
         break;
     }
 }

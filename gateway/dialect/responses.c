@@ -377,6 +377,7 @@ static enum base_status reply_event(struct gw_reply *r, const struct chat_event 
     case CHAT_EV_SIGNATURE: /* Anthropic's own: this dialect has no place for them */
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR:
         break;
     case CHAT_EV_USAGE:
         r->usage = ev->usage;

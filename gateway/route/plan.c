@@ -143,6 +143,34 @@ static enum base_status plan_pinned(const struct conf *c, const struct gw_plan_a
     return BASE_OK;
 }
 
+/* Whether t answers what is asked: a chat or vectors. */
+static enum base_status right_kind(const struct gw_plan_ask *ask, const struct conf_target *t,
+                                   struct base_err *err)
+{
+    bool vectors = t->model && t->model->embeddings;
+
+    if (vectors == ask->embed)
+        return BASE_OK;
+    if (vectors)
+        return base_err_set(err, BASE_EINVAL,
+                            "The model \"%s\" makes vectors: ask it at /v1/embeddings.", t->text);
+    return base_err_set(err, BASE_EINVAL,
+                        "The model \"%s\" answers chats, it makes no vectors%s: /v1/embeddings is "
+                        "answered by models that are configured with kind: embeddings.",
+                        t->text, t->local ? " (local models do not yet)" : "");
+}
+
+static enum base_status plan_vectors(const struct conf *c, const struct gw_plan_ask *ask,
+                                     struct gw_plan *p, struct base_err *err)
+{
+    if (c->routing.embeddings.n == 0)
+        return base_err_set(err, BASE_EINVAL,
+                            "The model \"auto\" stands for no model that makes vectors: name one, "
+                            "or have routing.embeddings list some.");
+    add_list(c, ask, p, &c->routing.embeddings, false);
+    return BASE_OK;
+}
+
 enum base_status gw_plan(const struct conf *c, const struct gw_plan_ask *ask, struct gw_plan *out,
                          struct base_err *err)
 {
@@ -150,19 +178,26 @@ enum base_status gw_plan(const struct conf *c, const struct gw_plan_ask *ask, st
     out->threshold = gw_plan_threshold(c);
     if (ask->model.n == 0)
         return base_err_set(err, BASE_EINVAL, "The request names no model.");
-    enum base_status st = choose_tier(ask, out, err);
+    enum base_status st = ask->embed ? BASE_OK : choose_tier(ask, out, err);
     if (st != BASE_OK)
         return st;
+    if (base_str_is(ask->model, "auto") && ask->embed)
+        return plan_vectors(c, ask, out, err);
     if (base_str_is(ask->model, "auto")) {
         plan_auto(c, ask, out);
         return BASE_OK;
     }
     out->alias = conf_alias_find(c, ask->model);
-    if (out->alias)
-        return plan_alias(c, ask, out, err);
+    if (out->alias) {
+        if (out->alias->targets.n > 0)
+            st = right_kind(ask, &out->alias->targets.v[0], err); /* all are of one kind */
+        return st == BASE_OK ? plan_alias(c, ask, out, err) : st;
+    }
     for (size_t i = 0; i < c->targets.n; i++)
-        if (base_str_is(ask->model, c->targets.v[i].text))
-            return plan_pinned(c, ask, out, &c->targets.v[i], err);
+        if (base_str_is(ask->model, c->targets.v[i].text)) {
+            st = right_kind(ask, &c->targets.v[i], err);
+            return st == BASE_OK ? plan_pinned(c, ask, out, &c->targets.v[i], err) : st;
+        }
     return base_err_set(err, BASE_ENOENT,
                         "The model \"%.*s\" does not exist; GET /v1/models lists what there is.",
                         (int)(ask->model.n > 100 ? 100 : ask->model.n), ask->model.p);

@@ -11,6 +11,8 @@
  * the tier as for auto; x-weir-tier leaves those that are in that tier's list or in no list. a
  * target     that one and nothing else (pinned); its tier is that of the list it stands in, the
  *                score's if it is in both or neither.
+ *   vectors      (embed) auto is routing.embeddings; the tier is commodity and x-weir-tier has no
+ *                say. A model of the other kind is a 400 that says where to ask it.
  *
  * Availability: a local model that the engine cannot take now stays in the list as not available
  * with the reason, so that decisions and the log can say so. A model whose slots are taken counts
@@ -35,6 +37,7 @@ struct gw_plan_ask {
     struct base_str model;        /* as the caller wrote it */
     struct base_str tier_header;  /* x-weir-tier; empty or "auto": by score */
     const struct gw_score *score; /* never NULL */
+    bool embed;                   /* vectors are asked for: models of that kind only */
     gw_plan_ready_fn ready;       /* NULL: every model is available (explain, check) */
     void *ready_ctx;
 };

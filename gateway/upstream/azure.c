@@ -15,22 +15,20 @@
  */
 #include "gateway/upstream/openai_int.h"
 
-static const char *address(const struct conf_target *t, struct base_arena *a)
+const char *gw_azure_address(const struct conf_target *t, const char *call, struct base_arena *a)
 {
     const struct conf_backend *b = t->backend;
     const char *version = b->api_version ? b->api_version : "";
     struct base_str path = base_str_c(b->path);
 
     if (base_str_ends(path, BASE_STR("/v1")))
-        return base_arena_printf(a, "/chat/completions%s%s", *version ? "?api-version=" : "",
-                                 version)
-            .p;
+        return base_arena_printf(a, "%s%s%s", call, *version ? "?api-version=" : "", version).p;
     struct base_str name = gw_wire_escape(a, base_str_c(t->model->name));
     const char *top = base_str_ends(path, BASE_STR("/openai")) ? "" : "/openai";
     if (!name.p)
         return NULL;
-    return base_arena_printf(a, "%s/deployments/%.*s/chat/completions?api-version=%s", top,
-                             BASE_FMT(name), version)
+    return base_arena_printf(a, "%s/deployments/%.*s%s?api-version=%s", top, BASE_FMT(name), call,
+                             version)
         .p;
 }
 
@@ -39,7 +37,7 @@ static enum base_status write_azure(const struct conf_target *t, struct chat_req
                                     struct base_buf *dropped, struct base_arena *a,
                                     struct base_err *err)
 {
-    *head = (struct gw_wire_request){.path = address(t, a)};
+    *head = (struct gw_wire_request){.path = gw_azure_address(t, "/chat/completions", a)};
     if (!head->path)
         return base_err_set(err, BASE_LIMIT, "no room for the upstream's request");
     enum base_status st = gw_openai_write_body(t, r, body, dropped, err);

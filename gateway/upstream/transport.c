@@ -343,6 +343,7 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_SIGNATURE:
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR:
     case CHAT_EV_FINISH:
         a->content_seen = true;
         break;
@@ -586,9 +587,10 @@ struct gw_attempt *gw_upstream_start(struct gw_upstreams *u, const struct gw_att
 {
     const struct conf_backend *conf = spec->target->backend;
     struct up_backend *b = conf ? up_backend_find(u, conf) : NULL;
-    bool count = spec->request->count_only;
+    bool count = spec->request->count_only, embed = spec->request->embed;
     const struct gw_wire *wire = !conf   ? NULL
                                  : count ? gw_wire_count_for(conf->api)
+                                 : embed ? gw_wire_embed_for(conf->api)
                                          : gw_wire_for(conf->api);
 
     if (!b || u->dying) {

@@ -67,6 +67,8 @@ extern const struct gw_wire gw_wire_anthropic_count;
 void gw_wire_dropped_anthropic(const struct chat_request *r, struct base_buf *dropped);
 /* NULL when the api has no call that counts. */
 const struct gw_wire *gw_wire_count_for(enum conf_api api);
+/* embed.c: for requests with `embed`. NULL when the api has no call for vectors. */
+const struct gw_wire *gw_wire_embed_for(enum conf_api api);
 /* NULL when the api has no translator yet (the configuration check says so). */
 const struct gw_wire *gw_wire_for(enum conf_api api);
 

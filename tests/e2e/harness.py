@@ -111,11 +111,11 @@ class StandIn:
 
 def backend(name, standin, location, *, api=None, basis="dpa", expires="2099-12-31", models=("gpt-x",),
             trains=False, reference="DPA-2026-01", url=None, ca=None, more=(),
-            credentials="key: ${STANDIN_KEY}"):
+            credentials="key: ${STANDIN_KEY}", kind=""):
     """One entry of `backends:` as YAML."""
     lines = [f"  - name: {name}", f"    api: {api or standin.dialect}", f"    url: {url or standin.url}",
              *(f"    {line}" for line in credentials.split("\n")), *(f"    {line}" for line in more), "    models:"]
-    lines += [f"      - {{ name: {m}, price: {{ input: 1.25, output: 10.0 }}, context: 400000 }}"
+    lines += [f"      - {{ name: {m}, price: {{ input: 1.25, output: 10.0 }}, context: 400000{kind} }}"
               for m in models]
     transfer = f"basis: {basis}" + (f", reference: {reference}" if reference else "") + \
         (f", expires: {expires}" if expires else "")

@@ -260,7 +260,7 @@ def test_who_sends_all_of_a_body_that_is_refused_gets_the_answer(gateway):
 
 
 def test_unknown_paths_and_methods(gateway):
-    for path in ("/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1/../healthz", "/admin/v1/x", "/v1/embeddings"):
+    for path in ("/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1/../healthz", "/admin/v1/x", "/v1/embedding"):
         status, _, body = gateway.get(path)
         assert status == 404 and json.loads(body)["error"]["message"]
     assert gateway.get("/v1/chat/completions")[0] == 405

@@ -61,6 +61,8 @@ import subprocess
 import sys
 import time
 
+import vectors
+
 SECRET_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-amz-security-token")
 CONTROL = re.compile(r"\[\[standin:\s*([^\]]*)\]\]\s*")
 
@@ -591,6 +593,10 @@ class Server:
         refused = self.dialect.refused((method, path, headers, raw), self.args.key, n) if self.args.key else None
         if refused:
             await self.send_whole(writer, *refused[:2], dict(extra, **(refused[2] if refused[2:] else {})), n)
+            return True
+        made = vectors.answer(self.args.dialect, path, body) if isinstance(body, dict) else None
+        if made:
+            await self.send_whole(writer, *made, extra, n)
             return True
         asked = self.dialect.asked(path, headers, body) if isinstance(body, dict) \
             else (400, self.dialect.error(400, n))
