@@ -293,6 +293,7 @@ def with_experts(part, model, batch):
         name = x["kernel"]
         if name == "weir_router":
             x = more_weights(x, 4 * model.n_embd * (model.n_expert - model.n_used))
+            x["blocks"] *= math.ceil(model.n_expert / 16) / math.ceil(model.n_used / 16)
         elif product in (0, 1) and name.startswith(("weir_mv_", "weir_tile_")):
             x = more_weights(x, (2 - product) * each * (touched(model, batch) - model.n_used))
             product += 1
@@ -337,6 +338,10 @@ def step(runs, model, batch):
 
 # ---- from counts to bounds ----
 
+# Kernels of several loops, by the type whose loop the models here take in them.
+LIKE = {"weir_mv_any": "weir_mv_q4_k", "weir_tile_any": "weir_tile_q4_k"}
+
+
 def seconds(card, launch, report, code):
     """(what bounds it, seconds) of a launch."""
     moved = launch["read"] + launch["written"]
@@ -345,7 +350,7 @@ def seconds(card, launch, report, code):
     block = -(-launch["threads"] // 32)
     resident = min(warps * card.sms, max(1, launch["blocks"]) * block)
     busy = min(card.sms, max(1, launch["blocks"]))
-    loop = code.get(launch["kernel"])
+    loop = code.get(LIKE.get(launch["kernel"], launch["kernel"]))
     ways = {"memory": moved / card.bandwidth, "L2": (launch["l2_read"] + launch["l2_written"]) / card.l2}
     if loop and loop["bytes"]:
         iterations = launch["asked"] / (32 * loop["bytes"])

@@ -173,6 +173,17 @@ static void host_fault(uint32_t what)
         (void)cu.mem_free(x);
         run_bad(BAD_READ_BEHIND);
         break;
+    case 6: { /* 48 KiB beside the kernel's own arrays, without asking */
+        struct weir_bad_args a = {
+            .x = (float *)(uintptr_t)x, .out = (float *)(uintptr_t)out, .what = BAD_NOTHING};
+        size_t size = sizeof a;
+        void *extra[] = {(void *)1, &a, (void *)2, &size, NULL};
+        eng_cu_function f;
+        assert_int_equal(cu.module_function(&f, module, "weir_bad"), 0);
+        (void)cu.launch(f, 1, 1, 1, 128, 1, 1, 48 << 10, stream, NULL, extra);
+        (void)cu.stream_sync(stream);
+        break;
+    }
     }
 }
 
@@ -183,7 +194,8 @@ static void finds_faults_of_the_host(void **state)
                                        "bytes of arguments, the kernel takes",
                                        "not one living piece of device memory",
                                        "no living allocation",
-                                       "device memory that nobody holds"};
+                                       "device memory that nobody holds",
+                                       "of dynamic shared memory: the device has"};
     char text[16384];
     (void)state;
     for (uint32_t i = 0; i < sizeof says / sizeof *says; i++) {
