@@ -129,3 +129,22 @@ void base_buf_shift(struct base_buf *b, size_t n)
     memmove(b->p, b->p + n, b->n);
     b->p[b->n] = '\0';
 }
+
+bool base_grow(void **p, size_t *cap, size_t need, size_t size)
+{
+    size_t n = *cap ? *cap : 256, bytes;
+    void *q;
+
+    if (need <= *cap)
+        return true;
+    while (n < need) {
+        if (n > SIZE_MAX / 2)
+            return false;
+        n *= 2;
+    }
+    if (__builtin_mul_overflow(n, size, &bytes) || (q = realloc(*p, bytes)) == NULL)
+        return false;
+    *p = q;
+    *cap = n;
+    return true;
+}

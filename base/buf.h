@@ -47,4 +47,9 @@ static inline struct base_str base_buf_view(const struct base_buf *b)
     return (struct base_str){b->p, b->n};
 }
 
+/* An array *p of *cap members of `size` bytes gets room for at least `need` of them (and more: it
+ * doubles); what it holds stays. False without memory, or where the size cannot be said: nothing
+ * has changed then. Freed with free. */
+bool base_grow(void **p, size_t *cap, size_t need, size_t size) BASE_MUST_CHECK;
+
 #endif

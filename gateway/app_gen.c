@@ -101,6 +101,8 @@ enum base_status gw_app_gen_new(const struct conf *c, const struct gw_gen *old, 
     g->policy = pol_policy_new(c, &problems);
     if (g->policy)
         pol_policy_unenforced(g->policy, gw_enforced(c), &problems);
+    if (g->policy)
+        gw_tasks_check(&c->policy, &problems);
     if (g->policy && c->has_shadow)
         g->shadow = pol_policy_new_of(c, &c->shadow, &problems);
     if (!g->policy || problems.n_errors) {

@@ -6,6 +6,7 @@
 
 #include "gateway/app.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,8 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
         p = pol_policy_new(c, &problems);
     if (p)
         pol_policy_unenforced(p, gw_enforced(c), &problems);
+    if (p)
+        gw_tasks_check(&c->policy, &problems);
     conf_problems_sort(&problems);
     gw_cli_print_problems(&problems, stderr, warnings ? stderr : NULL);
     bool good = st == BASE_OK && problems.n_errors == 0 && (!policy || p);
@@ -125,4 +128,30 @@ struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **po
     pol_policy_free(p);
     conf_free(c);
     return NULL;
+}
+
+struct conf *gw_cli_open(const char *verb, const char *file, size_t needs, const char *what)
+{
+    struct conf *c = NULL;
+    struct conf_problems problems = {0};
+    enum base_status st = conf_load_partial(file, &c, &problems);
+    if (!c || !*(const char *const *)((const char *)c + needs)) {
+        gw_cli_print_problems(&problems, stderr, NULL);
+        gw_cli_fail("%s: %s does not say where %s is", verb, file, what);
+        conf_free(c);
+        c = NULL;
+    } else if (st != BASE_OK) {
+        fprintf(stderr, "the configuration has errors (weir check); this works all the same\n");
+    }
+    conf_problems_release(&problems);
+    return c;
+}
+
+void gw_cli_who(char who[64])
+{
+    const struct passwd *pw = getpwuid(getuid());
+    if (pw)
+        snprintf(who, 64, "%.40s", pw->pw_name);
+    else
+        snprintf(who, 64, "uid %u", (unsigned)getuid());
 }

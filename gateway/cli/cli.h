@@ -33,6 +33,12 @@ void gw_cli_print_problems(const struct conf_problems *p, void *errors, void *wa
 /* Loads file and compiles its policy (policy NULL: not wanted): all problems of both to standard
  * error, warnings only if asked for. NULL with the exit status in *status. */
 struct conf *gw_cli_load(const char *file, bool warnings, struct pol_policy **policy, int *status);
+/* The configuration as far as it can be read, for what has to work though it has errors; NULL after
+ * telling. Of it only the path at `needs` (an offset in struct conf, of a const char *) is known to
+ * be there; `what` says in words what it tells the place of. */
+struct conf *gw_cli_open(const char *verb, const char *file, size_t needs, const char *what);
+/* The account that runs the command. */
+void gw_cli_who(char who[64]);
 
 int gw_cli_check(int argc, char **argv);
 int gw_cli_explain(int argc, char **argv);

@@ -79,7 +79,9 @@ static int show_coverage(const struct pol_coverage *cover, bool report, uint64_t
 static struct pol_policy *compiled(const struct conf *c, const struct conf_policy *cp,
                                    struct conf_problems *problems)
 {
-    if (conf_policy_sound(cp, problems))
+    bool sound = conf_policy_sound(cp, problems);
+    gw_tasks_check(cp, problems);
+    if (sound)
         return pol_policy_new_of(c, cp, problems);
     pol_policy_words(cp, problems);
     return NULL;

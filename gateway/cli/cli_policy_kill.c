@@ -9,11 +9,9 @@
 
 #include "gateway/policy_state.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct args {
     const char *file, *what[POL_KILL_USE_CASE + 1], *reason, *by, *to, *of;
@@ -35,35 +33,14 @@ static bool parse(const char *verb, int argc, char **argv, struct args *a)
                                       {"--of", &a->of, NULL},
                                       {"--json", NULL, &a->json},
                                       {0}};
-    const struct passwd *pw = getpwuid(getuid());
     if (!gw_cli_parse(verb, argc, argv, opts, NULL, 0))
         return false;
     if (!a->file) {
         gw_cli_fail("%s: say which configuration: -c FILE", verb);
         return false;
     }
-    snprintf(a->who, sizeof(a->who), "%.40s", pw ? pw->pw_name : "");
-    if (!pw)
-        snprintf(a->who, sizeof(a->who), "uid %u", (unsigned)getuid());
+    gw_cli_who(a->who);
     return true;
-}
-
-/* The configuration as far as it can be read; NULL after telling. */
-static struct conf *open_conf(const char *verb, const char *file)
-{
-    struct conf *c = NULL;
-    struct conf_problems problems = {0};
-    enum base_status st = conf_load_partial(file, &c, &problems);
-    if (!c || !c->policy_state) {
-        gw_cli_print_problems(&problems, stderr, NULL);
-        gw_cli_fail("%s: %s does not say where its state is", verb, file);
-        conf_free(c);
-        c = NULL;
-    } else if (st != BASE_OK) {
-        fprintf(stderr, "the configuration has errors (weir check); this works all the same\n");
-    }
-    conf_problems_release(&problems);
-    return c;
 }
 
 /* Exactly one of the options that say what; false after telling. */
@@ -92,7 +69,7 @@ static int change(const char *verb, int argc, char **argv, enum gw_state_act act
         return GW_CLI_BAD;
     if (!a.reason || !a.reason[0])
         return gw_cli_fail("%s: say why: --reason TEXT (it is recorded)", verb);
-    struct conf *c = open_conf(verb, a.file);
+    struct conf *c = gw_cli_open(verb, a.file, offsetof(struct conf, policy_state), "its state");
     if (!c)
         return GW_CLI_BAD;
     ch.reason = base_str_c(a.reason);
@@ -154,7 +131,8 @@ int gw_cli_policy_kills(int argc, char **argv)
     struct base_err err = {0};
     if (!parse("policy list", argc, argv, &a))
         return GW_CLI_BAD;
-    struct conf *c = open_conf("policy list", a.file);
+    struct conf *c =
+        gw_cli_open("policy list", a.file, offsetof(struct conf, policy_state), "its state");
     if (!c)
         return GW_CLI_BAD;
     int status = 0;
@@ -214,7 +192,8 @@ int gw_cli_policy_rollback(int argc, char **argv)
         return gw_cli_fail("policy rollback: --to 0 is about all signed files: leave --of out");
     if (!a.reason || !a.reason[0])
         return gw_cli_fail("policy rollback: say why: --reason TEXT (it is recorded)");
-    struct conf *c = open_conf("policy rollback", a.file);
+    struct conf *c =
+        gw_cli_open("policy rollback", a.file, offsetof(struct conf, policy_state), "its state");
     if (!c)
         return GW_CLI_BAD;
     struct gw_state_change ch = {.act = GW_STATE_ROLLBACK,

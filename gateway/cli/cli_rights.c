@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "gateway/cli/cli.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -41,36 +40,22 @@ static bool parse(const char *verb, int argc, char **argv, struct args *a)
                                       {"--by", &a->by, NULL},
                                       {"--json", NULL, &a->json},
                                       {0}};
-    const struct passwd *pw = getpwuid(getuid());
     if (!gw_cli_parse(verb, argc, argv, opts, NULL, 0))
         return false;
     if (!a->file) {
         gw_cli_fail("%s: say which configuration: -c FILE", verb);
         return false;
     }
-    snprintf(a->who, sizeof(a->who), "%.40s", pw ? pw->pw_name : "");
-    if (!pw)
-        snprintf(a->who, sizeof(a->who), "uid %u", (unsigned)getuid());
+    gw_cli_who(a->who);
     return true;
 }
 
-/* The configuration as far as it can be read; NULL after telling. */
 static struct conf *open_conf(const char *verb, const char *file)
 {
-    struct conf *c = NULL;
-    struct conf_problems problems = {0};
-    enum base_status st = conf_load_partial(file, &c, &problems);
-    if (!c || !c->audit.directory) {
-        gw_cli_print_problems(&problems, stderr, NULL);
-        gw_cli_fail("%s: %s does not say where the audit log is", verb, file);
-        conf_free(c);
-        c = NULL;
-    } else if (st != BASE_OK) {
-        fprintf(stderr, "the configuration has errors (weir check); this works all the same\n");
-    }
+    struct conf *c =
+        gw_cli_open(verb, file, offsetof(struct conf, audit.directory), "the audit log");
     if (c)
         aud_rights_seal(c->audit.directory, &c->audit.master);
-    conf_problems_release(&problems);
     return c;
 }
 

@@ -29,6 +29,10 @@ enum gw_task {
     GW_TASK_COUNT
 };
 const char *gw_task_name(enum gw_task t); /* "question", "translate", ... */
+struct conf_policy;
+struct conf_problems;
+/* Tells, as errors, each task that a rule names and that no request can have. */
+void gw_tasks_check(const struct conf_policy *p, struct conf_problems *problems);
 
 struct gw_score {
     double difficulty; /* 0 easy to 1 hard; 1 when `no_signal` */

@@ -10,7 +10,10 @@
  */
 #include "gateway/route/task.h"
 
+#include "conf/conf.h"
+
 #include <math.h>
+#include <string.h>
 
 static const char *const task_names[GW_TASK_COUNT] = {
     [GW_TASK_UNKNOWN] = "unknown",     [GW_TASK_QUESTION] = "question",
@@ -24,6 +27,31 @@ static const char *const task_names[GW_TASK_COUNT] = {
 const char *gw_task_name(enum gw_task t)
 {
     return (unsigned)t < GW_TASK_COUNT ? task_names[t] : "unknown";
+}
+
+void gw_tasks_check(const struct conf_policy *p, struct conf_problems *problems)
+{
+    const char *words[GW_TASK_COUNT + 1];
+
+    memcpy(words, task_names, sizeof(task_names));
+    words[GW_TASK_COUNT] = NULL;
+    for (size_t i = 0; i < p->n_rules; i++) {
+        const struct conf_names *names = &p->rules[i].when_task;
+
+        for (size_t k = 0; k < names->n; k++) {
+            int t = 0;
+            while (t < GW_TASK_COUNT && strcmp(names->v[k], task_names[t]) != 0)
+                t++;
+            if (t < GW_TASK_COUNT)
+                continue;
+            const char *near = conf_nearest(base_str_c(names->v[k]), words);
+            conf_problem_add(problems, names->pos[k], false,
+                             "task: \"%.60s\" is none of question, translate, summarise, extract, "
+                             "classify, code, maths, reason, write, agent, chat, unknown%s%s%s",
+                             names->v[k], near ? "; did you mean " : "", near ? near : "",
+                             near ? "?" : "");
+        }
+    }
 }
 
 static int at_most(int v, int cap)

@@ -193,6 +193,17 @@ static const char *nearest_use_case(const struct pol_policy *p, const char *id)
     return conf_nearest(base_str_c(id), words);
 }
 
+/* What `weir key new --tenant` takes. */
+static bool tenant_possible(const char *name)
+{
+    size_t n = 0;
+
+    while ((name[n] >= 'a' && name[n] <= 'z') || (name[n] >= 'A' && name[n] <= 'Z') ||
+           (name[n] >= '0' && name[n] <= '9') || (name[n] && strchr("._:@-", name[n])))
+        n++;
+    return !name[n] && n <= 64;
+}
+
 void pol_lint_id_twice(const struct conf_rule *r, struct conf_problems *pr)
 {
     conf_problem_add(pr, r->pos, false, "the rule id \"%.60s\" is used twice", r->id);
@@ -207,6 +218,13 @@ static void lint_rule(const struct pol_policy *p, const struct ruled *v, size_t 
 
     if (why)
         conf_problem_add(pr, c->pos, true, "the rule %.60s can never apply: %s", c->id, why);
+    for (size_t k = 0; k < c->when_tenant.n; k++) {
+        if (!tenant_possible(c->when_tenant.v[k]))
+            conf_problem_add(pr, c->when_tenant.pos[k], true,
+                             "no tenant can be called \"%.60s\", so the rule %.60s never applies "
+                             "for it: names are to the letter, `*` is no wildcard here",
+                             c->when_tenant.v[k], c->id);
+    }
     for (size_t k = 0; k < p->n_rules; k++) {
         if (k < i && strcmp(p->rules[k].conf->id, c->id) == 0)
             pol_lint_id_twice(c, pr);

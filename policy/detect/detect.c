@@ -322,22 +322,6 @@ static bool stopped(const struct pol_scratch *s)
 
 /* ---- scanning ---- */
 
-static bool grow(void **p, size_t *cap, size_t need, size_t size)
-{
-    size_t c = *cap ? *cap : 256;
-    void *q;
-
-    if (need <= *cap)
-        return true;
-    while (c < need)
-        c *= 2;
-    if ((q = realloc(*p, c * size)) == NULL)
-        return false;
-    *p = q;
-    *cap = c;
-    return true;
-}
-
 struct match_ctx {
     const struct pol_detector *d;
     struct pol_scratch *s;
@@ -367,7 +351,7 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
         return 0;
     if (l->cue == NULL) {
         if (s->n_terms >= HITS_MAX ||
-            !grow((void **)&s->terms, &s->cap_terms, s->n_terms + 1, sizeof(*s->terms))) {
+            !base_grow((void **)&s->terms, &s->cap_terms, s->n_terms + 1, sizeof(*s->terms))) {
             s->truncated = true;
             return 1;
         }
@@ -375,7 +359,7 @@ static int on_cue(unsigned id, unsigned long long from, unsigned long long to, u
         return 0;
     }
     if (s->n_cues >= HITS_MAX ||
-        !grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
+        !base_grow((void **)&s->cues, &s->cap_cues, s->n_cues + 1, sizeof(*s->cues))) {
         s->truncated = true;
         return 1;
     }
@@ -394,7 +378,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     if (stopped(s))
         return 1;
     if (s->n_hits >= HITS_MAX ||
-        !grow((void **)&s->hits, &s->cap_hits, s->n_hits + 1, sizeof(*s->hits))) {
+        !base_grow((void **)&s->hits, &s->cap_hits, s->n_hits + 1, sizeof(*s->hits))) {
         s->truncated = true;
         return 1;
     }
@@ -444,7 +428,7 @@ void pol_found(struct pol_scan *s, size_t from, size_t to, enum pol_type type, e
 
     if (from >= to || to > s->n)
         return;
-    if (s->n_v >= CANDS_MAX || !grow((void **)&s->v, &s->cap, s->n_v + 1, sizeof(*s->v))) {
+    if (s->n_v >= CANDS_MAX || !base_grow((void **)&s->v, &s->cap, s->n_v + 1, sizeof(*s->v))) {
         s->truncated = true;
         return;
     }
@@ -529,7 +513,7 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
     }
     pol_scan_numbers(sc);
     if (sc->slips) {
-        if (grow((void **)&s->shadow, &s->cap_shadow, sc->n, 1))
+        if (base_grow((void **)&s->shadow, &s->cap_shadow, sc->n, 1))
             pol_scan_slips(sc, s->shadow);
         else
             sc->truncated = true;

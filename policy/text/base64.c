@@ -19,6 +19,8 @@
  */
 #include "policy/text/base64.h"
 
+#include "base/buf.h"
+
 #include "base/clock.h"
 #include "policy/text/inflate.h"
 
@@ -154,22 +156,6 @@ static bool says_binary(struct base_str in, size_t i)
     return false;
 }
 
-static bool grow(void **p, size_t *cap, size_t need, size_t size)
-{
-    size_t c = *cap ? *cap : 1024;
-    void *q;
-
-    if (need <= *cap)
-        return true;
-    while (c < need)
-        c *= 2;
-    if ((q = realloc(*p, c * size)) == NULL)
-        return false;
-    *p = q;
-    *cap = c;
-    return true;
-}
-
 /* Text in UTF-16, of either order, made UTF-8 in place: its length, or n if it is none. Such text
  * is told by the zeros in four of five of its units; what needs more than two bytes becomes '?'. */
 static size_t narrow(char *p, size_t n)
@@ -206,8 +192,8 @@ static enum base_status stretches(struct pol_b64 *b, size_t n, size_t least, siz
         e = pol_b64_text_end(b->raw, n, i);
         if (e - i < least)
             continue;
-        if (!grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
-            !grow((void **)&b->v, &b->cap_v, b->n_v + 1, sizeof(*b->v)))
+        if (!base_grow((void **)&b->text, &b->cap, b->n + (e - i) + 2, 1) ||
+            !base_grow((void **)&b->v, &b->cap_v, b->n_v + 1, sizeof(*b->v)))
             return BASE_ENOMEM;
         b->v[b->n_v++] = (struct pol_b64_piece){(uint32_t)b->n, (uint32_t)from, (uint32_t)to};
         memcpy(b->text + b->n, b->raw + i, e - i);
@@ -281,7 +267,7 @@ static enum base_status take(struct pol_b64 *b, struct base_str run, bool binary
     bool whole = false;
     size_t n;
 
-    if (!grow((void **)&b->raw, &b->cap_raw, run.n, 1))
+    if (!base_grow((void **)&b->raw, &b->cap_raw, run.n, 1))
         return BASE_ENOMEM;
     if ((n = decode_hex(run, b->raw)) > 0 && (st = unpack(b, &n)) == BASE_OK)
         st = stretches(b, n, STRETCH_MIN, from, to, &whole);
@@ -308,7 +294,7 @@ static enum base_status again(struct pol_b64 *b, size_t piece, size_t most)
 
         if (piece + 1 == last && b->n_v > last)
             n = b->v[last].at - of.at;
-        if (!grow((void **)&copy, &cap, n, 1)) {
+        if (!base_grow((void **)&copy, &cap, n, 1)) {
             st = BASE_ENOMEM;
             break;
         }

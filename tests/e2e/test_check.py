@@ -4,7 +4,10 @@ error; 0 only for what holds. Files as editors on other systems write them are r
 Method: the real program on files, as somebody in a terminal or a CI job would run it.
 """
 import json
+import os
 import subprocess
+
+from harness import ROOT
 
 
 def check(weir, *args):
@@ -69,3 +72,34 @@ def test_byte_order_marks_and_crlf(weir, tmp_path):
     done = subprocess.run([weir, "eval", "router", "--data", str(tmp_path / "t.tsv")], capture_output=True, timeout=60,
                           check=False)
     assert done.returncode == 0 and json.loads(done.stdout)["n"] == 1, done.stderr
+
+
+def test_conditions_that_nothing_can_meet(weir, tmp_path):
+    """A rule that denies and never applies lets through what its author believes stopped."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("""\
+version: 1
+rules:
+  - { id: a, when: { task: [sumarise, code] }, deny: no }
+""", encoding="utf-8")
+    code, out, _ = check(weir, "--policy", str(file))
+    assert code == 1 and len(out) == 1 and out[0].startswith(f"{file}:3:29: ") and "summarise?" in out[0]
+    file.write_text("""\
+version: 1
+rules:
+  - { id: a, when: { tenant: [acme, "acme-*"], task: [summarise] }, deny: no }
+""", encoding="utf-8")
+    code, out, err = check(weir, "--policy", str(file))
+    assert code == 0 and out == ["ok"] and f"{file}:3:37: warning: no tenant can be called" in err
+
+
+def test_the_policy_page_says_how_tests_name_back_ends(weir, tmp_path):
+    """The example of docs/policy.md, with a rule beside it."""
+    with open(os.path.join(ROOT, "docs", "policy.md"), encoding="utf-8") as f:
+        page = f.read()
+    example = page[page.index("```yaml\ntest_backends:") + 8:]
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: 1\nrules:\n  - { id: out, when: { data: [none, personal] }, location: [EU] }\n"
+                    + example[:example.index("```")], encoding="utf-8")
+    code, out, err = check(weir, "--policy", str(file))
+    assert code == 0 and out == ["ok"] and "2 policy tests hold" in err, (out, err)
