@@ -248,13 +248,40 @@ static void owners(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Arrays that grow keep what they hold; a size that cannot be said is no size. */
+static void test_grow(void **state)
+{
+    uint32_t *v = NULL;
+    size_t cap = 0;
+    (void)state;
+
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_true(base_grow((void **)&v, &cap, i + 1, sizeof(*v)));
+        assert_true(cap > i);
+        v[i] = i;
+    }
+    for (uint32_t i = 0; i < 5000; i++)
+        assert_int_equal(v[i], i);
+    size_t before = cap;
+    assert_false(base_grow((void **)&v, &cap, SIZE_MAX, sizeof(*v)));
+    assert_false(base_grow((void **)&v, &cap, SIZE_MAX / 2, sizeof(*v)));
+    assert_int_equal(cap, before);
+    assert_int_equal(v[4999], 4999);
+    free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings),     cmocka_unit_test(utf8_every_code_point),
-        cmocka_unit_test(arenas),      cmocka_unit_test(buffers),
-        cmocka_unit_test(json_writer), cmocka_unit_test(times_and_ids),
-        cmocka_unit_test(files),       cmocka_unit_test(owners),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(utf8_every_code_point),
+        cmocka_unit_test(arenas),
+        cmocka_unit_test(buffers),
+        cmocka_unit_test(json_writer),
+        cmocka_unit_test(times_and_ids),
+        cmocka_unit_test(files),
+        cmocka_unit_test(owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
