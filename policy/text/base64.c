@@ -243,7 +243,7 @@ static enum base_status unpack(struct pol_b64 *b, size_t *n)
     if ((out = malloc(most)) == NULL)
         return BASE_ENOMEM;
     got = pol_inflate(b->raw, *n, out, most, &cut);
-    if (got > 0 && !grow((void **)&b->raw, &b->cap_raw, got, 1)) {
+    if (got > 0 && !base_grow((void **)&b->raw, &b->cap_raw, got, 1)) {
         base_wipe(out, most);
         free(out);
         return BASE_ENOMEM;
