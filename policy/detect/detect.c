@@ -519,6 +519,7 @@ static void run_recognisers(const struct pol_detector *d, struct pol_scratch *s,
             sc->truncated = true;
     }
     pol_scan_address(sc);
+    pol_scan_seed(sc);
     pol_scan_keyed(sc);
 }
 

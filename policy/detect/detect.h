@@ -76,6 +76,7 @@ void pol_scan_slips(struct pol_scan *s, char *shadow);
 void pol_postal_at(struct pol_scan *s, size_t at);
 /* Streets with house numbers, postal codes. */
 void pol_scan_address(struct pol_scan *s);
+void pol_scan_seed(struct pol_scan *s); /* words of a wallet without a word for it */
 /* Values that a cue announces ("passport no. X123"): called once, after the patterns. */
 void pol_scan_keyed(struct pol_scan *s);
 /* Telephone numbers; from pol_scan_numbers at every place where one may begin. Returns the end of
