@@ -406,6 +406,36 @@ static void test_held_pieces_stand_in_order(void **state)
     base_buf_release(&out);
 }
 
+/* All of the text and of the thought is held until after the call: they stand before it still. */
+static void test_held_whole(void **state)
+{
+    const struct chat_event ev[] = {
+        EV(START),
+        EV(REASONING, TEXT_OF("")), /* told of before any of it is let out */
+        EV(TOOL_CALL, .index = 0, .id = BASE_STR("a"), .name = BASE_STR("f")),
+        EV(TEXT, TEXT_OF("t")),
+        EV(REASONING, TEXT_OF("r")),
+        EV(TOOL_ARGS, .index = 0, TEXT_OF("{}")),
+        EV(FINISH, .finish = CHAT_FINISH_TOOL_CALLS),
+        EV(END)};
+    static const char *const order[] = {"thinking", "text", "tool_use"};
+    (void)state;
+    for (int stream = 0; stream < 2; stream++) {
+        struct base_buf out;
+        play(ev, sizeof ev / sizeof *ev, stream, true, &out);
+        size_t at = 0;
+        for (int i = 0; i < 3; i++) {
+            char word[32];
+            snprintf(word, sizeof word, "{\"type\":\"%s\"", order[i]);
+            size_t found = base_str_find(base_buf_view(&out), base_str_c(word), at);
+            if (found == SIZE_MAX || (i == 0 && !stream && found > 200))
+                fail_msg("no %s in its place: %s", order[i], out.p);
+            at = found;
+        }
+        base_buf_release(&out);
+    }
+}
+
 static void test_text_is_written_as_it_comes(void **state)
 {
     struct base_arena *a = base_arena_new(1u << 20);
@@ -501,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_any_order_of_events_is_a_stream),
         cmocka_unit_test(test_mixed_calls_come_one_after_the_other),
         cmocka_unit_test(test_held_pieces_stand_in_order),
+        cmocka_unit_test(test_held_whole),
         cmocka_unit_test(test_text_is_written_as_it_comes),
         cmocka_unit_test(test_stop_reasons),
         cmocka_unit_test(test_a_count_is_one_number_or_an_error),
