@@ -176,7 +176,8 @@ bool base_json_quote(struct base_buf *out, struct base_str s)
             base_buf_add(out, (char[]){'\\', (char)c}, 2);
         run = ++i;
     }
-    base_buf_add(out, s.p + run, i - run);
+    if (i > run) /* an empty s may have no address to count from */
+        base_buf_add(out, s.p + run, i - run);
     base_buf_byte(out, '"');
     return base_buf_ok(out);
 }
