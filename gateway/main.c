@@ -173,7 +173,7 @@ static const struct command commands[] = {
     {"explain", gw_cli_explain, "the decision for a request, nothing sent",
      "usage: weir explain -c FILE [--key NAME] [--tier commodity|hard] [--use-case ID]\n"
      "                    [--region PLACE] [--tenant T] [--tree]\n"
-     "                    [--api chat|responses|completions] < BODY\n\n"
+     "                    [--api chat|responses|completions|embeddings] < BODY\n\n"
      "Reads the body of a request to a model and prints the decision as JSON: where it would\n"
      "go, which rules apply, why each back end was refused. Which endpoint it is for is told by\n"
      "its members, or by --api. --key takes what that key declares; --tier, --use-case and\n"

@@ -85,7 +85,7 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
                           .tenant = base_str_c(args->tenant),
                           .today = base_wall_us() / 1000000 / 86400};
     struct pol_decision decision;
-    struct gw_score score;
+    struct gw_score score = {0};
     struct gw_plan plan;
     enum base_status st = args->key ? use_key(c, args->key, a, &f, err) : BASE_OK;
     if (st == BASE_OK && f.use_case.n && !conf_use_case_known(c, f.use_case))
@@ -95,10 +95,13 @@ static enum base_status decide(const struct conf *c, const struct pol_policy *p,
         (st = pol_scratch_new(d, &s, err)) != BASE_OK ||
         (st = scan(c, d, s, f.today, r, &f.findings, err)) != BASE_OK)
         goto out;
-    gw_route_score(r, &score);
+    if (!r->embed)
+        gw_route_score(r, &score);
     gw_limits_read(r, &f.asks);
-    struct gw_plan_ask ask = {
-        .model = r->model, .tier_header = base_str_c(args->tier), .score = &score};
+    struct gw_plan_ask ask = {.model = r->model,
+                              .tier_header = base_str_c(args->tier),
+                              .score = &score,
+                              .embed = r->embed};
     if ((st = gw_plan(c, &ask, &plan, err)) != BASE_OK)
         goto out;
     gw_plan_facts(&plan, &score, &f);
@@ -134,6 +137,7 @@ static const struct {
     const char *api, *member;
     const struct gw_dialect *dialect;
 } apis[] = {{"chat", "messages", &gw_dialect_openai_chat},
+            {"embeddings", "encoding_format", &gw_dialect_openai_embeddings},
             {"responses", "input", &gw_dialect_openai_responses},
             {"completions", "prompt", &gw_dialect_openai_completions},
             {"messages", "system", &gw_dialect_anthropic}};
@@ -149,7 +153,8 @@ static const struct gw_dialect *dialect_for(const char *api, struct base_str bod
             d = apis[i].dialect;
     json_decref(o);
     if (!d)
-        gw_cli_fail("explain: --api is chat, responses, completions or messages, not %s", api);
+        gw_cli_fail(
+            "explain: --api is chat, responses, completions, embeddings or messages, not %s", api);
     return d;
 }
 

@@ -207,6 +207,15 @@ def test_check_names_what_does_not_fit(emb):
     assert "vectors of different models cannot be compared" in out, out
 
 
+def test_explain_says_the_same(emb):
+    body = json.dumps({"model": "auto", "input": ["mail anna.kowalska@example.eu"]}).encode()
+    said = json.loads(emb.command("explain", "-c", emb.config, "--api", "embeddings", stdin=body).stdout)
+    assert said["route"] == "eu/text-x" and said["data"] == ["personal"] and "EMAIL" in said["redact"]
+    body = body.replace(b'"auto"', b'"chat/gpt-x"')
+    done = emb.command("explain", "-c", emb.config, "--api", "embeddings", stdin=body, check=False)
+    assert done.returncode != 0 and b"makes no vectors" in done.stderr
+
+
 def test_the_log_holds(emb):
     code, text = emb.verify()
     assert code == 0, text
