@@ -106,5 +106,5 @@ def test_errors_and_cut_streams(client, gateway):
     status, _, text = gateway.request("POST", "/v1/completions", {"model": "eu/gpt-x", "stream": True,
                                                                   "prompt": "[[standin: die=3,long=9]] x"})
     assert status == 200 and b"[DONE]" not in text
-    status, _, text = gateway.request("POST", "/v1/completions", {"model": "local/home", "prompt": "word " * 4000})
+    status, _, text = gateway.request("POST", "/v1/completions", {"model": "local/home", "prompt": "lorem " * 4000})
     assert status == 400 and json.loads(text)["error"]["code"], text

@@ -200,7 +200,7 @@ def test_limits_are_kept_and_told_in_the_dialects_words(world):
         error = json.loads(raw)["error"]
         assert status == 403 and (error["code"], error["param"]) == ("use_case:strict", param)
     for dialect, param in (("responses", "input"), ("completions", "prompt")):
-        status, _, raw = ask(g, dialect, "strict", "word " * 61)
+        status, _, raw = ask(g, dialect, "strict", "lorem " * 61)
         assert status == 403 and json.loads(raw)["error"]["param"] == param
     assert len(s.received()) == before
 

@@ -488,7 +488,7 @@ def test_async_clients_at_once(gateway):
 
 
 def test_large_requests_go_the_same_way(gateway, eu):
-    long = "word " * 120_000
+    long = "lorem " * 100_000
     r, head = whole(gateway, {"model": "eu/gpt-x", "instructions": long, "input": "Mail anna.muster@example.eu"})
     assert r["instructions"] is None and head["x-weir-redacted"] == "EMAIL=1"
     assert "anna.muster" not in eu.received()[-1]["body_text"]
