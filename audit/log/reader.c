@@ -15,7 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#define TRIES 20
+#define TRIES        20
+#define TRIES_DAMAGE 3 /* what is wrong that often, with nothing being moved, is damaged */
 
 struct aud_reader {
     char dir[AUD_PATH_MAX];
@@ -53,6 +54,17 @@ static enum base_status place_before(const char *dir, const struct aud_conf *con
     return st;
 }
 
+/* Hands out r->cur's batches from the one that holds r->next on. */
+static enum base_status skip_to_next(struct aud_reader *r, struct base_err *err)
+{
+    enum base_status st;
+
+    do
+        st = aud_cursor_next(&r->cur, err);
+    while (st == BASE_OK && r->before + r->cur.leaves[r->cur.n_leaves - 1].index < r->next);
+    return st;
+}
+
 /* Opens the newest period whose first record is not behind r->next; if there is none any more, the
  * oldest. */
 static enum base_status find_once(struct aud_reader *r, struct base_err *err)
@@ -76,19 +88,30 @@ static enum base_status find_once(struct aud_reader *r, struct base_err *err)
     return st;
 }
 
-static enum base_status find(struct aud_reader *r, struct base_err *err)
+static void pause_for_moves(void)
 {
     const struct timespec pause = {0, 10000000};
+
+    nanosleep(&pause, NULL);
+}
+
+static enum base_status find(struct aud_reader *r, struct base_err *err)
+{
     enum base_status st;
 
     for (int i = 0;; i++) {
+        bool moving = aud_there(r->dir, AUD_NEXT);
+
         if (r->open)
             aud_cursor_release(&r->cur);
         r->open = false;
         st = find_once(r, err);
-        if (st == BASE_OK || i == TRIES || !aud_there(r->dir, AUD_NEXT))
+        if (st == BASE_OK || i == TRIES)
             return st;
-        nanosleep(&pause, NULL); /* files are being moved */
+        /* looked at before and after: the move may have ended while it was in the way */
+        if (!moving && !aud_there(r->dir, AUD_NEXT) && i >= TRIES_DAMAGE)
+            return st;
+        pause_for_moves();
     }
 }
 
@@ -126,19 +149,30 @@ static bool gone_on(const struct aud_reader *r)
     return other;
 }
 
+/* Three things end a cursor: there is no more (wait), its period is not the current one any more
+ * (open the next), and an error, which may be damage or files that were moved under it (look where
+ * they are now, and only then believe it). A cursor behind a SEAL looks for the next segment by its
+ * period's place, and finds another period's segments there once that was moved: it may wait in
+ * vain, so it asks too. */
 static enum base_status next_once(struct aud_reader *r, struct base_err *err)
 {
     enum base_status st = r->open ? aud_cursor_next(&r->cur, err) : BASE_DONE;
 
-    if (st == BASE_OK || (st == BASE_DONE && r->open && !r->ended))
+    if (st == BASE_OK || (st == BASE_DONE && r->open && !r->ended && !r->cur.sealed))
         return st;
     if (st == BASE_DONE && !gone_on(r))
         return BASE_DONE;
-    if (st != BASE_DONE && !gone_on(r))
-        return st; /* damage, not a file that was moved */
+    for (int i = 0; i < TRIES_DAMAGE; i++) {
+        if (i > 0)
+            pause_for_moves();
+        st = find(r, err);
+        if (st == BASE_OK)
+            st = skip_to_next(r, err);
+        if (st == BASE_OK || st == BASE_DONE)
+            break;
+    }
     r->ended = false;
-    st = find(r, err);
-    return st == BASE_OK ? aud_cursor_next(&r->cur, err) : st;
+    return st;
 }
 
 enum base_status aud_reader_next(struct aud_reader *r, const struct aud_leaf_ref **leaves,

@@ -616,6 +616,46 @@ static void test_reader(void **state)
     ut_rm(dir);
 }
 
+/* A reader that fell behind by more than a segment when the period changed: the segment that it
+ * waits for stands elsewhere now, and the current period has fewer. */
+static void test_reader_behind(void **state)
+{
+    char dir[UT_PATH];
+    struct aud_reader *r;
+    const struct aud_leaf_ref *leaf;
+    size_t n;
+    uint64_t next = 0;
+    enum base_status st;
+
+    (void)state;
+    ut_dir(dir);
+    struct aud_log *l = open_periods(dir, 200, 0);
+    ut_fill(l, "first", 2);
+    assert_int_equal(aud_reader_open(dir, 0, &r, NULL), BASE_OK);
+    while ((st = aud_reader_next(r, &leaf, &n, NULL)) == BASE_OK)
+        next += n;
+    assert_int_equal(st, BASE_DONE);
+    assert_true(next > 0);
+    while (period_of(l) < 2) /* several segments, and the end */
+        ut_fill(l, "more", 10);
+    ut_fill(l, "last", 2);
+    while (aud_there(dir, AUD_NEXT))
+        usleep(10000);
+    while ((st = aud_reader_next(r, &leaf, &n, NULL)) == BASE_OK) {
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(leaf[k].index, next++);
+    }
+    assert_int_equal(st, BASE_DONE);
+    ut_close(l);
+    while ((st = aud_reader_next(r, &leaf, &n, NULL)) == BASE_OK)
+        next += n;
+    struct aud_verify_report rep;
+    ut_must_hold(dir, &rep);
+    assert_int_equal(next, rep.leaves);
+    aud_reader_close(r);
+    ut_rm(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_unreadable_holds),
         cmocka_unit_test(test_crash),
         cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_reader_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
