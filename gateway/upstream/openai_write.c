@@ -437,6 +437,8 @@ static void name_unstored(struct wx *x)
 static enum base_status put_top(struct wx *x, const struct conf_target *t)
 {
     static const char *const chat_written[] = {"stream_options", NULL};
+    /* OpenAI refuses it where there are no tools: policy may have taken them all */
+    static const char *const toolless[] = {"stream_options", "parallel_tool_calls", NULL};
     static const char *const completions[] = {"stream_options", "parse_special", NULL};
     static const char *const unstored[] = {"stream_options", "metadata", NULL};
     static const char *const idle[] = {"stream_options", "metadata", "parallel_tool_calls", NULL};
@@ -472,10 +474,13 @@ static enum base_status put_top(struct wx *x, const struct conf_target *t)
                    responses && r->n_tools == 0                    ? idle
                    : responses                                     ? unstored
                    : r->dialect == CHAT_DIALECT_OPENAI_COMPLETIONS ? completions
+                   : r->n_tools == 0                               ? toolless
                                                                    : chat_written,
                    "");
     if (responses)
         name_unstored(x);
+    else if (r->n_tools == 0 && gw_json_mentions(r->extra, "\"parallel_tool_calls\""))
+        gw_dropped_add(x->dropped, "", "parallel_tool_calls");
     base_json_obj_end(&x->j);
     return st;
 }

@@ -184,6 +184,8 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_REFUSAL:
     case CHAT_EV_TOOL_CALL:
         break;
+    case CHAT_EV_VECTOR:
+        fail_msg("a vector in the answer to a chat");
     }
     return BASE_OK;
 }

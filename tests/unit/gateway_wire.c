@@ -301,7 +301,7 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
         [CHAT_EV_SIGNATURE] = "signature", [CHAT_EV_BLOCK] = "block",
         [CHAT_EV_CITATION] = "citation",   [CHAT_EV_USAGE] = "usage",
         [CHAT_EV_FINISH] = "finish",       [CHAT_EV_END] = "end",
-        [CHAT_EV_ERROR] = "error"};
+        [CHAT_EV_ERROR] = "error",         [CHAT_EV_VECTOR] = "vector"};
     struct log *l = ctx;
 
     base_buf_printf(&l->b, "%s", kinds[ev->kind]);
@@ -315,6 +315,7 @@ static enum base_status on_event(void *ctx, const struct chat_event *ev)
     case CHAT_EV_SIGNATURE:
     case CHAT_EV_BLOCK:
     case CHAT_EV_CITATION:
+    case CHAT_EV_VECTOR: /* a chat's answer has none: named, and so told apart from what is due */
         base_buf_printf(&l->b, " %.*s", BASE_FMT(ev->text));
         assert_true(base_utf8_valid(ev->text));
         break;
