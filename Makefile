@@ -25,6 +25,7 @@ CC := gcc
 endif
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
+JOBS ?= $(shell nproc)
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
         -Wpointer-arith -Werror
@@ -262,19 +263,19 @@ test-programs: $(UNIT) $(TOOLS_BIN) $(BUILD)/weir $(EMU) $(EMU_COUNT)
 
 .PHONY: test
 test: deps-test run/models/smollm2-135m-moe.gguf
-	$(MAKE) test-programs
+	$(MAKE) -j$(JOBS) test-programs
 	$(MAKE) build/venv/.ready
 	$(PYTHON) tests/run_tests.py --build $(BUILD)
 
 .PHONY: demo
 demo: deps
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	$(MAKE) build/venv/.demo run/models/smollm2-135m-moe.gguf
 	build/venv/bin/python tools/demo.py --weir $(BUILD)/weir
 
 .PHONY: run
 run: deps
-	$(MAKE) all run/models/smollm2-135m-moe.gguf
+	$(MAKE) -j$(JOBS) all run/models/smollm2-135m-moe.gguf
 	$(BUILD)/weir serve -c conf/weir.yaml
 
 run/models/smollm2-135m-instruct.gguf:
