@@ -67,7 +67,8 @@ bool gw_request_decide(struct gw_request *q)
         return false;
     }
     if (st != BASE_OK) {
-        gw_request_fail(q, 400, "invalid_request_error", "bad_route", "model", "%s", err.text);
+        gw_request_fail(q, 400, "invalid_request_error", "bad_route",
+                        q->plan.header_at_fault ? "x-weir-tier" : "model", "%s", err.text);
         return false;
     }
     for (size_t i = 0; i < q->plan.n; i++) {

@@ -61,7 +61,9 @@ static bool parse_args(int argc, char **argv, struct logits_args *a)
             ok = false;
         }
         if (!ok) {
-            fprintf(stderr, "weir model logits: \"%s\" is not understood\n%s", argv[i], USAGE);
+            bool value = i > 0 && argv[i - 1][0] == '-' && argv[i][0] != '-';
+            fprintf(stderr, "weir model logits: %s%s\"%s\" is not understood\n%s",
+                    value ? argv[i - 1] : "", value ? ": " : "", argv[i], USAGE);
             return false;
         }
     }

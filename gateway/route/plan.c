@@ -83,6 +83,7 @@ static enum base_status choose_tier(const struct gw_plan_ask *ask, struct gw_pla
         bool hard = ask->score->no_signal || !(ask->score->difficulty < p->threshold);
         p->tier = hard ? POL_TIER_HARD : POL_TIER_COMMODITY;
     } else {
+        p->header_at_fault = true;
         return base_err_set(err, BASE_EINVAL,
                             "x-weir-tier must be auto, commodity or hard, not \"%.*s\".",
                             (int)(h.n > 40 ? 40 : h.n), h.p);
@@ -119,11 +120,12 @@ static enum base_status plan_alias(const struct conf *c, const struct gw_plan_as
     for (size_t i = 0; i < p->alias->targets.n; i++)
         if (fits_tier(c, p, &p->alias->targets.v[i]))
             add(c, ask, p, &p->alias->targets.v[i]);
-    if (p->n == 0)
-        return base_err_set(err, BASE_EINVAL,
-                            "x-weir-tier leaves nothing of what the model \"%s\" stands for.",
-                            p->alias->name);
-    return BASE_OK;
+    if (p->n > 0)
+        return BASE_OK;
+    p->header_at_fault = true;
+    return base_err_set(err, BASE_EINVAL,
+                        "x-weir-tier leaves nothing of what the model \"%s\" stands for.",
+                        p->alias->name);
 }
 
 static enum base_status plan_pinned(const struct conf *c, const struct gw_plan_ask *ask,

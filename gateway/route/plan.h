@@ -50,6 +50,7 @@ struct gw_plan {
     double threshold;                                    /* the one applied */
     struct pol_candidate candidates[POL_CANDIDATES_MAX]; /* targets are c's: valid as long as c */
     size_t n;
+    bool header_at_fault; /* with BASE_EINVAL: x-weir-tier is what is wrong, not the model */
 };
 
 /* Fills *out (caller's; no cleanup). BASE_ENOENT: no such model (404, model_not_found);

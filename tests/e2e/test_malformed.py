@@ -190,6 +190,13 @@ def test_bad_headers_of_anthropics_clients_are_400(gateway, head):
     assert status == 400 and json.loads(body)["error"]["param"] == next(iter(head))
 
 
+def test_a_tier_that_is_none_is_the_headers_fault(gateway):
+    status, _, answer = gateway.chat("x", headers={"x-weir-tier": "soft"})
+    assert status == 400 and answer["error"]["param"] == "x-weir-tier" and '"soft"' in answer["error"]["message"]
+    status, _, answer = gateway.chat("x", model="nobody/knows")
+    assert status == 404 and answer["error"]["param"] == "model"
+
+
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer ' OR 1=1 --", "Bearer " + "A" * 8000,
                                    "Bearer weir_x_y", "Bearer \xfc\xff", "bearer  weir__", 'Bearer {"a":1}'])
 def test_hostile_credentials_are_401(gateway, value):
