@@ -76,13 +76,17 @@ def test_the_same_tree_gives_the_same_bytes(package, tmp_path, weir):
 def test_only_the_model_is_missing_from_the_configuration(unpacked, model, tmp_path):
     weir = os.path.join(unpacked, "usr/bin/weir")
     config = os.path.join(unpacked, "etc/weir/weir.yaml")
+    with open(config, encoding="utf-8") as f:
+        text = f.read()
+    assert "file: /var/lib/weir/models/smollm2-135m-moe.gguf" in text and "../" not in text
+    missing = str(tmp_path / "smollm2-135m-moe.gguf")  # the machine may have Weir installed
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(text.replace("/var/lib/weir/models/smollm2-135m-moe.gguf", missing))
     done = subprocess.run([weir, "check", "-c", config], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert [line for line in (done.stdout + done.stderr).splitlines() if "smollm2-135m-moe.gguf" not in line] == []
-    with open(config, encoding="utf-8") as f:
-        text = f.read().replace("/var/lib/weir/models/smollm2-135m-moe.gguf", model)
     with open(config, "w", encoding="utf-8") as f:
-        f.write(text)
+        f.write(text.replace("/var/lib/weir/models/smollm2-135m-moe.gguf", model))
     done = subprocess.run([weir, "check", "-c", config], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
