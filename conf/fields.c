@@ -248,7 +248,7 @@ static void read_path(struct conf_loader *l, const struct conf_node *n, const st
 {
     const char *path = conf_path(l, n, n->text), *why;
     if (path && f->kind == CONF_FILE && !conf_file_readable(path, &why)) {
-        conf_wrong(l, n, "%.*s: %s", CONF_SHOW(n), why);
+        conf_wrong(l, n, "%.*s: %s", CONF_SHOW_PATH(n), why);
         return;
     }
     *dst = path;

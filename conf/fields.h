@@ -83,5 +83,7 @@ const char *conf_path(struct conf_loader *l, const struct conf_node *n, struct b
 bool conf_file_readable(const char *path, const char **why);
 /* Printable part of a scalar for messages: as written in the file, never what it expands to. */
 #define CONF_SHOW(node) (int)((node)->raw.n > 60 ? 60 : (node)->raw.n), (node)->raw.p
+/* The same for a path, which is of no use cut short. */
+#define CONF_SHOW_PATH(node) (int)((node)->raw.n > 500 ? 500 : (node)->raw.n), (node)->raw.p
 
 #endif

@@ -131,7 +131,7 @@ static void load_model_file(struct conf_loader *l, const struct conf_node *n, vo
         return;
     const char *path = conf_path(l, n, n->text), *why;
     if (path && !conf_file_readable(path, &why))
-        conf_wrong(l, n, "%.*s: %s; `make demo` fetches the demo model", CONF_SHOW(n), why);
+        conf_wrong(l, n, "%.*s: %s; `make demo` fetches the demo model", CONF_SHOW_PATH(n), why);
     *(const char **)dst = path;
 }
 
