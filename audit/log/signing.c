@@ -361,23 +361,25 @@ static bool on_frame(struct keeper *k, int fd, char type, const uint8_t *p, size
 
 static bool shut_in(int fd)
 {
-    static const int calls[] = {SCMP_SYS(read),          SCMP_SYS(write),
-                                SCMP_SYS(close),         SCMP_SYS(fsync),
-                                SCMP_SYS(openat),        SCMP_SYS(open),
-                                SCMP_SYS(rename),        SCMP_SYS(renameat),
-                                SCMP_SYS(renameat2),     SCMP_SYS(unlink),
-                                SCMP_SYS(fstat),         SCMP_SYS(newfstatat),
-                                SCMP_SYS(lseek),         SCMP_SYS(mmap),
-                                SCMP_SYS(munmap),        SCMP_SYS(brk),
-                                SCMP_SYS(mprotect),      SCMP_SYS(futex),
-                                SCMP_SYS(getrandom),     SCMP_SYS(madvise),
-                                SCMP_SYS(exit),          SCMP_SYS(exit_group),
-                                SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-                                SCMP_SYS(getpid),        SCMP_SYS(gettid),
-                                SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
-                                SCMP_SYS(fchmod),        SCMP_SYS(rseq),
-                                SCMP_SYS(fdatasync),     SCMP_SYS(access),
-                                SCMP_SYS(faccessat2),    SCMP_SYS(restart_syscall)};
+    static const int calls[] = {
+        SCMP_SYS(read),          SCMP_SYS(write),
+        SCMP_SYS(close),         SCMP_SYS(fsync),
+        SCMP_SYS(openat),        SCMP_SYS(open),
+        SCMP_SYS(rename),        SCMP_SYS(renameat),
+        SCMP_SYS(renameat2),     SCMP_SYS(unlink),
+        SCMP_SYS(fstat),         SCMP_SYS(newfstatat),
+        SCMP_SYS(lseek),         SCMP_SYS(mmap),
+        SCMP_SYS(munmap),        SCMP_SYS(brk),
+        SCMP_SYS(mprotect),      SCMP_SYS(futex),
+        SCMP_SYS(getrandom),     SCMP_SYS(madvise),
+        SCMP_SYS(exit),          SCMP_SYS(exit_group),
+        SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+        SCMP_SYS(getpid),        SCMP_SYS(gettid),
+        SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(fchmod),        SCMP_SYS(rseq),
+        SCMP_SYS(fdatasync),     SCMP_SYS(access),
+        SCMP_SYS(faccessat2),    SCMP_SYS(restart_syscall),
+        SCMP_SYS(geteuid),       SCMP_SYS(fchown)}; /* base_file_replace keeps a file's owner */
     const struct rlimit none = {0, 0};
     scmp_filter_ctx f;
     bool ok = true;

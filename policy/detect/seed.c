@@ -3,7 +3,8 @@
  * A phrase is 12, 15, 18, 21 or 24 words in a row out of the 2,048 of the English list, whose last
  * bits are the first of SHA-256 over the others. Words stand apart by white space, commas or the
  * numbers of a list ("1. abandon 2. ability"). Prose holds such a row practically never, and one
- * in sixteen (for 12 words) of those that chance makes has the right sum.
+ * in sixteen (for 12 words) of those that chance makes has the right sum; rows that say the same
+ * words again and again are none.
  *
  * Cheap: twelve words with their gaps are 47 bytes or more, so a word of each phrase lies over one
  * of every STEP bytes; only from a word of the list that lies there the row is read to both sides.
@@ -113,6 +114,23 @@ static bool sums(const uint16_t *v, size_t n)
     return (bits[data] ^ hash[0]) >> (8 - sum) == 0;
 }
 
+/* More than half of n words are different ones: of a drawn phrase nearly all are, while "text 1
+ * word word word" has the right sum as often as any row. (Vectors of the standard that say one word
+ * eleven times are nobody's wallet; with a word for them secret.c finds them.) */
+static bool various(const uint16_t *v, size_t n)
+{
+    size_t distinct = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+
+        while (k < i && v[k] != v[i])
+            k++;
+        distinct += k == i;
+    }
+    return distinct > n / 2;
+}
+
 /* The row of words of the list around [a, e); *last: where it ends. */
 static void read_row(struct pol_scan *s, size_t a, size_t e, size_t *last)
 {
@@ -135,7 +153,7 @@ static void read_row(struct pol_scan *s, size_t a, size_t e, size_t *last)
     *last = n > 0 ? to[n - 1] : e;
     for (size_t words = WORDS_MAX; words >= 12; words -= 3) {
         for (size_t i = 0; i + words <= n; i++) {
-            if (!sums(v + i, words))
+            if (!various(v + i, words) || !sums(v + i, words))
                 continue;
             pol_found(s, from[i], to[i + words - 1], POL_SECRET, POL_CHECK, "seed_phrase", 88);
             return;

@@ -3,6 +3,7 @@
  * are not.
  * Method: test vectors of BIP-39, at every offset, in lists, in capitals, with one word changed. */
 #include "policy/policy.h"
+#include "policy/words/seed_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,8 @@ static struct base_arena *arena;
 static const char *const phrases[] = {
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
     "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
-    "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo when",
+    "gravity machine north sort system female filter attitude volume fold club stay feature office "
+    "ecology stable narrow fog",
     "hamster diagram private dutch cause delay private meat slide toddler razor book happy fancy "
     "gospel tennis maple dilemma loan word shrug inflict delay length"};
 
@@ -103,10 +105,20 @@ static void test_not(void **state)
         "legal winner thank year wave sausage is worth useful legal winner thank yellow",
         "They will use their own time to visit the home of a family friend this year, because "
         "that is what they want and can do.",
+        "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo when",
         "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo"};
-    char *many = malloc(1 << 20);
+    char *many = malloc(1 << 20), again[300];
     size_t n = 0;
     (void)state;
+
+    for (size_t w = 0; w < POL_SEED_WORDS;
+         w++) { /* said again and again, one in four has the sum */
+        size_t k = 0;
+        for (int i = 0; i < 24; i++)
+            k += (size_t)snprintf(again + k, sizeof(again) - k, "%.8s ", pol_seed_words[w]);
+        if (secret(again, k))
+            fail_msg("found: %s", again);
+    }
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (secret(texts[i], strlen(texts[i])))
