@@ -224,11 +224,14 @@ static bool file_is(const struct aud_witnesses *w, const char *name, struct base
 /* Adds what has come to the files. */
 static void store(struct aud_witnesses *w)
 {
-    char path[AUD_PATH_MAX];
+    char path[AUD_PATH_MAX], origin[AUD_NAME_MAX + 2];
     struct base_buf note;
     struct base_err err = {0};
     unsigned have = 0;
     enum base_status st = BASE_OK;
+
+    /* the whole first line: the first period's name is how the others' begin */
+    snprintf(origin, sizeof(origin), "%s\n", w->now.origin);
 
     base_buf_init(&note, AUD_NOTE_MAX);
     base_buf_str(&note, base_buf_view(&w->note));
@@ -243,7 +246,7 @@ static void store(struct aud_witnesses *w)
             st = base_file_replace(path, base_buf_view(&note), 0644, &err);
     }
     if (st == BASE_OK && have >= w->quorum && w->witnessed < w->now.size &&
-        file_is(w, "checkpoint", base_str_n(w->now.origin, strlen(w->now.origin)))) {
+        file_is(w, "checkpoint", base_str_c(origin))) {
         st = aud_path(path, w->dir, "witnessed", &err);
         if (st == BASE_OK)
             st = base_file_replace(path, base_buf_view(&note), 0644, &err);
