@@ -119,11 +119,11 @@ class Manager:
         return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().splitlines())
 
 
-def test_the_service_manager_is_told(tmp_path, weir):
+def test_the_service_manager_is_told(tmp_path, weir, eu):
     manager = Manager(str(tmp_path))
     g = harness.Gateway(str(tmp_path / "gw"), weir, model=None, start=False,
-                        backends=[harness.backend("eu", harness.StandIn(str(tmp_path / "eu"), "eu"), "EU", models=("m",))],
-                        routing="  commodity: [eu/m]", env={"NOTIFY_SOCKET": manager.path})
+                        backends=[harness.backend("eu", eu, "EU", models=("m",))], routing="  commodity: [eu/m]",
+                        env={"NOTIFY_SOCKET": manager.path})
     try:
         g.start()
         assert manager.told() == {"READY": "1", "STATUS": "Serving"}
