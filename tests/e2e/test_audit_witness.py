@@ -291,3 +291,39 @@ def test_a_gateway_changes_its_period_under_load(gateways, witnesses, tmp_path):
     shutil.move(os.path.join(g.audit, "periods", "0001"), tmp_path / "gone")
     assert verify(g).returncode == 1
     assert not second.verify(g.audit, key)["holds"]
+
+
+def signed(g):
+    """The size of the newest checkpoint."""
+    with open(os.path.join(g.audit, "checkpoint"), encoding="utf-8") as f:
+        return int(f.read().split("\n")[1])
+
+
+def test_a_late_quorum_stays_with_its_period(gateways, witnesses):
+    """The first period's name is how every other's begins: what its witness signs after the change must not stand
+    beside the next period's checkpoint."""
+    w = witnesses[0]
+    g = gateways(settings([w], 1) + ", period_records: 40")
+    w.start(vkey_of(g))
+    harness.wait_for("the first quorum", lambda: metric(g, "weir_audit_witnessed_size")[:1] >= [1], 20)
+    w.process.send_signal(signal.SIGSTOP)  # connections are taken, answers wait
+    try:
+        before = signed(g)
+        talk(g, 3)
+        harness.wait_for("a checkpoint", lambda: signed(g) > before, 20)
+        time.sleep(0.6)  # the witness is asked about it: five looks a second
+        talk(g, 17)
+        harness.wait_for("the next period", lambda: os.path.isdir(os.path.join(g.audit, "periods", "0001"))
+                         and not os.path.exists(os.path.join(g.audit, "next")), 20, 0.01)
+    finally:
+        w.process.send_signal(signal.SIGCONT)
+    seen, end = set(), time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            with open(os.path.join(g.audit, "witnessed"), encoding="utf-8") as f:
+                seen.add(f.readline().strip())
+        except FileNotFoundError:
+            pass
+        time.sleep(0.003)
+    with open(os.path.join(g.audit, "checkpoint"), encoding="utf-8") as f:
+        assert seen <= {f.readline().strip()}, seen
