@@ -20,8 +20,6 @@
 #include "gateway/dialect/anthropic_int.h"
 #include <math.h>
 
-#define TOOLS_MAX 1024
-
 static bool is_one_of(const char *key, const char *const *known)
 {
     for (; *known; known++)
@@ -56,29 +54,6 @@ static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct
         return st;
     out->schema = gw_json_text(p->a, schema);
     return out->schema.p ? gw_px_extra(p, v, known, &out->extra) : gw_px_no_room(p);
-}
-
-static enum base_status take_tools(struct gw_px *p, const json_t *root, struct chat_request *r)
-{
-    const json_t *v = json_object_get(root, "tools");
-    enum base_status st = BASE_OK;
-
-    if (!v || json_is_null(v))
-        return BASE_OK;
-    if (!json_is_array(v))
-        return gw_px_bad_type(p, "tools", "must be an array");
-    if (json_array_size(v) > TOOLS_MAX)
-        return gw_px_bad(p, "invalid_value", "tools", "has more than 1024 entries");
-    r->tools = base_arena_array(p->a, json_array_size(v), sizeof *r->tools);
-    if (!r->tools)
-        return gw_px_no_room(p);
-    r->n_tools = json_array_size(v);
-    for (size_t i = 0; i < r->n_tools && st == BASE_OK; i++) {
-        p->tool = (int)i;
-        st = take_tool(p, json_array_get(v, i), &r->tools[i]);
-    }
-    p->tool = -1;
-    return st;
 }
 
 /* *keep turns true when the value must stay in `extra`. */
@@ -248,7 +223,7 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, bool count
     if (st == BASE_OK)
         st = gw_ax_messages(p, root, r);
     if (st == BASE_OK)
-        st = take_tools(p, root, r);
+        st = gw_px_tools(p, root, r, take_tool);
     if (st == BASE_OK)
         st = take_tool_choice(p, root, r, &keep_choice);
     if (st == BASE_OK)

@@ -71,6 +71,12 @@ enum base_status gw_px_stream(const struct gw_px *p, const json_t *root, struct 
                               struct gw_json_extra *x);
 bool gw_px_is_one_of(const char *key, const char *const *known);
 
+#define GW_PX_TOOLS_MAX 1024 /* of a request */
+/* root's `tools` -> r->tools, each by take. */
+enum base_status gw_px_tools(struct gw_px *p, const json_t *root, struct chat_request *r,
+                             enum base_status (*take)(const struct gw_px *p, const json_t *v,
+                                                      struct chat_tool *out));
+
 /* openai_messages.c: root's `messages` -> r->messages. */
 enum base_status gw_px_messages(struct gw_px *p, const json_t *root, struct chat_request *r);
 

@@ -21,8 +21,6 @@
 #include "gateway/dialect/openai_int.h"
 #include <math.h>
 
-#define TOOLS_MAX 1024
-
 /* "messages[2].content[0]" + field */
 static struct base_str param_of(const struct gw_px *p, const char *field)
 {
@@ -179,7 +177,9 @@ static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct
     return st == BASE_OK ? gw_px_function_extra(p, v, f, outer, inner, &out->extra) : st;
 }
 
-static enum base_status take_tools(struct gw_px *p, const json_t *root, struct chat_request *r)
+enum base_status gw_px_tools(struct gw_px *p, const json_t *root, struct chat_request *r,
+                             enum base_status (*take)(const struct gw_px *p, const json_t *v,
+                                                      struct chat_tool *out))
 {
     const json_t *v = json_object_get(root, "tools");
     enum base_status st = BASE_OK;
@@ -188,7 +188,7 @@ static enum base_status take_tools(struct gw_px *p, const json_t *root, struct c
         return BASE_OK;
     if (!json_is_array(v))
         return gw_px_bad_type(p, "tools", "must be an array");
-    if (json_array_size(v) > TOOLS_MAX)
+    if (json_array_size(v) > GW_PX_TOOLS_MAX)
         return gw_px_bad(p, "invalid_value", "tools", "has more than 1024 entries");
     r->tools = base_arena_array(p->a, json_array_size(v), sizeof *r->tools);
     if (!r->tools)
@@ -196,7 +196,7 @@ static enum base_status take_tools(struct gw_px *p, const json_t *root, struct c
     r->n_tools = json_array_size(v);
     for (size_t i = 0; i < r->n_tools && st == BASE_OK; i++) {
         p->tool = (int)i;
-        st = take_tool(p, json_array_get(v, i), &r->tools[i]);
+        st = take(p, json_array_get(v, i), &r->tools[i]);
     }
     p->tool = -1;
     return st;
@@ -421,7 +421,7 @@ static enum base_status take_top(struct gw_px *p, const json_t *root, struct cha
     if (st == BASE_OK)
         st = gw_px_messages(p, root, r);
     if (st == BASE_OK)
-        st = take_tools(p, root, r);
+        st = gw_px_tools(p, root, r, take_tool);
     if (st == BASE_OK)
         st = take_tool_choice(p, root, r, &keep_choice);
     for (size_t i = 0; i < GW_PX_NUMBERS && st == BASE_OK; i++)

@@ -17,8 +17,6 @@
  */
 #include "gateway/dialect/responses_int.h"
 
-#define TOOLS_MAX 1024
-
 #define BUILT_IN                                                                                   \
     "must be 'function' or 'custom': tools that a provider runs would take data past this "        \
     "gateway's policy; offer a function and run it yourself"
@@ -101,29 +99,6 @@ static enum base_status take_tool(const struct gw_px *p, const json_t *v, struct
     return st;
 }
 
-static enum base_status take_tools(struct gw_px *p, const json_t *root, struct chat_request *r)
-{
-    const json_t *v = json_object_get(root, "tools");
-    enum base_status st = BASE_OK;
-
-    if (!v || json_is_null(v))
-        return BASE_OK;
-    if (!json_is_array(v))
-        return gw_px_bad_type(p, "tools", "must be an array");
-    if (json_array_size(v) > TOOLS_MAX)
-        return gw_px_bad(p, "invalid_value", "tools", "has more than 1024 entries");
-    r->tools = base_arena_array(p->a, json_array_size(v), sizeof *r->tools);
-    if (!r->tools)
-        return gw_px_no_room(p);
-    r->n_tools = json_array_size(v);
-    for (size_t i = 0; i < r->n_tools && st == BASE_OK; i++) {
-        p->tool = (int)i;
-        st = take_tool(p, json_array_get(v, i), &r->tools[i]);
-    }
-    p->tool = -1;
-    return st;
-}
-
 /* ---- the choice ---- */
 
 static bool choice_of(struct base_str word, enum chat_tool_choice *out)
@@ -172,7 +147,7 @@ static enum base_status take_allowed(const struct gw_px *p, const json_t *choice
         return gw_px_bad(p, "invalid_value", "tool_choice.mode", "must be 'auto' or 'required'");
     if (json_array_size(list) == 0)
         return gw_px_bad_type(p, "tool_choice.tools", "must be an array that is not empty");
-    if (json_array_size(list) > TOOLS_MAX)
+    if (json_array_size(list) > GW_PX_TOOLS_MAX)
         return gw_px_bad(p, "invalid_value", "tool_choice.tools", "has more than 1024 entries");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
@@ -219,7 +194,7 @@ enum base_status gw_px_response_tools(struct gw_px *p, const json_t *root, struc
     enum base_status st = gw_px_bool(p, json_object_get(root, "parallel_tool_calls"),
                                      "parallel_tool_calls", &parallel);
     if (st == BASE_OK)
-        st = take_tools(p, root, r);
+        st = gw_px_tools(p, root, r, take_tool);
     if (st == BASE_OK)
         st = take_tool_choice(p, root, r);
     /* Without tools the words mean nothing; chat completions refuse them then. */
