@@ -16,7 +16,7 @@ import time
 import xml.etree.ElementTree as ET
 
 UNIT_TIMEOUT_S = 600
-SPACE_MIB = 1024  # measured: a whole run has SPACE_PEAK at most under TMPDIR at any one time
+SPACE_MIB = 1024  # a whole run held 130 MiB under TMPDIR at once; what fails keeps its folders
 
 
 def unit_programs(build, match):

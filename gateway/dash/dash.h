@@ -20,8 +20,6 @@ void gw_dash_free(struct gw_dash *d);
  * is NULL, or out has no room. */
 bool gw_dash_page(struct gw_dash *d, struct gw_server_request *r, struct base_buf *out);
 
-/* Whoever gives notices a reader something to do about: escaped, as an item of a list. */
-void gw_dash_notice(struct base_buf *out, bool bad, const char *fmt, ...) BASE_PRINTF(3, 4);
 /* notices.c: everything that somebody should look at now. Returns how many. */
 struct gw_app_loop;
 unsigned gw_dash_notices(struct gw_loop *l, struct base_buf *out);
