@@ -7,6 +7,7 @@ import datetime
 import html.parser
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -125,6 +126,21 @@ def test_it_says_what_to_look_at(world):
         assert Page(page(world)[2]).row("eu")[-1] == "switched off"
     finally:
         world.command("policy", "revive", "-c", world.config, "--backend", "eu", "--reason", "signed again")
+
+
+def test_a_refused_reload_is_at_the_top(world):
+    with open(world.config, encoding="utf-8") as f:
+        good = f.read()
+    try:
+        with open(world.config, "a", encoding="utf-8") as f:
+            f.write("nonsense: true\n")
+        world.process.send_signal(signal.SIGHUP)
+        harness.wait_for("the notice", lambda: "<li class=bad>The last reload was refused" in page(world)[2], 10)
+    finally:
+        with open(world.config, "w", encoding="utf-8") as f:
+            f.write(good)
+        world.process.send_signal(signal.SIGHUP)
+    harness.wait_for("its end", lambda: "reload was refused" not in page(world)[2], 10)
 
 
 def test_ranges_and_refresh(world):

@@ -96,6 +96,17 @@ def test_tools_are_taken_away_before_the_model_sees_them(world):
     assert intent["tools_removed"] == "get_secret_plan,rm_rf,code_interpreter"
 
 
+def test_what_is_about_tools_goes_with_the_last_of_them(world):
+    """OpenAI answers 400 to parallel_tool_calls without tools: a policy that takes all of them must not cause it."""
+    g, s = world
+    status, head, _ = ask(g, "tools", "hello", tools=[tool("rm_rf")], parallel_tool_calls=False)
+    sent = s.received()[-1]["body"]
+    assert status == 200 and "tools" not in sent and "parallel_tool_calls" not in sent, sent
+    assert "parallel_tool_calls" in head["x-weir-dropped"]
+    assert ask(g, "tools", "hello", tools=[tool("get_weather")], parallel_tool_calls=False)[0] == 200
+    assert s.received()[-1]["body"]["parallel_tool_calls"] is False
+
+
 @pytest.mark.parametrize("choice", [{"type": "function", "function": {"name": "rm_rf"}}, "required"])
 def test_insisting_on_a_forbidden_tool_is_a_403(world, choice):
     g, s = world
